@@ -1,0 +1,59 @@
+# `make` alone lists the targets. Everything happens inside .venv, which is made on first use.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types contracts unit format schemas lock bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/.run ## run jobspecs/hdk-upgrade.yaml against the built-in simulator, over real HTTP
+	@$(BIN)/python -m runner run jobspecs/hdk-upgrade.yaml --simulate
+
+test: lint types contracts unit ## lint, types, import contract and tests
+
+lint: .venv/.test
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: .venv/.test
+	@$(BIN)/mypy
+
+contracts: .venv/.test
+	@$(BIN)/lint-imports
+
+unit: .venv/.test
+	@$(BIN)/python -m pytest -n 2
+
+format: .venv/.test ## put the code in its one format
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+schemas: .venv/.run ## write schemas/ anew from the models
+	@for name in $$($(BIN)/python -m runner schema --list); do \
+	  $(BIN)/python -m runner schema $$name > schemas/$$name.schema.json; done
+
+bench: .venv/.test ## measure; see benchmarks/README.md
+	@$(BIN)/python -m benchmarks
+
+lock: ## resolve the requirements anew (needs uv)
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --no-header --extra fast pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --no-header --extra fast --group test -c requirements.lock pyproject.toml -o requirements-test.lock
+
+clean: ## remove the environment and all caches
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+.venv/.run: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	@test -x $(BIN)/python || { echo "setting up .venv (once)" >&2; $(PYTHON) -m venv .venv; }
+	@$(PIP) install --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/.test: requirements-test.lock .venv/.run
+	@echo "adding the test tools to .venv (once)" >&2
+	@$(PIP) install --require-hashes -r requirements-test.lock
+	@touch $@

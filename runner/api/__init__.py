@@ -1,0 +1,1 @@
+"""The Lite Server API: wire models, signing, credentials, client, error table."""

@@ -1,0 +1,1 @@
+"""The command line: parse, call `runner.app`, print. One place maps errors to exit codes."""

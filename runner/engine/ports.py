@@ -1,0 +1,55 @@
+"""What the engine needs from outside, as small interfaces. The composition root brings the implementations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+
+    from runner.campaign.answers import Answer, ReadFailed
+    from runner.campaign.events import Event
+    from runner.model import Job, JobPage
+
+
+class JobService(Protocol):
+    """The Lite Server jobs API of one lane. No call raises for what the service or the network does."""
+
+    async def create(self, body: bytes) -> Answer:
+        """Send one create-job request, once. `body` is the exact JSON to sign and send."""
+        ...
+
+    async def get(self, job_id: str) -> Job | ReadFailed:
+        """Read one job with its tasks."""
+        ...
+
+    async def list(self, *, name: str | None, offset: int, limit: int) -> JobPage | ReadFailed:
+        """Read one page of the job list. The service may ignore `offset` and `limit` (api-facts 1.3)."""
+        ...
+
+
+class Clock(Protocol):
+    """The one clock of a run."""
+
+    def now(self) -> float:
+        """Wall-clock time, epoch seconds: for records."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back: for waiting and rates."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class Journal(Protocol):
+    """The journal of one run that this process owns."""
+
+    def append(self, events: Sequence[Event]) -> Awaitable[None]:
+        """Put events at the end, in order; the awaitable is done when they are durable.
+
+        Commits are prefixes: once an event is durable, so is every event appended before it.
+        """
+        ...

@@ -1,0 +1,93 @@
+"""What can go wrong, one root. The class is the exit code; the text ends with what to do.
+
+`Problem` is one mistake in something a person wrote; `InvalidInput` carries all those of a file at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """How the command ended, for scripts (README, "Exit codes")."""
+
+    OK = 0
+    INTERNAL = 1
+    INVALID = 2
+    ABNORMAL = 3
+    ABORTED = 4
+    STOPPED = 5
+    REFUSED = 6
+    UNUSABLE = 7
+
+
+class RunnerError(Exception):
+    """The root of every error that a user can cause or mend. `hint` says what to do."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.INTERNAL
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake: what, where, what was expected, what to do.
+
+    `file` is the path as the person gave it; `line` and `column` count from 1. `path` is the place inside the
+    document, such as `steps[0].items[0].spec.version`. `hint` is one sentence of advice ("did you mean `groups`?").
+    """
+
+    message: str
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+    path: str | None = None
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+        what = f"{self.path}: {self.message}" if self.path else self.message
+        text = f"{place}: {what}" if place else what
+        return f"{text}\n  {self.hint}" if self.hint else text
+
+
+class InvalidInput(RunnerError):  # noqa: N818  what it is, not that it is an error, is the news
+    """The command line, a jobspec, an inventory or a plan is not valid; nothing was sent."""
+
+    exit_code = ExitCode.INVALID
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+class RefusedToStart(RunnerError):  # noqa: N818
+    """A lock, a stale plan or a missing approval; nothing was sent."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class ServiceUnusable(RunnerError):  # noqa: N818
+    """Credentials, permission or endpoint: the service cannot be used at all."""
+
+    exit_code = ExitCode.UNUSABLE
+
+
+class RunStopped(RunnerError):  # noqa: N818
+    """The run ended before its end and can be resumed."""
+
+    exit_code = ExitCode.STOPPED
+
+
+class StateFolderError(RunnerError):
+    """The state folder or the journal in it cannot be used (unwritable, full, damaged, of another version)."""
+
+    exit_code = ExitCode.REFUSED

@@ -1,0 +1,108 @@
+"""Values that every floor may use: servers, outcomes, lanes, and what the service says of jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Server(NamedTuple):
+    """One Lite Server.
+
+    `id` is the Lite Server id (ServerResponse.id), never the id of the cloud server below it (api-facts 1.1).
+    Servers with equal labels share one `labels` object, so that a fleet of a million fits in memory; treat it as
+    read-only. A NamedTuple, because it is the cheapest frozen value to make a million of.
+    """
+
+    id: str
+    name: str
+    labels: Mapping[str, str]
+
+
+class Outcome(StrEnum):
+    """What became of a server."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    TIMED_OUT = "timed_out"
+    UNKNOWN = "unknown"
+    NOT_STARTED = "not_started"
+
+    @property
+    def is_abnormal(self) -> bool:
+        """Whether the outcome counts as abnormal: failed, timed out or unknown."""
+        return self in _ABNORMAL
+
+
+_ABNORMAL = frozenset({Outcome.FAILED, Outcome.TIMED_OUT, Outcome.UNKNOWN})
+
+
+class Lane(NamedTuple):
+    """One (endpoint, project): one credential, one rate limit.
+
+    `endpoint` is a URL without a trailing slash; None until it is derived from `region`. `project_id` is None until
+    it is looked up in IAM by region.
+    """
+
+    region: str | None
+    endpoint: str | None
+    project_id: str | None
+
+    @property
+    def label(self) -> str:
+        """A short text that tells lanes apart for a person."""
+        return f"{self.endpoint or self.region or 'no endpoint'}/{self.project_id or 'project of the region'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the service says of one server of a job (api-facts 1.2). `status` is the service's own string.
+
+    Times are epoch seconds, None where the service gave none or one that cannot be read.
+    """
+
+    task_id: str | None
+    server_id: str
+    server_name: str | None
+    status: str | None
+    message: str | None
+    created_at: float | None
+    updated_at: float | None
+    cloud_server: Mapping[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the service says of a job, from the answer to a create or a detail read (api-facts 1.2)."""
+
+    job_id: str
+    name: str | None
+    service_type: str | None
+    status: str | None
+    abnormal_count: int | None
+    template_id: str | None
+    user_name: str | None
+    created_at: float | None
+    updated_at: float | None
+    tasks: tuple[Task, ...] = ()
+
+
+class JobRow(NamedTuple):
+    """One row of the job list: no tasks there (api-facts 1.3)."""
+
+    job_id: str
+    name: str | None
+    status: str | None
+    created_at: float | None
+
+
+class JobPage(NamedTuple):
+    """One answer of the job list. `total` is None where the service gave none; it may exceed the rows ever shown."""
+
+    rows: tuple[JobRow, ...]
+    total: int | None

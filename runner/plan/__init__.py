@@ -1,0 +1,1 @@
+"""From a `Campaign` and servers to a `Plan`: selection, splitting, batching, rendering, hashing."""
