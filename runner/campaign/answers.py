@@ -33,7 +33,10 @@ class ServiceError:
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """What a throttled answer says: `limit` requests in `period_s` seconds, and/or wait `retry_after_s`. None: unsaid."""
+    """What a throttled answer says; None where it is silent.
+
+    `limit` requests in `period_s` seconds, and/or wait `retry_after_s` seconds.
+    """
 
     limit: int | None = None
     period_s: float | None = None

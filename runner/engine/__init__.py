@@ -1,1 +1,1 @@
-"""Performs what the campaign's rules ask for: submission, watching, reconciling, within the rate. asyncio lives here."""
+"""Performs what the campaign's rules ask for: submits, watches and reconciles, within the rate. asyncio lives here."""

@@ -1,0 +1,216 @@
+"""The events of a run. Its journal is a list of these, and all that is known of it is a fold over them.
+
+`at` is epoch seconds. `request` is the index of a request in the plan. Every event is a frozen value that JSON can
+carry; `kind` is its name in the journal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from runner.campaign.answers import Cause, ServiceError
+from runner.model import Job
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """The run began. `watched` is False for a run that only submits."""
+
+    kind: ClassVar[str] = "run_started"
+    at: float
+    campaign: str
+    plan_hash: str
+    runner_version: str
+    simulated: bool
+    watched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunResumed:
+    """Another process took the run over: what was sent without an answer is in doubt from here on."""
+
+    kind: ClassVar[str] = "run_resumed"
+    at: float
+    runner_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """The request is about to be sent. Durable before its first byte leaves."""
+
+    kind: ClassVar[str] = "intended"
+    at: float
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lapsed:
+    """An intent grew too old before it was acted on: certainly nothing was sent, and it may be intended again."""
+
+    kind: ClassVar[str] = "lapsed"
+    at: float
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """The service refused because of its rate limit. The lane paused `pause_s` and went on at `rate` per second."""
+
+    kind: ClassVar[str] = "throttled"
+    at: float
+    request: int
+    error: ServiceError
+    pause_s: float
+    rate: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The service, or the network before it, certainly made nothing.
+
+    `retry_at` says when the request may be sent again, epoch seconds; None: never, it is refused for good.
+    """
+
+    kind: ClassVar[str] = "refused"
+    at: float
+    request: int
+    cause: Cause
+    error: ServiceError
+    retry_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The service made a job of the request."""
+
+    kind: ClassVar[str] = "accepted"
+    at: float
+    request: int
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """The request was sent and got no usable answer."""
+
+    kind: ClassVar[str] = "in_doubt"
+    at: float
+    request: int
+    error: ServiceError
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A request in doubt was found to have made exactly this job."""
+
+    kind: ClassVar[str] = "adopted"
+    at: float
+    request: int
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """A request in doubt made no job, as far as the list tells after the settle time: it may be sent again."""
+
+    kind: ClassVar[str] = "not_found"
+    at: float
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Jobs were found under the request's name that cannot all be its own: two of them, or one on other servers."""
+
+    kind: ClassVar[str] = "conflict"
+    at: float
+    request: int
+    job_ids: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A request in doubt could not be settled: its servers stay unknown."""
+
+    kind: ClassVar[str] = "given_up"
+    at: float
+    request: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobRead:
+    """What the service last said of a job, with its tasks: for the report. Nothing is decided on it."""
+
+    kind: ClassVar[str] = "job_read"
+    at: float
+    request: int
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Every server of the request has its outcome.
+
+    `outcomes` has one letter a server, in the order of the request (`runner.campaign.outcomes`). `duration_s` is how
+    long the job took by the service's own times, None where it did not tell.
+    """
+
+    kind: ClassVar[str] = "settled"
+    at: float
+    request: int
+    outcomes: str
+    duration_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LaneStopped:
+    """Nothing more is sent on the lane: the service cannot be used there."""
+
+    kind: ClassVar[str] = "lane_stopped"
+    at: float
+    lane: int
+    error: ServiceError
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """A person or a signal asked the run to stop: nothing new is sent."""
+
+    kind: ClassVar[str] = "stop_requested"
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """The process that owned the run ended it. `state` is one of `runner.campaign.verdict`."""
+
+    kind: ClassVar[str] = "run_ended"
+    at: float
+    state: str
+    reason: str
+    exit_code: int
+
+
+Event = (
+    RunStarted
+    | RunResumed
+    | Intended
+    | Lapsed
+    | Throttled
+    | Refused
+    | Accepted
+    | InDoubt
+    | Adopted
+    | NotFound
+    | Conflict
+    | GivenUp
+    | JobRead
+    | Settled
+    | LaneStopped
+    | StopRequested
+    | RunEnded
+)

@@ -1,0 +1,84 @@
+"""What a job's tasks say of its servers. Counts come from tasks, never from the service's arithmetic."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from runner.model import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from runner.model import Job
+
+# Task statuses that are final (api-facts 1.4). Any other string, known or not, is not.
+FINAL_TASK: dict[str | None, Outcome] = {
+    "SUCCESS": Outcome.SUCCEEDED,
+    "FAILED": Outcome.FAILED,
+    "SKIPPED": Outcome.SKIPPED,
+}
+FINISHED = "FINISHED"
+DELETED = "DELETED"
+
+# The letters of `Settled.outcomes`.
+LETTER: dict[Outcome, str] = {
+    Outcome.SUCCEEDED: "s",
+    Outcome.FAILED: "f",
+    Outcome.SKIPPED: "k",
+    Outcome.TIMED_OUT: "t",
+    Outcome.UNKNOWN: "u",
+    Outcome.NOT_STARTED: "n",
+}
+OUTCOME: dict[str, Outcome] = {letter: outcome for outcome, letter in LETTER.items()}
+
+# Where a server has several tasks, the worst one counts: a success must not hide a failure.
+_WORST_FIRST = (Outcome.FAILED, Outcome.SKIPPED, Outcome.SUCCEEDED)
+
+
+class Ending(StrEnum):
+    """Why a job is settled, which decides what its servers without a final task are."""
+
+    FINISHED = "finished"  # every server has a final task
+    TIMED_OUT = "timed_out"  # the job timeout passed
+    LOST = "lost"  # deleted, or no longer known to the service
+
+    @property
+    def open_outcome(self) -> Outcome:
+        """The outcome of a server whose task is missing or not final."""
+        return Outcome.TIMED_OUT if self is Ending.TIMED_OUT else Outcome.UNKNOWN
+
+
+def known_outcomes(job: Job) -> dict[str, Outcome | None]:
+    """The outcome of each server that the job has a task for; None where a task of it is not final."""
+    found: dict[str, Outcome | None] = {}
+    for task in job.tasks:
+        outcome = FINAL_TASK.get(task.status)
+        if task.server_id in found:
+            outcome = _worse(found[task.server_id], outcome)
+        found[task.server_id] = outcome
+    return found
+
+
+def _worse(one: Outcome | None, other: Outcome | None) -> Outcome | None:
+    if one is None or other is None:
+        return None
+    return min(one, other, key=_WORST_FIRST.index)
+
+
+def is_finished(job: Job, server_ids: Iterable[str]) -> bool:
+    """Whether the job is over: it says so, and every server has a final task.
+
+    FINISHED may show before the last task row is final (api-facts 8.13), and does not mean success (api-facts 1.4).
+    """
+    if job.status != FINISHED:
+        return False
+    known = known_outcomes(job)
+    return all(known.get(server_id) is not None for server_id in server_ids)
+
+
+def outcome_letters(server_ids: Sequence[str], job: Job | None, ending: Ending) -> str:
+    """One letter a server, in the order given. `job` is the last reading, None where there was none."""
+    known = known_outcomes(job) if job else {}
+    rest = ending.open_outcome
+    return "".join(LETTER[known.get(server_id) or rest] for server_id in server_ids)

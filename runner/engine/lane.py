@@ -1,0 +1,60 @@
+"""What the tasks of one lane share: the run's record, the service, the pace of creates and of reads."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from runner.engine.recorder import News, Recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runner.campaign.state import LaneState, RunState
+    from runner.engine.pace import Pace
+    from runner.engine.ports import Clock, JobService
+
+
+@dataclass(slots=True)
+class LaneContext:
+    """One lane at work. `body_of` makes the exact bytes to send for a request; `job_name_of` its full job name.
+
+    `run_token` is what the names of all jobs of the run have in common. `jitter` gives random numbers from 0 to 1.
+    `newly_open` are requests whose jobs the watcher has not taken up yet: so it never looks through all of them.
+    """
+
+    index: int
+    service: JobService
+    recorder: Recorder
+    clock: Clock
+    creates: Pace
+    reads: Pace
+    body_of: Callable[[int], bytes]
+    job_name_of: Callable[[int], str]
+    run_token: str
+    jitter: Callable[[], float]
+    submit_news: News = field(default_factory=News)
+    watch_news: News = field(default_factory=News)
+    doubt_news: News = field(default_factory=News)
+    newly_open: deque[int] = field(default_factory=deque)
+
+    def job_opened(self, request: int) -> None:
+        """Let the watcher know of a job to watch."""
+        self.newly_open.append(request)
+        self.watch_news.tell()
+
+    @property
+    def run(self) -> RunState:
+        """The state of the run."""
+        return self.recorder.state
+
+    @property
+    def state(self) -> LaneState:
+        """This lane's part of it."""
+        return self.recorder.state.lanes[self.index]
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing new is sent on the lane: asked to stop, or the service cannot be used."""
+        return self.run.stop_reason is not None or self.state.stopped is not None

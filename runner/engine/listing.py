@@ -1,0 +1,47 @@
+"""Reads the job list whole, as far as the service lets itself be paged.
+
+Paging is undocumented, and the service may ignore `offset` and `limit` (api-facts 1.3): a page with nothing new is
+the last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runner.campaign.answers import ReadFailed
+
+if TYPE_CHECKING:
+    from runner.engine.lane import LaneContext
+    from runner.model import JobRow
+
+PAGE_LIMIT = 1000
+_MOST_PAGES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Rows by job id. `pages` is how many reads it took; `page_size` the most rows that one of them had."""
+
+    rows: dict[str, JobRow]
+    pages: int
+    page_size: int
+
+
+async def read_listing(lane: LaneContext, name: str | None, most_pages: int = _MOST_PAGES) -> Listing | ReadFailed:
+    """Read every page of the list, filtered by `name`; the filter may be exact or substring (api-facts 6)."""
+    rows: dict[str, JobRow] = {}
+    page_size = pages = 0
+    while pages < most_pages:
+        await lane.reads.wait()
+        page = await lane.service.list(name=name, offset=len(rows), limit=PAGE_LIMIT)
+        if isinstance(page, ReadFailed):
+            return page
+        pages += 1
+        page_size = max(page_size, len(page.rows))
+        known = len(rows)
+        rows.update((row.job_id, row) for row in page.rows)
+        nothing_new = len(rows) == known
+        if nothing_new or (page.total is not None and len(rows) >= page.total):
+            break
+    return Listing(rows, pages, page_size)

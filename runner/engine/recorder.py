@@ -1,0 +1,61 @@
+"""Where events enter a run: each changes the state, goes to the journal, and wakes those who wait for news."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from runner.campaign.evolve import evolve
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from runner.campaign.events import Event
+    from runner.campaign.state import RunState
+    from runner.engine.ports import Journal
+
+
+class News:
+    """Wakes one task whenever something changed since it last looked."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def tell(self) -> None:
+        """Something changed."""
+        self._event.set()
+
+    def seen(self) -> None:
+        """Forget what was told. Must be called before looking, or a change right after it is lost."""
+        self._event.clear()
+
+    async def wait(self, seconds: float | None = None) -> None:
+        """Wait until something changed, or at most `seconds`."""
+        if seconds is None:
+            await self._event.wait()
+            return
+        try:
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self._event.wait()
+        except TimeoutError:
+            pass
+
+
+class Recorder:
+    """Records events of one run.
+
+    The state is ahead of the disk for a moment, and that is safe: every effect waits for the event that ordered it to
+    be durable, and since commits are prefixes, all that was decided on is durable then, too.
+    """
+
+    def __init__(self, state: RunState, journal: Journal, observe: Callable[[Event], None]) -> None:
+        self._journal = journal
+        self._observe = observe
+        self.state = state
+
+    def record(self, *events: Event) -> Awaitable[None]:
+        """Make events true; the awaitable is done when they are durable."""
+        for event in events:
+            evolve(self.state, event)
+            self._observe(event)
+        return self._journal.append(events)

@@ -1,0 +1,93 @@
+"""Submission on one lane: intent, send, answer."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from runner.campaign import answers
+from runner.campaign import events as e
+from runner.campaign.answers import Cause
+from runner.campaign.decide import AllSubmitted, Submit, WaitForEvent, WaitUntil, decide
+from runner.campaign.refusals import lane_stops, retry_at
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from runner.engine.lane import LaneContext
+
+# An intent older than this, seconds, is not acted on: a process that was frozen must not send when it wakes.
+INTENT_GOOD_FOR_S = 10.0
+
+
+class Submitter:
+    """Sends the requests of one lane, as many at once as the plan allows, at the lane's pace."""
+
+    def __init__(self, lane: LaneContext) -> None:
+        self._lane = lane
+
+    async def run(self) -> None:
+        """Return when nothing will be sent any more and every request sent has its answer recorded."""
+        lane = self._lane
+        async with asyncio.TaskGroup() as sends:
+            while True:
+                lane.submit_news.seen()
+                match decide(lane.run, lane.index, lane.clock.now()):
+                    case Submit(request):
+                        await self._submit(request, sends)
+                    case WaitUntil(at):
+                        await lane.submit_news.wait(at - lane.clock.now())
+                    case WaitForEvent():
+                        await lane.submit_news.wait()
+                    case AllSubmitted():
+                        break
+
+    async def _submit(self, request: int, sends: asyncio.TaskGroup) -> None:
+        lane = self._lane
+        await lane.creates.wait()
+        # The wait may have been long: only what is still right is done, a slot let go unused does no harm.
+        if decide(lane.run, lane.index, lane.clock.now()) != Submit(request):
+            return
+        durable = lane.recorder.record(e.Intended(lane.clock.now(), request))
+        sends.create_task(self._send(request, durable))
+
+    async def _send(self, request: int, durable: Awaitable[None]) -> None:
+        lane = self._lane
+        intended_at = lane.clock.monotonic()
+        body = lane.body_of(request)
+        await durable
+        sent_at = lane.clock.monotonic()
+        if sent_at - intended_at > INTENT_GOOD_FOR_S:
+            lane.recorder.record(e.Lapsed(lane.clock.now(), request))
+        else:
+            self._answered(request, await lane.service.create(body), sent_at)
+        lane.submit_news.tell()
+
+    def _answered(self, request: int, answer: answers.Answer, sent_at: float) -> None:
+        lane, now = self._lane, self._lane.clock.now()
+        match answer:
+            case answers.Accepted(job=job):
+                lane.recorder.record(e.Accepted(now, request, job))
+                lane.job_opened(request)
+            case answers.InDoubt(error=error):
+                lane.recorder.record(e.InDoubt(now, request, error))
+                lane.doubt_news.tell()
+            case answers.Refused(cause=Cause.THROTTLED):
+                self._slow_down(request, answer, sent_at)
+            case answers.Refused():
+                self._refused(request, answer)
+
+    def _refused(self, request: int, refused: answers.Refused) -> None:
+        lane, now = self._lane, self._lane.clock.now()
+        stops = lane_stops(lane.run, request, refused)
+        again_at = now if stops else retry_at(lane.run, request, refused, now, lane.jitter())
+        lane.recorder.record(e.Refused(now, request, refused.cause, refused.error, again_at))
+        if stops and lane.state.stopped is None:
+            lane.recorder.record(e.LaneStopped(now, lane.index, refused.error))
+            lane.watch_news.tell()
+
+    def _slow_down(self, request: int, refused: answers.Refused, sent_at: float) -> None:
+        lane = self._lane
+        pause_s = lane.creates.throttled(refused.throttle, sent_at)
+        now, rate = lane.clock.now(), lane.creates.rate
+        lane.recorder.record(e.Throttled(now, request, refused.error, pause_s, rate))
