@@ -1,0 +1,114 @@
+"""The entry: which commands there are, and the one place where errors become exit codes.
+
+A command's module is imported when the command is used: the program is started by cron and by completion, and
+importing all of it takes several times as long as answering `--help`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from runner import __version__
+from runner.errors import ExitCode, RunnerError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+
+class _Entry(NamedTuple):
+    module: str
+    help: str
+
+
+COMMANDS = {
+    "validate": _Entry("planning", "Check a jobspec and its inventory; no network."),
+    "plan": _Entry("planning", "Show, or write, every request a jobspec comes to."),
+    "run": _Entry("running", "Carry out a jobspec or a plan, and report."),
+    "resume": _Entry("running", "Go on with a run that was stopped or crashed."),
+    "report": _Entry("history", "Write the report of a run again."),
+    "list": _Entry("history", "The runs there are, newest first."),
+    "show": _Entry("history", "One run in detail."),
+    "simulate": _Entry("simulating", "A simulated Lite Server API on loopback."),
+    "schema": _Entry("schemas", "Print a JSON Schema of a file format."),
+    "completion": _Entry("completing", "Print the shell completion script."),
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module = import_module(f"runner.cli.{entry.module}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        del ctx
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+@click.command(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="runner")
+def cli() -> None:
+    """Declarative batch jobs over fleets of ModelArts Lite Servers.
+
+    A jobspec says what to run, on which servers, how carefully. `plan` shows what it comes to, `run` does it.
+    Exit codes: 0 all succeeded, 2 invalid input, 3 some servers did not succeed, 5 stopped (resume it),
+    6 refused to start, 7 the service cannot be used.
+    """
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    # Until a run has its own handling, SIGTERM ends the command as Ctrl-C does: cleanly.
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(_exit_code())
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    del signum, frame
+    raise KeyboardInterrupt
+
+
+def _exit_code() -> int:
+    try:
+        result = cli.main(prog_name="runner", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.INVALID
+    except RunnerError as error:
+        _say(f"error: {error}")
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted: nothing more is done")
+        return ExitCode.STOPPED
+    except BrokenPipeError:
+        # Whoever read our output has gone; the rest of it must not raise again at interpreter exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except Exception:  # noqa: BLE001  the last resort: whatever it is, it is a bug of ours
+        _say(traceback.format_exc())
+        _say(f"internal error: this is a bug in runner {__version__}. Nothing recorded is lost; a run can be resumed.")
+        _say("Please report it with the text above and the command you ran.")
+        return ExitCode.INTERNAL
+    return result if isinstance(result, int) else ExitCode.OK
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

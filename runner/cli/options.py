@@ -1,0 +1,84 @@
+"""Options that several commands share, and what they come to."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runner.app import PlanInputs
+from runner.settings import default_state_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _all(*options: Decorator) -> Decorator:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def _variable(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    variables = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals or not name.isidentifier():
+            raise click.BadParameter(f"{value!r}: expected KEY=VALUE, such as -e version=24.1.0.3", ctx, param)
+        variables[name] = text
+    return variables
+
+
+campaign_options = _all(
+    click.option("-i", "--inventory", type=click.Path(path_type=Path), help="The servers; replaces the jobspec's."),
+    click.option("-e", "--var", "variables", metavar="KEY=VALUE", multiple=True, callback=_variable, help="Set a variable."),
+    click.option("--vars-file", type=click.Path(path_type=Path), help="A YAML or JSON file of variables."),
+    click.option("--group", "groups", metavar="NAME", multiple=True, help="Only this group (repeatable)."),
+    click.option("--limit", metavar="EXPR", help="Only servers for which this expression holds."),
+    click.option("--endpoint", metavar="URL", help="The service; replaces the lane's."),
+    click.option("--region", metavar="ID", help="The region; replaces the lane's."),
+    click.option("--project-id", metavar="ID", help="The project; replaces the lane's."),
+    click.option("--strict", is_flag=True, help="A group that selects nothing is an error."),
+)
+
+
+def plan_inputs(file: Path, options: dict[str, Any]) -> PlanInputs:
+    """The inputs of a plan, from the values of `campaign_options`; those are taken out of `options`."""
+    names = ("inventory", "variables", "vars_file", "groups", "limit", "endpoint", "region", "project_id", "strict")
+    return PlanInputs(jobspec=file, **{name: options.pop(name) for name in names})
+
+
+state_options = click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="RUNNER_STATE_DIR",
+    default=default_state_dir,
+    show_default="the user's state folder",
+    show_envvar=True,
+    help="Where journals and reports are kept.",
+)
+
+log_options = _all(
+    click.option(
+        "--log-format", type=click.Choice(["console", "json"]), help="Default: console on a terminal, json elsewhere."
+    ),
+    click.option("-v", "--verbose", is_flag=True, help="Log every request too."),
+    click.option("-q", "--quiet", is_flag=True, help="Only errors and the result."),
+    click.option("--no-color", is_flag=True, envvar="NO_COLOR", help="No colours."),
+)
+
+format_option = click.option(
+    "--format", "output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the result."
+)
+
+
+def stderr_is_terminal() -> bool:
+    """Whether a person watches."""
+    return sys.stderr.isatty()

@@ -1,0 +1,134 @@
+"""What commands print as their result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+from runner.plan.codec import request_body
+from runner.plan.estimate import estimate_text
+from runner.spec.secrets import mask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from runner.plan.plan import Plan
+
+_PREVIEWED_SERVERS = 3
+
+
+def json_lines(objects: Sequence[object]) -> None:
+    """Print a JSON list, for machines."""
+    click.echo(orjson.dumps(objects, option=orjson.OPT_INDENT_2).decode())
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Rows under a header, aligned; numbers to the right."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    numeric = [all(row[i].replace(",", "").isdigit() for row in cells) for i in range(len(header))] if cells else []
+    widths = [max(len(row[i]) for row in [list(header), *cells]) for i in range(len(header))]
+
+    def line(row: Sequence[str]) -> str:
+        aligned = [
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, numeric or [False] * len(header), strict=True)
+        ]
+        return "  ".join(aligned).rstrip()
+
+    return "\n".join(line(row) for row in [header, *cells])
+
+
+def warnings(plan: Plan) -> None:
+    """Print what a person should look at before going on."""
+    for warning in plan.summary.warnings:
+        click.echo(f"warning: {warning}", err=True)
+
+
+def plan_line(plan: Plan) -> str:
+    """A plan in one line."""
+    summary = plan.summary
+    return f"{summary.selected:,} servers in {len(plan.groups):,} groups, {summary.requests:,} requests"
+
+
+def plan_text(plan: Plan) -> str:
+    """A plan for a person."""
+    summary = plan.summary
+    lines = [
+        f"campaign   {plan.campaign}" + (f": {plan.description}" if plan.description else ""),
+        f"servers    {summary.selected:,} of {summary.inventory_servers:,} in the inventory; "
+        f"{summary.unselected:,} in no group, not touched",
+        f"requests   {summary.requests:,}",
+        f"submitting {estimate_text(plan)}",
+        f"plan hash  {plan.plan_hash}",
+    ]
+    if not plan.requests:
+        return "\n".join([*lines, "nothing to do: no server is selected"])
+    return "\n\n".join(["\n".join(lines), _groups(plan), _first_requests(plan)])
+
+
+def _groups(plan: Plan) -> str:
+    requests = [0] * len(plan.groups)
+    for request in plan.requests:
+        requests[request.group] += 1
+    rows = [
+        (group.name, f"{len(group.servers):,}", f"{requests[index]:,}", plan.lanes[group.lane].label)
+        for index, group in enumerate(plan.groups)
+    ]
+    return table(("group", "servers", "requests", "lane"), rows)
+
+
+def _first_requests(plan: Plan) -> str:
+    parts = []
+    for step, name in enumerate(plan.steps):
+        index = next(index for index, request in enumerate(plan.requests) if request.step == step)
+        parts.append(f"first request of step {name} (its name gets the request's key at the end):\n{_body(plan, index)}")
+    return "\n\n".join(parts)
+
+
+def _body(plan: Plan, index: int) -> str:
+    ids = [server.id for server in plan.servers_of(index)]
+    shown = ids[:_PREVIEWED_SERVERS]
+    if len(ids) > len(shown):
+        shown.append(f"... and {len(ids) - len(shown):,} more")
+    body = request_body(plan, index, shown, str(plan.requests[index].body["name"]))
+    return mask(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode())
+
+
+def plan_object(plan: Plan) -> dict[str, Any]:
+    """A plan for a machine, without its servers (`-o` writes those)."""
+    counts = dict.fromkeys(("succeeded", "failed", "skipped", "timed_out", "unknown"), 0)
+    return {
+        "id": None,
+        "campaign": plan.campaign,
+        "state": "planned",
+        "plan_hash": plan.plan_hash,
+        "started_at": None,
+        "counts": {"servers": plan.summary.selected, **counts, "not_started": plan.summary.selected},
+        "summary": {
+            "inventory_servers": plan.summary.inventory_servers,
+            "selected": plan.summary.selected,
+            "unselected": plan.summary.unselected,
+            "requests": plan.summary.requests,
+            "warnings": list(plan.summary.warnings),
+        },
+        "submitting": estimate_text(plan),
+        "groups": [
+            {"name": group.name, "servers": len(group.servers), "lane": plan.lanes[group.lane].label}
+            for group in plan.groups
+        ],
+        "first_requests": [
+            orjson.loads(mask(orjson.dumps(_first_body(plan, step)).decode())) for step in _steps_with_requests(plan)
+        ],
+    }
+
+
+def _steps_with_requests(plan: Plan) -> list[int]:
+    return list(range(len(plan.steps))) if plan.requests else []
+
+
+def _first_body(plan: Plan, step: int) -> object:
+    index = next(index for index, request in enumerate(plan.requests) if request.step == step)
+    ids = [server.id for server in plan.servers_of(index)]
+    return request_body(plan, index, ids, str(plan.requests[index].body["name"]))

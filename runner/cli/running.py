@@ -1,0 +1,81 @@
+"""`runner run` and `runner resume`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runner import app
+from runner.cli.logs import start_logging
+from runner.cli.options import campaign_options, log_options, plan_inputs, state_options, stderr_is_terminal
+from runner.cli.planning import show_plan
+from runner.cli.progress import LiveProgress, LoggedProgress
+from runner.errors import ExitCode
+
+_report_option = click.option(
+    "--report", type=click.Path(path_type=Path, dir_okay=False), help="Where to write the report (default: state folder)."
+)
+_ca_option = click.option("--ca-bundle", type=click.Path(path_type=Path), help="A PEM file of certificates to trust.")
+
+
+@click.command("run")
+@click.argument("file", metavar="JOBSPEC|PLAN.json", type=click.Path(path_type=Path))
+@campaign_options
+@click.option("--dry-run", is_flag=True, help="Only show the plan.")
+@click.option("--simulate", is_flag=True, help="Run against a simulator that is started for it.")
+@click.option("--behaviour", type=click.Path(path_type=Path), help="How the simulator behaves: a YAML file.")
+@click.option("--no-wait", is_flag=True, help="Submit, and do not watch; `runner resume` watches later.")
+@_report_option
+@_ca_option
+@state_options
+@log_options
+def run_command(file: Path, **options: Any) -> int:  # noqa: ANN401  click hands options over by name
+    """Carry out a jobspec, or exactly a plan that `runner plan -o` wrote."""
+    inputs = plan_inputs(file, options)
+    simulate = options.pop("simulate") or options["behaviour"] is not None
+    dry_run = options.pop("dry_run")
+    behaviour = app.simulator_behaviour(options.pop("behaviour")) if simulate else None
+    plan = app.read_or_make_plan(inputs, simulated=simulate)
+    if dry_run:
+        show_plan(plan, "text")
+        return ExitCode.OK
+    how = _how(options, watch=not options.pop("no_wait"), behaviour=behaviour)
+    return _finish(app.run_plan(plan, how), quiet=options["quiet"])
+
+
+@click.command("resume")
+@click.argument("run", metavar="RUN")
+@_report_option
+@_ca_option
+@state_options
+@log_options
+def resume_command(run: str, **options: Any) -> int:  # noqa: ANN401  likewise
+    """Go on with a run that was stopped or crashed. RUN is its id, the start of it, or `last`."""
+    return _finish(app.resume_run(run, _how(options, watch=True, behaviour=None)), quiet=options["quiet"])
+
+
+def _how(options: dict[str, Any], *, watch: bool, behaviour: app.Behaviour | None) -> app.RunOptions:
+    quiet, verbose = options["quiet"], options["verbose"]
+    live = stderr_is_terminal() and not quiet and options["log_format"] != "json"
+    colour = not options["no_color"]
+    start_logging(options["log_format"], verbose=verbose, quiet=quiet or live, color=colour)
+    progress = LiveProgress(color=colour) if live else LoggedProgress()
+    return app.RunOptions(
+        state_dir=options["state_dir"],
+        report=options["report"],
+        watch=watch,
+        behaviour=behaviour,
+        ca_bundle=options["ca_bundle"],
+        progress=progress,
+    )
+
+
+def _finish(result: app.RunResult, *, quiet: bool) -> int:
+    if not quiet:
+        click.echo(result.summary)
+    click.echo(f"report: {result.report_path}")
+    if result.resumable:
+        click.echo(f"go on with: runner resume {result.run_id}")
+    return result.exit_code

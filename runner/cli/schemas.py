@@ -1,0 +1,19 @@
+"""`runner schema`."""
+
+from __future__ import annotations
+
+import click
+
+from runner import app
+from runner.cli import output
+
+
+@click.command("schema")
+@click.argument("name", type=click.Choice(app.SCHEMAS), required=False)
+@click.option("--list", "only_list", is_flag=True, help="Only the names.")
+def schema_command(name: str | None, *, only_list: bool) -> None:
+    """Print a JSON Schema: of jobspecs, inventories, plans, reports, journal events, or simulator behaviours."""
+    if only_list or name is None:
+        click.echo("\n".join(app.SCHEMAS))
+        return
+    output.json_lines(app.schema(name))

@@ -1,0 +1,66 @@
+"""Small plans for tests of what is done with plans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from runner.model import Lane
+from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlannedServer, PlanSummary
+from runner.spec.campaign import Submit, Watch
+
+PlanMaker = Callable[..., Plan]
+
+
+def small_plan(
+    sizes: Sequence[int] = (4,),
+    per_job: Sequence[int] = (2,),
+    submit: Submit | None = None,
+    watch: Watch | None = None,
+    lanes: int = 1,
+) -> Plan:
+    """A plan with one group per size and one step per entry of `per_job` (servers in one request)."""
+    groups = tuple(
+        PlannedGroup(f"group-{g}", g % lanes, tuple(PlannedServer(f"g{g}-s{i}", f"name-{g}-{i}") for i in range(size)))
+        for g, size in enumerate(sizes)
+    )
+    steps = tuple(f"step-{s}" for s in range(len(per_job)))
+    requests = tuple(
+        PlannedRequest(
+            step=s,
+            group=g,
+            start=start,
+            stop=min(start + each, size),
+            body={
+                "name": f"job-{g}-{s}",
+                "type": "HDK_UPGRADE",
+                "items": [{"type": "HDK_UPGRADE", "spec": {"version": "1"}}],
+            },
+        )
+        for g, size in enumerate(sizes)
+        for s, each in enumerate(per_job)
+        for start in range(0, size, each)
+    )
+    return Plan(
+        campaign="test",
+        description="",
+        jobspec="",
+        variables={},
+        inventory_fingerprint="sha256:0",
+        runner_version="0",
+        created_at=0.0,
+        lanes=tuple(Lane(f"region-{i}", f"http://127.0.0.1:{i + 1}", "p") for i in range(lanes)),
+        steps=steps,
+        groups=groups,
+        requests=requests,
+        submit=submit or Submit(rate=1000.0, burst=1000, concurrency=4),
+        watch=watch or Watch(),
+        summary=PlanSummary(sum(sizes), sum(sizes), 0, len(requests), ()),
+        plan_hash="sha256:0",
+    )
+
+
+@pytest.fixture
+def plan_of() -> PlanMaker:
+    return small_plan
