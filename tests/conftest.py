@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from runner.model import Lane
-from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlannedServer, PlanSummary
+from runner.model import Lane, Server
+from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary
 from runner.spec.campaign import Submit, Watch
 
 PlanMaker = Callable[..., Plan]
@@ -22,7 +22,7 @@ def small_plan(
 ) -> Plan:
     """A plan with one group per size and one step per entry of `per_job` (servers in one request)."""
     groups = tuple(
-        PlannedGroup(f"group-{g}", g % lanes, tuple(PlannedServer(f"g{g}-s{i}", f"name-{g}-{i}") for i in range(size)))
+        PlannedGroup(f"group-{g}", g % lanes, tuple(Server(f"g{g}-s{i}", f"name-{g}-{i}", {}) for i in range(size)))
         for g, size in enumerate(sizes)
     )
     steps = tuple(f"step-{s}" for s in range(len(per_job)))

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.campaign.answers import ServiceError
-    from runner.plan.plan import Plan, PlannedServer
+    from runner.model import Server
+    from runner.plan.plan import Plan
 
 
 class Phase(IntEnum):
@@ -97,7 +98,7 @@ class RunState:
         """The lane that the request goes to."""
         return self.lanes[self.plan.groups[self.plan.requests[request].group].lane]
 
-    def servers_of(self, request: int) -> Sequence[PlannedServer]:
+    def servers_of(self, request: int) -> Sequence[Server]:
         """The servers that the request is for: those planned, less those left behind in an earlier step."""
         servers = self.plan.servers_of(request)
         planned = self.plan.requests[request]

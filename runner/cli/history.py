@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from runner import app
+from runner.app import history
 from runner.cli import output
 from runner.cli.options import format_option, state_options
 
@@ -18,7 +18,7 @@ from runner.cli.options import format_option, state_options
 @state_options
 def report_command(run: str, path: Path | None, state_dir: Path) -> None:
     """Write the report of a run again, from its journal."""
-    stored = app.read_run(state_dir, run)
+    stored = history.read_run(state_dir, run)
     if path == Path("-"):
         sys.stdout.buffer.write(stored.report_bytes())
         return
@@ -30,7 +30,7 @@ def report_command(run: str, path: Path | None, state_dir: Path) -> None:
 @state_options
 def list_command(state_dir: Path, **options: str) -> None:
     """List the runs there are, newest first."""
-    rows = app.list_runs(state_dir)
+    rows = history.list_runs(state_dir)
     if options["output"] == "json":
         output.json_lines(rows)
     elif rows:
@@ -45,14 +45,14 @@ def list_command(state_dir: Path, **options: str) -> None:
 @state_options
 def show_command(run: str, state_dir: Path, **options: str) -> None:
     """Show one run in detail. RUN is its id, the start of it, or `last`."""
-    stored = app.read_run(state_dir, run)
+    stored = history.read_run(state_dir, run)
     if options["output"] == "json":
         output.json_lines([stored.as_object()])
     else:
         click.echo(stored.summary())
 
 
-def _list_row(row: app.RunObject) -> tuple[object, ...]:
+def _list_row(row: history.RunObject) -> tuple[object, ...]:
     counts = row["counts"] or {}
     return (
         row["id"],

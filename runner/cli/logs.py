@@ -15,7 +15,9 @@ def start_logging(form: str | None, *, verbose: bool, quiet: bool, color: bool) 
     console = (form or ("console" if stderr_is_terminal() else "json")) == "console"
     # The renderers are named here, because structlog's own choice would load rich's traceback machinery.
     renderer = (
-        structlog.dev.ConsoleRenderer(colors=color and stderr_is_terminal(), exception_formatter=structlog.dev.plain_traceback)
+        structlog.dev.ConsoleRenderer(
+            colors=color and stderr_is_terminal(), exception_formatter=structlog.dev.plain_traceback
+        )
         if console
         else structlog.processors.JSONRenderer()
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.app import PlanInputs
+from runner.app.planning import PlanInputs
 from runner.settings import default_state_dir
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ def _variable(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
 
 campaign_options = _all(
     click.option("-i", "--inventory", type=click.Path(path_type=Path), help="The servers; replaces the jobspec's."),
-    click.option("-e", "--var", "variables", metavar="KEY=VALUE", multiple=True, callback=_variable, help="Set a variable."),
+    click.option(
+        "-e", "--var", "variables", metavar="KEY=VALUE", multiple=True, callback=_variable, help="Set a variable."
+    ),
     click.option("--vars-file", type=click.Path(path_type=Path), help="A YAML or JSON file of variables."),
     click.option("--group", "groups", metavar="NAME", multiple=True, help="Only this group (repeatable)."),
     click.option("--limit", metavar="EXPR", help="Only servers for which this expression holds."),
@@ -75,7 +77,12 @@ log_options = _all(
 )
 
 format_option = click.option(
-    "--format", "output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the result."
+    "--format",
+    "output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Form of the result.",
 )
 
 

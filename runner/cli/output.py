@@ -83,7 +83,9 @@ def _first_requests(plan: Plan) -> str:
     parts = []
     for step, name in enumerate(plan.steps):
         index = next(index for index, request in enumerate(plan.requests) if request.step == step)
-        parts.append(f"first request of step {name} (its name gets the request's key at the end):\n{_body(plan, index)}")
+        parts.append(
+            f"first request of step {name} (its name gets the request's key at the end):\n{_body(plan, index)}"
+        )
     return "\n\n".join(parts)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from runner import app
+from runner.app import planning
 from runner.cli import output
 from runner.cli.options import campaign_options, format_option, plan_inputs
 
@@ -17,7 +17,7 @@ from runner.cli.options import campaign_options, format_option, plan_inputs
 @campaign_options
 def validate_command(jobspec: Path, **options: Any) -> None:  # noqa: ANN401  click hands options over by name
     """Check a jobspec and its inventory, and say everything that is wrong at once. No network."""
-    plan = app.make_plan(plan_inputs(jobspec, options))
+    plan = planning.make_plan(plan_inputs(jobspec, options))
     output.warnings(plan)
     click.echo(f"{jobspec}: valid, {output.plan_line(plan)}")
 
@@ -31,13 +31,13 @@ def plan_command(jobspec: Path, output_format: str = "text", **options: Any) -> 
     """Show every group, how many requests it comes to, how long they take, and the first of them. No network."""
     output_format = options.pop("output")
     plan_file = options.pop("plan_file")
-    plan = app.make_plan(plan_inputs(jobspec, options))
+    plan = planning.make_plan(plan_inputs(jobspec, options))
     if plan_file is not None:
-        app.write_plan(plan, plan_file)
+        planning.write_plan(plan, plan_file)
     show_plan(plan, output_format, plan_file)
 
 
-def show_plan(plan: app.Plan, output_format: str, plan_file: Path | None = None) -> None:
+def show_plan(plan: Plan, output_format: str, plan_file: Path | None = None) -> None:
     """Print a plan for a person, or for a machine."""
     if output_format == "json":
         output.json_lines([output.plan_object(plan)])

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from runner import app
+from runner.app import planning, running, simulating
 from runner.cli.logs import start_logging
 from runner.cli.options import campaign_options, log_options, plan_inputs, state_options, stderr_is_terminal
 from runner.cli.planning import show_plan
@@ -15,7 +15,9 @@ from runner.cli.progress import LiveProgress, LoggedProgress
 from runner.errors import ExitCode
 
 _report_option = click.option(
-    "--report", type=click.Path(path_type=Path, dir_okay=False), help="Where to write the report (default: state folder)."
+    "--report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to write the report (default: state folder).",
 )
 _ca_option = click.option("--ca-bundle", type=click.Path(path_type=Path), help="A PEM file of certificates to trust.")
 
@@ -36,13 +38,13 @@ def run_command(file: Path, **options: Any) -> int:  # noqa: ANN401  click hands
     inputs = plan_inputs(file, options)
     simulate = options.pop("simulate") or options["behaviour"] is not None
     dry_run = options.pop("dry_run")
-    behaviour = app.simulator_behaviour(options.pop("behaviour")) if simulate else None
-    plan = app.read_or_make_plan(inputs, simulated=simulate)
+    behaviour = simulating.simulator_behaviour(options.pop("behaviour"), demo=True) if simulate else None
+    plan = planning.read_or_make_plan(inputs, simulated=simulate)
     if dry_run:
         show_plan(plan, "text")
         return ExitCode.OK
     how = _how(options, watch=not options.pop("no_wait"), behaviour=behaviour)
-    return _finish(app.run_plan(plan, how), quiet=options["quiet"])
+    return _finish(running.run_plan(plan, how), quiet=options["quiet"])
 
 
 @click.command("resume")
@@ -53,16 +55,16 @@ def run_command(file: Path, **options: Any) -> int:  # noqa: ANN401  click hands
 @log_options
 def resume_command(run: str, **options: Any) -> int:  # noqa: ANN401  likewise
     """Go on with a run that was stopped or crashed. RUN is its id, the start of it, or `last`."""
-    return _finish(app.resume_run(run, _how(options, watch=True, behaviour=None)), quiet=options["quiet"])
+    return _finish(running.resume_run(run, _how(options, watch=True, behaviour=None)), quiet=options["quiet"])
 
 
-def _how(options: dict[str, Any], *, watch: bool, behaviour: app.Behaviour | None) -> app.RunOptions:
+def _how(options: dict[str, Any], *, watch: bool, behaviour: Behaviour | None) -> running.RunOptions:
     quiet, verbose = options["quiet"], options["verbose"]
     live = stderr_is_terminal() and not quiet and options["log_format"] != "json"
     colour = not options["no_color"]
     start_logging(options["log_format"], verbose=verbose, quiet=quiet or live, color=colour)
     progress = LiveProgress(color=colour) if live else LoggedProgress()
-    return app.RunOptions(
+    return running.RunOptions(
         state_dir=options["state_dir"],
         report=options["report"],
         watch=watch,
@@ -72,7 +74,7 @@ def _how(options: dict[str, Any], *, watch: bool, behaviour: app.Behaviour | Non
     )
 
 
-def _finish(result: app.RunResult, *, quiet: bool) -> int:
+def _finish(result: running.RunResult, *, quiet: bool) -> int:
     if not quiet:
         click.echo(result.summary)
     click.echo(f"report: {result.report_path}")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import click
 
-from runner import app
+from runner.app import formats
 from runner.cli import output
 
 
 @click.command("schema")
-@click.argument("name", type=click.Choice(app.SCHEMAS), required=False)
+@click.argument("name", type=click.Choice(formats.NAMES), required=False)
 @click.option("--list", "only_list", is_flag=True, help="Only the names.")
 def schema_command(name: str | None, *, only_list: bool) -> None:
     """Print a JSON Schema: of jobspecs, inventories, plans, reports, journal events, or simulator behaviours."""
     if only_list or name is None:
-        click.echo("\n".join(app.SCHEMAS))
+        click.echo("\n".join(formats.NAMES))
         return
-    output.json_lines(app.schema(name))
+    output.json_lines(formats.schema(name))

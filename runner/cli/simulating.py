@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from runner import app
+from runner.app import simulating
 
 
 @click.command("simulate")
@@ -14,4 +14,4 @@ from runner import app
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 picks a free one.")
 def simulate_command(behaviour: Path | None, port: int) -> None:
     """Serve a simulated Lite Server API on 127.0.0.1 until interrupted."""
-    app.serve_simulator(app.simulator_behaviour(behaviour), port, click.echo)
+    simulating.serve_simulator(simulating.simulator_behaviour(behaviour, demo=False), port, click.echo)

@@ -40,7 +40,11 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait; timers may be a millisecond or more late."""
+        ...
+
+    async def sleep_precisely(self, seconds: float) -> None:
+        """Wait, late by microseconds only; costs processor time."""
         ...
 
 

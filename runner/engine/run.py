@@ -27,12 +27,16 @@ class RunEngine:
         self._lanes = lanes
         self._clock = clock
         self._readers: list[asyncio.Task[None]] = []
+        self._failure: asyncio.Future[None] | None = None
 
     async def run(self) -> Verdict:
         """Do all there is to do, record how it ended, and say so. Durable when it returns."""
-        async with asyncio.TaskGroup() as lanes:
-            for lane in self._lanes:
-                lanes.create_task(self._run_lane(lane))
+        async with asyncio.TaskGroup() as tasks:
+            failing = tasks.create_task(self._wait_for_failure())
+            lanes = [tasks.create_task(self._run_lane(lane)) for lane in self._lanes]
+            if lanes:
+                await asyncio.wait(lanes)
+            failing.cancel()
         ending = verdict(self._recorder.state)
         now = self._clock.now()
         await self._recorder.record(e.RunEnded(now, ending.state, ending.reason, int(ending.exit_code)))
@@ -45,6 +49,15 @@ class RunEngine:
             reader.cancel()
         for lane in self._lanes:
             lane.submit_news.tell()
+
+    def fail(self, error: Exception) -> None:
+        """The journal failed: nothing more may be done, for it could not be remembered. `run` raises the error."""
+        if self._failure is not None and not self._failure.done():
+            self._failure.set_exception(error)
+
+    async def _wait_for_failure(self) -> None:
+        self._failure = asyncio.get_running_loop().create_future()
+        await self._failure
 
     async def _run_lane(self, lane: LaneContext) -> None:
         lane.newly_open.extend(lane.state.open)

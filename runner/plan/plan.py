@@ -8,24 +8,20 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runner.model import Lane
+    from runner.model import Lane, Server
     from runner.spec.campaign import Submit, Watch
-
-
-class PlannedServer(NamedTuple):
-    """What a plan keeps of a server."""
-
-    id: str
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedGroup:
-    """A group after selection and splitting. `lane` is an index into `Plan.lanes`."""
+    """A group after selection and splitting. `lane` is an index into `Plan.lanes`.
+
+    A plan read from a file has its servers without their labels.
+    """
 
     name: str
     lane: int
-    servers: tuple[PlannedServer, ...]
+    servers: tuple[Server, ...]
 
 
 class PlannedRequest(NamedTuple):
@@ -79,7 +75,7 @@ class Plan:
     summary: PlanSummary
     plan_hash: str
 
-    def servers_of(self, index: int) -> tuple[PlannedServer, ...]:
+    def servers_of(self, index: int) -> tuple[Server, ...]:
         """The servers planned for the request at `index`."""
         request = self.requests[index]
         return self.groups[request.group].servers[request.start : request.stop]

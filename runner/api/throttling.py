@@ -1,0 +1,55 @@
+"""What a throttled answer says of the limit: the policy text of the gateway and Retry-After (api-facts 5)."""
+
+from __future__ import annotations
+
+import math
+import re
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from runner.campaign.answers import Throttle
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# "... over ratelimit,limit:10,time:1 minute": the facts show braces around alternatives, so they are let pass.
+_POLICY = re.compile(
+    r"limit\s*[:=]\s*(?P<limit>\d{1,9})\s*,\s*time\s*[:=]\s*\{?\s*(?P<count>\d{1,6})?\s*(?P<unit>second|minute|hour|day)",
+    re.IGNORECASE,
+)
+_UNIT_S = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
+
+
+def read_throttle(message: str, headers: Mapping[str, str], now: float) -> Throttle:
+    """The limit and period of the service's message and its Retry-After, in seconds from `now` (epoch seconds).
+
+    A limit or a period of nothing says nothing: it is left out, so that no rate is ever derived from it.
+    """
+    limit, period = _policy(message)
+    return Throttle(limit=limit, period_s=period, retry_after_s=_retry_after(headers.get("Retry-After"), now))
+
+
+def _policy(message: str) -> tuple[int | None, float | None]:
+    found = _POLICY.search(message)
+    if found is None:
+        return None, None
+    limit = int(found["limit"])
+    period = int(found["count"] or 1) * _UNIT_S[found["unit"].lower()]
+    return (limit, period) if limit and period else (None, None)
+
+
+def _retry_after(value: str | None, now: float) -> float | None:
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        return _until(value, now)
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _until(date: str, now: float) -> float | None:
+    try:
+        return max(0.0, parsedate_to_datetime(date).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,60 @@
+"""The exact bytes of each request: the planned body, the servers that are left, the name with its key, the secrets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+
+from runner.errors import InvalidInput, Problem
+from runner.plan.codec import request_body
+from runner.plan.keys import job_name, request_key, run_token
+from runner.spec.secrets import redactor, resolve, secret_names
+from runner.spec.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runner.campaign.state import RunState
+    from runner.plan.plan import Plan
+
+
+class BodyMaker:
+    """Makes the bodies of one run.
+
+    Raises:
+        InvalidInput: a secret that the plan refers to is not in the environment.
+    """
+
+    def __init__(self, plan: Plan, run_id: str, state: RunState, env: Mapping[str, str]) -> None:
+        self._plan = plan
+        self._state = state
+        self._token = run_token(run_id)
+        self._secrets = _secrets(plan, env)
+        self.redact = redactor(self._secrets.values())
+
+    def job_name_of(self, request: int) -> str:
+        """The name of the request's job."""
+        return job_name(str(self._plan.requests[request].body["name"]), request_key(self._token, request))
+
+    def body_of(self, request: int) -> bytes:
+        """What to send: the only place where secrets have their values."""
+        ids = [server.id for server in self._state.servers_of(request)]
+        body = request_body(self._plan, request, ids, self.job_name_of(request))
+        return orjson.dumps(resolve(body, self._secrets) if self._secrets else body)
+
+
+def _secrets(plan: Plan, env: Mapping[str, str]) -> dict[str, str]:
+    bodies = {id(request.body): request.body for request in plan.requests}
+    names = {name for body in bodies.values() for name in secret_names(orjson.dumps(body).decode())}
+    missing = sorted(names - env.keys())
+    if missing:
+        raise InvalidInput(
+            *(
+                Problem(
+                    f"the secret {name} is not in the environment", hint=did_you_mean(name, ()) or f"export {name}=..."
+                )
+                for name in missing
+            )
+        )
+    return {name: env[name] for name in names}

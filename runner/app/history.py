@@ -1,0 +1,102 @@
+"""The runs that a state folder holds: list them, read one, write its report again."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runner.campaign.verdict import INTERRUPTED, RUNNING
+from runner.journal.sqlite import SqliteStore
+from runner.plan.codec import plan_from_json
+from runner.report.files import write_whole
+from runner.report.fold import Report, fold_report
+from runner.report.json_report import report_to_json
+from runner.report.text import summary_text
+from runner.settings import JOURNAL_FILE, report_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.journal.store import RunRow, RunStore
+    from runner.plan.plan import Plan
+
+RunObject = dict[str, Any]
+"""One run as `runner list --format json` shows it."""
+
+
+@contextmanager
+def open_store(state_dir: Path) -> Iterator[RunStore]:
+    """The store in a state folder, which is made if need be.
+
+    Raises:
+        StateFolderError: it cannot be used.
+    """
+    store = SqliteStore(state_dir / JOURNAL_FILE)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def stored_plan(store: RunStore, run_id: str) -> Plan:
+    """The plan of a run."""
+    row = next(row for row in store.runs() if row.id == run_id)
+    return plan_from_json(store.load_plan(row.plan_hash), f"plan of run {run_id}")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A run as its journal tells it."""
+
+    row: RunObject
+    report: Report
+    default_path: Path
+
+    def report_bytes(self) -> bytes:
+        """The report as JSON; the same bytes every time, once the run is over."""
+        return report_to_json(self.report)
+
+    def write_report(self, path: Path | None) -> Path:
+        """Write the report, to the state folder unless told otherwise; return where."""
+        target = path or self.default_path
+        write_whole(target, self.report_bytes())
+        return target
+
+    def summary(self) -> str:
+        """The report in a few lines, for a person."""
+        return summary_text(self.report)
+
+
+def read_run(state_dir: Path, text: str) -> StoredRun:
+    """One run. `text` is its id, the unique start of it, or `last`."""
+    with open_store(state_dir) as store:
+        return stored_run(store, store.resolve(text), state_dir)
+
+
+def stored_run(store: RunStore, run_id: str, state_dir: Path) -> StoredRun:
+    """One run, by its exact id."""
+    row = next(row for row in store.runs() if row.id == run_id)
+    unended = INTERRUPTED if row.state == INTERRUPTED else RUNNING
+    report = fold_report(stored_plan(store, run_id), run_id, store.read_events(run_id), unended_state=unended)
+    return StoredRun(_run_object(row), report, report_path(state_dir, run_id))
+
+
+def list_runs(state_dir: Path) -> list[RunObject]:
+    """Every run, newest first."""
+    with open_store(state_dir) as store:
+        return [_run_object(row) for row in store.runs()]
+
+
+def _run_object(row: RunRow) -> RunObject:
+    started = datetime.fromtimestamp(row.started_at, UTC)
+    return {
+        "id": row.id,
+        "campaign": row.campaign,
+        "state": row.state,
+        "plan_hash": row.plan_hash,
+        "started_at": started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "counts": dict(row.counts) if row.counts is not None else None,
+    }

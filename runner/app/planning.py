@@ -1,0 +1,118 @@
+"""From files to a plan."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner import __version__
+from runner.errors import InvalidInput, Problem
+from runner.inventory.files import read_inventory
+from runner.model import Lane
+from runner.plan.codec import plan_from_json, plan_to_json, with_lane
+from runner.plan.expansion import PlanOptions, campaign_context, expand
+from runner.plan.plan import Plan
+from runner.report.files import write_whole
+from runner.spec.loading import load_campaign
+from runner.spec.templates import TemplateProblem, render_text
+from runner.spec.yaml_source import decode, read_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runner.spec.campaign import Campaign
+
+# What a plan for a simulator has for every lane; the simulator's port is not known before it runs.
+SIMULATED_LANE = Lane(region=None, endpoint="http://127.0.0.1", project_id="0123456789abcdef0123456789abcdef")
+
+
+@dataclass(frozen=True, slots=True)
+class PlanInputs:
+    """All that a plan is made from, as a person gave it. `jobspec` may be a plan file (`.json`) where one is run."""
+
+    jobspec: Path
+    inventory: Path | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    vars_file: Path | None = None
+    groups: tuple[str, ...] = ()
+    limit: str | None = None
+    endpoint: str | None = None
+    region: str | None = None
+    project_id: str | None = None
+    strict: bool = False
+
+
+def make_plan(inputs: PlanInputs, *, simulated: bool = False) -> Plan:
+    """Load a jobspec and its inventory and expand them.
+
+    Raises:
+        InvalidInput: with every problem of the file that has some.
+    """
+    file = str(inputs.jobspec)
+    campaign = load_campaign(decode(_read(inputs.jobspec), file), file)
+    created_at = time.time()
+    options = PlanOptions(
+        env=os.environ,
+        run_date=datetime.fromtimestamp(created_at, UTC).date().isoformat(),
+        created_at=created_at,
+        runner_version=__version__,
+        inventory_fingerprint="",
+        variables=inputs.variables,
+        vars_file=_read_variables(inputs.vars_file),
+        groups=inputs.groups,
+        limit=inputs.limit,
+        strict=inputs.strict,
+        lane=SIMULATED_LANE if simulated else Lane(inputs.region, inputs.endpoint, inputs.project_id),
+    )
+    path = _inventory_path(campaign, inputs, options)
+    if path is None:
+        return expand(campaign, None, options)
+    inventory = read_inventory(path)
+    return expand(campaign, inventory.servers, replace(options, inventory_fingerprint=inventory.fingerprint))
+
+
+def read_or_make_plan(inputs: PlanInputs, *, simulated: bool = False) -> Plan:
+    """The plan in a `.json` file, exactly as it was written; or the plan that a jobspec makes now."""
+    file = inputs.jobspec
+    if file.suffix != ".json":
+        return make_plan(inputs, simulated=simulated)
+    if inputs != PlanInputs(jobspec=file):
+        raise InvalidInput(
+            Problem("a plan is carried out exactly as it is", str(file), hint="give these options to `runner plan`")
+        )
+    plan = plan_from_json(_read(file), str(file))
+    return with_lane(plan, SIMULATED_LANE) if simulated else plan
+
+
+def write_plan(plan: Plan, path: Path) -> None:
+    """Write a plan file, whole or not at all."""
+    write_whole(path, plan_to_json(plan, readable=True))
+
+
+def _inventory_path(campaign: Campaign, inputs: PlanInputs, options: PlanOptions) -> Path | None:
+    if inputs.inventory is not None or campaign.inventory is None:
+        return inputs.inventory
+    try:
+        return inputs.jobspec.parent / render_text(campaign.inventory, campaign_context(campaign, options))
+    except TemplateProblem as error:
+        raise InvalidInput(error.problem) from error
+
+
+def _read_variables(path: Path | None) -> dict[str, object]:
+    if path is None:
+        return {}
+    data = read_yaml(decode(_read(path), str(path)), str(path)).data
+    if not isinstance(data, dict):
+        raise InvalidInput(Problem("expected a mapping of variables to values", str(path), 1))
+    return data
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidInput(Problem(f"cannot be read: {error.strerror}", str(path))) from error

@@ -1,0 +1,139 @@
+"""Servers from a file: CSV, JSON, NDJSON or YAML, by its ending. Large fleets belong in NDJSON or CSV.
+
+A row has an `id`, a `name` (the id, if there is none), and labels: a `labels` mapping, and any other column.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from runner.errors import InvalidInput, Problem
+from runner.inventory.rows import RowReader
+from runner.spec.yaml_source import decode, path_text, read_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from runner.model import Server
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Servers, in the file's order, and the fingerprint of where they came from (`sha256:` over the bytes)."""
+
+    servers: Sequence[Server]
+    fingerprint: str
+
+
+def read_inventory(path: Path) -> Inventory:
+    """Read the servers of a file.
+
+    Raises:
+        InvalidInput: it cannot be read, or rows of it are wrong; names each with its line.
+    """
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise InvalidInput(
+            Problem(f"{path.suffix or 'no ending'}: expected one of {', '.join(_READERS)}", file=str(path))
+        )
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InvalidInput(
+            Problem(f"cannot be read: {error.strerror}", str(path), hint="check inventory: or -i")
+        ) from error
+    rows = RowReader(str(path))
+    reader(data, rows)
+    rows.fail_on_problems()
+    return Inventory(rows.servers, "sha256:" + hashlib.sha256(data).hexdigest())
+
+
+def _read_ndjson(data: bytes, rows: RowReader) -> None:
+    loads, add = orjson.loads, rows.add
+    for number, line in enumerate(_lines(data), 1):
+        try:
+            add(loads(line), number)
+        except orjson.JSONDecodeError as error:
+            if line.strip():
+                rows.problem(f"not valid JSON: {error.msg}", number, error.colno)
+
+
+def _lines(data: bytes) -> Sequence[bytes]:
+    return data.removeprefix(b"\xef\xbb\xbf").splitlines()
+
+
+def _read_csv(data: bytes, rows: RowReader) -> None:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        rows.problem("not UTF-8; save the file as UTF-8", data.count(b"\n", 0, error.start) + 1)
+        return
+    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        if _header_is_fine(header, rows):
+            for row in reader:
+                _add_csv(header, row, rows, reader.line_num)
+    except csv.Error as error:
+        rows.problem(f"not valid CSV: {error}", reader.line_num)
+
+
+def _header_is_fine(header: list[str], rows: RowReader) -> bool:
+    if "id" not in header:
+        rows.problem("the first line must name the columns, one of them `id`", 1)
+        return False
+    doubles = sorted({name for name in header if header.count(name) > 1})
+    if doubles:
+        rows.problem(f"column `{doubles[0]}` stands twice", 1)
+    return not doubles
+
+
+def _add_csv(header: list[str], row: list[str], rows: RowReader, line: int) -> None:
+    if not row:
+        return
+    if len(row) != len(header):
+        rows.problem(f"{len(row)} values, the first line names {len(header)} columns", line)
+        return
+    # An empty cell is a label that the server lacks.
+    rows.add({name: value for name, value in zip(header, row, strict=True) if value}, line)
+
+
+def _read_json(data: bytes, rows: RowReader) -> None:
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        rows.problem(f"not valid JSON: {error.msg}", error.lineno, error.colno)
+        return
+    for index, row in enumerate(_entries(document, rows)):
+        rows.add(row, None, f"entry {index + 1}")
+
+
+def _read_yaml(data: bytes, rows: RowReader) -> None:
+    source = read_yaml(decode(data, rows.file), rows.file)
+    prefix = ("servers",) if isinstance(source.data, dict) else ()
+    for index, row in enumerate(_entries(source.data, rows)):
+        rows.add(row, source.position((*prefix, index))[0], path_text((*prefix, index)))
+
+
+def _entries(document: Any, rows: RowReader) -> list[Any]:  # noqa: ANN401  whatever the file holds
+    entries = document.get("servers") if isinstance(document, dict) else document
+    if not isinstance(entries, list):
+        rows.problem("expected a list of servers, or a mapping with `servers`", 1)
+        return []
+    return entries
+
+
+_READERS: dict[str, Callable[[bytes, RowReader], None]] = {
+    ".csv": _read_csv,
+    ".json": _read_json,
+    ".ndjson": _read_ndjson,
+    ".jsonl": _read_ndjson,
+    ".yaml": _read_yaml,
+    ".yml": _read_yaml,
+}

@@ -1,0 +1,89 @@
+"""The body of a step's requests, rendered and checked against the service's rules (api-facts 1.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from runner.errors import Problem
+from runner.spec.rules import DESCRIPTION, NAME, TYPE, Rule
+from runner.spec.secrets import secret_names
+from runner.spec.templates import TemplateProblem, TextRenderer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from runner.spec.campaign import StepSpec, Template
+
+Body = dict[str, Any]
+
+
+class _Field(NamedTuple):
+    """A value of the body, where it comes from, and the rule it must keep; None: any text, a spec value."""
+
+    template: Template
+    rule: Rule | None
+
+
+class BodyTemplate:
+    """Renders the body of one step. What does not depend on the batch is rendered once."""
+
+    def __init__(self, step: StepSpec) -> None:
+        self._step = step
+        self._fields = list(_fields(step))
+        self._renderer = TextRenderer([field.template for field in self._fields])
+        self._per_batch = "batch" in self._renderer.names_used
+        self._rendered: Body | None = None
+
+    def render(self, context: Mapping[str, Any], index: int, count: int, problems: list[Problem]) -> Body:
+        """The body of one batch, without `server_ids`; `index` counts from 1. What is wrong goes to `problems`."""
+        if self._rendered is not None and not self._per_batch:
+            return self._rendered
+        full = {**context, "step": {"name": self._step.name}, "batch": {"index": index, "count": count}}
+        try:
+            texts = self._renderer(full)
+        except TemplateProblem as error:
+            problems.append(error.problem)
+            texts = ["" for _ in self._fields]
+        else:
+            for field, text in zip(self._fields, texts, strict=True):
+                problems += _problems(field, text)
+        self._rendered = self._body(texts)
+        return self._rendered
+
+    def _body(self, texts: Sequence[str]) -> Body:
+        values = iter(texts)
+        step = self._step
+        kind, name = next(values), next(values)
+        body: Body = {"name": name}
+        if step.job_description is not None:
+            body["description"] = next(values)
+        body["type"] = kind
+        if step.is_reboot is not None:
+            body["is_reboot"] = step.is_reboot
+        body["items"] = [
+            {"type": next(values), "spec": {key: next(values) for key in item.spec}} for item in step.items
+        ]
+        return body
+
+
+def _fields(step: StepSpec) -> list[_Field]:
+    fields = [_Field(step.type, TYPE), _Field(step.job_name, NAME)]
+    if step.job_description is not None:
+        fields.append(_Field(step.job_description, DESCRIPTION))
+    for item in step.items:
+        fields.append(_Field(item.type, TYPE))
+        fields += [_Field(value, None) for value in item.spec.values()]
+    return fields
+
+
+def _problems(field: _Field, text: str) -> list[Problem]:
+    place = field.template.place
+    if field.rule is None:
+        return []
+    if secret_names(text):
+        message = "a secret must not stand here: this is listed by the service and written to reports"
+    elif not field.rule.accepts(text):
+        message = f"{text!r} is refused by the service; expected {field.rule.expected}"
+    else:
+        return []
+    return [Problem(message, place.file, place.line, place.column, place.path)]

@@ -1,0 +1,166 @@
+"""Plans as JSON: readable, canonical, hashed. What is sent for a request is made here too, so that both agree."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from runner.errors import InvalidInput, Problem, RefusedToStart
+from runner.model import Lane, Server
+from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary
+from runner.spec.campaign import Submit, Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SCHEMA_VERSION = "runner/plan/v1"
+_PARTS = ("name", "description", "type", "is_reboot", "items")
+
+
+def request_body(plan: Plan, index: int, server_ids: Sequence[str], name: str) -> dict[str, Any]:
+    """The body of a create-job call (api-facts 1.1). Secrets in it are references."""
+    body = dict(plan.requests[index].body)
+    full = {"name": name, "description": body.get("description"), "server_ids": list(server_ids)}
+    if full["description"] is None:
+        del full["description"]
+    return {**full, **{part: body[part] for part in ("type", "is_reboot", "items") if part in body}}
+
+
+def hash_plan(plan: Plan) -> str:
+    """`sha256:` and the digest over the canonical JSON of everything but the hash."""
+    return _hash(_document(plan))
+
+
+def plan_to_json(plan: Plan, *, readable: bool = False) -> bytes:
+    """The plan's JSON; `readable` for a file that people look at."""
+    document = {"plan_hash": plan.plan_hash, **_document(plan)}
+    return orjson.dumps(document, option=(orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE) if readable else 0)
+
+
+def plan_from_json(data: bytes, file: str) -> Plan:
+    """A plan from its JSON.
+
+    Raises:
+        InvalidInput: it is no plan.
+        RefusedToStart: it was changed after it was hashed.
+    """
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput(Problem(f"not valid JSON: {error.msg}", file, error.lineno, error.colno)) from error
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if version != SCHEMA_VERSION:
+        found = f"schema_version is {version!r}" if version else "it has no schema_version"
+        raise InvalidInput(
+            Problem(f"not a plan of {SCHEMA_VERSION}: {found}", file, hint="plans are made by `runner plan -o`")
+        )
+    claimed = document.pop("plan_hash", None)
+    actual = _hash(document)
+    if claimed != actual:
+        raise RefusedToStart(
+            f"{file}: the plan was changed after it was made: it claims {claimed}, and is {actual}",
+            hint="make it anew with `runner plan -o`, and have it approved again",
+        )
+    try:
+        return _plan(document, actual)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidInput(Problem(f"not a plan of {SCHEMA_VERSION}: {error!r}", file)) from error
+
+
+def _hash(document: Mapping[str, Any]) -> str:
+    return "sha256:" + hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _document(plan: Plan) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "campaign": plan.campaign,
+        "description": plan.description,
+        "created_at": plan.created_at,
+        "runner_version": plan.runner_version,
+        "inventory_fingerprint": plan.inventory_fingerprint,
+        "jobspec": plan.jobspec,
+        "variables": plan.variables,
+        "summary": asdict(plan.summary),
+        "submit": _finite(asdict(plan.submit)),
+        "watch": _finite(asdict(plan.watch)),
+        "lanes": [lane._asdict() for lane in plan.lanes],
+        "steps": list(plan.steps),
+        "groups": [
+            {
+                "name": group.name,
+                "lane": group.lane,
+                "servers": [server.id for server in group.servers],
+                "server_names": [server.name for server in group.servers],
+            }
+            for group in plan.groups
+        ],
+        "requests": [_request(plan, index) for index in range(len(plan.requests))],
+    }
+
+
+def _finite(values: dict[str, Any]) -> dict[str, Any]:
+    """`unlimited` is infinity here and null in JSON, which has no infinity."""
+    return {key: None if isinstance(value, float) and math.isinf(value) else value for key, value in values.items()}
+
+
+def _request(plan: Plan, index: int) -> dict[str, Any]:
+    request = plan.requests[index]
+    ids = [server.id for server in plan.servers_of(index)]
+    return {
+        "group": request.group,
+        "step": request.step,
+        "start": request.start,
+        "stop": request.stop,
+        "body": request_body(plan, index, ids, str(request.body["name"])),
+    }
+
+
+def _plan(document: Mapping[str, Any], plan_hash: str) -> Plan:
+    shared: dict[bytes, dict[str, Any]] = {}
+    submit = Submit(**{**document["submit"], "rate": _rate(document["submit"]["rate"])})
+    watch = Watch(**{**document["watch"], "rate": _rate(document["watch"]["rate"])})
+    summary = PlanSummary(**{**document["summary"], "warnings": tuple(document["summary"]["warnings"])})
+    return Plan(
+        campaign=document["campaign"],
+        description=document["description"],
+        jobspec=document["jobspec"],
+        variables=document["variables"],
+        inventory_fingerprint=document["inventory_fingerprint"],
+        runner_version=document["runner_version"],
+        created_at=document["created_at"],
+        lanes=tuple(Lane(**lane) for lane in document["lanes"]),
+        steps=tuple(document["steps"]),
+        groups=tuple(_group(group) for group in document["groups"]),
+        requests=tuple(_planned(request, shared) for request in document["requests"]),
+        submit=submit,
+        watch=watch,
+        summary=summary,
+        plan_hash=plan_hash,
+    )
+
+
+def _rate(value: float | None) -> float:
+    return math.inf if value is None else value
+
+
+def _group(group: Mapping[str, Any]) -> PlannedGroup:
+    no_labels: dict[str, str] = {}
+    servers = zip(group["servers"], group["server_names"], strict=True)
+    return PlannedGroup(group["name"], group["lane"], tuple(Server(id_, name, no_labels) for id_, name in servers))
+
+
+def _planned(request: Mapping[str, Any], shared: dict[bytes, dict[str, Any]]) -> PlannedRequest:
+    body = {part: request["body"][part] for part in _PARTS if part in request["body"]}
+    body = shared.setdefault(orjson.dumps(body), body)
+    return PlannedRequest(request["step"], request["group"], request["start"], request["stop"], body)
+
+
+def with_lane(plan: Plan, lane: Lane) -> Plan:
+    """The same plan with all its requests on one lane: for a simulator that stands in for every endpoint."""
+    groups = tuple(replace(group, lane=0) for group in plan.groups)
+    return replace(plan, lanes=(lane,), groups=groups)

@@ -1,0 +1,224 @@
+"""A campaign and servers to a plan: select, split, batch, render, check, hash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from itertools import compress
+from typing import TYPE_CHECKING, Any
+
+from runner.errors import InvalidInput, Problem
+from runner.model import Lane, Server
+from runner.plan.bodies import BodyTemplate
+from runner.plan.codec import hash_plan
+from runner.plan.grouping import SelectedGroup, select_groups
+from runner.plan.lanes import LaneTable
+from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary
+from runner.plan.variables import base_context, context_with, resolve_variables
+from runner.spec.campaign import Place, Template
+from runner.spec.expressions import ServerExpression
+from runner.spec.ranges import expand_ranges
+from runner.spec.suggest import did_you_mean
+from runner.spec.templates import TemplateProblem, render_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from runner.spec.campaign import Campaign, GroupSpec
+
+_COMMAND_LINE = "command line"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What a person gave beside the jobspec. `vars_file` and `variables` (from `-e`) are in order of precedence.
+
+    Fields of `lane` that are not None replace those of every lane. `created_at` is epoch seconds, `run_date` its day.
+    """
+
+    env: Mapping[str, str]
+    run_date: str
+    created_at: float
+    runner_version: str
+    inventory_fingerprint: str
+    variables: Mapping[str, object] = field(default_factory=dict)
+    vars_file: Mapping[str, object] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
+    limit: str | None = None
+    strict: bool = False
+    lane: Lane = field(default_factory=lambda: Lane(None, None, None))
+
+
+def campaign_context(campaign: Campaign, options: PlanOptions) -> dict[str, Any]:
+    """What templates outside of groups see.
+
+    Raises:
+        InvalidInput: a variable cannot be rendered.
+    """
+    base = base_context(options.env, options.run_date)
+    try:
+        return context_with(base, resolve_variables(_variables(campaign, None, options), base))
+    except TemplateProblem as error:
+        raise InvalidInput(error.problem) from error
+
+
+def expand(campaign: Campaign, servers: Sequence[Server] | None, options: PlanOptions) -> Plan:
+    """Make the plan. Without an inventory (`servers` is None) the servers are those that groups list by id.
+
+    Raises:
+        InvalidInput: with all that is wrong.
+    """
+    if servers is None:
+        servers = _listed_servers(campaign)
+    return _Expansion(campaign, options).plan(servers)
+
+
+def _listed_servers(campaign: Campaign) -> list[Server]:
+    """The servers of groups that list ids, where no inventory is given: nothing else is known of them."""
+    for group in campaign.groups:
+        if group.servers is None:
+            place = group.place
+            raise InvalidInput(
+                Problem(
+                    f"group `{group.name}` selects from an inventory, and none is given",
+                    place.file,
+                    place.line,
+                    place.column,
+                    place.path,
+                    "name a file with `inventory:` or -i",
+                )
+            )
+    entries = (str(template.source) for group in campaign.groups for template in group.servers or ())
+    ids = dict.fromkeys(server_id for entry in entries for server_id in expand_ranges(entry))
+    return [Server(server_id, server_id, {}) for server_id in ids]
+
+
+def _variables(campaign: Campaign, group: GroupSpec | None, options: PlanOptions) -> dict[str, object]:
+    return {**campaign.vars, **options.vars_file, **options.variables, **(group.vars if group else {})}
+
+
+class _Expansion:
+    def __init__(self, campaign: Campaign, options: PlanOptions) -> None:
+        self._campaign = campaign
+        self._options = options
+        self._base = base_context(options.env, options.run_date)
+        self._problems: list[Problem] = []
+        self._warnings: list[str] = []
+
+    def plan(self, servers: Sequence[Server]) -> Plan:
+        specs = self._asked_for()
+        contexts = [self._context_of(group) for group in specs]
+        self._fail_on_problems()
+        allowed = self._limited(servers)
+        selected = select_groups(specs, allowed, contexts, self._problems)
+        self._fail_on_problems()
+        by_spec = dict(zip((spec.name for spec in specs), contexts, strict=True))
+        planned = self._planned(selected, by_spec)
+        self._fail_on_problems()
+        return self._assemble(planned, len(servers))
+
+    def _asked_for(self) -> list[GroupSpec]:
+        groups = self._campaign.groups
+        names = [group.name for group in groups]
+        # A group that is split is called by its own name, or by that of one part.
+        for name in self._options.groups:
+            if not any(_is_called(group, name) for group in groups):
+                self._problems.append(Problem(f"--group {name}: no such group", hint=did_you_mean(name, names)))
+        # Groups that were not asked for still come first: they keep their servers.
+        return list(groups)
+
+    def _context_of(self, group: GroupSpec) -> dict[str, Any]:
+        try:
+            variables = resolve_variables(_variables(self._campaign, group, self._options), self._base)
+        except TemplateProblem as error:
+            self._problems.append(error.problem)
+            return {}
+        return context_with(self._base, variables) | {"group": {"name": group.name}}
+
+    def _limited(self, servers: Sequence[Server]) -> Sequence[Server]:
+        if self._options.limit is None:
+            return servers
+        try:
+            limit = ServerExpression(Template(self._options.limit, Place(_COMMAND_LINE, 1, 1, "--limit")))
+            return list(compress(servers, (limit.value(server) for server in servers)))
+        except TemplateProblem as error:
+            raise InvalidInput(error.problem) from error
+
+    def _planned(
+        self, selected: Sequence[SelectedGroup], contexts: Mapping[str, Mapping[str, Any]]
+    ) -> tuple[LaneTable, list[PlannedGroup], list[PlannedRequest]]:
+        lanes = LaneTable(self._campaign.lane, self._options.lane)
+        groups: list[PlannedGroup] = []
+        requests: list[PlannedRequest] = []
+        for group in selected:
+            if self._options.groups and not any(_is_called(group.spec, n, group.name) for n in self._options.groups):
+                continue
+            if not group.servers:
+                self._empty(group)
+                continue
+            context = {**contexts[group.spec.name], "group": {"name": group.name}}
+            lane = lanes.index_of(group.spec.lane, context, self._problems)
+            context["lane"] = lanes.context_of(lane)
+            requests += self._requests(len(groups), len(group.servers), context)
+            groups.append(PlannedGroup(group.name, lane, tuple(group.servers)))
+        return lanes, groups, requests
+
+    def _empty(self, group: SelectedGroup) -> None:
+        message = f"group `{group.name}` selects no server"
+        place = group.spec.place
+        if self._options.strict:
+            self._problems.append(Problem(message, place.file, place.line, place.column, place.path))
+        else:
+            self._warnings.append(f"{place.file}:{place.line}: {message}")
+
+    def _requests(self, group: int, size: int, context: Mapping[str, Any]) -> list[PlannedRequest]:
+        requests: list[PlannedRequest] = []
+        for index, step in enumerate(self._campaign.steps):
+            body = BodyTemplate(step)
+            starts = range(0, size, step.servers_per_job)
+            for batch, start in enumerate(starts):
+                rendered = body.render(context, batch + 1, len(starts), self._problems)
+                stop = min(start + step.servers_per_job, size)
+                requests.append(PlannedRequest(index, group, start, stop, rendered))
+        return requests
+
+    def _assemble(self, planned: tuple[LaneTable, list[PlannedGroup], list[PlannedRequest]], total: int) -> Plan:
+        lanes, groups, requests = planned
+        campaign, options = self._campaign, self._options
+        selected = sum(len(group.servers) for group in groups)
+        plan = Plan(
+            campaign=campaign.name,
+            description=self._description(),
+            jobspec=campaign.source,
+            variables={**options.vars_file, **options.variables},
+            inventory_fingerprint=options.inventory_fingerprint,
+            runner_version=options.runner_version,
+            created_at=options.created_at,
+            lanes=lanes.lanes,
+            steps=tuple(step.name for step in campaign.steps),
+            groups=tuple(groups),
+            requests=tuple(requests),
+            submit=campaign.submit,
+            watch=campaign.watch,
+            summary=PlanSummary(total, selected, total - selected, len(requests), tuple(self._warnings)),
+            plan_hash="",
+        )
+        return replace(plan, plan_hash=hash_plan(plan))
+
+    def _description(self) -> str:
+        if self._campaign.description is None:
+            return ""
+        try:
+            return render_text(self._campaign.description, campaign_context(self._campaign, self._options))
+        except TemplateProblem as error:
+            raise InvalidInput(error.problem) from error
+
+    def _fail_on_problems(self) -> None:
+        if self._problems:
+            unique = dict.fromkeys(self._problems)
+            raise InvalidInput(*sorted(unique, key=lambda p: (p.line or 0, p.column or 0)))
+
+
+def _is_called(group: GroupSpec, name: str, part: str | None = None) -> bool:
+    if group.name == name:
+        return True
+    return part == name if part is not None else group.split_by is not None and name.startswith(f"{group.name}-")

@@ -1,0 +1,168 @@
+"""Servers into groups: a server belongs to the first group that selects it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from runner.errors import Problem
+from runner.spec.expressions import ServerExpression
+from runner.spec.ranges import RangeError, expand_ranges
+from runner.spec.rules import SERVER_ID
+from runner.spec.suggest import did_you_mean
+from runner.spec.templates import TemplateProblem, render_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from runner.model import Server
+    from runner.spec.campaign import GroupSpec, Template
+
+_NOT_IN_NAMES = re.compile(r"[^-_.a-zA-Z0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedGroup:
+    """A group and its servers, in the inventory's order. `name` differs from the spec's where the group was split."""
+
+    name: str
+    spec: GroupSpec
+    servers: Sequence[Server]
+
+
+def select_groups(
+    groups: Sequence[GroupSpec],
+    servers: Iterable[Server],
+    contexts: Sequence[Mapping[str, Any]],
+    problems: list[Problem],
+) -> list[SelectedGroup]:
+    """Every group with its servers. `contexts` are what each group's templates see.
+
+    What is wrong goes to `problems`.
+    """
+    listed = [_listed(group, context, problems) for group, context in zip(groups, contexts, strict=True)]
+    chosen: list[list[Server]] = [[] for _ in groups]
+    choose = _chooser(groups, listed)
+    try:
+        for server in servers:
+            index = choose(server)
+            if index is not None:
+                chosen[index].append(server)
+    except TemplateProblem as error:
+        problems.append(error.problem)
+        return []
+    selected: list[SelectedGroup] = []
+    for group, members, entries in zip(groups, chosen, listed, strict=True):
+        _refuse_absent(entries, problems)
+        selected += _split(group, members, problems)
+    return selected
+
+
+class _Entries:
+    """The servers that a group lists: by id or name, with where each was written, and which were seen."""
+
+    def __init__(self) -> None:
+        self.templates: dict[str, Template] = {}
+        self.seen: set[str] = set()
+
+    def has(self, server: Server) -> bool:
+        found = False
+        for key in (server.id, server.name):
+            if key in self.templates:
+                self.seen.add(key)
+                found = True
+        return found
+
+
+def _listed(group: GroupSpec, context: Mapping[str, Any], problems: list[Problem]) -> _Entries | None:
+    if group.servers is None:
+        return None
+    entries = _Entries()
+    for template in group.servers:
+        try:
+            for name in expand_ranges(render_text(template, context)):
+                entries.templates.setdefault(name, template)
+        except RangeError as error:
+            problems.append(_at(template, str(error)))
+        except TemplateProblem as error:
+            problems.append(error.problem)
+    return entries
+
+
+def _chooser(groups: Sequence[GroupSpec], listed: Sequence[_Entries | None]) -> Callable[[Server], int | None]:
+    """The function that gives a server's group. Where only labels matter, equal labels are looked at once."""
+    tests: list[Callable[[Server], object]] = []
+    by_labels_alone = True
+    for group, entries in zip(groups, listed, strict=True):
+        if entries is not None:
+            tests.append(entries.has)
+            by_labels_alone = False
+        elif group.select is not None:
+            expression = ServerExpression(group.select)
+            tests.append(expression.value)
+            by_labels_alone = by_labels_alone and expression.uses_only_labels
+
+    def first(server: Server) -> int | None:
+        # Every list is asked, so that an entry taken by an earlier group does not count as absent.
+        found = None
+        for index, test in enumerate(tests):
+            if (found is None or listed[index] is not None) and test(server) and found is None:
+                found = index
+        return found
+
+    if not by_labels_alone:
+        return first
+    known: dict[int, int | None] = {}
+
+    def by_labels(server: Server) -> int | None:
+        # Servers with equal labels share one object, which the caller keeps alive: its id stands for it.
+        key = id(server.labels)
+        if key not in known:
+            known[key] = first(server)
+        return known[key]
+
+    return by_labels
+
+
+def _refuse_absent(entries: _Entries | None, problems: list[Problem]) -> None:
+    if entries is None:
+        return
+    absent: dict[str, list[str]] = {}
+    for name, template in entries.templates.items():
+        if name not in entries.seen:
+            absent.setdefault(template.place.path, []).append(name)
+    for names in absent.values():
+        template = entries.templates[names[0]]
+        more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+        hint = did_you_mean(names[0], sorted(entries.seen)[:1000]) if entries.seen else "check the inventory"
+        problems.append(_at(template, f"no server in the inventory has the id or name {names[0]!r}{more}", hint))
+
+
+def _split(group: GroupSpec, members: Sequence[Server], problems: list[Problem]) -> list[SelectedGroup]:
+    if group.split_by is None:
+        return [SelectedGroup(group.name, group, members)]
+    expression = ServerExpression(group.split_by)
+    parts: dict[str, list[Server]] = {}
+    lacking: list[str] = []
+    for server in members:
+        value = expression.value(server)
+        if value is None or value == "":
+            lacking.append(server.id)
+        else:
+            parts.setdefault(_NOT_IN_NAMES.sub("-", str(value)), []).append(server)
+    if lacking:
+        message = f"{len(lacking):,} servers of group `{group.name}` have no value to split by, such as {lacking[0]}"
+        problems.append(_at(group.split_by, message, "select only servers that have it"))
+    names = [f"{group.name}-{value}" for value in parts]
+    problems += [
+        _at(group.split_by, f"{name!r} is no valid group name") for name in names if not SERVER_ID.accepts(name)
+    ]
+    if not parts:
+        return [SelectedGroup(group.name, group, ())]
+    return [SelectedGroup(name, group, part) for name, part in zip(names, parts.values(), strict=True)]
+
+
+def _at(template: Template, message: str, hint: str = "") -> Problem:
+    place = template.place
+    return Problem(message, place.file, place.line, place.column, place.path, hint)

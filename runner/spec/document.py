@@ -1,0 +1,154 @@
+"""The shape of a jobspec file, as pydantic models: they check it, and the JSON Schema comes from them.
+
+Text may be a template; it is rendered later, so only text without one can be checked here (`runner.spec.checks`).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
+
+from runner.spec import quantities
+from runner.spec.rules import LABEL, NAME
+
+Scalar = StrictStr | StrictBool | StrictInt | StrictFloat
+
+
+def _named(value: str) -> str:
+    if not NAME.accepts(value):
+        raise ValueError(f"{value!r} is no valid name; expected {NAME.expected}")
+    return value
+
+
+def _duration(value: str) -> str:
+    if quantities.parse_duration(value) is None:
+        raise ValueError(f"{value!r} is no duration; expected {quantities.EXPECTED_DURATION}")
+    return value
+
+
+def _rate(value: str) -> str:
+    if quantities.parse_rate(value) is None:
+        raise ValueError(f"{value!r} is no rate; expected {quantities.EXPECTED_RATE}")
+    return value
+
+
+def _finite(value: Scalar) -> Scalar:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is no number that can be sent; put it in quotes if it is text")
+    return value
+
+
+def _variables(value: dict[str, Any]) -> dict[str, Any]:
+    for name in value:
+        if not LABEL.accepts(name):
+            raise ValueError(f"{name!r} is no valid variable name; expected {LABEL.expected}")
+    return value
+
+
+Name = Annotated[StrictStr, AfterValidator(_named), Field(json_schema_extra={"pattern": "^[-_.a-zA-Z0-9]{1,64}$"})]
+Duration = Annotated[StrictStr, AfterValidator(_duration), Field(examples=["30s", "2h"])]
+Rate = Annotated[StrictStr, AfterValidator(_rate), Field(examples=["10/s", "600/m", "unlimited"])]
+Text = Annotated[Scalar, AfterValidator(_finite)]
+Variables = Annotated[dict[str, Any], AfterValidator(_variables)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LaneDocument(_Part):
+    """Where requests go. A group may override any of it."""
+
+    region: StrictStr | None = Field(None, description="Region id, such as cn-north-9; the endpoint follows from it.")
+    endpoint: StrictStr | None = Field(None, description="URL of the service; replaces the one of the region.")
+    project_id: StrictStr | None = Field(None, description="Project id; looked up in IAM by region when not given.")
+
+
+class GroupDocument(_Part):
+    """A named selection of servers; a server belongs to the first group that selects it."""
+
+    name: Name = Field(description="Name of the group.")
+    select: StrictStr | None = Field(
+        None, description="A Jinja expression over the server: id, name, labels.", examples=['labels.ring == "canary"']
+    )
+    servers: list[StrictStr] | None = Field(
+        None, description="Ids, names, or names with ranges such as node-[001-050].", min_length=1
+    )
+    split_by: StrictStr | None = Field(None, description="An expression; one group is made per value.")
+    vars: Variables = Field(default_factory=dict, description="Variables of this group.")
+    lane: LaneDocument = Field(
+        default_factory=lambda: LaneDocument.model_validate({}), description="Replaces parts of the lane."
+    )
+
+
+class ItemDocument(_Part):
+    """One item of a job."""
+
+    type: StrictStr = Field(description="Fine-grained type, such as HDK_UPGRADE.")
+    spec: dict[str, Text] = Field(
+        default_factory=dict,
+        description="Parameters of the item: strings on the wire; numbers and booleans become strings.",
+    )
+
+
+class StepDocument(_Part):
+    """One kind of job. Steps run in order: a server goes on only after it succeeded."""
+
+    name: Name = Field(description="Name of the step.")
+    type: StrictStr = Field(description="Task template type, such as HDK_UPGRADE.")
+    job_name: StrictStr = Field(description="Name of the jobs; each gets a key of its own at the end.")
+    job_description: StrictStr | None = Field(None, description="Description of the jobs.")
+    is_reboot: StrictBool | None = Field(None, description="Sent as is; what it means is documented in two ways.")
+    servers_per_job: StrictInt = Field(50, ge=1, le=10_000, description="Servers in one request.")
+    items: list[ItemDocument] = Field(min_length=1, description="What the job does.")
+
+
+class SubmitDocument(_Part):
+    """How requests are let out, per lane."""
+
+    rate: Rate = Field("10/s", description="Creates per lane: N/s, N/m, or unlimited.")
+    burst: StrictInt = Field(
+        10, ge=1, le=100_000, description="Never more than rate x T + burst creates in any T seconds."
+    )
+    concurrency: StrictInt = Field(16, ge=1, le=1024, description="Requests in flight per lane.")
+    timeout: Duration = Field("30s", description="How long one request may take.")
+    attempts: StrictInt = Field(5, ge=1, le=100, description="How often one request is tried.")
+    settle: Duration = Field("15s", description="How long a request in doubt is looked up before it is sent again.")
+
+
+class WatchDocument(_Part):
+    """How jobs are watched, per lane."""
+
+    rate: Rate = Field("10/s", description="Reads per lane: N/s, N/m, or unlimited.")
+    job_timeout: Duration = Field("2h", description="After this the open servers of a job are timed_out.")
+
+
+class JobspecDocument(_Part):
+    """What to run, on which groups, how carefully."""
+
+    api_version: Literal["runner/v1"] = Field(description="The version of this format.")
+    name: Name = Field(description="Name of the campaign.")
+    description: StrictStr | None = Field(None, description="What the campaign is for.")
+    vars: Variables = Field(default_factory=dict, description="Variables for templates.")
+    inventory: StrictStr | None = Field(
+        None, description="The servers: a CSV, JSON, NDJSON or YAML file, relative to this one."
+    )
+    lane: LaneDocument = Field(
+        default_factory=lambda: LaneDocument.model_validate({}), description="Where requests go."
+    )
+    groups: list[GroupDocument] = Field(min_length=1, description="Which servers, in order.")
+    steps: list[StepDocument] = Field(min_length=1, description="What to run on them, in order.")
+    submit: SubmitDocument = Field(
+        default_factory=lambda: SubmitDocument.model_validate({}), description="How requests are let out."
+    )
+    watch: WatchDocument = Field(
+        default_factory=lambda: WatchDocument.model_validate({}), description="How jobs are watched."
+    )
+
+
+def jobspec_schema() -> dict[str, Any]:
+    """The JSON Schema of a jobspec, for editors."""
+    schema = JobspecDocument.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "jobspec"}

@@ -1,0 +1,63 @@
+"""`select`, `split_by` and `--limit`: Jinja expressions over one server's `id`, `name` and `labels`.
+
+A label that a server lacks is undefined: it equals nothing and is false, so that `labels.ring == "canary"` simply does
+not select it. Comparing it by size, or using it in arithmetic, is an error.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import TemplateSyntaxError, Undefined, UndefinedError, meta
+
+from runner.errors import Problem
+from runner.spec.suggest import did_you_mean
+from runner.spec.templates import TemplateProblem, make_environment
+
+if TYPE_CHECKING:
+    from runner.model import Server
+    from runner.spec.campaign import Place, Template
+
+_NAMES = frozenset({"id", "name", "labels"})
+_ENVIRONMENT = make_environment()
+_ENVIRONMENT.undefined = Undefined
+
+
+class ServerExpression:
+    """A compiled expression. `uses_only_labels`: servers with equal labels give equal values."""
+
+    def __init__(self, template: Template) -> None:
+        source = str(template.source)
+        self._place = template.place
+        try:
+            names = meta.find_undeclared_variables(_ENVIRONMENT.parse("{{ " + source + " }}"))
+            self._evaluate = _ENVIRONMENT.compile_expression(source)
+        except TemplateSyntaxError as error:
+            raise TemplateProblem(self._problem(f"expression: {error.message}")) from error
+        self._refuse_unknown(names)
+        self.uses_only_labels = names <= {"labels"}
+
+    def value(self, server: Server) -> Any:  # noqa: ANN401  an expression may give anything
+        """What the expression gives for a server; None where it is undefined.
+
+        Raises:
+            TemplateProblem: it cannot be evaluated for this server.
+        """
+        try:
+            return self._evaluate(id=server.id, name=server.name, labels=server.labels)
+        except UndefinedError as error:
+            raise TemplateProblem(self._problem(f"for server {server.id}: {error}")) from error
+        except Exception as error:
+            raise TemplateProblem(self._problem(f"for server {server.id}: {error}")) from error
+
+    def _refuse_unknown(self, names: set[str]) -> None:
+        unknown = sorted(names - _NAMES - set(_ENVIRONMENT.globals))
+        if unknown:
+            name = unknown[0]
+            raise TemplateProblem(
+                self._problem(f"unknown name `{name}`; a server has id, name and labels", did_you_mean(name, _NAMES))
+            )
+
+    def _problem(self, message: str, hint: str = "") -> Problem:
+        place: Place = self._place
+        return Problem(message, place.file, place.line, place.column, place.path, hint)

@@ -1,0 +1,208 @@
+"""Jinja2 templates in a sandbox: undefined names are errors, and every error says where it stands in the file."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from runner.errors import Problem
+from runner.spec.secrets import is_damaged, reference, secret_names
+from runner.spec.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from runner.spec.campaign import Place, Template
+
+MOST_OUTPUT = 65_536
+# Cannot come up in a value: YAML refuses control characters.
+_SEPARATOR = "\x1e"
+_SINGLE_EXPRESSION = re.compile(r"\{\{(?P<expression>(?:(?!\}\}|\{\{).)*)\}\}", re.DOTALL)
+_UNDEFINED = re.compile(r"'([^']+)' is undefined|has no attribute '([^']+)'")
+
+
+class TemplateProblem(Exception):  # noqa: N818  it carries a Problem
+    """A template is wrong, or cannot be rendered."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
+class SecretNames:
+    """What `secret` is in a template: each attribute is a reference that renders as text, and nothing else."""
+
+    def __getattr__(self, name: str) -> SecretReference:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return SecretReference(name)
+
+    __getitem__ = __getattr__
+
+
+class SecretReference:
+    """One secret in a template. It has no length, no case, no parts: only whole does it get into a value."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __str__(self) -> str:
+        return reference(self._name)
+
+
+def make_environment() -> ImmutableSandboxedEnvironment:
+    """The one sandbox for templates and expressions: no files, no imports, no attributes with an underscore."""
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True, cache_size=0)
+    environment.globals = {name: environment.globals[name] for name in ("range", "dict", "namespace")}
+    return environment
+
+
+ENVIRONMENT = make_environment()
+
+
+def has_template(source: object) -> bool:
+    """Whether a value is text with something to render in it."""
+    return isinstance(source, str) and ("{{" in source or "{%" in source or "{#" in source)
+
+
+def check_syntax(template: Template) -> None:
+    """Raise TemplateProblem if the template cannot be parsed."""
+    _parse(str(template.source), template.place)
+
+
+def names_used(template: Template) -> frozenset[str]:
+    """The top-level names that a template uses; none for one that is no template."""
+    if not has_template(template.source):
+        return frozenset()
+    return frozenset(meta.find_undeclared_variables(_parse(str(template.source), template.place)))
+
+
+def render_value(template: Template, context: Mapping[str, Any]) -> Any:  # noqa: ANN401  an expression may give anything
+    """Render a value; text that is one single expression keeps the expression's type.
+
+    Raises:
+        TemplateProblem: it uses an undefined name, fails, or grows too large.
+    """
+    if not has_template(template.source):
+        return template.source
+    source = str(template.source)
+    single = _SINGLE_EXPRESSION.fullmatch(source.strip())
+    if single is None:
+        return render_text(template, context)
+    value = _guarded(lambda: _expression(single["expression"], template.place)(**context), template.place, context)
+    if isinstance(value, SecretReference):
+        return str(value)
+    if isinstance(value, str):
+        _check_text(value, template.place)
+    return value
+
+
+def render_text(template: Template, context: Mapping[str, Any]) -> str:
+    """Render a value to text, as `TextRenderer` does."""
+    return TextRenderer([template])(context)[0]
+
+
+class TextRenderer:
+    """Several templates rendered as one, which takes a third of the time of rendering each."""
+
+    def __init__(self, templates: Sequence[Template]) -> None:
+        self._templates = tuple(templates)
+        self._constant = [None if has_template(t.source) else scalar_text(t.source) for t in templates]
+        self._moving = [t for t in templates if has_template(t.source)]
+        joined = _SEPARATOR.join(str(template.source) for template in self._moving)
+        for template in self._moving:
+            _parse(str(template.source), template.place)  # each alone: a mistake must not pair up with the next one
+        self._render = ENVIRONMENT.from_string(joined).render if self._moving else None
+
+    @property
+    def names_used(self) -> frozenset[str]:
+        """The top-level names that any of the templates uses."""
+        return frozenset().union(*(names_used(template) for template in self._moving))
+
+    def __call__(self, context: Mapping[str, Any]) -> list[str]:
+        """The texts, in the order of the templates.
+
+        Raises:
+            TemplateProblem: of the first template that cannot be rendered.
+        """
+        if self._render is None:
+            return [text or "" for text in self._constant]
+        try:
+            rendered = iter(self._render(context).split(_SEPARATOR))
+        except Exception:  # noqa: BLE001  rendered one by one to find out which it is, and why
+            return [self._alone(template, context) for template in self._templates]
+        texts = [next(rendered) if text is None else text for text in self._constant]
+        for text, template in zip(texts, self._templates, strict=True):
+            _check_text(text, template.place)
+        return texts
+
+    def _alone(self, template: Template, context: Mapping[str, Any]) -> str:
+        if not has_template(template.source):
+            return scalar_text(template.source)
+        compiled = ENVIRONMENT.from_string(str(template.source))
+        return str(_guarded(lambda: compiled.render(context), template.place, context))
+
+
+def scalar_text(value: object) -> str:
+    """A YAML scalar as the text that goes on the wire: `true`, `24.1`, and nothing for null."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+def _parse(source: str, place: Place) -> Any:  # noqa: ANN401  jinja2's own tree
+    try:
+        return ENVIRONMENT.parse(source)
+    except TemplateSyntaxError as error:
+        raise TemplateProblem(_problem(place, f"template: {error.message}", lines_down=error.lineno - 1)) from error
+
+
+def _expression(source: str, place: Place) -> Callable[..., Any]:
+    try:
+        return ENVIRONMENT.compile_expression(source, undefined_to_none=False)
+    except TemplateSyntaxError as error:
+        raise TemplateProblem(_problem(place, f"expression: {error.message}")) from error
+
+
+def _guarded(render: Callable[[], Any], place: Place, context: Mapping[str, Any]) -> Any:  # noqa: ANN401  as render
+    try:
+        value = render()
+        if isinstance(value, StrictUndefined):
+            str(value)  # raises, and names what is undefined
+    except UndefinedError as error:
+        raise TemplateProblem(_undefined(place, str(error), context)) from error
+    except Exception as error:
+        raise TemplateProblem(_problem(place, f"template: {error}")) from error
+    return value
+
+
+def _check_text(text: str, place: Place) -> None:
+    if len(text) > MOST_OUTPUT:
+        raise TemplateProblem(
+            _problem(place, f"renders to {len(text):,} characters, at most {MOST_OUTPUT:,} are allowed")
+        )
+    if is_damaged(text):
+        raise TemplateProblem(
+            _problem(place, "a filter changes a secret", hint="a secret can only be put in whole: {{ secret.NAME }}")
+        )
+
+
+def _undefined(place: Place, message: str, context: Mapping[str, Any]) -> Problem:
+    match = _UNDEFINED.search(message)
+    name = (match[1] or match[2]) if match else ""
+    known = set(context)
+    if match and match[2]:
+        known = {key for value in context.values() if isinstance(value, dict) for key in value}
+    return _problem(place, f"template: {message}", hint=did_you_mean(name, known) if name else "")
+
+
+def _problem(place: Place, message: str, *, hint: str = "", lines_down: int = 0) -> Problem:
+    return Problem(message, place.file, place.line + lines_down, place.column, place.path, hint)
+
+
+def uses_secret(text: object) -> bool:
+    """Whether a rendered value refers to a secret."""
+    return isinstance(text, str) and bool(secret_names(text))
