@@ -1,0 +1,198 @@
+"""How the simulator behaves: every switch, with the conservative choice of api-facts 8 as its default."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from runner.errors import InvalidInput, Problem
+from runner.spec.suggest import did_you_mean
+from runner.spec.yaml_source import path_text, read_yaml
+
+Chance = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(ge=0)]
+FaultKind = Literal[
+    "reset", "hang", "cut_body", "html", "status_408", "status_500", "status_502", "status_504", "status_429"
+]
+
+
+class _Switches(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Auth(_Switches):
+    """Who may call (api-facts 8.20)."""
+
+    access_keys: dict[str, str] = Field(
+        {"SIMULATORAK": "SIMULATORSK"}, description="Access keys and their secret keys."
+    )
+    security_token: str | None = Field(None, description="Temporary security token that signed calls must carry.")
+    users: dict[str, str] = Field(
+        {"simulator": "simulator"}, description="Users and passwords that IAM makes tokens for."
+    )
+    token_lifetime_s: Seconds = Field(86400.0, description="How long a token is good for, seconds.")
+    project_ids: list[str] = Field([], description="Projects of the caller; empty: any.")
+    skew_s: Seconds = Field(900.0, description="How far the caller's clock may be off, seconds.")
+    locked_after: int = Field(5, description="Failed signatures in a row after which the access key is locked.")
+    lock_s: Seconds = Field(300.0, description="How long it stays locked, seconds.")
+
+
+class Throttle(_Switches):
+    """Rate limits (api-facts 8.18). A throttled create makes nothing; refused calls count, too."""
+
+    creates: int | None = Field(10, description="Creates in each period; null: no limit.")
+    create_period_s: Seconds = Field(60.0, description="The period of `creates`, seconds.")
+    reads: int | None = Field(20, description="Reads in each period; null: no limit.")
+    read_period_s: Seconds = Field(1.0, description="The period of `reads`, seconds.")
+    retry_after: bool = Field(default=False, description="Whether a throttled answer has Retry-After.")
+    says_limit: bool = Field(default=True, description="Whether a throttled answer tells the limit and its period.")
+
+
+class Listing(_Switches):
+    """The job list (api-facts 8.5, 8.6)."""
+
+    name_filter: Literal["substring", "exact"] = Field("substring", description="What the filter by name matches.")
+    order: Literal["newest", "random"] = Field("newest", description="Order of the rows.")
+    page_size: int = Field(10, ge=1, description="Rows of a page when no limit is given.")
+    most: int = Field(1000, ge=1, description="Rows of a page at most.")
+    paging: Literal["honoured", "ignored"] = Field("honoured", description="Whether limit and offset do anything.")
+    lag_s: Seconds = Field(2.0, description="How long a new job takes to be listed, seconds.")
+    foreign_jobs: int = Field(0, ge=0, description="Jobs of other people that are listed, too.")
+
+
+class Tasks(_Switches):
+    """What happens on the servers (api-facts 8.13, 8.16, 8.17)."""
+
+    duration_s: Seconds = Field(180.0, description="How long a task takes, seconds.")
+    spread: Chance = Field(0.0, description="How far durations differ, as a share of the duration.")
+    failing: Chance = Field(0.0, description="Chance of a task to fail.")
+    skipped: Chance = Field(0.0, description="Chance of a task to be skipped.")
+    never_final: Chance = Field(0.0, description="Chance of a task to stay in PROCESSING.")
+    missing: Chance = Field(0.0, description="Chance of a task never to be shown.")
+    failing_servers: list[str] = Field([], description="Ids or names, with * as wildcard, whose tasks fail.")
+    final_lag_s: Seconds = Field(0.35, description="How long after its job is FINISHED a task's row is final, seconds.")
+    unknown_status: Chance = Field(
+        0.0, description="Chance of a task or job to show a status nobody knows, for a while."
+    )
+    reboots: Literal["on_failure", "always"] = Field("on_failure", description="What is_reboot does.")
+    reboot_s: Seconds = Field(60.0, description="How long a server reboots, seconds.")
+
+
+class Jobs(_Switches):
+    """What a create asks for and a job looks like (api-facts 8.1 to 8.4, 8.11, 8.12, 8.15)."""
+
+    status_at_create: Literal["ACTIVE", "PROCESSING"] = Field("ACTIVE", description="Status of a new job.")
+    tasks_at_create: Literal["none", "all"] = Field("none", description="Whether the answer to a create has tasks.")
+    rewritten_types: dict[str, str] = Field(
+        {"HDK_UPGRADE": "ASCEND_SOFTWARE_UPGRADE"}, description="Types that show under another name."
+    )
+    strict_description: bool = Field(
+        default=False, description="Whether descriptions are held to the pattern of names."
+    )
+    unique_names: bool = Field(default=False, description="Whether a name can be used once only.")
+    most_servers: int | None = Field(None, description="Servers of a job at most; null: no limit.")
+    skipped_is_abnormal: bool = Field(default=False, description="Whether abnormal_count counts SKIPPED.")
+    missing_is_404: bool = Field(default=False, description="Whether a missing job is HTTP 404 and not 400.")
+    times: Literal["milliseconds", "text", "iso"] = Field("milliseconds", description="Form of times.")
+    extra_fields: bool = Field(default=False, description="Whether answers have fields that nobody documented.")
+    nulls: bool = Field(default=False, description="Whether optional fields are null.")
+
+
+class Servers(_Switches):
+    """Which servers there are (api-facts 8.7 to 8.10, 8.24)."""
+
+    fleet: dict[str, str] | None = Field(None, description="Ids and statuses; null: every id is known and RUNNING.")
+    unknown: Literal["refuse", "fail", "skip"] = Field("refuse", description="An unknown server in a create.")
+    not_running: Literal["skip", "refuse"] = Field("skip", description="A server that is not RUNNING.")
+    busy: Literal["refuse", "queue", "skip"] = Field("refuse", description="A server that is in another job.")
+    duplicates: Literal["refuse", "accept"] = Field("refuse", description="The same id twice in a create.")
+
+
+class Delete(_Switches):
+    """Deleting jobs (api-facts 8.14)."""
+
+    processing: Literal["refuse", "vanish"] = Field("refuse", description="Deleting a job that is not over.")
+    listed: bool = Field(default=True, description="Whether deleted jobs are listed as DELETED.")
+
+
+class Fault(_Switches):
+    """One thing that goes wrong on a create (api-facts 8.19)."""
+
+    kind: FaultKind = Field(description="What the caller gets.")
+    executed: bool | None = Field(None, description="Whether the job is made; null: by chance.")
+
+
+class Faults(_Switches):
+    """What goes wrong between caller and service (api-facts 8.19)."""
+
+    creates: Chance = Field(0.0, description="Chance of a create to go wrong.")
+    kinds: list[FaultKind] = Field(
+        ["reset", "status_500", "status_502", "status_504"], description="How it goes wrong."
+    )
+    executed: Chance = Field(0.5, description="Chance of the job to be made all the same.")
+    script: dict[int, Fault] = Field({}, description="What goes wrong on the n-th create, from 1.")
+    reads: Chance = Field(0.0, description="Chance of a read to answer 503.")
+    hang_s: Seconds = Field(60.0, description="How long a hanging answer hangs, seconds.")
+    latency_s: Seconds = Field(0.0, description="How long every answer takes, seconds.")
+
+
+class Behaviour(_Switches):
+    """All switches of the simulator."""
+
+    seed: int = Field(0, description="Where all chance comes from.")
+    auth: Auth = Field(default_factory=Auth)
+    throttle: Throttle = Field(default_factory=Throttle)
+    listing: Listing = Field(default_factory=Listing)
+    tasks: Tasks = Field(default_factory=Tasks)
+    jobs: Jobs = Field(default_factory=Jobs)
+    servers: Servers = Field(default_factory=Servers)
+    delete: Delete = Field(default_factory=Delete)
+    faults: Faults = Field(default_factory=Faults)
+
+    @classmethod
+    def demo(cls) -> Behaviour:
+        """Quick and kind: for a first look."""
+        return cls(
+            tasks=Tasks(duration_s=3.0, spread=0.5),
+            throttle=Throttle(creates=1000, create_period_s=1.0, reads=1000),
+            listing=Listing(lag_s=0.5),
+        )
+
+
+def load_behaviour(text: str, file: str) -> Behaviour:
+    """Read a behaviour from YAML.
+
+    Raises:
+        InvalidInput: with all that is wrong.
+    """
+    source = read_yaml(text, file)
+    try:
+        return Behaviour.model_validate(source.data)
+    except ValidationError as error:
+        problems = []
+        for details in error.errors():
+            path = tuple(details["loc"])
+            line, column = source.key_positions.get(path) or source.position(path)
+            hint = ""
+            if details["type"] == "extra_forbidden":
+                hint = did_you_mean(str(path[-1]), _switches(path[:-1]))
+            found = "" if details["type"] in {"missing", "extra_forbidden"} else f", found {details['input']!r}"
+            problems.append(Problem(details["msg"] + found, file, line, column, path_text(path), hint))
+        raise InvalidInput(*problems) from error
+
+
+def _switches(path: tuple[str | int, ...]) -> list[str]:
+    model: Any = Behaviour
+    for part in path:
+        model = model.model_fields[str(part)].annotation if str(part) in model.model_fields else Behaviour
+    return list(getattr(model, "model_fields", {}))
+
+
+def behaviour_schema() -> dict[str, Any]:
+    """The JSON Schema of a behaviour file."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Behaviour.model_json_schema(),
+        "title": "behaviour",
+    }

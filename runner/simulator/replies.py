@@ -1,0 +1,36 @@
+"""Answers of the simulated service, in the shapes of api-facts 1.2 and 5."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: HTTP status, JSON body, more headers."""
+
+    status: int
+    body: dict[str, Any]
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def refusal(status: int, code: str, message: str, **headers: str) -> Reply:
+    """An error in the service's usual shape."""
+    return Reply(
+        status, {"error_code": code, "error_msg": message}, {k.replace("_", "-"): v for k, v in headers.items()}
+    )
+
+
+def page(rows: list[dict[str, Any]], total: int, size: int, offset: int) -> Reply:
+    """One page of a list."""
+    return Reply(
+        200,
+        {
+            "current": offset // size + 1 if size else 1,
+            "pages": -(-total // size),
+            "size": size,
+            "total": total,
+            "data": rows,
+        },
+    )
