@@ -5,20 +5,19 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.campaign.verdict import INTERRUPTED, RUNNING
 from runner.journal.sqlite import SqliteStore
 from runner.plan.codec import plan_from_json
-from runner.report.files import write_whole
+from runner.report.files import report_to_json, write_whole
 from runner.report.fold import Report, fold_report
-from runner.report.json_report import report_to_json
 from runner.report.text import summary_text
 from runner.settings import JOURNAL_FILE, report_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from runner.journal.store import RunRow, RunStore
     from runner.plan.plan import Plan

@@ -6,7 +6,6 @@ import os
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner import __version__
@@ -15,7 +14,6 @@ from runner.inventory.files import read_inventory
 from runner.model import Lane
 from runner.plan.codec import plan_from_json, plan_to_json, with_lane
 from runner.plan.expansion import PlanOptions, campaign_context, expand
-from runner.plan.plan import Plan
 from runner.report.files import write_whole
 from runner.spec.loading import load_campaign
 from runner.spec.templates import TemplateProblem, render_text
@@ -23,7 +21,9 @@ from runner.spec.yaml_source import decode, read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
+    from runner.plan.plan import Plan
     from runner.spec.campaign import Campaign
 
 # What a plan for a simulator has for every lane; the simulator's port is not known before it runs.

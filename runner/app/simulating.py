@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import InvalidInput, Problem
@@ -12,6 +11,7 @@ from runner.spec.yaml_source import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 def simulator_behaviour(path: Path | None, *, demo: bool) -> Behaviour:

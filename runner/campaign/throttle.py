@@ -1,4 +1,8 @@
-"""How a lane's rate follows what the service says of its limits. Times are monotonic seconds."""
+"""How the rate of a lane follows what the service says of it: obey a named limit, else halve, then creep back.
+
+The facts are few (api-facts 5): a limit and its period may stand in the message, refused calls may count too, nobody
+promises a Retry-After. Times are monotonic seconds, given by the caller; rates are requests per second.
+"""
 
 from __future__ import annotations
 
@@ -8,59 +12,86 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from runner.campaign.answers import Throttle
 
-# Where nothing was configured and the service does not say: a careful start.
-_UNCONFIGURED_RATE = 10.0
+# What a lane without a limit of its own keeps to once the service has throttled it: the gateway's default (api-facts 5).
+_GATEWAY_RATE = 200.0
 _LOWEST_RATE = 1 / 60
-_CREEP_SHARE = 0.01  # of the configured rate, added each second
-_DEFAULT_PAUSE_S = 1.0
+# Below a named limit by this much: one request more than the limit fits into a window whose ends are counted by the
+# arrival of requests, which the network moves about.
+_NAMED_SHARE = 0.95
+# A whole window is waited out, for nobody says when it began. Of longer ones (daily quotas) only so much: then look again.
+_LONGEST_WINDOW_S = 300.0
+# Where the service says nothing: advised to be 2 to 5 seconds (api-facts 5).
+_PAUSE_S = 2.0
+# Share of the configured rate regained per second.
+_CREEP = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Throttling:
-    """The rate of a lane: as configured (None: no limit), less what throttling took.
+    """What a lane knows of the service's limits. `configured` is its own rate; None: no limit.
 
-    `rate` was true at `since`. `named` is a limit that the service named: it is kept, and never crept above.
+    `named` is the lowest rate that the service named. `slowed_to` is the rate set at the last throttled answer that
+    counted, at the time `at`; it rises from `rises_from` on.
     """
 
     configured: float | None
-    rate: float | None = None
-    since: float = 0.0
     named: float | None = None
+    slowed_to: float | None = None
+    at: float = 0.0
+    rises_from: float = 0.0
 
     @property
     def is_throttled(self) -> bool:
-        """Whether the service ever asked for less."""
-        return self.rate is not None
+        """Whether the service ever throttled the lane."""
+        return self.slowed_to is not None
+
+    @property
+    def ceiling(self) -> float:
+        """The rate that the lane creeps back to."""
+        configured = self.configured or _GATEWAY_RATE
+        return configured if self.named is None else min(configured, self.named)
 
 
 def rate_at(state: Throttling, now: float) -> float | None:
-    """Calls per second that are right at `now`; None: no limit."""
-    if state.rate is None:
+    """The rate to keep at `now`; None: no limit. Never above the configured rate nor the named one, never zero."""
+    if state.slowed_to is None:
         return state.configured
-    ceiling = _ceiling(state)
-    if ceiling is None:
-        ceiling = state.rate * 2 + _UNCONFIGURED_RATE * max(0.0, now - state.since)
-    crept = state.rate + _CREEP_SHARE * ceiling * max(0.0, now - state.since)
-    return min(ceiling, crept)
+    regained = (state.configured or _GATEWAY_RATE) * _CREEP * max(0.0, now - state.rises_from)
+    return min(state.slowed_to + regained, state.ceiling)
 
 
-def throttled(state: Throttling, throttle: Throttle, *, now: float, sent_at: float) -> tuple[Throttling, float]:
-    """What follows from one throttled answer to a call sent at `sent_at`, and how long to pause, seconds.
+def throttled(state: Throttling, throttle: Throttle, now: float, sent_at: float) -> tuple[Throttling, float]:
+    """Take in a throttled answer, received at `now`, to a request sent at `sent_at`; return how long to pause, seconds.
 
-    Many calls may be under way when the service says no: only the first of their answers changes the rate.
+    Of the requests that were in flight together only the first to be throttled halves the rate: the others were sent
+    before that could help. What the service names is obeyed whichever answer says it.
     """
-    pause_s = throttle.retry_after_s if throttle.retry_after_s is not None else _DEFAULT_PAUSE_S
-    if throttle.limit and throttle.period_s:
-        # Refused calls count too, so the rest of the service's window is lost: wait it out, then keep to the limit.
-        named = throttle.limit / throttle.period_s
-        pause_s = max(pause_s, throttle.period_s) if state.named != named or sent_at >= state.since else pause_s
-        return replace(state, rate=named, since=now, named=named), pause_s
-    if state.is_throttled and sent_at < state.since:
-        return state, max(0.0, pause_s - (now - state.since))
-    rate = rate_at(state, now) or _UNCONFIGURED_RATE
-    return replace(state, rate=max(_LOWEST_RATE, rate / 2), since=now), pause_s
+    pause_s = _pause(throttle)
+    before = rate_at(state, now)
+    state = replace(state, named=_lower(state.named, _named(throttle)), rises_from=max(state.rises_from, now + pause_s))
+    if state.slowed_to is None or sent_at > state.at:
+        state = replace(state, slowed_to=_slower(before, state.ceiling), at=now)
+    return state, pause_s
 
 
-def _ceiling(state: Throttling) -> float | None:
-    known = [rate for rate in (state.configured, state.named) if rate is not None]
-    return min(known, default=None)
+def _slower(before: float | None, ceiling: float) -> float:
+    """The ceiling where a limit was named just now that is lower than the rate kept so far; else half that rate."""
+    if before is not None and before > ceiling:
+        return ceiling
+    return max(min(before or ceiling, ceiling) / 2, min(_LOWEST_RATE, ceiling))
+
+
+def _named(throttle: Throttle) -> float | None:
+    if not throttle.limit or not throttle.period_s or throttle.limit < 0 or throttle.period_s < 0:
+        return None
+    return _NAMED_SHARE * throttle.limit / throttle.period_s
+
+
+def _lower(one: float | None, other: float | None) -> float | None:
+    return min((rate for rate in (one, other) if rate is not None), default=None)
+
+
+def _pause(throttle: Throttle) -> float:
+    window_s = 0.0 if _named(throttle) is None else min(throttle.period_s or 0.0, _LONGEST_WINDOW_S)
+    asked_s = max(window_s, throttle.retry_after_s or 0.0)
+    return asked_s or _PAUSE_S

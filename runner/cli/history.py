@@ -32,7 +32,7 @@ def list_command(state_dir: Path, **options: str) -> None:
     """List the runs there are, newest first."""
     rows = history.list_runs(state_dir)
     if options["output"] == "json":
-        output.json_lines(rows)
+        output.print_json(rows)
     elif rows:
         click.echo(output.table(("run", "campaign", "state", "started", "servers", "succeeded"), map(_list_row, rows)))
     else:
@@ -47,7 +47,7 @@ def show_command(run: str, state_dir: Path, **options: str) -> None:
     """Show one run in detail. RUN is its id, the start of it, or `last`."""
     stored = history.read_run(state_dir, run)
     if options["output"] == "json":
-        output.json_lines([stored.as_object()])
+        output.print_json([stored.row])
     else:
         click.echo(stored.summary())
 

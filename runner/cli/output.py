@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 _PREVIEWED_SERVERS = 3
 
 
-def json_lines(objects: Sequence[object]) -> None:
-    """Print a JSON list, for machines."""
-    click.echo(orjson.dumps(objects, option=orjson.OPT_INDENT_2).decode())
+def print_json(value: object) -> None:
+    """Print a JSON value, for machines."""
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -57,8 +57,7 @@ def plan_text(plan: Plan) -> str:
     summary = plan.summary
     lines = [
         f"campaign   {plan.campaign}" + (f": {plan.description}" if plan.description else ""),
-        f"servers    {summary.selected:,} of {summary.inventory_servers:,} in the inventory; "
-        f"{summary.unselected:,} in no group, not touched",
+        f"servers    {summary.selected:,} of {summary.inventory_servers:,}; {summary.unselected:,} are not touched",
         f"requests   {summary.requests:,}",
         f"submitting {estimate_text(plan)}",
         f"plan hash  {plan.plan_hash}",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from runner.app import planning
 from runner.cli import output
 from runner.cli.options import campaign_options, format_option, plan_inputs
+
+if TYPE_CHECKING:
+    from runner.plan.plan import Plan
 
 
 @click.command("validate")
@@ -27,7 +30,7 @@ def validate_command(jobspec: Path, **options: Any) -> None:  # noqa: ANN401  cl
 @campaign_options
 @format_option
 @click.option("-o", "--output", "plan_file", type=click.Path(path_type=Path), help="Write the plan, with its hash.")
-def plan_command(jobspec: Path, output_format: str = "text", **options: Any) -> None:  # noqa: ANN401  likewise
+def plan_command(jobspec: Path, **options: Any) -> None:  # noqa: ANN401  likewise
     """Show every group, how many requests it comes to, how long they take, and the first of them. No network."""
     output_format = options.pop("output")
     plan_file = options.pop("plan_file")
@@ -40,7 +43,7 @@ def plan_command(jobspec: Path, output_format: str = "text", **options: Any) -> 
 def show_plan(plan: Plan, output_format: str, plan_file: Path | None = None) -> None:
     """Print a plan for a person, or for a machine."""
     if output_format == "json":
-        output.json_lines([output.plan_object(plan)])
+        output.print_json([output.plan_object(plan)])
         return
     output.warnings(plan)
     click.echo(output.plan_text(plan))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from runner.cli.options import campaign_options, log_options, plan_inputs, state
 from runner.cli.planning import show_plan
 from runner.cli.progress import LiveProgress, LoggedProgress
 from runner.errors import ExitCode
+
+if TYPE_CHECKING:
+    from runner.simulator.behaviour import Behaviour
 
 _report_option = click.option(
     "--report",

@@ -16,4 +16,4 @@ def schema_command(name: str | None, *, only_list: bool) -> None:
     if only_list or name is None:
         click.echo("\n".join(formats.NAMES))
         return
-    output.json_lines(formats.schema(name))
+    output.print_json(formats.schema(name))

@@ -5,12 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 
-# How late a timer may be: epoll and uvloop count in milliseconds.
-_TIMER_LATENESS_S = 0.0025
-# About one turn of the loop: too short to wait by turns.
-_TURN_S = 0.00004
-
-
 class SystemClock:
     """The machine's clocks. Wall-clock time is read once; from then on it goes with the monotonic clock.
 
@@ -32,13 +26,3 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await asyncio.sleep(seconds)
-
-    async def sleep_precisely(self, seconds: float) -> None:
-        """Wait by timer, then by turns of the loop, and at the very end by looking at the clock."""
-        until = time.monotonic() + seconds
-        if seconds > _TIMER_LATENESS_S:
-            await asyncio.sleep(seconds - _TIMER_LATENESS_S)
-        while time.monotonic() < until - _TURN_S:  # noqa: ASYNC110  no event comes when it is time
-            await asyncio.sleep(0)
-        while time.monotonic() < until:
-            pass

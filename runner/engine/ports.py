@@ -43,10 +43,6 @@ class Clock(Protocol):
         """Wait; timers may be a millisecond or more late."""
         ...
 
-    async def sleep_precisely(self, seconds: float) -> None:
-        """Wait, late by microseconds only; costs processor time."""
-        ...
-
 
 class Journal(Protocol):
     """The journal of one run that this process owns."""

@@ -1,0 +1,73 @@
+"""Which run a person means, and whether a run may be taken over: the same in every store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.campaign.verdict import INTERRUPTED, RUNNING
+from runner.errors import InvalidInput, Problem, RefusedToStart
+from runner.spec.suggest import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from runner.journal.owner import Owner
+
+    IsAlive = Callable[[Owner], bool | None]
+
+_SHOWN = 3
+
+
+def resolve_run(text: str, ids: Sequence[str]) -> str:
+    """The id that a person means; `ids` are newest first.
+
+    Raises:
+        InvalidInput: there is none, or several.
+    """
+    if text == "last" and ids:
+        return ids[0]
+    if text in ids:
+        return text
+    starting = [run_id for run_id in ids if text and run_id.startswith(text)]
+    if len(starting) == 1:
+        return starting[0]
+    if starting:
+        raise InvalidInput(
+            Problem(f"{text}: {len(starting)} runs start so: {', '.join(starting[:_SHOWN])}", hint="say more")
+        )
+    close = nearest(text, ids)
+    raise InvalidInput(Problem(f"{text}: no such run", hint=f"did you mean {close}?" if close else "see `runner list`"))
+
+
+def refuse_living_owner(
+    run_id: str, owner: Owner | None, silent_s: float, takeover_s: float, is_alive: IsAlive
+) -> None:
+    """Look at who owns a run; `silent_s` is the age of its heartbeat.
+
+    Raises:
+        RefusedToStart: a process that may be alive.
+    """
+    if not owner_may_live(owner, silent_s, takeover_s, is_alive) or owner is None:
+        return
+    raise RefusedToStart(
+        f"run {run_id} is being carried out by process {owner.pid} on {owner.host}",
+        hint="wait until it is over, or stop it there with Ctrl-C (SIGINT) first",
+    )
+
+
+def owner_may_live(owner: Owner | None, silent_s: float, takeover_s: float, is_alive: IsAlive) -> bool:
+    """Whether a run's owner must be reckoned with. One that is known to live counts, however long it was silent.
+
+    One that was stopped for a while (SIGSTOP) cannot append any more once it was replaced, so its silence decides.
+    """
+    if owner is None:
+        return False
+    alive = is_alive(owner)
+    if alive is False:
+        return False
+    return silent_s <= takeover_s
+
+
+def run_state(noted: str | None, owner_lives: bool) -> str:  # noqa: FBT001  two facts about one run
+    """What to call a run in a list."""
+    return noted or (RUNNING if owner_lives else INTERRUPTED)

@@ -1,0 +1,158 @@
+"""The writer thread of a journal: takes all that was appended meanwhile and commits it as one group.
+
+One statement in autocommit mode is one commit and one hand-over of the interpreter lock; waking the event loop once for
+a whole group is another. So an append costs the loop next to nothing, and 64 requests in flight share each fsync.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any
+
+from runner.errors import RunnerError, StateFolderError
+from runner.journal.codec import encode_batch
+from runner.journal.queries import queries
+from runner.journal.store import HEARTBEAT_S, OwnershipLost
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Generator, Sequence
+
+    import apsw
+
+    from runner.campaign.events import Event
+
+
+class JournalWriter:
+    """The journal of one run that this process owns, in SQLite. Made and used inside one event loop."""
+
+    def __init__(
+        self, connect: Callable[[], apsw.Connection], run_id: str, token: str, first: int, now: Callable[[], float]
+    ) -> None:
+        self._run_id = run_id
+        self._token = token
+        self._next = first
+        self._now = now
+        self._loop = asyncio.get_running_loop()
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._events: list[Event] = []
+        self._group = self._new_group()
+        self._closing = False
+        self._failure: RunnerError | None = None
+        self._callback: Callable[[RunnerError], None] | None = None
+        self._thread = threading.Thread(target=self._write, args=(connect,), name="journal", daemon=True)
+        self._thread.start()
+
+    @property
+    def failure(self) -> RunnerError | None:
+        """What ended the journal, or None while it works."""
+        return self._failure
+
+    def on_failure(self, callback: Callable[[RunnerError], None]) -> None:
+        """Have `callback` called once, in the event loop, when the journal fails."""
+        self._callback = callback
+
+    def append(self, events: Sequence[Event]) -> Awaitable[None]:
+        """Put events at the end; the awaitable is done when they are durable."""
+        with self._lock:
+            if self._failure is None:
+                idle = not self._events
+                self._events.extend(events)
+                if idle:
+                    self._work.notify()
+            return _Durable(self._group)
+
+    def close(self) -> None:
+        """Write what is queued and give up ownership."""
+        with self._lock:
+            self._closing = True
+            self._work.notify()
+        self._thread.join()
+
+    def _new_group(self) -> asyncio.Future[None]:
+        group = self._loop.create_future()
+        group.add_done_callback(_retrieved)
+        return group
+
+    def _write(self, connect: Callable[[], apsw.Connection]) -> None:
+        """The thread: commit groups until closed or failed."""
+        try:
+            db = connect()
+            try:
+                while self._write_group(db):
+                    pass
+                db.execute(queries()["release_run"], {"id": self._run_id, "token": self._token})
+            finally:
+                db.close()
+        except RunnerError as error:
+            self._fail(error)
+        except Exception as error:  # noqa: BLE001  whatever ends the thread, nobody may wait for it any longer
+            self._fail(_translated(error))
+
+    def _write_group(self, db: apsw.Connection) -> bool:
+        with self._lock:
+            if not self._events and not self._closing:
+                self._work.wait(HEARTBEAT_S)
+            events, self._events = self._events, []
+            group = self._group
+            if events:
+                self._group = self._new_group()
+        if not events:
+            db.execute(queries()["heartbeat"], {"id": self._run_id, "token": self._token, "now": self._now()})
+            return not self._closing
+        before = db.total_changes()
+        values = {"id": self._run_id, "token": self._token, "first": self._next, "batch": encode_batch(events).decode()}
+        db.execute(queries()["append"], values)
+        if db.total_changes() - before != len(events):
+            self._settle(group, OwnershipLost(self._run_id))
+            raise OwnershipLost(self._run_id)
+        self._next += len(events)
+        self._settle(group, None)
+        return True
+
+    def _settle(self, group: asyncio.Future[None], error: RunnerError | None) -> None:
+        self._loop.call_soon_threadsafe(_finish, group, error)
+
+    def _fail(self, error: RunnerError) -> None:
+        with self._lock:
+            self._failure = error
+            group = self._group
+        if self._loop.is_closed():
+            return
+        self._settle(group, error)
+        if self._callback is not None:
+            self._loop.call_soon_threadsafe(self._callback, error)
+
+
+class _Durable:
+    """Awaits a group's commit. A task that is cancelled meanwhile must not cancel what others wait for."""
+
+    __slots__ = ("_group",)
+
+    def __init__(self, group: asyncio.Future[None]) -> None:
+        self._group = group
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return asyncio.shield(self._group).__await__()
+
+
+def _finish(group: asyncio.Future[None], error: RunnerError | None) -> None:
+    if group.done():
+        return
+    if error is None:
+        group.set_result(None)
+    else:
+        group.set_exception(error)
+
+
+def _retrieved(group: asyncio.Future[None]) -> None:
+    """Mark a failure as seen: an append need not be awaited."""
+    if not group.cancelled():
+        group.exception()
+
+
+def _translated(error: Exception) -> RunnerError:
+    text = str(error)
+    reason = "the disk is full" if "full" in text.lower() else text
+    return StateFolderError(f"the journal cannot be written: {reason}", hint="make room, then `runner resume`")

@@ -1,0 +1,80 @@
+"""How fast a run submitted, and how it was throttled, gathered from its events."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from runner.campaign import events as e
+from runner.report.times import rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_ANSWERS = (e.Accepted, e.Refused, e.Throttled, e.InDoubt)
+
+
+@dataclass(slots=True)
+class _LanePace:
+    recent: deque[float] = field(default_factory=deque)
+    peak: int = 0
+    paused_until: float = 0.0
+    waited_s: float = 0.0
+
+
+class PaceStory:
+    """What the events say of submission. `lane_of` gives the lane of a request."""
+
+    def __init__(self, lane_of: Callable[[int], int], lanes: int) -> None:
+        self._lane_of = lane_of
+        self._lanes = [_LanePace() for _ in range(lanes)]
+        self._throttled = 0
+        self._sent = 0
+        self._first: float | None = None
+        self._last: float | None = None
+
+    def tell(self, event: e.Event) -> None:
+        """Go on with the next event."""
+        if isinstance(event, e.Intended):
+            self._intended(event)
+        elif isinstance(event, _ANSWERS):
+            self._last = event.at
+            if isinstance(event, e.Throttled):
+                self._throttled += 1
+                self._paused(event)
+
+    def _intended(self, event: e.Intended) -> None:
+        self._sent += 1
+        self._first = event.at if self._first is None else self._first
+        lane = self._lanes[self._lane_of(event.request)]
+        lane.recent.append(event.at)
+        while lane.recent[0] <= event.at - 1.0:
+            lane.recent.popleft()
+        lane.peak = max(lane.peak, len(lane.recent))
+
+    def _paused(self, event: e.Throttled) -> None:
+        lane = self._lanes[self._lane_of(event.request)]
+        until = event.at + event.pause_s
+        lane.waited_s += max(0.0, until - max(event.at, lane.paused_until))
+        lane.paused_until = max(lane.paused_until, until)
+
+    def throttling(self) -> dict[str, Any]:
+        """The report's part on throttling."""
+        return {
+            "throttled_answers": self._throttled,
+            "waited_s": round(sum(lane.waited_s for lane in self._lanes), 3),
+            "peak_creates_per_s": max((lane.peak for lane in self._lanes), default=0),
+        }
+
+    def submission(self) -> dict[str, Any] | None:
+        """The report's part on submission; None if nothing was sent."""
+        if self._first is None:
+            return None
+        took = None if self._last is None else self._last - self._first
+        return {
+            "first_intended_at": rfc3339(self._first),
+            "last_answered_at": rfc3339(self._last),
+            "creates_sent": self._sent,
+            "creates_per_s": round(self._sent / took, 1) if took else None,
+        }
