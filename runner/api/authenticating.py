@@ -41,11 +41,15 @@ class SignedRequests:
             self._fixed["X-Security-Token"] = key.security_token
         signed = {**self._fixed, "Host": host}
         self._signer = RequestSigner.of(ak=key.ak, sk=key.sk, method=method, path=path, query=query, headers=signed)
+        self._second = 0
+        self._date = ""
 
     async def headers(self, body: bytes) -> Headers:
         """The fixed headers, the date and the signature."""
-        date = sdk_date(self._now())
-        return {**self._fixed, DATE_HEADER: date, "Authorization": self._signer.sign(date, body)}
+        second = int(self._now())
+        if second != self._second:
+            self._second, self._date = second, sdk_date(second)
+        return {**self._fixed, DATE_HEADER: self._date, "Authorization": self._signer.sign(self._date, body)}
 
     async def renew(self) -> bool:
         """Nothing to renew."""

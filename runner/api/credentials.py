@@ -1,24 +1,29 @@
-"""Where credentials come from, in the names of the official SDK and of Terraform (api-facts 3.4). Never in a repr."""
+"""Who the runner is to the service: values whose repr hides what is secret, and where they are found (api-facts 3.4).
+
+The names of the official SDK come first, then those of the Terraform provider, then the SDK's credentials file. Half a
+pair is an error and not skipped: falling through would act as somebody else than was meant.
+"""
 
 from __future__ import annotations
 
 import configparser
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.errors import InvalidInput, Problem, ServiceUnusable
+from runner.errors import ServiceUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-# The SDK's documents and its code disagree on the section's name.
-_SECTIONS = ("basic", "basiccredentials")
+FILE_VARIABLE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
+_SECTIONS = ("basic", "basiccredentials")  # the SDK reads one or the other, depending on how it is asked
+_SDK = "HUAWEICLOUD_SDK_"
 
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """Signs requests. `security_token` makes it a temporary one."""
+    """An access key. `security_token` is there when the key is temporary."""
 
     ak: str
     sk: str = field(repr=False)
@@ -27,109 +32,147 @@ class AccessKey:
 
 @dataclass(frozen=True, slots=True)
 class GivenToken:
-    """A token that somebody fetched; it cannot be renewed."""
+    """A token of IAM that somebody else fetched: it cannot be renewed."""
 
     token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordLogin:
-    """Fetches tokens from IAM, and renews them."""
+    """An IAM user, whose tokens the runner fetches. The account is told by `domain_name` or `domain_id`."""
 
-    user: str
+    user_name: str
     password: str = field(repr=False)
-    domain: str
+    domain_name: str | None = None
+    domain_id: str | None = None
 
 
-Credentials = AccessKey | GivenToken | PasswordLogin
+Proof = AccessKey | GivenToken | PasswordLogin
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Credentials, and the project id that was beside them, if any."""
+class Credentials:
+    """A proof and what was found beside it. `source` says where, for messages."""
 
-    credentials: Credentials
+    proof: Proof
+    source: str
     project_id: str | None = None
-
-    def secrets(self) -> list[str]:
-        """Every value that must never be shown."""
-        match self.credentials:
-            case AccessKey(_, sk, token):
-                return [value for value in (sk, token) if value]
-            case GivenToken(token):
-                return [token]
-            case PasswordLogin(_, password):
-                return [password]
+    iam_endpoint: str | None = None
 
 
-def find_credentials(env: Mapping[str, str], home: Path) -> Found:
-    """The first of: a given token, access keys in the environment, user and password, the SDK's credentials file.
+def find_credentials(env: Mapping[str, str], home: Path) -> Credentials:
+    """The first credentials there are, in the order of the module's docstring. Raises ServiceUnusable where none are."""
+    return _from_sdk_names(env) or _from_terraform_names(env) or _from_file(env, home) or _missing(env, home)
 
-    Raises:
-        ServiceUnusable: none of them is there, or one is there in part.
-        InvalidInput: the credentials file cannot be read.
-    """
-    project_id = env.get("HUAWEICLOUD_SDK_PROJECT_ID") or env.get("HW_PROJECT_ID")
-    if env.get("HW_AUTH_TOKEN"):
-        return Found(GivenToken(env["HW_AUTH_TOKEN"]), project_id)
-    for ak, sk, token in (
-        ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN"),
-        ("HW_ACCESS_KEY", "HW_SECRET_KEY", "HW_SECURITY_TOKEN"),
-    ):
-        if _both(env, ak, sk):
-            return Found(AccessKey(env[ak], env[sk], env.get(token) or None), project_id)
-    if _both(env, "HW_USER_NAME", "HW_USER_PASSWORD") or _both(env, "HW_USER_NAME", "HW_PASSWORD"):
-        return Found(_login(env), project_id)
-    found = _from_file(env, home)
-    if found is None:
+
+def _from_sdk_names(env: Mapping[str, str]) -> Credentials | None:
+    names = (_SDK + "AK", _SDK + "SK", _SDK + "SECURITY_TOKEN")
+    key = _access_key(env, names, "the environment")
+    if key is None:
+        return None
+    return _found(key, f"{names[0]} and {names[1]}", env)
+
+
+def _from_terraform_names(env: Mapping[str, str]) -> Credentials | None:
+    if token := _value(env, "HW_AUTH_TOKEN"):
+        return _found(GivenToken(token), "HW_AUTH_TOKEN", env)
+    names = ("HW_ACCESS_KEY", "HW_SECRET_KEY", "HW_SECURITY_TOKEN")
+    if key := _access_key(env, names, "the environment"):
+        return _found(key, f"{names[0]} and {names[1]}", env)
+    if login := _password_login(env):
+        return _found(login, "HW_USER_NAME and HW_USER_PASSWORD", env)
+    return None
+
+
+def _password_login(env: Mapping[str, str]) -> PasswordLogin | None:
+    pair = _pair(env, "HW_USER_NAME", "HW_USER_PASSWORD", "the environment")
+    if pair is None:
+        return None
+    domain_name, domain_id = (
+        _value(env, "HW_DOMAIN_NAME"),
+        _value(env, "HW_DOMAIN_ID") or _value(env, _SDK + "DOMAIN_ID"),
+    )
+    if not (domain_name or domain_id):
         raise ServiceUnusable(
-            "no credentials: neither HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, nor HW_AUTH_TOKEN, nor HW_USER_NAME and "
-            f"HW_USER_PASSWORD are set, and there is no {_file(env, home)}",
-            hint="export HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or try without any: --simulate",
+            "HW_USER_NAME and HW_USER_PASSWORD are set, but not the account they belong to",
+            hint="Set HW_DOMAIN_NAME to the name of the account.",
         )
-    return Found(found.credentials, project_id or found.project_id)
+    return PasswordLogin(*pair, domain_name=domain_name, domain_id=domain_id)
 
 
-def _both(env: Mapping[str, str], first: str, second: str) -> bool:
-    if first == "HW_USER_NAME":
-        return bool(env.get(first) and env.get(second))
-    if bool(env.get(first)) != bool(env.get(second)):
-        there, missing = (first, second) if env.get(first) else (second, first)
-        raise ServiceUnusable(f"{there} is set and {missing} is not", hint="set both, or neither")
-    return bool(env.get(first))
+def _from_file(env: Mapping[str, str], home: Path) -> Credentials | None:
+    path = _file(env, home)
+    if not path.exists() and not _value(env, FILE_VARIABLE):
+        return None
+    parser = _parse(path)
+    for section in _SECTIONS:
+        if not parser.has_section(section):
+            continue
+        values = dict(parser[section])
+        key = _access_key(values, ("ak", "sk", "security_token"), f"section [{section}] of {path}")
+        if key is not None:
+            project, iam = _value(values, "project_id"), _value(values, "iam_endpoint")
+            found = _found(key, f"section [{section}] of {path}", env)
+            return Credentials(key, found.source, found.project_id or project, found.iam_endpoint or iam)
+    return None
 
 
-def _login(env: Mapping[str, str]) -> PasswordLogin:
-    domain = env.get("HW_DOMAIN_NAME")
-    if not domain:
-        raise ServiceUnusable("HW_USER_NAME is set and HW_DOMAIN_NAME is not", hint="set the account's name there")
-    return PasswordLogin(env["HW_USER_NAME"], env.get("HW_USER_PASSWORD") or env["HW_PASSWORD"], domain)
+def _parse(path: Path) -> configparser.ConfigParser:
+    # Interpolation off: a secret key may hold a percent sign. The parser's own errors quote lines, which may be secrets.
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read_string(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise ServiceUnusable(f"cannot read {path}: {exc.strerror}", hint=_ADVICE) from None
+    except (configparser.Error, UnicodeDecodeError) as exc:
+        line = getattr(exc, "lineno", None)
+        place = f"{path}:{line}" if line else str(path)
+        raise ServiceUnusable(f"{place}: not a credentials file in INI form", hint=_FILE_FORM) from None
+    return parser
+
+
+_FILE_FORM = "It should hold a section [basic] with the lines `ak = ...` and `sk = ...`."
+_ADVICE = (
+    f"Set {_SDK}AK and {_SDK}SK (and {_SDK}SECURITY_TOKEN for a temporary key), or HW_AUTH_TOKEN, or HW_USER_NAME, "
+    "HW_USER_PASSWORD and HW_DOMAIN_NAME, or write ~/.huaweicloud/credentials."
+)
+
+
+def _missing(env: Mapping[str, str], home: Path) -> Credentials:
+    raise ServiceUnusable(
+        "no credentials: looked in the environment for an access key, a token or a user and password, "
+        f"and in the file {_file(env, home)} for a section [basic] or [basiccredentials] with ak and sk",
+        hint=_ADVICE,
+    )
 
 
 def _file(env: Mapping[str, str], home: Path) -> Path:
-    named = env.get("HUAWEICLOUD_SDK_CREDENTIALS_FILE")
-    return Path(named) if named else home / ".huaweicloud" / "credentials"
+    given = _value(env, FILE_VARIABLE)
+    return home / given if given else home / ".huaweicloud" / "credentials"
 
 
-def _from_file(env: Mapping[str, str], home: Path) -> Found | None:
-    path = _file(env, home)
-    parser = configparser.ConfigParser(interpolation=None)
-    try:
-        parser.read_string(path.read_text(encoding="utf-8"), str(path))
-    except FileNotFoundError:
+def _found(proof: Proof, source: str, env: Mapping[str, str]) -> Credentials:
+    project = _value(env, _SDK + "PROJECT_ID") or _value(env, "HW_PROJECT_ID")
+    auth_url = _value(env, "HW_AUTH_URL")
+    iam = _value(env, _SDK + "IAM_ENDPOINT") or (auth_url.rstrip("/").removesuffix("/v3") if auth_url else None)
+    return Credentials(proof, source, project, iam)
+
+
+def _access_key(values: Mapping[str, str], names: tuple[str, str, str], place: str) -> AccessKey | None:
+    pair = _pair(values, names[0], names[1], place)
+    return None if pair is None else AccessKey(*pair, security_token=_value(values, names[2]))
+
+
+def _pair(values: Mapping[str, str], first: str, second: str, place: str) -> tuple[str, str] | None:
+    one, other = _value(values, first), _value(values, second)
+    if one and other:
+        return one, other
+    if not one and not other:
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(
-            Problem(f"cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}", str(path))
-        ) from error
-    except configparser.Error as error:
-        # The parser's own message quotes the line, which may be a secret.
-        line = getattr(error, "lineno", None)
-        raise InvalidInput(Problem("no valid INI file", str(path), line)) from None
-    section = next((parser[name] for name in _SECTIONS if parser.has_section(name)), None)
-    if section is None:
-        raise ServiceUnusable(f"{path} has no section [basic]", hint="put ak and sk there")
-    if not section.get("ak") or not section.get("sk"):
-        raise ServiceUnusable(f"{path}: [{section.name}] lacks ak or sk", hint="put both there")
-    key = AccessKey(section["ak"], section["sk"], section.get("security_token") or None)
-    return Found(key, section.get("project_id") or None)
+    there, lacking = (first, second) if one else (second, first)
+    raise ServiceUnusable(f"{there} is set in {place}, but {lacking} is not", hint=f"Set {lacking}, or unset {there}.")
+
+
+def _value(values: Mapping[str, str], name: str) -> str | None:
+    """The value without the blanks and line ends that copying leaves around it; None where nothing is left."""
+    return values.get(name, "").strip() or None

@@ -10,6 +10,7 @@ import orjson
 from yarl import URL
 
 from runner.api.errors import read_error
+from runner.api.proxies import proxy_for
 from runner.api.signing import canonical_query
 from runner.api.wire import read_time
 from runner.errors import ServiceUnusable
@@ -68,7 +69,8 @@ class TokenSource:
         login = self._login
         if login is None:
             raise ServiceUnusable("the given token is no longer good", hint="fetch another and set HW_AUTH_TOKEN")
-        user = {"name": login.user, "password": login.password, "domain": {"name": login.domain}}
+        domain = {"name": login.domain_name} if login.domain_name else {"id": login.domain_id}
+        user = {"name": login.user_name, "password": login.password, "domain": domain}
         identity = {"methods": ["password"], "password": {"user": user}}
         body = {"auth": {"identity": identity, "scope": {"project": self._scope}}}
         status, headers, answer = await call_iam(self._session, "POST", self._url, {}, orjson.dumps(body))
@@ -136,8 +138,10 @@ async def call_iam(
     content = {"Content-Type": "application/json"} if body is not None else {}
     try:
         async with session.request(
-            method, url, data=body, headers={**content, **headers}, allow_redirects=False
+            method, url, data=body, headers={**content, **headers}, proxy=proxy_for(str(url)), allow_redirects=False
         ) as response:
             return response.status, response.headers, await response.read()
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise ServiceUnusable(f"IAM at {url.origin()} cannot be reached: {str(error) or 'no answer in time'}") from error
+        raise ServiceUnusable(
+            f"IAM at {url.origin()} cannot be reached: {str(error) or 'no answer in time'}"
+        ) from error

@@ -13,8 +13,8 @@ import aiohttp
 from runner import __version__
 from runner.api.authenticating import JSON, JSON_BODY, RequestAuth, SignedRequests, TokenRequests
 from runner.api.client import LiteServerClient
-from runner.api.credentials import AccessKey, Credentials, GivenToken
-from runner.api.endpoints import checked, iam_endpoint, service_endpoint
+from runner.api.credentials import AccessKey, Credentials, GivenToken, PasswordLogin
+from runner.api.endpoints import checked_project, iam_endpoint, lane_endpoint
 from runner.api.iam import TokenSource, find_project
 from runner.errors import InvalidInput, Problem
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.api.client import AuthFactory
-    from runner.api.credentials import Found
     from runner.model import Lane
 
 USER_AGENT = f"lite-server-runner/{__version__}"
@@ -42,15 +41,17 @@ class Connection:
 
 
 @asynccontextmanager
-async def open_services(lanes: Sequence[Lane], found: Found, how: Connection) -> AsyncIterator[list[LiteServerClient]]:
+async def open_services(
+    lanes: Sequence[Lane], credentials: Credentials, how: Connection
+) -> AsyncIterator[list[LiteServerClient]]:
     """One client per lane.
 
     Raises:
-        InvalidInput: an endpoint or the CA bundle cannot be used.
+        InvalidInput: an endpoint, a project id or the CA bundle cannot be used.
         ServiceUnusable: IAM tells no project.
     """
     async with _session(how) as session:
-        yield [await _client(session, lane, found, how) for lane in lanes]
+        yield [await _client(session, lane, credentials, how) for lane in lanes]
 
 
 def _session(how: Connection) -> aiohttp.ClientSession:
@@ -64,7 +65,6 @@ def _session(how: Connection) -> aiohttp.ClientSession:
         connector=connector,
         timeout=aiohttp.ClientTimeout(total=how.timeout_s),
         cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=True,
     )
 
 
@@ -76,34 +76,39 @@ def _ssl_context(ca_bundle: Path | None) -> ssl.SSLContext:
         raise InvalidInput(Problem(f"the CA bundle cannot be used: {reason}", str(ca_bundle))) from error
 
 
-async def _client(session: aiohttp.ClientSession, lane: Lane, found: Found, how: Connection) -> LiteServerClient:
-    endpoint = checked(lane.endpoint) if lane.endpoint else service_endpoint(lane.region or "", how.env)
-    project_id = lane.project_id or found.project_id
-    if not project_id and not lane.region:
-        raise InvalidInput(Problem("no project id", hint="give --project-id, or a region to find it by"))
-    auth_of = _auth_factory(session, lane, project_id, found.credentials, how)
+async def _client(
+    session: aiohttp.ClientSession, lane: Lane, credentials: Credentials, how: Connection
+) -> LiteServerClient:
+    endpoint = lane_endpoint(lane.region, lane.endpoint, how.env)
+    iam = iam_endpoint(lane.region, credentials.iam_endpoint)
+    project_id = lane.project_id or credentials.project_id
     if not project_id:
-        iam = iam_endpoint(lane.region, how.env)
-        project_id = await find_project(session, iam, lane.region or "", auth_of)
-        auth_of = _auth_factory(session, lane, project_id, found.credentials, how)
+        if not lane.region:
+            raise InvalidInput(Problem("no project id", hint="give --project-id, or a region to find it by"))
+        auth_of = _auth_factory(session, iam, credentials.proof, {"name": lane.region}, None, how)
+        project_id = await find_project(session, iam, lane.region, auth_of)
+    project_id = checked_project(project_id)
+    auth_of = _auth_factory(session, iam, credentials.proof, {"id": project_id}, project_id, how)
     return LiteServerClient(session, endpoint, project_id, auth_of, how.now, how.clean)
 
 
 def _auth_factory(
-    session: aiohttp.ClientSession, lane: Lane, project_id: str | None, credentials: Credentials, how: Connection
+    session: aiohttp.ClientSession,
+    iam: str,
+    proof: AccessKey | GivenToken | PasswordLogin,
+    scope: dict[str, str],
+    project_id: str | None,
+    how: Connection,
 ) -> AuthFactory:
-    if isinstance(credentials, AccessKey):
-        key = credentials
+    if isinstance(proof, AccessKey):
 
         def signed(method: str, endpoint: str, path: str, query: str) -> RequestAuth:
             parts = urlsplit(endpoint)
             fixed = _fixed_headers(method) | ({"X-Project-Id": project_id} if project_id else {})
-            return SignedRequests(key, method, parts.netloc, parts.path + path, query, fixed, how.now)
+            return SignedRequests(proof, method, parts.netloc, parts.path + path, query, fixed, how.now)
 
         return signed
-    login = credentials.token if isinstance(credentials, GivenToken) else credentials
-    scope = {"id": project_id} if project_id else {"name": lane.region or ""}
-    source = TokenSource(session, iam_endpoint(lane.region, how.env), login, scope, how.now)
+    source = TokenSource(session, iam, proof.token if isinstance(proof, GivenToken) else proof, scope, how.now)
 
     def with_token(method: str, endpoint: str, path: str, query: str) -> RequestAuth:
         del endpoint, path, query

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 import os
 import random
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from runner.simulator.behaviour import Behaviour
 
 # With two threads on one core the default of 5 ms makes each commit of the journal wait that long for its turn.
-_SWITCH_INTERVAL_S = 0.0005
+_SWITCH_INTERVAL_S = 0.002
 _READS_BURST = 10
 
 
@@ -127,6 +128,9 @@ class _Run:
 
     def carry_out(self, first: e.Event) -> RunResult:
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(100_000, 50, 100)
         verdict = _run_loop(self._drive(first))
         stored = stored_run(self.store, self.run_id, self.options.state_dir)
         path = stored.write_report(self.options.report)

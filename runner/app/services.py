@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.api.credentials import AccessKey, Found, find_credentials
+from runner.api.credentials import AccessKey, Credentials, GivenToken, find_credentials
 from runner.api.opening import Connection, open_services
 from runner.simulator.server import Simulator
 from runner.spec.secrets import redactor
@@ -39,12 +39,12 @@ async def open_lane_services(
     """
     lanes: Sequence[Lane] = plan.lanes
     if behaviour is None:
-        found = find_credentials(os.environ, Path.home())
+        credentials = find_credentials(os.environ, Path.home())
     else:
         simulator = await stack.enter_async_context(Simulator(behaviour))
         lanes = [lane._replace(endpoint=simulator.url) for lane in lanes]
-        found = _simulated_credentials(behaviour)
-    hide = redactor(found.secrets())
+        credentials = _simulated_credentials(behaviour)
+    hide = redactor(_secrets_of(credentials))
     how = Connection(
         env=os.environ,
         timeout_s=plan.submit.timeout_s,
@@ -53,9 +53,17 @@ async def open_lane_services(
         clean=lambda text: hide(clean(text)),
         ca_bundle=ca_bundle,
     )
-    return await stack.enter_async_context(open_services(lanes, found, how))
+    return await stack.enter_async_context(open_services(lanes, credentials, how))
 
 
-def _simulated_credentials(behaviour: Behaviour) -> Found:
+def _simulated_credentials(behaviour: Behaviour) -> Credentials:
     access, secret = next(iter(behaviour.auth.access_keys.items()))
-    return Found(AccessKey(access, secret, behaviour.auth.security_token))
+    return Credentials(AccessKey(access, secret, behaviour.auth.security_token), "the simulator")
+
+
+def _secrets_of(credentials: Credentials) -> list[str]:
+    """Every value that no message of the service may carry out."""
+    proof = credentials.proof
+    if isinstance(proof, AccessKey):
+        return [value for value in (proof.sk, proof.security_token) if value]
+    return [proof.token if isinstance(proof, GivenToken) else proof.password]

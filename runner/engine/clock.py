@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+
 class SystemClock:
     """The machine's clocks. Wall-clock time is read once; from then on it goes with the monotonic clock.
 

@@ -19,15 +19,19 @@ class Pace:
         self._clock = clock
         self._limiter = Limiter(rate, burst, clock)
         self._throttling = Throttling(configured=rate)
+        self._unlimited = rate is None
 
     async def wait(self) -> None:
         """Wait for this call's turn."""
+        if self._unlimited:
+            return
         if self._throttling.is_throttled:
             self._limiter.set_rate(rate_at(self._throttling, self._clock.monotonic()))
         await self._limiter.wait()
 
     def throttled(self, throttle: Throttle | None, sent_at: float) -> float:
         """The service refused a call sent at `sent_at` (monotonic). Return how long the pace pauses, seconds."""
+        self._unlimited = False
         now = self._clock.monotonic()
         self._throttling, pause_s = throttled(self._throttling, throttle or Throttle(), now=now, sent_at=sent_at)
         self._limiter.pause(pause_s)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.errors import RunnerError, StateFolderError
 from runner.journal.codec import encode_batch
@@ -16,7 +16,7 @@ from runner.journal.queries import queries
 from runner.journal.store import HEARTBEAT_S, OwnershipLost
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     import apsw
 
@@ -61,7 +61,7 @@ class JournalWriter:
                 self._events.extend(events)
                 if idle:
                     self._work.notify()
-            return _Durable(self._group)
+            return self._group
 
     def close(self) -> None:
         """Write what is queued and give up ownership."""
@@ -70,8 +70,8 @@ class JournalWriter:
             self._work.notify()
         self._thread.join()
 
-    def _new_group(self) -> asyncio.Future[None]:
-        group = self._loop.create_future()
+    def _new_group(self) -> _Group:
+        group = _Group(loop=self._loop)
         group.add_done_callback(_retrieved)
         return group
 
@@ -111,7 +111,7 @@ class JournalWriter:
         self._settle(group, None)
         return True
 
-    def _settle(self, group: asyncio.Future[None], error: RunnerError | None) -> None:
+    def _settle(self, group: _Group, error: RunnerError | None) -> None:
         self._loop.call_soon_threadsafe(_finish, group, error)
 
     def _fail(self, error: RunnerError) -> None:
@@ -125,19 +125,16 @@ class JournalWriter:
             self._loop.call_soon_threadsafe(self._callback, error)
 
 
-class _Durable:
-    """Awaits a group's commit. A task that is cancelled meanwhile must not cancel what others wait for."""
+class _Group(asyncio.Future[None]):
+    """Done when a group is committed. A task that is cancelled while it waits must not cancel what others wait for."""
 
-    __slots__ = ("_group",)
-
-    def __init__(self, group: asyncio.Future[None]) -> None:
-        self._group = group
-
-    def __await__(self) -> Generator[Any, None, None]:
-        return asyncio.shield(self._group).__await__()
+    def cancel(self, msg: object = None) -> bool:
+        """Not before the commit is over."""
+        del msg
+        return False
 
 
-def _finish(group: asyncio.Future[None], error: RunnerError | None) -> None:
+def _finish(group: _Group, error: RunnerError | None) -> None:
     if group.done():
         return
     if error is None:
@@ -146,7 +143,7 @@ def _finish(group: asyncio.Future[None], error: RunnerError | None) -> None:
         group.set_exception(error)
 
 
-def _retrieved(group: asyncio.Future[None]) -> None:
+def _retrieved(group: _Group) -> None:
     """Mark a failure as seen: an append need not be awaited."""
     if not group.cancelled():
         group.exception()
