@@ -75,11 +75,11 @@ def read_run(state_dir: Path, text: str) -> StoredRun:
         return stored_run(store, store.resolve(text), state_dir)
 
 
-def stored_run(store: RunStore, run_id: str, state_dir: Path) -> StoredRun:
-    """One run, by its exact id."""
+def stored_run(store: RunStore, run_id: str, state_dir: Path, plan: Plan | None = None) -> StoredRun:
+    """One run, by its exact id; `plan` is its plan where that is at hand."""
     row = next(row for row in store.runs() if row.id == run_id)
     unended = INTERRUPTED if row.state == INTERRUPTED else RUNNING
-    report = fold_report(stored_plan(store, run_id), run_id, store.read_events(run_id), unended_state=unended)
+    report = fold_report(plan or stored_plan(store, run_id), run_id, store.read_events(run_id), unended_state=unended)
     return StoredRun(_run_object(row), report, report_path(state_dir, run_id))
 
 

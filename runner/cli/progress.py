@@ -36,9 +36,9 @@ def _figures(state: RunState) -> dict[str, int]:
 
 
 class LoggedProgress:
-    """Log lines: what a person must know at once, and how the run stands every ten seconds."""
+    """Log lines: what a person must know at once, and how the run stands every ten seconds. `verbose`: every job, too."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, verbose: bool = False) -> None:
         self._log = structlog.get_logger()
         self._handlers: dict[type, Callable[[e.Event], None]] = {
             e.RunStarted: lambda event: self._info("run started", event),
@@ -52,9 +52,10 @@ class LoggedProgress:
             e.Throttled: lambda event: self._info("throttled", event),
             e.LaneStopped: lambda event: self._warn("lane stopped", event),
             e.StopRequested: lambda event: self._warn("stopping", event),
-            e.Accepted: self._accepted,
             e.Settled: self._settled,
         }
+        if verbose:
+            self._handlers[e.Accepted] = self._accepted
 
     def observe(self, event: e.Event) -> None:
         """Log the event if a person should know."""

@@ -66,7 +66,7 @@ def _how(options: dict[str, Any], *, watch: bool, behaviour: Behaviour | None) -
     live = stderr_is_terminal() and not quiet and options["log_format"] != "json"
     colour = not options["no_color"]
     start_logging(options["log_format"], verbose=verbose, quiet=quiet or live, color=colour)
-    progress = LiveProgress(color=colour) if live else LoggedProgress()
+    progress = LiveProgress(color=colour) if live else LoggedProgress(verbose=verbose)
     return running.RunOptions(
         state_dir=options["state_dir"],
         report=options["report"],

@@ -21,13 +21,14 @@ class Pace:
         self._throttling = Throttling(configured=rate)
         self._unlimited = rate is None
 
-    async def wait(self) -> None:
-        """Wait for this call's turn."""
+    async def wait(self) -> bool:
+        """Wait for this call's turn; return whether other tasks may have run meanwhile."""
         if self._unlimited:
-            return
+            return False
         if self._throttling.is_throttled:
             self._limiter.set_rate(rate_at(self._throttling, self._clock.monotonic()))
         await self._limiter.wait()
+        return True
 
     def throttled(self, throttle: Throttle | None, sent_at: float) -> float:
         """The service refused a call sent at `sent_at` (monotonic). Return how long the pace pauses, seconds."""

@@ -44,9 +44,9 @@ class Submitter:
 
     async def _submit(self, request: int, sends: asyncio.TaskGroup) -> None:
         lane = self._lane
-        await lane.creates.wait()
+        waited = await lane.creates.wait()
         # The wait may have been long: only what is still right is done, a slot let go unused does no harm.
-        if decide(lane.run, lane.index, lane.clock.now()) != Submit(request):
+        if waited and decide(lane.run, lane.index, lane.clock.now()) != Submit(request):
             return
         durable = lane.recorder.record(e.Intended(lane.clock.now(), request))
         sends.create_task(self._send(request, durable))

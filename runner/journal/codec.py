@@ -14,7 +14,7 @@ from runner.errors import StateFolderError
 from runner.model import Job, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
 _TYPES: dict[str, type[Event]] = {kind.kind: kind for kind in get_args(Event)}
 
@@ -31,23 +31,30 @@ def encode_batch(events: Sequence[Event]) -> bytes:
     return orjson.dumps([{"kind": event.kind, "data": event} for event in events])
 
 
-def decode_event(kind: str, data: str | bytes) -> Event:
-    """The event of a row.
+def decode_batch(
+    text: str | bytes, kinds: Collection[str] | None = None, without: Collection[str] = ()
+) -> Iterator[Event]:
+    """The events of a JSON list: only those of `kinds` (None: all), and none of `without`.
 
     Raises:
-        StateFolderError: the row is not one that this version writes.
+        StateFolderError: it is not what this version writes.
     """
     try:
-        values = orjson.loads(data)
-        event_type = _TYPES[kind]
-        for name, build in _BUILDERS[kind]:
-            values[name] = build(values[name])
-        return event_type(**values)
+        for entry in orjson.loads(text):
+            kind = entry["kind"]
+            if kind not in without and (kinds is None or kind in kinds):
+                yield _decode(kind, entry["data"])
     except (KeyError, TypeError, ValueError) as error:
         raise StateFolderError(
-            f"the journal has an event {kind!r} that this version cannot read: {error!r}",
+            f"the journal has events that this version cannot read: {error!r}",
             hint="it was written by another version of runner, or it is damaged",
         ) from error
+
+
+def _decode(kind: str, values: dict[str, Any]) -> Event:
+    for name, build in _BUILDERS[kind]:
+        values[name] = build(values[name])
+    return _TYPES[kind](**values)
 
 
 def _job(values: dict[str, Any]) -> Job:

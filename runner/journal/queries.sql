@@ -35,16 +35,13 @@ UPDATE run SET heartbeat_at = :now WHERE id = :id AND owner_token = :token;
 UPDATE run SET state = :state, counts = :counts WHERE id = :id;
 
 -- name: next_seq
-SELECT coalesce(max(seq), 0) + 1 FROM event WHERE run_id = :id;
+SELECT coalesce(max(seq), 0) + 1 FROM entry WHERE run_id = :id;
 
 -- name: append
--- One statement appends a whole group, and appends nothing if the run is no longer ours: the fence.
-INSERT INTO event (run_id, seq, kind, data)
-SELECT :id, :first + entry.key, entry.value ->> 'kind', entry.value -> 'data' FROM json_each(:batch) AS entry
-WHERE EXISTS (SELECT 1 FROM run WHERE run.id = :id AND run.owner_token = :token);
+-- Append a group of events, or nothing if the run is no longer ours: the fence.
+INSERT INTO entry (run_id, seq, events)
+SELECT :id, :seq, :events WHERE EXISTS (SELECT 1 FROM run WHERE run.id = :id AND run.owner_token = :token);
 
--- name: read_events
--- A piece of a run's events, after a place in it; `without` is a JSON list of kinds to leave out.
-SELECT seq, kind, data FROM event
-WHERE run_id = :id AND seq > :after AND kind NOT IN (SELECT value FROM json_each(:without))
-ORDER BY seq LIMIT :most;
+-- name: read_entries
+-- A piece of a run's entries, after a place in it.
+SELECT seq, events FROM entry WHERE run_id = :id AND seq > :after ORDER BY seq LIMIT :most;

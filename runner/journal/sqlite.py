@@ -16,7 +16,7 @@ import apsw
 import orjson
 
 from runner.errors import RefusedToStart, StateFolderError
-from runner.journal.codec import decode_event
+from runner.journal.codec import decode_batch
 from runner.journal.naming import owner_may_live, refuse_living_owner, resolve_run, run_state
 from runner.journal.owner import Owner, is_alive
 from runner.journal.queries import SCHEMA_VERSION, queries, schema
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from runner.journal.naming import IsAlive
 
 _BUSY_MS = 10_000
-_PIECE = 2_000
+_PIECE = 500
 
 
 class SqliteStore:
@@ -92,13 +92,11 @@ class SqliteStore:
         self, run_id: str, *, kinds: Collection[str] | None = None, without: Collection[str] = ()
     ) -> Iterator[Event]:
         """The durable events of a run, in order, read in pieces."""
-        after, skipped = 0, orjson.dumps(list(without)).decode()
+        after = 0
         while True:
-            rows = self._execute("read_events", id=run_id, after=after, without=skipped, most=_PIECE)
-            for seq, kind, data in rows:
-                after = seq
-                if kinds is None or kind in kinds:
-                    yield decode_event(kind, data)
+            rows = self._execute("read_entries", id=run_id, after=after, most=_PIECE)
+            for after, events in rows:  # noqa: B007  where to go on after the last
+                yield from decode_batch(events, kinds, without)
             if len(rows) < _PIECE:
                 return
 

@@ -32,6 +32,7 @@ class JournalWriter:
         self._run_id = run_id
         self._token = token
         self._next = first
+        self._append = queries()["append"]
         self._now = now
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
@@ -102,12 +103,12 @@ class JournalWriter:
             db.execute(queries()["heartbeat"], {"id": self._run_id, "token": self._token, "now": self._now()})
             return not self._closing
         before = db.total_changes()
-        values = {"id": self._run_id, "token": self._token, "first": self._next, "batch": encode_batch(events).decode()}
-        db.execute(queries()["append"], values)
-        if db.total_changes() - before != len(events):
+        values = {"id": self._run_id, "token": self._token, "seq": self._next, "events": encode_batch(events).decode()}
+        db.execute(self._append, values)
+        if db.total_changes() == before:
             self._settle(group, OwnershipLost(self._run_id))
             raise OwnershipLost(self._run_id)
-        self._next += len(events)
+        self._next += 1
         self._settle(group, None)
         return True
 

@@ -31,9 +31,10 @@ def job_name(rendered: str, key: str) -> str:
     return f"{rendered[: MAX_NAME - KEY_LENGTH - 1]}-{key}"
 
 
+_PAIRS = [first + second for first in _DIGITS for second in _DIGITS]
+
+
 def _base36(number: int) -> str:
-    digits = ""
-    for _ in range(_HALF):
-        number, digit = divmod(number, 36)
-        digits = _DIGITS[digit] + digits
-    return digits
+    high, low = divmod(number, 36**2)
+    top, middle = divmod(high, 36**2)
+    return _PAIRS[top] + _PAIRS[middle] + _PAIRS[low]
