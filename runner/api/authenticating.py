@@ -34,7 +34,7 @@ class SignedRequests:
 
     def __init__(
         self, key: AccessKey, method: str, host: str, path: str, query: str, fixed: Headers, now: Callable[[], float]
-    ):
+    ) -> None:
         self._now = now
         self._fixed = dict(fixed)
         if key.security_token:

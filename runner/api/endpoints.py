@@ -16,16 +16,19 @@ from runner.errors import InvalidInput, Problem, ServiceUnusable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-REGIONS = frozenset(
-    "cn-north-1 cn-north-2 cn-north-4 cn-north-9 cn-north-11 cn-north-12 cn-south-1 cn-east-3 cn-east-4 cn-southwest-2 "
-    "cn-southwest-3 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 la-south-2 la-north-2 sa-brazil-1 "
-    "af-south-1 af-north-1 tr-west-1 me-east-1".split()
-)
-_REGIONS_WITH_IAM = frozenset(
-    "cn-north-1 cn-north-2 cn-north-4 cn-north-9 cn-north-12 cn-east-2 cn-east-3 cn-east-4 cn-east-5 cn-south-1 "
-    "cn-south-2 cn-southwest-2 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 af-south-1 sa-brazil-1 "
-    "la-south-2 la-north-2 na-mexico-1 eu-west-0 my-kualalumpur-1 ru-moscow-1 me-east-1 ae-ad-1 tr-west-1".split()
-)
+_REGION_TEXT = """
+cn-north-1 cn-north-2 cn-north-4 cn-north-9 cn-north-11 cn-north-12 cn-south-1 cn-east-3 cn-east-4
+cn-southwest-2 cn-southwest-3 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 la-south-2
+la-north-2 sa-brazil-1 af-south-1 af-north-1 tr-west-1 me-east-1
+"""
+_IAM_TEXT = """
+cn-north-1 cn-north-2 cn-north-4 cn-north-9 cn-north-12 cn-east-2 cn-east-3 cn-east-4 cn-east-5
+cn-south-1 cn-south-2 cn-southwest-2 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4
+af-south-1 sa-brazil-1 la-south-2 la-north-2 na-mexico-1 eu-west-0 my-kualalumpur-1 ru-moscow-1
+me-east-1 ae-ad-1 tr-west-1
+"""
+REGIONS = frozenset(_REGION_TEXT.split())
+_REGIONS_WITH_IAM = frozenset(_IAM_TEXT.split())
 _REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+){1,4}")
 _PROJECT = re.compile(r"[-_.A-Za-z0-9]{1,64}")
 _SERVICE_HOST = re.compile(r"modelarts\.(?P<region>[^.]+)\.myhuaweicloud\.")

@@ -88,25 +88,25 @@ def _exit_code() -> int:
     try:
         result = cli.main(prog_name="runner", standalone_mode=False)
     except click.exceptions.Exit as stop:
-        return stop.exit_code
+        result = stop.exit_code
     except click.ClickException as error:
         error.show()
-        return ExitCode.INVALID
+        result = ExitCode.INVALID
     except RunnerError as error:
         _say(f"error: {error}")
-        return error.exit_code
+        result = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         _say("interrupted: nothing more is done")
-        return ExitCode.STOPPED
+        result = ExitCode.STOPPED
     except BrokenPipeError:
         # Whoever read our output has gone; the rest of it must not raise again at interpreter exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.OK
+        result = ExitCode.OK
     except Exception:  # noqa: BLE001  the last resort: whatever it is, it is a bug of ours
         _say(traceback.format_exc())
         _say(f"internal error: this is a bug in runner {__version__}. Nothing recorded is lost; a run can be resumed.")
         _say("Please report it with the text above and the command you ran.")
-        return ExitCode.INTERNAL
+        result = ExitCode.INTERNAL
     return result if isinstance(result, int) else ExitCode.OK
 
 

@@ -51,7 +51,7 @@ def test_a_lookup_that_keeps_failing_ends_as_unknown() -> None:
 @given(st.floats(0, 1e4), st.floats(0.1, 120), st.integers(0, 9), st.one_of(st.none(), st.just([])), st.booleans())
 def test_nothing_is_sent_again_early(
     now: float, settle_s: float, lookups: int, jobs: list[str] | None, may: bool
-) -> None:  # noqa: FBT001  drawn by hypothesis
+) -> None:
     judgement = judge(Inquiry(0.0, lookups), jobs, now=now, settle_s=settle_s, may_resend=may)
     if isinstance(judgement, SendAgain):
         assert now >= settle_s

@@ -1,0 +1,34 @@
+"""The JSON Schema of an inventory in JSON or YAML."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+Label = str | int | float | bool | None
+
+
+class ServerRow(BaseModel):
+    """One server; any other key is a label."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Label]
+
+    id: Annotated[str, Field(pattern="^[-_.a-zA-Z0-9]{1,64}$")] = Field(
+        description="Lite Server id, not the cloud server's."
+    )
+    name: str | None = Field(None, description="Name; the id where there is none.")
+    labels: dict[str, Label] | None = Field(None, description="Labels, beside those given as keys of their own.")
+
+
+class ServerList(BaseModel):
+    """Servers under a key."""
+
+    servers: list[ServerRow]
+
+
+def inventory_schema() -> dict[str, Any]:
+    """The JSON Schema of the whole file: a list of servers, or a mapping with `servers`."""
+    schema = TypeAdapter(list[ServerRow] | ServerList).json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "inventory"}

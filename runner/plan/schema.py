@@ -1,0 +1,103 @@
+"""The JSON Schema of a plan file, as `runner.plan.codec` writes it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class LanePart(_Part):
+    """Where requests go."""
+
+    region: str | None
+    endpoint: str | None
+    project_id: str | None
+
+
+class GroupPart(_Part):
+    """A group: ids and names of its servers, in the order of its requests."""
+
+    name: str
+    lane: int
+    servers: list[str]
+    server_names: list[str]
+
+
+class BodyPart(_Part):
+    """The body of a create-job call; `name` lacks the request's key, secrets are references."""
+
+    name: str
+    description: str | None = None
+    server_ids: list[str]
+    type: str
+    is_reboot: bool | None = None
+    items: list[dict[str, Any]]
+
+
+class RequestPart(_Part):
+    """One request; its servers are `servers[start:stop]` of its group."""
+
+    group: int
+    step: int
+    start: int
+    stop: int
+    body: BodyPart
+
+
+class SubmitPart(_Part):
+    """How requests are let out; a rate of null is no limit."""
+
+    rate: float | None
+    burst: int
+    concurrency: int
+    timeout_s: float
+    attempts: int
+    settle_s: float
+
+
+class WatchPart(_Part):
+    """How jobs are watched; a rate of null is no limit."""
+
+    rate: float | None
+    job_timeout_s: float
+
+
+class SummaryPart(_Part):
+    """Numbers to check before approving."""
+
+    inventory_servers: int
+    selected: int
+    unselected: int
+    requests: int
+    warnings: list[str]
+
+
+class PlanFile(_Part):
+    """A plan file."""
+
+    plan_hash: str = Field(pattern="^sha256:[0-9a-f]{64}$")
+    schema_version: Literal["runner/plan/v1"]
+    campaign: str
+    description: str
+    created_at: float
+    runner_version: str
+    inventory_fingerprint: str
+    jobspec: str
+    variables: dict[str, Any]
+    summary: SummaryPart
+    submit: SubmitPart
+    watch: WatchPart
+    lanes: list[LanePart]
+    steps: list[str]
+    groups: list[GroupPart]
+    requests: list[RequestPart]
+
+
+def plan_schema() -> dict[str, Any]:
+    """The JSON Schema of a plan file."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **PlanFile.model_json_schema(), "title": "plan"}
