@@ -1,85 +1,200 @@
-"""The one table that says what an answer means: refused, and why, or in doubt (api-facts 5).
+"""The one table: which answer to a create is refused, accepted or in doubt, and why a read failed (api-facts 5, 6).
 
-A refusal is certain: nothing was made. What is not certain is in doubt; where the facts leave it open, so is that.
+A create is refused only where certainly nothing was made. Whatever is not in the table is in doubt: that costs a lookup,
+while a wrong "refused" costs a second job on the same servers.
 """
 
 from __future__ import annotations
 
+import ssl
+from typing import TYPE_CHECKING, TypeVar
+
 import aiohttp
 
-from runner.campaign.answers import Cause, InDoubt, Refused, ServiceError
+from runner.api.endpoints import region_advice
+from runner.api.replies import Broken, Reply
+from runner.api.service_errors import read_error, request_id
+from runner.api.throttling import read_throttle
+from runner.api.wire import UnreadableAnswer, read_job
+from runner.campaign.answers import Accepted, Cause, InDoubt, ReadFailed, Refused, ServiceError
 
-# Another operation is in progress on the instance, or its state changed: it may pass.
-_BUSY_CODES = frozenset({"ModelArts.6306", "ModelArts.6308", "ModelArts.6355", "ModelArts.6357"})
-_BUSY_CODES |= {"ModelArts.2878", "ModelArts.5044"}
-# The project or the quota, not this request: the next one would be refused, too.
-_UNUSABLE_CODES = frozenset(
-    {"ModelArts.0204", "ModelArts.0210", "ModelArts.0118", "ModelArts.0116", "ModelArts.2786"}
-    | {f"{prefix}.{code}" for prefix in ("APIGW", "APIG") for code in ("0101", "0103")}
-)
-# The account is frozen or restricted: no other credentials of it would do.
-_FROZEN_CODES = frozenset({"ModelArts.6201", "ModelArts.6203"})
-_MISSING_CODES = frozenset({"ModelArts.6404", "ModelArts.6309"})
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-_BY_STATUS = {
+    from runner.campaign.answers import Answer
+
+T = TypeVar("T")
+
+_ACCEPTING = frozenset({200, 201, 202})
+_THROTTLED = 429
+_NOT_FOUND = 404
+_DAILY_QUOTA = "daily quota exhausted"  # gives 429 as a throttle does, but waiting a minute does not help
+
+# Codes that mean the same with whichever 4xx they come. APIG. is written as APIGW.
+_BY_CODE: dict[str, Cause] = {
+    # another operation is in progress on the instance
+    "ModelArts.6306": Cause.BUSY,
+    "ModelArts.6308": Cause.BUSY,
+    "ModelArts.6355": Cause.BUSY,
+    "ModelArts.6357": Cause.BUSY,
+    # quota
+    "ModelArts.0116": Cause.UNUSABLE,
+    "ModelArts.0118": Cause.UNUSABLE,
+    # project missing, wrong, or not that of the credentials
+    "ModelArts.0204": Cause.UNUSABLE,
+    "ModelArts.0210": Cause.UNUSABLE,
+    "ModelArts.2786": Cause.UNUSABLE,
+    # account frozen or restricted
+    "ModelArts.6201": Cause.UNUSABLE,
+    "ModelArts.6203": Cause.UNUSABLE,
+    # no such instance, or no such job
+    "ModelArts.6309": Cause.INVALID,
+    "ModelArts.6404": Cause.INVALID,
+    # API not published here
+    "APIGW.0101": Cause.UNUSABLE,
+    "APIGW.0103": Cause.UNUSABLE,
+    "APIGW.0307": Cause.UNAUTHENTICATED,
+    "APIGW.0308": Cause.THROTTLED,
+}
+_BY_STATUS: dict[int, Cause] = {
+    307: Cause.UNUSABLE,  # these two redirects say that the method was not performed; the others do not
+    308: Cause.UNUSABLE,
     401: Cause.UNAUTHENTICATED,
+    402: Cause.UNUSABLE,
     403: Cause.UNUSABLE,
     405: Cause.UNUSABLE,
+    407: Cause.UNUSABLE,
     409: Cause.BUSY,
+    421: Cause.UNUSABLE,
+    423: Cause.BUSY,
+    425: Cause.BUSY,
     429: Cause.THROTTLED,
     501: Cause.UNUSABLE,
 }
-_DOUBTFUL = 408
-_DAILY_QUOTA = "daily quota"
+_MAY_HAVE_RUN = frozenset({408, 499})  # 4xx by which a gateway or proxy says that it gave up waiting
+_MISSING = frozenset({(400, "ModelArts.6404"), (400, "ModelArts.6309")})
 
 
-def cause_of(status: int, error: ServiceError) -> Cause | None:
-    """Why an answer refuses; None: it does not tell, so the request is in doubt."""
-    code = error.code or ""
-    if status == _DOUBTFUL or not (400 <= status < 500 or status == 501):  # noqa: PLR2004  the classes of HTTP
+def create_answer(reply: Reply | Broken, clean: Callable[[str], str], now: float) -> Answer:
+    """What became of a create. `now` is epoch seconds, for Retry-After dates."""
+    if isinstance(reply, Broken):
+        return InDoubt(reply.error) if reply.cause is None else Refused(reply.cause, reply.error)
+    if reply.status in _ACCEPTING:
+        return _accepted(reply, clean)
+    error = read_error(reply, clean)
+    cause = refusal(reply.status, error.code, error.message)
+    if cause is None:
+        return InDoubt(error)
+    throttle = read_throttle(error.message, reply.headers, now) if cause is Cause.THROTTLED else None
+    return Refused(cause, error, throttle)
+
+
+def read_answer(
+    reply: Reply | Broken, read: Callable[[bytes], T], clean: Callable[[str], str], now: float
+) -> T | ReadFailed:
+    """What a read brought: the body as `read` understands it, or why there is none. A read may always be done again."""
+    if isinstance(reply, Broken):
+        return ReadFailed(reply.cause or Cause.UNREACHABLE, reply.error)
+    if reply.status in _ACCEPTING:
+        try:
+            return read(reply.body)
+        except UnreadableAnswer as exc:
+            return ReadFailed(Cause.BUSY, _unreadable(reply, exc))
+    error = read_error(reply, clean)
+    cause = refusal(reply.status, error.code, error.message) or _read_cause(reply.status)
+    throttle = read_throttle(error.message, reply.headers, now) if cause is Cause.THROTTLED else None
+    return ReadFailed(cause, error, missing=_is_missing(reply.status, error.code), throttle=throttle)
+
+
+def refusal(status: int, code: str | None, message: str) -> Cause | None:
+    """Why this status and code mean that certainly nothing was made; None where that is not certain."""
+    if status in _MAY_HAVE_RUN:
         return None
-    if code in _UNUSABLE_CODES or code in _FROZEN_CODES:
+    if status == _THROTTLED and _DAILY_QUOTA in message.lower():
         return Cause.UNUSABLE
-    if code in _BUSY_CODES:
-        return Cause.BUSY
-    if status == 429 and _DAILY_QUOTA in error.message.lower():  # noqa: PLR2004  the status is the name
-        return Cause.UNUSABLE
-    return _BY_STATUS.get(status, Cause.INVALID)
+    if 400 <= status < 500 and (cause := _BY_CODE.get(_one_prefix(code))):  # noqa: PLR2004  the class of statuses
+        return cause
+    if status == _NOT_FOUND:
+        return Cause.INVALID if _is_of_the_service(code) else Cause.UNUSABLE
+    return _BY_STATUS.get(status, Cause.INVALID if 400 <= status < 500 else None)  # noqa: PLR2004  likewise
 
 
-def is_missing(status: int, error: ServiceError) -> bool:
-    """Whether a read says that there is no such job: HTTP 404, or 400 with the service's own code."""
-    if error.code in _UNUSABLE_CODES:
-        return False
-    return status == 404 or error.code in _MISSING_CODES  # noqa: PLR2004  likewise
+def _accepted(reply: Reply, clean: Callable[[str], str]) -> Answer:
+    try:
+        return Accepted(read_job(reply.body, clean), request_id(reply.headers))
+    except UnreadableAnswer as exc:
+        return InDoubt(_unreadable(reply, exc))
 
 
-def connection_failure(error: Exception) -> Refused | InDoubt:
-    """What a request that got no answer is: refused where it certainly was not sent, else in doubt."""
-    told = ServiceError(None, type(error).__name__, _text(error), None)
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-        return Refused(Cause.UNUSABLE, told)
-    if isinstance(error, aiohttp.InvalidURL | aiohttp.ClientProxyConnectionError):
-        return Refused(Cause.UNUSABLE, told)
-    # All of these are raised before a byte of the request is written.
-    if isinstance(
-        error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.ClientConnectionResetError
-    ):
-        return Refused(Cause.UNREACHABLE, told) if not _may_be_written(error) else InDoubt(told)
-    return InDoubt(told)
+def _unreadable(reply: Reply, exc: UnreadableAnswer) -> ServiceError:
+    message = f"the answer cannot be read: {exc}"
+    return ServiceError(reply.status, None, message, request_id(reply.headers))
 
 
-def _may_be_written(error: Exception) -> bool:
-    """A reset while writing says nothing of what had arrived by then."""
-    return isinstance(error, aiohttp.ClientConnectionResetError)
+def _read_cause(status: int) -> Cause:
+    """A redirect will be there the next time as well; what is left is a service or gateway that may recover."""
+    return Cause.UNUSABLE if 300 <= status < 400 else Cause.BUSY  # noqa: PLR2004  the class of statuses
 
 
-def _text(error: Exception) -> str:
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return f"the certificate of {error.host} does not verify: {error.certificate_error}; see --ca-bundle"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        reason = error.os_error.strerror or str(error.os_error)
-        return f"cannot connect to {error.host}:{error.port}: {reason}"
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    return str(error) or type(error).__name__
+def _is_missing(status: int, code: str | None) -> bool:
+    if status == _NOT_FOUND:
+        return _is_of_the_service(code) and _one_prefix(code) != "ModelArts.2786"
+    return (status, code) in _MISSING
+
+
+def _is_of_the_service(code: str | None) -> bool:
+    """Whether the service itself, and not a gateway or a proxy before it, says so: then the path exists."""
+    return code is not None and not _one_prefix(code).startswith("APIGW.")
+
+
+def _one_prefix(code: str | None) -> str:
+    return "" if code is None else code.replace("APIG.", "APIGW.", 1)
+
+
+class AnswerTooLarge(Exception):  # noqa: N818  the answer is what is too large
+    """The body is longer than any honest answer; the rest of it was not read."""
+
+
+# What can break an exchange, first match wins. A cause: it broke before a byte of the request could leave.
+# ServerDisconnectedError on a kept-alive connection may mean either, so it is in doubt.
+_BREAKS: tuple[tuple[type[BaseException], Cause | None, str], ...] = (
+    (aiohttp.ClientConnectorCertificateError, Cause.UNUSABLE, "the TLS certificate of {host} does not verify: {why}"),
+    (aiohttp.ServerFingerprintMismatch, Cause.UNUSABLE, "the TLS certificate of {host} is another one than expected"),
+    (aiohttp.ClientConnectorSSLError, Cause.UNUSABLE, "no TLS connection to {host}: {why}"),
+    (aiohttp.ClientConnectorDNSError, Cause.UNREACHABLE, "the name {host} or that of the proxy is not found{advice}"),
+    (aiohttp.ClientProxyConnectionError, Cause.UNREACHABLE, "no connection to the proxy: {why}"),
+    (aiohttp.ClientHttpProxyError, Cause.UNREACHABLE, "the proxy does not connect to {host}: HTTP {why}"),
+    (aiohttp.ClientConnectorError, Cause.UNREACHABLE, "no connection to {host}: {why}"),
+    (aiohttp.ConnectionTimeoutError, Cause.UNREACHABLE, "no connection to {host} in time"),
+    (aiohttp.InvalidURL, Cause.UNUSABLE, "the endpoint {host} is not a usable address"),
+    (TimeoutError, None, "no answer from {host} in time"),
+    (AnswerTooLarge, None, "the answer of {host} is too large"),
+    (aiohttp.ServerDisconnectedError, None, "{host} closed the connection without an answer"),
+    (aiohttp.ClientPayloadError, None, "the answer of {host} was cut off or is garbled"),
+    (aiohttp.ClientResponseError, None, "the answer of {host} is not HTTP"),
+    (OSError, None, "the connection to {host} broke: {why}"),
+    (Exception, None, "the connection to {host} broke"),
+)
+
+
+def broken(exc: BaseException, host: str) -> Broken:
+    """What an exception of the HTTP library means for the request.
+
+    Its own text is not used: it may quote a proxy's password.
+    """
+    cause, text = next((cause, text) for kind, cause, text in _BREAKS if isinstance(exc, kind))
+    if isinstance(exc, aiohttp.ClientConnectorSSLError) and isinstance(exc.os_error, ssl.SSLEOFError):
+        cause = Cause.UNREACHABLE  # the other side went away during the handshake: it may come back
+    if isinstance(exc, aiohttp.ClientHttpProxyError) and exc.status == 407:  # noqa: PLR2004  the proxy wants a password
+        cause = Cause.UNUSABLE
+    message = text.format(host=host, why=_why(exc), advice=region_advice(host))
+    return Broken(cause, ServiceError(None, None, message, None))
+
+
+def _why(exc: BaseException) -> str:
+    if isinstance(exc, aiohttp.ClientConnectorCertificateError):
+        return str(getattr(exc.certificate_error, "verify_message", "") or "it is not for this host")
+    if isinstance(exc, aiohttp.ClientResponseError):
+        return str(exc.status)
+    inner = getattr(exc, "os_error", exc)
+    return str(getattr(inner, "reason", None) or getattr(inner, "strerror", None) or type(inner).__name__)

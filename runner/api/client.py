@@ -1,175 +1,98 @@
-"""The client of one lane: creates, reads and lists jobs. What an answer means is decided in `answers.py`."""
+"""The Lite Server jobs API of one lane, over a session shared by all lanes (api-facts 1)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import aiohttp
-from yarl import URL
-
-from runner.api.answers import cause_of, connection_failure, is_missing
-from runner.api.errors import read_error, request_id
-from runner.api.proxies import proxy_for
+from runner.api.answers import create_answer, read_answer
+from runner.api.authentication import IamFailed, Outgoing, outgoing
+from runner.api.replies import Broken, Reply
 from runner.api.signing import canonical_query
-from runner.api.throttling import read_throttle
 from runner.api.wire import UnreadableAnswer, read_job, read_page
-from runner.campaign.answers import Accepted, Answer, Cause, InDoubt, ReadFailed, Refused, ServiceError
-from runner.errors import ServiceUnusable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from runner.api.authenticating import RequestAuth
+    from runner.api.authentication import Authenticator, Headers
+    from runner.api.transport import Transport
+    from runner.campaign.answers import Answer, ReadFailed
     from runner.model import Job, JobPage
 
-_OK, _UNAUTHENTICATED = 200, 401
-# More than any answer that makes sense: a service that lies must not fill the memory.
-_LARGEST_ANSWER = 64 * 1024 * 1024
-
-
-class AuthFactory(Protocol):
-    """Makes the authentication of one kind of request."""
-
-    def __call__(self, method: str, endpoint: str, path: str, query: str) -> RequestAuth:
-        """For requests of `method` to `path?query`."""
-        ...
-
-
-class _Response:
-    """An answer that was read to its end."""
-
-    __slots__ = ("body", "headers", "status")
-
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        self.status = status
-        self.headers = headers
-        self.body = body
+_UNAUTHORIZED = 401
+# As the official SDK sends them (api-facts 1).
+_WITH_BODY = "application/json;charset=utf-8"
+_WITHOUT_BODY = "application/json"
 
 
 class LiteServerClient:
-    """The jobs API of one endpoint and project. `now` gives epoch seconds, `clean` takes secrets out of messages."""
+    """Implements `runner.engine.ports.JobService` for one lane.
+
+    `endpoint` has no trailing slash; `redact` is applied to all that the service says and that a person may read;
+    `wall` gives epoch seconds. A create is sent once, but for one 401 with a token that could be renewed: that one was
+    refused before anything was made.
+    """
 
     def __init__(
         self,
-        session: aiohttp.ClientSession,
+        transport: Transport,
+        *,
         endpoint: str,
         project_id: str,
-        auth_of: AuthFactory,
-        now: Callable[[], float],
-        clean: Callable[[str], str],
+        authenticator: Authenticator,
+        wall: Callable[[], float],
+        redact: Callable[[str], str],
     ) -> None:
-        self._session = session
+        self._transport = transport
         self._endpoint = endpoint
+        self._project_id = project_id
         self._path = f"/v1/{quote(project_id, safe='')}/dev-servers/jobs"
-        self._auth_of = auth_of
-        self._now = now
-        self._clean = clean
-        # aiohttp's own trust_env asks the system in a thread for every request, twice: a third of the throughput.
-        self._proxy = proxy_for(endpoint)
-        self._create_url = URL(endpoint + self._path, encoded=True)
-        self._create_auth = auth_of("POST", endpoint, self._path, "")
+        self._authenticator = authenticator
+        self._wall = wall
+        self._redact = redact
+        self._create = outgoing("POST", endpoint, self._path, content_type=_WITH_BODY, project=project_id)
+        self._create_headers = authenticator.seal(self._create)
 
     async def create(self, body: bytes) -> Answer:
-        """Send one create-job request, once (api-facts 1.1)."""
-        try:
-            response = await self._send("POST", self._create_url, self._create_auth, body)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return self._cleaned(connection_failure(error))
-        except ServiceUnusable as error:
-            return Refused(Cause.UNUSABLE, ServiceError(None, None, self._clean(error.message), None))
-        if response.status == _OK:
-            try:
-                return Accepted(read_job(response.body, self._clean), request_id(response.headers))
-            except UnreadableAnswer as error:
-                told = ServiceError(_OK, None, f"the answer cannot be read: {error}", request_id(response.headers))
-                return InDoubt(told)
-        return self._refused(response)
-
-    def _refused(self, response: _Response) -> Refused | InDoubt:
-        error = read_error(response.status, response.body, response.headers, self._clean)
-        cause = cause_of(response.status, error)
-        if cause is None:
-            return InDoubt(error)
-        throttle = read_throttle(error.message, response.headers, self._now()) if cause is Cause.THROTTLED else None
-        return Refused(cause, error, throttle)
+        """Send one create-job request. `body` is the exact JSON to sign and send."""
+        reply = await self._send(self._create, self._create_headers, body)
+        return create_answer(reply, self._clean, self._wall())
 
     async def get(self, job_id: str) -> Job | ReadFailed:
-        """Read one job with its tasks (api-facts 1.2)."""
-        response = await self._read(f"{self._path}/{quote(job_id, safe='')}", "")
-        if isinstance(response, ReadFailed):
-            return response
-        try:
-            return read_job(response.body, self._clean)
-        except UnreadableAnswer as error:
-            return self._unreadable(response, error)
+        """Read one job with its tasks."""
+
+        def read(body: bytes) -> Job:
+            job = read_job(body, self._clean)
+            if job.job_id.lower() != job_id.lower():
+                raise UnreadableAnswer("it is about another job")
+            return job
+
+        reply = await self._read(f"{self._path}/{quote(job_id, safe='')}", "")
+        return read_answer(reply, read, self._clean, self._wall())
 
     async def list(self, *, name: str | None, offset: int, limit: int) -> JobPage | ReadFailed:
-        """Read one page of the job list (api-facts 1.3)."""
-        parameters = [("limit", str(limit)), ("offset", str(offset))]
-        response = await self._read(self._path, canonical_query([*parameters, *([("name", name)] if name else [])]))
-        if isinstance(response, ReadFailed):
-            return response
+        """Read one page of the job list."""
+        paging = [("limit", str(limit)), ("offset", str(offset))]
+        reply = await self._read(self._path, canonical_query([*paging, ("name", name)] if name else paging))
+        return read_answer(reply, read_page, self._clean, self._wall())
+
+    async def _read(self, path: str, query: str) -> Reply | Broken:
+        request = outgoing(
+            "GET", self._endpoint, path, query=query, content_type=_WITHOUT_BODY, project=self._project_id
+        )
+        return await self._send(request, self._authenticator.seal(request), b"")
+
+    async def _send(self, request: Outgoing, seal: Callable[[bytes, float], Headers], body: bytes) -> Reply | Broken:
         try:
-            return read_page(response.body)
-        except UnreadableAnswer as error:
-            return self._unreadable(response, error)
+            await self._authenticator.freshen(self._wall())
+            headers = seal(body, self._wall())
+            reply = await self._transport.exchange(request.method, request.url, headers, body)
+            refused = isinstance(reply, Reply) and reply.status == _UNAUTHORIZED
+            if refused and await self._authenticator.renew(headers, self._wall()):
+                reply = await self._transport.exchange(request.method, request.url, seal(body, self._wall()), body)
+        except IamFailed as exc:
+            return Broken(exc.cause, exc.error)
+        return reply
 
-    async def _read(self, path: str, query: str) -> _Response | ReadFailed:
-        url = URL(f"{self._endpoint}{path}?{query}" if query else self._endpoint + path, encoded=True)
-        try:
-            response = await self._send("GET", url, self._auth_of("GET", self._endpoint, path, query), b"")
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            failure = self._cleaned(connection_failure(error))
-            return ReadFailed(failure.cause if isinstance(failure, Refused) else Cause.UNREACHABLE, failure.error)
-        except ServiceUnusable as error:
-            return ReadFailed(Cause.UNUSABLE, ServiceError(None, None, self._clean(error.message), None))
-        return response if response.status == _OK else self._read_failed(response)
-
-    def _read_failed(self, response: _Response) -> ReadFailed:
-        error = read_error(response.status, response.body, response.headers, self._clean)
-        cause = cause_of(response.status, error) or Cause.UNREACHABLE
-        throttle = read_throttle(error.message, response.headers, self._now()) if cause is Cause.THROTTLED else None
-        return ReadFailed(cause, error, is_missing(response.status, error), throttle)
-
-    @staticmethod
-    def _unreadable(response: _Response, error: UnreadableAnswer) -> ReadFailed:
-        told = ServiceError(_OK, None, f"the answer cannot be read: {error}", request_id(response.headers))
-        return ReadFailed(Cause.UNREACHABLE, told)
-
-    async def _send(self, method: str, url: URL, auth: RequestAuth, body: bytes) -> _Response:
-        response = await self._send_once(method, url, await auth.headers(body), body)
-        # Refused for who we are: certainly nothing was made, so a new token may be tried, once.
-        if response.status == _UNAUTHENTICATED and await auth.renew():
-            response = await self._send_once(method, url, await auth.headers(body), body)
-        return response
-
-    async def _send_once(self, method: str, url: URL, headers: dict[str, str], body: bytes) -> _Response:
-        async with self._session.request(
-            method, url, data=body or None, headers=headers, proxy=self._proxy, allow_redirects=False
-        ) as response:
-            if (response.content_length or _LARGEST_ANSWER) >= _LARGEST_ANSWER:
-                return _Response(response.status, response.headers, await _read_capped(response))
-            return _Response(response.status, response.headers, await response.read())
-
-    def _cleaned(self, failure: Refused | InDoubt) -> Refused | InDoubt:
-        error = failure.error
-        told = ServiceError(error.http_status, error.code, self._clean(error.message), error.request_id)
-        return Refused(failure.cause, told) if isinstance(failure, Refused) else InDoubt(told)
-
-
-async def _read_capped(response: aiohttp.ClientResponse) -> bytes:
-    """The body of an answer that does not say how long it is, or says too much.
-
-    Raises:
-        ClientPayloadError: it is too long.
-    """
-    parts: list[bytes] = []
-    length = 0
-    async for part in response.content.iter_any():
-        parts.append(part)
-        length += len(part)
-        if length > _LARGEST_ANSWER:
-            response.close()
-            raise aiohttp.ClientPayloadError(f"the answer is longer than {_LARGEST_ANSWER:,} bytes")
-    return b"".join(parts)
+    def _clean(self, text: str) -> str:
+        return self._redact(self._authenticator.hide(text))

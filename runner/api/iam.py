@@ -1,147 +1,99 @@
-"""IAM: tokens for a user and password, and the project of a region (api-facts 3.1 and 3.3)."""
+"""What the runner asks of IAM: a token for a user and password, and the project of a region (api-facts 3.1, 3.3)."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import aiohttp
 import orjson
-from yarl import URL
 
-from runner.api.errors import read_error
-from runner.api.proxies import proxy_for
+from runner.api.answers import read_answer
+from runner.api.authentication import IamFailed, IssuedToken, blank_out, outgoing
+from runner.api.replies import Reply
 from runner.api.signing import canonical_query
-from runner.api.wire import read_time
+from runner.api.wire import UnreadableAnswer, read_object, read_time
+from runner.campaign.answers import Cause, ReadFailed, ServiceError
 from runner.errors import ServiceUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runner.api.authenticating import RequestAuth
+    from runner.api.authentication import Authenticator
     from runner.api.credentials import PasswordLogin
+    from runner.api.transport import Transport
 
-# Fetch a new token while the old one is still good for this long, seconds.
-_RENEW_BEFORE_S = 600.0
-_CREATED, _OK = 201, 200
+_JSON = "application/json"
 
 
-class TokenSource:
-    """A token: given, or fetched and renewed. One fetch at a time, whoever asks."""
+class Iam:
+    """IAM at one endpoint. `clean` takes secrets out of what it says; `wall` gives epoch seconds."""
 
     def __init__(
-        self,
-        session: aiohttp.ClientSession,
-        endpoint: str,
-        login: PasswordLogin | str,
-        scope: dict[str, str],
-        now: Callable[[], float],
+        self, transport: Transport, endpoint: str, *, clean: Callable[[str], str], wall: Callable[[], float]
     ) -> None:
-        self._session = session
-        self._url = URL(f"{endpoint}/v3/auth/tokens?nocatalog=true", encoded=True)
-        self._login = None if isinstance(login, str) else login
-        self._scope = scope
-        self._now = now
-        self._token = login if isinstance(login, str) else ""
-        self._good_until = float("inf") if self._token else 0.0
-        self._fetching = asyncio.Lock()
+        self._transport = transport
+        self._endpoint = endpoint
+        self._clean = clean
+        self._wall = wall
 
-    async def token(self) -> str:
-        """A token that is still good.
+    async def login(self, user: PasswordLogin, *, project_id: str | None, region: str | None) -> IssuedToken:
+        """A token for one project: that of the id, else that named like the region. Raises IamFailed."""
+        request = outgoing("POST", self._endpoint, "/v3/auth/tokens", query="nocatalog=true", content_type=_JSON)
+        body = orjson.dumps(_login_body(user, {"id": project_id} if project_id else {"name": region}))
+        reply = await self._transport.exchange(request.method, request.url, request.headers, body)
+        answer = read_answer(reply, read_object, lambda text: blank_out(self._clean(text), user.password), self._wall())
+        if isinstance(answer, ReadFailed):
+            raise IamFailed(answer.cause, answer.error)
+        token = reply.headers.get("X-Subject-Token") if isinstance(reply, Reply) else None
+        if not token:
+            raise IamFailed(Cause.BUSY, ServiceError(None, None, "the answer of IAM has no token in it", None))
+        return IssuedToken(token, _expiry(answer))
 
-        Raises:
-            ServiceUnusable: IAM gives none.
-        """
-        if self._now() >= self._good_until:
-            async with self._fetching:
-                if self._now() >= self._good_until:
-                    await self._fetch()
-        return self._token
-
-    async def renew(self) -> bool:
-        """The service no longer takes the token: whether there will be another."""
-        if self._login is None:
-            return False
-        self._good_until = 0.0
-        return True
-
-    async def _fetch(self) -> None:
-        login = self._login
-        if login is None:
-            raise ServiceUnusable("the given token is no longer good", hint="fetch another and set HW_AUTH_TOKEN")
-        domain = {"name": login.domain_name} if login.domain_name else {"id": login.domain_id}
-        user = {"name": login.user_name, "password": login.password, "domain": domain}
-        identity = {"methods": ["password"], "password": {"user": user}}
-        body = {"auth": {"identity": identity, "scope": {"project": self._scope}}}
-        status, headers, answer = await call_iam(self._session, "POST", self._url, {}, orjson.dumps(body))
-        token = headers.get("X-Subject-Token")
-        if status != _CREATED or not token:
-            error = read_error(status, answer, headers, lambda text: text.replace(login.password, "***"))
-            raise ServiceUnusable(
-                f"IAM gives no token: HTTP {status} {error.code or ''} {error.message}",
-                hint="check HW_USER_NAME, HW_USER_PASSWORD, HW_DOMAIN_NAME and the region",
-            )
-        self._token = token
-        self._good_until = _expiry(answer, self._now()) - _RENEW_BEFORE_S
-
-
-def _expiry(answer: bytes, now: float) -> float:
-    try:
-        expires_at = read_time(orjson.loads(answer)["token"]["expires_at"])
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        expires_at = None
-    # A token lives for a day; without its word, an hour is taken.
-    return expires_at if expires_at is not None else now + 3600.0
-
-
-async def find_project(
-    session: aiohttp.ClientSession, endpoint: str, region: str, auth_of: Callable[..., RequestAuth]
-) -> str:
-    """The one project of a region.
-
-    Raises:
-        ServiceUnusable: there is none, more than one, or IAM does not say.
-    """
-    query = canonical_query([("name", region)])
-    auth = auth_of("GET", endpoint, "/v3/projects", query)
-    url = URL(f"{endpoint}/v3/projects?{query}", encoded=True)
-    status, headers, answer = await call_iam(session, "GET", url, await auth.headers(b""), None)
-    if status != _OK:
-        error = read_error(status, answer, headers, str)
-        raise ServiceUnusable(
-            f"IAM does not tell the project of {region}: HTTP {status} {error.code or ''} {error.message}",
-            hint="check the credentials, or give --project-id",
+    async def project_of(self, region: str, authenticator: Authenticator) -> str:
+        """The id of the one project that is named like the region. Raises ServiceUnusable, also for none or several."""
+        request = outgoing(
+            "GET", self._endpoint, "/v3/projects", query=canonical_query([("name", region)]), content_type=_JSON
         )
-    ids = [str(project["id"]) for project in _projects(answer)]
-    if len(ids) == 1:
-        return ids[0]
-    found = f"{len(ids)} projects: {', '.join(ids)}" if ids else "no project"
-    raise ServiceUnusable(f"{region} has {found}", hint="give --project-id, or lane.project_id in the jobspec")
-
-
-def _projects(answer: bytes) -> list[dict[str, Any]]:
-    try:
-        projects = orjson.loads(answer)["projects"]
-        return [project for project in projects if project.get("id")]
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise ServiceUnusable("IAM's list of projects cannot be read", hint="give --project-id") from error
-
-
-async def call_iam(
-    session: aiohttp.ClientSession, method: str, url: URL, headers: dict[str, str], body: bytes | None
-) -> tuple[int, Any, bytes]:
-    """Status, headers and body of one call.
-
-    Raises:
-        ServiceUnusable: IAM cannot be reached.
-    """
-    content = {"Content-Type": "application/json"} if body is not None else {}
-    try:
-        async with session.request(
-            method, url, data=body, headers={**content, **headers}, proxy=proxy_for(str(url)), allow_redirects=False
-        ) as response:
-            return response.status, response.headers, await response.read()
-    except (aiohttp.ClientError, TimeoutError) as error:
+        try:
+            await authenticator.freshen(self._wall())
+        except IamFailed as exc:
+            raise unusable(f"no token from IAM at {self._endpoint}", exc.error) from None
+        headers = authenticator.seal(request)(b"", self._wall())
+        reply = await self._transport.exchange(request.method, request.url, headers, b"")
+        answer = read_answer(reply, lambda body: _project_ids(body, region), self._clean, self._wall())
+        if isinstance(answer, ReadFailed):
+            raise unusable(f"cannot look up the project of {region} in IAM at {self._endpoint}", answer.error)
+        if len(answer) == 1:
+            return answer[0]
+        found = f"several projects ({', '.join(answer)})" if answer else "no project"
         raise ServiceUnusable(
-            f"IAM at {url.origin()} cannot be reached: {str(error) or 'no answer in time'}"
-        ) from error
+            f"IAM at {self._endpoint} knows {found} of the region {region} for these credentials",
+            hint="Give the project with --project-id, or as `project_id` of the lane.",
+        )
+
+
+def unusable(what: str, error: ServiceError) -> ServiceUnusable:
+    """The error of the service or the connection, as one that ends the command."""
+    said = " ".join(str(part) for part in (error.http_status, error.code) if part is not None)
+    request = f" (request id {error.request_id})" if error.request_id else ""
+    message = f"{what}: {said + ': ' if said else ''}{error.message}{request}"
+    return ServiceUnusable(message, hint="Check the credentials, the region and the IAM endpoint.")
+
+
+def _login_body(user: PasswordLogin, project: dict[str, str | None]) -> dict[str, object]:
+    domain = {"name": user.domain_name} if user.domain_name else {"id": user.domain_id}
+    person = {"name": user.user_name, "password": user.password, "domain": domain}
+    identity = {"methods": ["password"], "password": {"user": person}}
+    return {"auth": {"identity": identity, "scope": {"project": project}}}
+
+
+def _expiry(answer: dict[str, object]) -> float | None:
+    token = answer.get("token")
+    return read_time(token.get("expires_at")) if isinstance(token, dict) else None
+
+
+def _project_ids(body: bytes, region: str) -> list[str]:
+    """Ids of the projects named exactly so; whether IAM compares exactly is not documented."""
+    projects = read_object(body).get("projects")
+    if not isinstance(projects, list) or not all(isinstance(project, dict) for project in projects):
+        raise UnreadableAnswer("there is no list of projects in it")
+    return [str(each["id"]) for each in projects if each.get("id") and each.get("name", region) == region]

@@ -37,7 +37,7 @@ from runner.plan.codec import plan_to_json
 from runner.plan.keys import run_token
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
     from pathlib import Path
 
     from runner.engine.ports import JobService
@@ -141,19 +141,22 @@ class _Run:
             journal = self.store.open_run(self.run_id, this_process(secrets.token_hex(16)))
             stack.callback(journal.close)
             recorder = Recorder(self.state, journal, self.options.progress.observe)
-            await recorder.record(first)
             engine = RunEngine(recorder, self._lanes(services, recorder, bodies), SystemClock())
             journal.on_failure(engine.fail)
             try:
-                return await self._at_work(engine)
+                return await self._at_work(engine, recorder.record, first)
             finally:
                 if journal.failure is None:
                     self.store.finish(self.run_id, self.state.ended or STOPPED, _counts(self.state))
 
-    async def _at_work(self, engine: RunEngine) -> Verdict:
+    async def _at_work(
+        self, engine: RunEngine, record: Callable[[e.Event], Awaitable[None]], first: e.Event
+    ) -> Verdict:
         showing = asyncio.create_task(self.options.progress.show(self.state))
         try:
             with _Signals(engine, asyncio.current_task()):
+                # Only now, so that whoever sees the run has begun can already stop it.
+                await record(first)
                 return await engine.run()
         except BaseExceptionGroup as group:
             raise _first_error(group) from group

@@ -7,22 +7,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.api.credentials import AccessKey, Credentials, GivenToken, find_credentials
-from runner.api.opening import Connection, open_services
+from runner.api.services import Surroundings, open_services
 from runner.simulator.server import Simulator
-from runner.spec.secrets import redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AsyncExitStack
 
     from runner.engine.ports import JobService
-    from runner.model import Lane
     from runner.plan.plan import Plan
     from runner.simulator.behaviour import Behaviour
-
-# Reads go on beside creates: as many connections again, at most.
-_READS_AT_ONCE = 32
 
 
 async def open_lane_services(
@@ -30,40 +24,31 @@ async def open_lane_services(
     plan: Plan,
     behaviour: Behaviour | None,
     ca_bundle: Path | None,
-    clean: Callable[[str], str],
+    redact: Callable[[str], str],
 ) -> Sequence[JobService]:
-    """The services of a plan's lanes, open until `stack` ends.
+    """The services of a plan's lanes, in their order, open until `stack` ends.
 
     Raises:
-        ServiceUnusable: no credentials, or no project.
+        InvalidInput: a lane cannot be one.
+        ServiceUnusable: no credentials, no project, or no TLS.
     """
-    lanes: Sequence[Lane] = plan.lanes
-    if behaviour is None:
-        credentials = find_credentials(os.environ, Path.home())
-    else:
+    lanes = list(plan.lanes)
+    env = dict(os.environ)
+    if behaviour is not None:
         simulator = await stack.enter_async_context(Simulator(behaviour))
         lanes = [lane._replace(endpoint=simulator.url) for lane in lanes]
-        credentials = _simulated_credentials(behaviour)
-    hide = redactor(_secrets_of(credentials))
-    how = Connection(
-        env=os.environ,
-        timeout_s=plan.submit.timeout_s,
-        most_at_once=len(lanes) * (plan.submit.concurrency + _READS_AT_ONCE),
-        now=time.time,
-        clean=lambda text: hide(clean(text)),
-        ca_bundle=ca_bundle,
-    )
-    return await stack.enter_async_context(open_services(lanes, credentials, how))
+        env = _simulated_env(behaviour)
+    timeout_s = plan.submit.timeout_s
+    surroundings = Surroundings(env, Path.home(), time.time, redact, ca_bundle=ca_bundle, timeout_s=timeout_s)
+    opened = await stack.enter_async_context(open_services(lanes, surroundings))
+    return [opened[lane].service for lane in lanes]
 
 
-def _simulated_credentials(behaviour: Behaviour) -> Credentials:
+def _simulated_env(behaviour: Behaviour) -> dict[str, str]:
     access, secret = next(iter(behaviour.auth.access_keys.items()))
-    return Credentials(AccessKey(access, secret, behaviour.auth.security_token), "the simulator")
-
-
-def _secrets_of(credentials: Credentials) -> list[str]:
-    """Every value that no message of the service may carry out."""
-    proof = credentials.proof
-    if isinstance(proof, AccessKey):
-        return [value for value in (proof.sk, proof.security_token) if value]
-    return [proof.token if isinstance(proof, GivenToken) else proof.password]
+    token = behaviour.auth.security_token
+    return {
+        "HUAWEICLOUD_SDK_AK": access,
+        "HUAWEICLOUD_SDK_SK": secret,
+        **({"HUAWEICLOUD_SDK_SECURITY_TOKEN": token} if token else {}),
+    }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.app import planning, running, simulating
+from runner.cli import output
 from runner.cli.logs import start_logging
 from runner.cli.options import campaign_options, log_options, plan_inputs, state_options, stderr_is_terminal
 from runner.cli.planning import show_plan
@@ -45,6 +46,10 @@ def run_command(file: Path, **options: Any) -> int:  # noqa: ANN401  click hands
     plan = planning.read_or_make_plan(inputs, simulated=simulate)
     if dry_run:
         show_plan(plan, "text")
+        return ExitCode.OK
+    output.warnings(plan)
+    if not plan.requests:
+        click.echo("nothing to do: no server is selected")
         return ExitCode.OK
     how = _how(options, watch=not options.pop("no_wait"), behaviour=behaviour)
     return _finish(running.run_plan(plan, how), quiet=options["quiet"])

@@ -102,15 +102,22 @@ class JournalWriter:
         if not events:
             db.execute(queries()["heartbeat"], {"id": self._run_id, "token": self._token, "now": self._now()})
             return not self._closing
+        try:
+            self._commit(db, events)
+        except BaseException as error:
+            # Those who wait for this group hear of it here; `_fail` tells those of the next.
+            self._settle(group, error if isinstance(error, RunnerError) else _translated(error))
+            raise
+        self._settle(group, None)
+        return True
+
+    def _commit(self, db: apsw.Connection, events: Sequence[Event]) -> None:
         before = db.total_changes()
         values = {"id": self._run_id, "token": self._token, "seq": self._next, "events": encode_batch(events).decode()}
         db.execute(self._append, values)
         if db.total_changes() == before:
-            self._settle(group, OwnershipLost(self._run_id))
             raise OwnershipLost(self._run_id)
         self._next += 1
-        self._settle(group, None)
-        return True
 
     def _settle(self, group: _Group, error: RunnerError | None) -> None:
         self._loop.call_soon_threadsafe(_finish, group, error)
@@ -150,7 +157,7 @@ def _retrieved(group: _Group) -> None:
         group.exception()
 
 
-def _translated(error: Exception) -> RunnerError:
+def _translated(error: BaseException) -> RunnerError:
     text = str(error)
     reason = "the disk is full" if "full" in text.lower() else text
     return StateFolderError(f"the journal cannot be written: {reason}", hint="make room, then `runner resume`")

@@ -1,0 +1,90 @@
+"""Errors as the service tells them, in every shape it uses (api-facts 5)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import orjson
+
+from runner.campaign.answers import ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from runner.api.replies import Reply
+
+_PAIRS = (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message"))
+_ID_HEADERS = ("X-Request-Id", "X-IAM-Trace-Id")
+_HIDDEN_HTML = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<[^<>]*>")
+_READ_AT_MOST = 16_384
+_LONGEST_MESSAGE = 500
+_LONGEST_CODE = 128
+
+
+def read_error(reply: Reply, clean: Callable[[str], str]) -> ServiceError:
+    """The error in a reply: flat, nested one deep, camel case, `code` and `message`, or no JSON at all.
+
+    `clean` takes secrets out of what the service says. The message is made fit for one line of a terminal: no markup,
+    no control characters, at most 500 characters.
+    """
+    content = _object(reply.body)
+    code, message = _told(content) if content is not None else ("", "")
+    if not message:
+        message = reply.body[:_READ_AT_MOST].decode("utf-8", "replace")
+    # Secrets first: taking the markup out or cutting could leave the half of one that is no longer recognised.
+    text = one_line(clean(message))
+    return ServiceError(
+        http_status=reply.status,
+        code=one_line(clean(code))[:_LONGEST_CODE] or None,
+        message=text or "no message",
+        request_id=request_id(reply.headers) or _body_request_id(content, clean),
+    )
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """The id that the service's support asks for, from the headers of any reply."""
+    for name in _ID_HEADERS:
+        if value := headers.get(name):
+            return one_line(value)[:_LONGEST_CODE] or None
+    return None
+
+
+def one_line(text: str) -> str:
+    """The text without markup, control characters and line ends, cut to 500 characters."""
+    if "<" in text:
+        text = _TAG.sub(" ", _HIDDEN_HTML.sub(" ", text))
+    words = "".join(char if char.isprintable() else " " for char in text).split()
+    return " ".join(words)[:_LONGEST_MESSAGE]
+
+
+def _object(body: bytes) -> dict[str, object] | None:
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _told(content: dict[str, object]) -> tuple[str, str]:
+    """Code and message, empty where there are none: from the object itself, else from an object within it."""
+    for candidate in (content, *(value for value in content.values() if isinstance(value, dict))):
+        for code, message in _PAIRS:
+            if candidate.get(code) is not None or isinstance(candidate.get(message), str):
+                return _string(candidate.get(code)), _string(candidate.get(message))
+    return "", ""
+
+
+def _body_request_id(content: dict[str, object] | None, clean: Callable[[str], str]) -> str | None:
+    if content is None:
+        return None
+    nested = [value for value in content.values() if isinstance(value, dict)]
+    for candidate in (content, *nested):
+        if isinstance(value := candidate.get("request_id"), str):
+            return one_line(clean(value))[:_LONGEST_CODE] or None
+    return None
+
+
+def _string(value: object) -> str:
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""

@@ -1,0 +1,138 @@
+"""Opens the jobs API of every lane: endpoint, credentials, project and session, in one call for the composition root."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from runner.api.authentication import IamFailed, KeyAuthenticator, TokenAuthenticator
+from runner.api.client import LiteServerClient
+from runner.api.credentials import AccessKey, GivenToken, find_credentials
+from runner.api.endpoints import checked_project, checked_region, iam_endpoint, lane_endpoint
+from runner.api.iam import Iam, unusable
+from runner.api.session import open_session, proxy_for, trust_of
+from runner.api.transport import Transport
+from runner.errors import InvalidInput, Problem
+from runner.model import Lane
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from pathlib import Path
+
+    import aiohttp
+
+    from runner.api.authentication import Authenticator
+    from runner.api.credentials import Credentials
+
+
+class OpenLane(NamedTuple):
+    """A lane with its endpoint and project known, and the service there."""
+
+    lane: Lane
+    service: LiteServerClient
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """All that opening the lanes needs from outside.
+
+    `iam_endpoint` goes before what the environment says. `ca_bundle` is a PEM file. `timeout_s` is for a whole
+    exchange. `wall` gives epoch seconds. `redact` is applied to all that the service says and a person may read.
+    """
+
+    env: Mapping[str, str]
+    home: Path
+    wall: Callable[[], float]
+    redact: Callable[[str], str]
+    iam_endpoint: str | None = None
+    ca_bundle: Path | None = None
+    timeout_s: float = 30.0
+
+
+@asynccontextmanager
+async def open_services(lanes: Sequence[Lane], surroundings: Surroundings) -> AsyncIterator[dict[Lane, OpenLane]]:
+    """The services of the lanes, by the lanes as asked for; closed at the end.
+
+    Raises InvalidInput for a lane that cannot be one, and ServiceUnusable where credentials, IAM, the project of a
+    region or TLS fail. With an access key and project ids given, nothing is sent before the first request.
+    """
+    env = surroundings.env
+    credentials = find_credentials(env, surroundings.home)
+    resolved = [_resolve(lane, _spare_project(lanes, credentials), env) for lane in lanes]
+    secure = any(not (lane.endpoint or "").startswith("http:") or lane.project_id is None for lane in resolved)
+    trust = trust_of(surroundings.ca_bundle, env) if secure or not isinstance(credentials.proof, AccessKey) else None
+    async with open_session(trust) as session:
+        opening = _Opening(session, credentials, surroundings)
+        yield {asked: await opening.open(lane) for asked, lane in zip(lanes, resolved, strict=True)}
+
+
+def _spare_project(lanes: Sequence[Lane], credentials: Credentials) -> str | None:
+    """The project id beside the credentials, unless lanes of several regions lack one: project ids are per region."""
+    places = {(lane.region, lane.endpoint) for lane in lanes if not lane.project_id}
+    return credentials.project_id if len(places) == 1 else None
+
+
+def _resolve(lane: Lane, spare_project: str | None, env: Mapping[str, str]) -> Lane:
+    endpoint = lane_endpoint(lane.region, lane.endpoint, env)
+    project_id = lane.project_id or spare_project
+    if project_id:
+        checked_project(project_id)
+    elif not lane.region:
+        hint = "Give --project-id, or --region to look it up."
+        raise InvalidInput(
+            Problem(f"the lane {lane.label} has no project id and no region to look it up by", hint=hint)
+        )
+    return Lane(checked_region(lane.region) if lane.region else None, endpoint, project_id)
+
+
+class _Opening:
+    """What the lanes share while they are opened. Tokens are of one project, so each lane has its own authenticator."""
+
+    def __init__(self, session: aiohttp.ClientSession, credentials: Credentials, surroundings: Surroundings) -> None:
+        self._session = session
+        self._credentials = credentials
+        self._around = surroundings
+
+    async def open(self, lane: Lane) -> OpenLane:
+        place = iam_endpoint(lane.region, self._around.iam_endpoint or self._credentials.iam_endpoint)
+        iam = Iam(self._transport(place), place, clean=self._around.redact, wall=self._around.wall)
+        authenticator = await self._authenticator(lane, iam, place)
+        if lane.project_id is None and lane.region is not None:
+            project = checked_project(await iam.project_of(lane.region, authenticator))
+            lane = lane._replace(project_id=project)
+        return OpenLane(lane, self._client(lane, authenticator))
+
+    async def _authenticator(self, lane: Lane, iam: Iam, place: str) -> Authenticator:
+        proof = self._credentials.proof
+        if isinstance(proof, AccessKey):
+            return KeyAuthenticator(proof)
+        if isinstance(proof, GivenToken):
+            return TokenAuthenticator(proof.token)
+        authenticator = TokenAuthenticator(
+            None,
+            lambda: iam.login(proof, project_id=lane.project_id, region=lane.region),
+            secrets=(proof.password,),
+        )
+        try:
+            await authenticator.freshen(self._around.wall())
+        except IamFailed as exc:
+            raise unusable(f"IAM at {place} gives no token to {proof.user_name}", exc.error) from None
+        return authenticator
+
+    def _client(self, lane: Lane, authenticator: Authenticator) -> LiteServerClient:
+        endpoint = lane.endpoint or ""
+        return LiteServerClient(
+            self._transport(endpoint),
+            endpoint=endpoint,
+            project_id=lane.project_id or "",
+            authenticator=authenticator,
+            wall=self._around.wall,
+            redact=self._around.redact,
+        )
+
+    def _transport(self, endpoint: str) -> Transport:
+        host = urlsplit(endpoint).hostname or ""
+        proxy = proxy_for(endpoint, self._around.env)
+        return Transport(self._session, host, proxy=proxy, timeout_s=self._around.timeout_s)

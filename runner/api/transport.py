@@ -1,0 +1,70 @@
+"""One HTTP exchange over a shared session: sends exactly the given bytes and headers, once, and follows no redirect."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from runner.api.answers import AnswerTooLarge, broken
+from runner.api.replies import Broken, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from yarl import URL
+
+LARGEST_ANSWER = 64 * 1024 * 1024
+_LONGEST_CONNECT_S = 10.0
+_LARGEST_PLAIN_BODY = 1024 * 1024  # aiohttp warns of larger bytes; from a file object it sends them in pieces
+
+
+class Transport:
+    """Requests to one host. `timeout_s` is for a whole exchange; connecting may take at most half of it."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        host: str,
+        *,
+        proxy: str | None,
+        timeout_s: float,
+        largest: int = LARGEST_ANSWER,
+    ) -> None:
+        connect_s = min(_LONGEST_CONNECT_S, timeout_s / 2)
+        self._session = session
+        self._host = host
+        self._proxy = proxy
+        # Connecting has to time out on its own: when only the whole does, nobody knows whether anything was sent.
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=connect_s, sock_connect=connect_s)
+        self._largest = largest
+
+    async def exchange(self, method: str, url: URL, headers: Mapping[str, str], body: bytes) -> Reply | Broken:
+        """Send, and read the whole answer.
+
+        aiohttp sends a POST once; a GET again on a fresh connection where the kept one was closed.
+        """
+        data = body if len(body) < _LARGEST_PLAIN_BODY else io.BytesIO(body)
+        try:
+            async with self._session.request(
+                method,
+                url,
+                data=data or None,
+                headers=headers,
+                allow_redirects=False,
+                proxy=self._proxy,
+                timeout=self._timeout,
+            ) as response:
+                return Reply(response.status, response.headers, await self._read(response.content))
+        except (aiohttp.ClientError, OSError, EOFError, UnicodeError, AnswerTooLarge) as exc:
+            return broken(exc, self._host)
+
+    async def _read(self, content: aiohttp.StreamReader) -> bytes:
+        """The body, unless it is larger than any honest one (counted after decompression)."""
+        body = await content.readany()
+        while not content.at_eof():
+            body += await content.readany()
+            if len(body) > self._largest:
+                raise AnswerTooLarge
+        return body

@@ -1,0 +1,135 @@
+"""Runs in memory: for tests and rehearsals. Events are encoded and decoded all the same, so that nothing else gets by."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from runner.errors import RefusedToStart, RunnerError, StateFolderError
+from runner.journal.codec import decode_batch, encode_batch
+from runner.journal.naming import owner_may_live, refuse_living_owner, resolve_run, run_state
+from runner.journal.owner import is_alive
+from runner.journal.store import TAKEOVER_S, OwnershipLost, RunRecord, RunRow
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+
+    from runner.campaign.events import Event
+    from runner.journal.naming import IsAlive
+    from runner.journal.owner import Owner
+
+
+class _StoredRun:
+    def __init__(self, record: RunRecord, now: float) -> None:
+        self.record = record
+        self.owner = record.owner
+        self.heartbeat_at = now
+        self.state: str | None = None
+        self.counts: Mapping[str, int] | None = None
+        self.entries: list[bytes] = []
+
+
+class MemoryStore:
+    """A store that ends with the process. `now` gives epoch seconds."""
+
+    def __init__(
+        self, *, now: Callable[[], float] = time.time, alive: IsAlive = is_alive, takeover_s: float = TAKEOVER_S
+    ) -> None:
+        self._now = now
+        self._alive = alive
+        self._takeover_s = takeover_s
+        self._plans: dict[str, bytes] = {}
+        self._runs: dict[str, _StoredRun] = {}
+
+    def save_plan(self, plan_hash: str, body: bytes) -> None:
+        """Keep a plan's JSON under its hash."""
+        self._plans.setdefault(plan_hash, body)
+
+    def load_plan(self, plan_hash: str) -> bytes:
+        """The JSON of a plan that was saved."""
+        if plan_hash not in self._plans:
+            raise StateFolderError(f"there is no plan {plan_hash}")
+        return self._plans[plan_hash]
+
+    def create_run(self, record: RunRecord) -> None:
+        """Add a run with an empty journal."""
+        if record.id in self._runs:
+            raise RefusedToStart(f"there is a run {record.id} already", hint="try again")
+        self._runs[record.id] = _StoredRun(record, self._now())
+
+    def runs(self) -> list[RunRow]:
+        """Every run, newest first."""
+        newest = sorted(self._runs.values(), key=lambda run: (run.record.created_at, run.record.id), reverse=True)
+        return [self._row(run) for run in newest]
+
+    def open_run(self, run_id: str, owner: Owner) -> MemoryJournal:
+        """Take ownership of a run and open its journal for appending."""
+        run = self._runs[run_id]
+        if run.owner is not None and run.owner.token != owner.token:
+            refuse_living_owner(run_id, run.owner, self._now() - run.heartbeat_at, self._takeover_s, self._alive)
+        run.owner, run.heartbeat_at, run.state, run.counts = owner, self._now(), None, None
+        return MemoryJournal(run, owner.token)
+
+    def read_events(
+        self, run_id: str, *, kinds: Collection[str] | None = None, without: Collection[str] = ()
+    ) -> Iterator[Event]:
+        """The events of a run, in order."""
+        for entry in list(self._runs[run_id].entries):
+            yield from decode_batch(entry, kinds, without)
+
+    def finish(self, run_id: str, state: str, counts: Mapping[str, int]) -> None:
+        """Note how a run ended, for lists."""
+        self._runs[run_id].state = state
+        self._runs[run_id].counts = dict(counts)
+
+    def resolve(self, text: str) -> str:
+        """The id of the run that a person means."""
+        return resolve_run(text, [row.id for row in self.runs()])
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def _row(self, run: _StoredRun) -> RunRow:
+        record = run.record
+        lives = owner_may_live(run.owner, self._now() - run.heartbeat_at, self._takeover_s, self._alive)
+        state = run_state(run.state, lives)
+        return RunRow(record.id, record.campaign, record.plan_hash, record.created_at, state, run.counts, run.owner)
+
+
+class MemoryJournal:
+    """The journal of one run; an event is durable as soon as it is appended."""
+
+    def __init__(self, run: _StoredRun, token: str) -> None:
+        self._run = run
+        self._token = token
+        self.failure: RunnerError | None = None
+        self._callback: Callable[[RunnerError], None] | None = None
+
+    def on_failure(self, callback: Callable[[RunnerError], None]) -> None:
+        """Have `callback` called once when the journal fails."""
+        self._callback = callback
+
+    def append(self, events: Sequence[Event]) -> Awaitable[None]:
+        """Put events at the end."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._run.owner is None or self._run.owner.token != self._token:
+            self._fail(OwnershipLost(self._run.record.id))
+        if self.failure is not None:
+            done.set_exception(self.failure)
+            done.exception()
+        else:
+            self._run.entries.append(encode_batch(events))
+            done.set_result(None)
+        return done
+
+    def close(self) -> None:
+        """Give up ownership."""
+        if self._run.owner is not None and self._run.owner.token == self._token:
+            self._run.owner = None
+
+    def _fail(self, error: RunnerError) -> None:
+        if self.failure is None:
+            self.failure = error
+            if self._callback is not None:
+                self._callback(error)
