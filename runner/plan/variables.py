@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from runner.errors import Problem
 from runner.spec.campaign import Template
 from runner.spec.checks import templates_in
-from runner.spec.templates import SecretNames, TemplateProblem, names_used, render_value
+from runner.spec.templates import SecretNames, TemplateProblem, guarded_secrets, names_used, render_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,8 @@ def resolve_variables(variables: Mapping[str, object], base: Mapping[str, Any]) 
             Problem(f"variables use each other in a circle: {circle}", place.file, place.line, place.column, place.path)
         ) from error
     for name in order:
-        resolved[name] = _render(variables[name], {**base, **resolved, "vars": resolved})
+        value = _render(variables[name], {**base, **resolved, "vars": resolved})
+        resolved[name] = guarded_secrets(value, base["secret"])
     return resolved
 
 

@@ -29,12 +29,6 @@ def mask(text: str) -> str:
     return _REFERENCE.sub(MASK, text)
 
 
-def is_damaged(text: str) -> bool:
-    """Whether something that was a reference is none any more, because a filter changed it."""
-    rest = _REFERENCE.sub("", text)
-    return "***secret." in rest.lower() or ".secret***" in rest.lower()
-
-
 def resolve(value: Any, env: Mapping[str, str]) -> Any:  # noqa: ANN401  any JSON value, and the same kind back
     """The JSON value with every reference replaced by the secret's value. For the bytes that are sent, only.
 

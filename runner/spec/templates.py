@@ -9,7 +9,7 @@ from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from runner.errors import Problem
-from runner.spec.secrets import is_damaged, reference, secret_names
+from runner.spec.secrets import reference, secret_names
 from runner.spec.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -33,24 +33,38 @@ class TemplateProblem(Exception):  # noqa: N818  it carries a Problem
 
 
 class SecretNames:
-    """What `secret` is in a template: each attribute is a reference that renders as text, and nothing else."""
+    """What `secret` is in a template: each attribute is a reference that renders as text, and nothing else.
 
-    def __getattr__(self, name: str) -> SecretReference:
+    It counts the references that it gave out as text: they must all be whole in what a template renders to, or a filter
+    changed one, and something that is no reference would be sent in place of the secret.
+    """
+
+    def __init__(self) -> None:
+        self._given_out = 0
+
+    def __getattr__(self, name: str) -> SecretText:
         if name.startswith("_"):
             raise AttributeError(name)
-        return SecretReference(name)
+        return SecretText(reference(name), self)
 
     __getitem__ = __getattr__
 
 
-class SecretReference:
-    """One secret in a template. It has no length, no case, no parts: only whole does it get into a value."""
+class SecretText:
+    """Text with references to secrets. It has no length, no case, no parts: only whole does it get into a value."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, text: str, names: SecretNames) -> None:
+        self._text = text
+        self._names = names
 
     def __str__(self) -> str:
-        return reference(self._name)
+        self._names._given_out += len(secret_names(self._text))  # noqa: SLF001  the two are one thing
+        return self._text
+
+
+def guarded_secrets(value: object, names: SecretNames) -> object:
+    """A variable's value; text with references to secrets becomes such that only goes whole into other values."""
+    return SecretText(value, names) if isinstance(value, str) and secret_names(value) else value
 
 
 def make_environment() -> ImmutableSandboxedEnvironment:
@@ -92,11 +106,13 @@ def render_value(template: Template, context: Mapping[str, Any]) -> Any:  # noqa
     single = _SINGLE_EXPRESSION.fullmatch(source.strip())
     if single is None:
         return render_text(template, context)
+    before = _given_out(context)
     value = _guarded(lambda: _expression(single["expression"], template.place)(**context), template.place, context)
-    if isinstance(value, SecretReference):
-        return str(value)
-    if isinstance(value, str):
-        _check_text(value, template.place)
+    if isinstance(value, str | SecretText):
+        text = str(value)
+        _check_text(text, template.place)
+        _check_secrets([text], template.place, before, context)
+        return text
     return value
 
 
@@ -130,6 +146,7 @@ class TextRenderer:
         """
         if self._render is None:
             return [text or "" for text in self._constant]
+        before = _given_out(context)
         try:
             rendered = iter(self._render(context).split(_SEPARATOR))
         except Exception:  # noqa: BLE001  rendered one by one to find out which it is, and why
@@ -137,6 +154,7 @@ class TextRenderer:
         texts = [next(rendered) if text is None else text for text in self._constant]
         for text, template in zip(texts, self._templates, strict=True):
             _check_text(text, template.place)
+        _check_secrets(texts, self._moving[0].place, before, context)
         return texts
 
     def _alone(self, template: Template, context: Mapping[str, Any]) -> str:
@@ -184,7 +202,16 @@ def _check_text(text: str, place: Place) -> None:
         raise TemplateProblem(
             _problem(place, f"renders to {len(text):,} characters, at most {MOST_OUTPUT:,} are allowed")
         )
-    if is_damaged(text):
+
+
+def _given_out(context: Mapping[str, Any]) -> int:
+    names = context.get("secret")
+    return names._given_out if isinstance(names, SecretNames) else 0  # noqa: SLF001  likewise
+
+
+def _check_secrets(texts: Sequence[str], place: Place, before: int, context: Mapping[str, Any]) -> None:
+    given_out = _given_out(context) - before
+    if given_out and sum(len(secret_names(text)) for text in texts) != given_out:
         raise TemplateProblem(
             _problem(place, "a filter changes a secret", hint="a secret can only be put in whole: {{ secret.NAME }}")
         )
@@ -201,8 +228,3 @@ def _undefined(place: Place, message: str, context: Mapping[str, Any]) -> Proble
 
 def _problem(place: Place, message: str, *, hint: str = "", lines_down: int = 0) -> Problem:
     return Problem(message, place.file, place.line + lines_down, place.column, place.path, hint)
-
-
-def uses_secret(text: object) -> bool:
-    """Whether a rendered value refers to a secret."""
-    return isinstance(text, str) and bool(secret_names(text))

@@ -1,0 +1,212 @@
+"""Whole runs in virtual time, clean and with everything going wrong that the network can do."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from runner.campaign import events as e
+from runner.errors import ExitCode
+from runner.spec.campaign import Submit, Watch
+from tests.conftest import PlanMaker
+from tests.engine.conftest import Crash, InWorld, World
+
+FAST = {"listing": {"lag_s": 1.0}, "tasks": {"duration_s": 60.0}}
+
+
+def test_a_clean_run(plan_of: PlanMaker, in_world: InWorld) -> None:
+    async def story(world: World) -> None:
+        verdict = await world.run()
+        assert verdict.exit_code is ExitCode.OK
+        assert world.report()["counts"]["succeeded"] == 9
+        assert world.report()["requests"] == {"planned": 5, "accepted": 5, "refused": 0, "adopted": 0, "in_doubt": 0}
+
+    in_world(plan_of((5, 4), (2,)), story, **FAST)
+
+
+def test_two_thousand_jobs_of_three_minutes_cost_at_most_five_reads_each(plan_of: PlanMaker, in_world: InWorld) -> None:
+    plan = plan_of((2000,), (1,), Submit(rate=10.0, burst=10, concurrency=16), Watch(rate=10.0))
+
+    async def story(world: World) -> None:
+        verdict = await world.run()
+        calls = world.service.calls
+        assert verdict.exit_code is ExitCode.OK
+        assert (calls["get"] + calls["list"]) / 2000 <= 5
+
+    in_world(plan, story)
+
+
+def test_creates_keep_to_rate_burst_and_concurrency(plan_of: PlanMaker, in_world: InWorld) -> None:
+    plan = plan_of((200,), (1,), Submit(rate=20.0, burst=5, concurrency=3))
+
+    async def story(world: World) -> None:
+        await world.run()
+        times = world.network.creates
+        for first in range(len(times)):
+            for last in range(first, len(times), 7):
+                assert last - first + 1 <= 20.0 * (times[last] - times[first]) + 5 + 1e-6
+        assert world.network.most_in_flight <= 3
+
+    in_world(plan, story, **FAST)
+
+
+def test_a_throttled_service_is_obeyed_and_nothing_is_lost(plan_of: PlanMaker, in_world: InWorld) -> None:
+    async def story(world: World) -> None:
+        verdict = await world.run()
+        report = world.report()
+        assert verdict.exit_code is ExitCode.OK
+        assert report["counts"]["succeeded"] == 40
+        assert 0 < report["throttling"]["throttled_answers"] < 20
+        assert report["throttling"]["waited_s"] >= 60
+
+    in_world(plan_of((40,), (1,)), story, throttle={"creates": 10, "create_period_s": 60, "reads": None}, **FAST)
+
+
+def test_only_servers_that_succeeded_go_on_to_the_next_step(plan_of: PlanMaker, in_world: InWorld) -> None:
+    async def story(world: World) -> None:
+        verdict = await world.run()
+        report = world.report()
+        assert verdict.exit_code is ExitCode.ABNORMAL
+        assert (report["counts"]["succeeded"], report["counts"]["failed"]) == (5, 1)
+        by_server = world.service.jobs_by_server()
+        assert {server: len(jobs) for server, jobs in by_server.items()} == {
+            "g0-s0": 2, "g0-s1": 1, "g0-s2": 2, "g0-s3": 2, "g0-s4": 2, "g0-s5": 2
+        }  # fmt: skip
+
+    in_world(
+        plan_of((6,), (2, 3)), story, listing={"lag_s": 1.0}, tasks={"duration_s": 5.0, "failing_servers": ["g0-s1"]}
+    )
+
+
+def test_a_step_without_servers_left_is_not_sent(plan_of: PlanMaker, in_world: InWorld) -> None:
+    async def story(world: World) -> None:
+        await world.run()
+        assert world.report()["jobs"][-1]["state"] == "void"
+        assert world.report()["counts"]["failed"] == 2
+        assert world.service.calls["create"] == 1
+
+    in_world(plan_of((2,), (2, 2)), story, tasks={"duration_s": 5.0, "failing": 1.0})
+
+
+def test_a_job_that_never_ends_times_out(plan_of: PlanMaker, in_world: InWorld) -> None:
+    plan = plan_of((2,), (2,), watch=Watch(rate=10.0, job_timeout_s=300.0))
+
+    async def story(world: World) -> None:
+        verdict = await world.run()
+        assert verdict.exit_code is ExitCode.ABNORMAL
+        assert world.report()["counts"]["timed_out"] == 2
+        assert world.report()["run"]["duration_s"] < 400
+
+    in_world(plan, story, tasks={"never_final": 1.0})
+
+
+def test_a_job_without_all_its_tasks_is_not_finished(plan_of: PlanMaker, in_world: InWorld) -> None:
+    plan = plan_of((3,), (3,), watch=Watch(rate=10.0, job_timeout_s=600.0))
+
+    async def story(world: World) -> None:
+        await world.run()
+        assert world.report()["counts"]["succeeded"] == 0
+        assert world.report()["counts"]["timed_out"] == 3
+
+    in_world(plan, story, tasks={"missing": 1.0, "duration_s": 10})
+
+
+def test_a_refused_request_is_reported_and_the_others_go_on(plan_of: PlanMaker, in_world: InWorld) -> None:
+    fleet = {f"g0-s{i}": "RUNNING" for i in range(4)}
+
+    async def story(world: World) -> None:
+        verdict = await world.run()
+        report = world.report()
+        assert verdict.exit_code is ExitCode.ABNORMAL
+        assert (report["counts"]["succeeded"], report["counts"]["not_started"]) == (4, 2)
+        assert report["jobs"][2]["error"]["code"] == "ModelArts.6404"
+
+    in_world(plan_of((6,), (2,)), story, servers={"fleet": fleet}, **FAST)
+
+
+def test_a_stopped_run_goes_on_where_it_was(plan_of: PlanMaker, in_world: InWorld) -> None:
+    plan = plan_of((50,), (1,), Submit(rate=10.0, burst=1, concurrency=4))
+
+    async def story(world: World) -> None:
+        import asyncio  # noqa: PLC0415  only here
+
+        running = asyncio.ensure_future(world.run())
+        await asyncio.sleep(2.0)
+        assert world.engine is not None
+        world.engine.stop("SIGINT received")
+        assert (await running).exit_code is ExitCode.STOPPED
+        assert 10 < world.service.calls["create"] < 30
+        assert (await world.run()).exit_code is ExitCode.OK
+        assert world.service.calls["create"] == 50
+
+    in_world(plan, story, **FAST)
+
+
+def check_invariants(world: World) -> None:
+    """No server has two jobs, every job is in the report, and the counts add up."""
+    report = world.report()
+    counts = dict(report["counts"])
+    assert counts.pop("servers") == sum(counts.values())
+    conflicts = {task["server_id"] for job in report["jobs"] if job["state"] == "conflict" for task in job["tasks"]}
+    doubled = {server for server, jobs in world.service.jobs_by_server().items() if len(jobs) > 1}
+    assert doubled <= conflicts
+    known = {job["job_id"] for job in report["jobs"]}
+    assert conflicts or set(world.service.jobs) <= known
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_with_lost_answers_and_crashes_nothing_happens_twice_and_nothing_is_lost(
+    plan_of: PlanMaker, in_world: InWorld, seed: int
+) -> None:
+    rng = random.Random(seed)
+    plan = plan_of(
+        (rng.randint(1, 20), rng.randint(1, 20)),
+        (rng.randint(1, 4),),
+        Submit(rate=50.0, burst=10, concurrency=rng.randint(1, 6), attempts=50, settle_s=15.0),
+        lanes=rng.choice((1, 2)),
+    )
+    listing: dict[str, Any] = {
+        "lag_s": rng.choice((0.0, 2.0, 10.0)),
+        "name_filter": rng.choice(("substring", "exact")),
+        "order": rng.choice(("newest", "random")),
+        "paging": rng.choice(("honoured", "honoured", "ignored")),
+    }
+
+    async def story(world: World) -> None:
+        for _ in range(rng.randint(0, 4)):
+            with suppress(Crash, BaseExceptionGroup):
+                await world.run(crash_after=rng.randint(1, 40))
+        await world.run()
+        check_invariants(world)
+        report = world.report()
+        assert report["run"]["state"] == "finished"
+        assert Counter(job["state"] for job in report["jobs"]) == {"settled": len(plan.requests)}
+
+    # A server in another job is taken all the same: so that a second create would show.
+    in_world(
+        plan,
+        story,
+        seed=seed,
+        lost=rng.choice((0.0, 0.3, 0.6)),
+        reads_lost=rng.choice((0.0, 0.2)),
+        listing=listing,
+        tasks={"duration_s": 20.0, "spread": 0.5},
+        servers={"busy": "queue"},
+    )
+
+
+def test_two_jobs_of_one_name_are_a_conflict_that_is_never_hidden(plan_of: PlanMaker, in_world: InWorld) -> None:
+    async def story(world: World) -> None:
+        world.network.doubles = True
+        verdict = await world.run()
+        job = world.report()["jobs"][0]
+        assert verdict.exit_code is ExitCode.ABNORMAL
+        assert job["state"] == "conflict"
+        assert all(job_id in job["error"]["message"] for job_id in world.service.jobs)
+        assert [type(event) for event in world.events() if isinstance(event, e.Conflict)] == [e.Conflict]
+
+    in_world(plan_of((2,), (2,)), story, servers={"busy": "queue"}, **FAST)
