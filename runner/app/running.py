@@ -124,7 +124,7 @@ class _Run:
     options: RunOptions
 
     def carry_out(self, first: e.Event) -> RunResult:
-        _calm_collector()
+        gc.freeze()  # the plan stays: the collector need not look through it
         verdict = _run_loop(self._drive(first))
         stored = stored_run(self.store, self.run_id, self.options.state_dir, self.plan)
         path = stored.write_report(self.options.report)
@@ -188,12 +188,6 @@ class _Run:
             )
             for index, service in enumerate(services)
         ]
-
-
-def _calm_collector() -> None:
-    """Keep the garbage collector from looking through the plan again and again: a tenth of the throughput."""
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
 
 
 def _run_loop(main: Coroutine[object, object, Verdict]) -> Verdict:

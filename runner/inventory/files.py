@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from codecs import BOM_UTF8
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
 
@@ -18,7 +21,6 @@ from runner.spec.yaml_source import decode, path_text, read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from runner.model import Server
 
@@ -42,21 +44,25 @@ def read_inventory(path: Path) -> Inventory:
         raise InvalidInput(
             Problem(f"{path.suffix or 'no ending'}: expected one of {', '.join(_READERS)}", file=str(path))
         )
+    rows = RowReader(str(path))
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            fingerprint = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+            reader(file, rows)
     except OSError as error:
         raise InvalidInput(
             Problem(f"cannot be read: {error.strerror}", str(path), hint="check inventory: or -i")
         ) from error
-    rows = RowReader(str(path))
-    reader(data, rows)
     rows.fail_on_problems()
-    return Inventory(rows.servers, "sha256:" + hashlib.sha256(data).hexdigest())
+    return Inventory(rows.servers, fingerprint)
 
 
-def _read_ndjson(data: bytes, rows: RowReader) -> None:
+def _read_ndjson(file: BinaryIO, rows: RowReader) -> None:
     loads, add = orjson.loads, rows.add
-    for number, line in enumerate(_lines(data), 1):
+    if file.read(len(BOM_UTF8)) != BOM_UTF8:
+        file.seek(0)
+    for number, line in enumerate(file, 1):
         try:
             add(loads(line), number)
         except orjson.JSONDecodeError as error:
@@ -64,17 +70,8 @@ def _read_ndjson(data: bytes, rows: RowReader) -> None:
                 rows.problem(f"not valid JSON: {error.msg}", number, error.colno)
 
 
-def _lines(data: bytes) -> Sequence[bytes]:
-    return data.removeprefix(b"\xef\xbb\xbf").splitlines()
-
-
-def _read_csv(data: bytes, rows: RowReader) -> None:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        rows.problem("not UTF-8; save the file as UTF-8", data.count(b"\n", 0, error.start) + 1)
-        return
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+def _read_csv(file: BinaryIO, rows: RowReader) -> None:
+    reader = csv.reader(TextIOWrapper(file, "utf-8-sig", newline=""), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
         if _header_is_fine(header, rows):
@@ -82,6 +79,17 @@ def _read_csv(data: bytes, rows: RowReader) -> None:
                 _add_csv(header, row, rows, reader.line_num)
     except csv.Error as error:
         rows.problem(f"not valid CSV: {error}", reader.line_num)
+    except UnicodeDecodeError:
+        rows.problem("not UTF-8; save the file as UTF-8", _first_line_not_utf8(rows.file))
+
+
+def _first_line_not_utf8(file: str) -> int:
+    data = Path(file).read_bytes()
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return data.count(b"\n", 0, error.start) + 1
+    return 1
 
 
 def _header_is_fine(header: list[str], rows: RowReader) -> bool:
@@ -104,9 +112,9 @@ def _add_csv(header: list[str], row: list[str], rows: RowReader, line: int) -> N
     rows.add({name: value for name, value in zip(header, row, strict=True) if value}, line)
 
 
-def _read_json(data: bytes, rows: RowReader) -> None:
+def _read_json(file: BinaryIO, rows: RowReader) -> None:
     try:
-        document = orjson.loads(data)
+        document = orjson.loads(file.read())
     except orjson.JSONDecodeError as error:
         rows.problem(f"not valid JSON: {error.msg}", error.lineno, error.colno)
         return
@@ -114,8 +122,8 @@ def _read_json(data: bytes, rows: RowReader) -> None:
         rows.add(row, None, f"entry {index + 1}")
 
 
-def _read_yaml(data: bytes, rows: RowReader) -> None:
-    source = read_yaml(decode(data, rows.file), rows.file)
+def _read_yaml(file: BinaryIO, rows: RowReader) -> None:
+    source = read_yaml(decode(file.read(), rows.file), rows.file)
     prefix = ("servers",) if isinstance(source.data, dict) else ()
     for index, row in enumerate(_entries(source.data, rows)):
         rows.add(row, source.position((*prefix, index))[0], path_text((*prefix, index)))
@@ -129,7 +137,7 @@ def _entries(document: Any, rows: RowReader) -> list[Any]:  # noqa: ANN401  what
     return entries
 
 
-_READERS: dict[str, Callable[[bytes, RowReader], None]] = {
+_READERS: dict[str, Callable[[BinaryIO, RowReader], None]] = {
     ".csv": _read_csv,
     ".json": _read_json,
     ".ndjson": _read_ndjson,

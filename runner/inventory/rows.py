@@ -9,6 +9,7 @@ from runner.model import Server
 from runner.spec.rules import SERVER_ID
 
 MOST_PROBLEMS = 20
+_is_id = SERVER_ID.pattern.fullmatch
 _Labels = dict[str, str]
 
 
@@ -19,7 +20,7 @@ class RowReader:
         self.file = file
         self.servers: list[Server] = []
         self._lines: dict[str, int | None] = {}
-        self._labels: dict[tuple[tuple[str, Any], ...], _Labels] = {}
+        self._labels: dict[tuple[Any, ...], _Labels] = {}
         self._problems: list[Problem] = []
         self._more = 0
 
@@ -51,7 +52,7 @@ class RowReader:
                 "`id` is missing" if isinstance(row, dict) else "expected a mapping with `id`", line, None, where
             )
             return
-        if type(server_id) is not str or type(name) is not str or not SERVER_ID.pattern.fullmatch(server_id):
+        if type(server_id) is not str or type(name) is not str or not _is_id(server_id):
             self.problem(f"{server_id!r} is no valid id; expected {SERVER_ID.expected}", line, None, where)
         elif server_id in self._lines:
             first = self._lines[server_id]
@@ -66,16 +67,17 @@ class RowReader:
             row.update(nested)
         elif nested is not None:
             self.problem("`labels` must be a mapping of names to text", line, None, where)
-        key = tuple(row.items())
+        key = (*row, *row.values())
         try:
             found = self._labels.get(key)
         except TypeError:
             found = None
-        if found is None:
-            found = self._labels[tuple(self._text_items(row, line, where))] = dict(self._text_items(row, line, where))
-            if all(type(value) is str for value in row.values()):
-                self._labels[key] = found
-        return found
+        return found if found is not None else self._new_labels(row, line, where)
+
+    def _new_labels(self, row: dict[str, Any], line: int | None, where: str | None) -> _Labels:
+        labels = dict(self._text_items(row, line, where))
+        # Found again by text only: 1 and true are equal as keys, and not as labels.
+        return self._labels.setdefault((*labels, *labels.values()), labels)
 
     def _text_items(self, row: dict[str, Any], line: int | None, where: str | None) -> list[tuple[str, str]]:
         items: list[tuple[str, str]] = []

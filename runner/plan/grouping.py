@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from runner.errors import Problem
 from runner.spec.expressions import ServerExpression
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from runner.model import Server
     from runner.spec.campaign import GroupSpec, Template
 
+_T = TypeVar("_T")
 _NOT_IN_NAMES = re.compile(r"[^-_.a-zA-Z0-9]+")
 
 
@@ -111,18 +112,20 @@ def _chooser(groups: Sequence[GroupSpec], listed: Sequence[_Entries | None]) -> 
                 found = index
         return found
 
-    if not by_labels_alone:
-        return first
-    known: dict[int, int | None] = {}
+    return _once_per_labels(first) if by_labels_alone else first
 
-    def by_labels(server: Server) -> int | None:
-        # Servers with equal labels share one object, which the caller keeps alive: its id stands for it.
+
+def _once_per_labels(function: Callable[[Server], _T]) -> Callable[[Server], _T]:
+    """The same function, asked once for all servers that share one labels object; the caller keeps those alive."""
+    known: dict[int, _T] = {}
+
+    def asked_once(server: Server) -> _T:
         key = id(server.labels)
         if key not in known:
-            known[key] = first(server)
+            known[key] = function(server)
         return known[key]
 
-    return by_labels
+    return asked_once
 
 
 def _refuse_absent(entries: _Entries | None, problems: list[Problem]) -> None:
@@ -145,12 +148,14 @@ def _split(group: GroupSpec, members: Sequence[Server], problems: list[Problem])
     expression = ServerExpression(group.split_by)
     parts: dict[str, list[Server]] = {}
     lacking: list[str] = []
+    value_of = _once_per_labels(expression.value) if expression.uses_only_labels else expression.value
     for server in members:
-        value = expression.value(server)
+        value = value_of(server)
         if value is None or value == "":
             lacking.append(server.id)
         else:
-            parts.setdefault(_NOT_IN_NAMES.sub("-", str(value)), []).append(server)
+            parts.setdefault(value, []).append(server)
+    parts = _named(parts)
     if lacking:
         message = f"{len(lacking):,} servers of group `{group.name}` have no value to split by, such as {lacking[0]}"
         problems.append(_at(group.split_by, message, "select only servers that have it"))
@@ -161,6 +166,14 @@ def _split(group: GroupSpec, members: Sequence[Server], problems: list[Problem])
     if not parts:
         return [SelectedGroup(group.name, group, ())]
     return [SelectedGroup(name, group, part) for name, part in zip(names, parts.values(), strict=True)]
+
+
+def _named(parts: Mapping[Any, list[Server]]) -> dict[str, list[Server]]:
+    """Parts by what their values are called in names; values that are called the same become one part."""
+    named: dict[str, list[Server]] = {}
+    for value, part in parts.items():
+        named.setdefault(_NOT_IN_NAMES.sub("-", str(value)), []).extend(part)
+    return named
 
 
 def _at(template: Template, message: str, hint: str = "") -> Problem:
