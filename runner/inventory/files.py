@@ -71,7 +71,8 @@ def _read_ndjson(file: BinaryIO, rows: RowReader) -> None:
 
 
 def _read_csv(file: BinaryIO, rows: RowReader) -> None:
-    reader = csv.reader(TextIOWrapper(file, "utf-8-sig", newline=""), strict=True)
+    text = TextIOWrapper(file, "utf-8-sig", newline="")
+    reader = csv.reader(text, strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
         if _header_is_fine(header, rows):
@@ -81,6 +82,8 @@ def _read_csv(file: BinaryIO, rows: RowReader) -> None:
         rows.problem(f"not valid CSV: {error}", reader.line_num)
     except UnicodeDecodeError:
         rows.problem("not UTF-8; save the file as UTF-8", _first_line_not_utf8(rows.file))
+    finally:
+        text.detach()
 
 
 def _first_line_not_utf8(file: str) -> int:

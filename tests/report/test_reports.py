@@ -1,0 +1,121 @@
+"""Reports: golden files of typical runs, and totals that add up at every moment."""
+
+from __future__ import annotations
+
+import random
+
+import orjson
+from hypothesis import given
+from hypothesis import strategies as st
+from syrupy.assertion import SnapshotAssertion
+
+from runner.campaign import events as e
+from runner.campaign.answers import Cause, ServiceError
+from runner.model import Job, Task
+from runner.report.files import report_to_json
+from runner.report.fold import fold_report
+from runner.report.models import ReportFile
+from runner.report.text import summary_text
+from tests.conftest import PlanMaker, small_plan
+
+ERROR = ServiceError(400, "ModelArts.6404", "LiteServer instance 'x' not found.", "0f" * 16)
+START = e.RunStarted(1000.0, "test", "sha256:0", "0", simulated=False, watched=True)
+
+
+def job(request: int, statuses: str, status: str = "FINISHED") -> Job:
+    words = {"s": "SUCCESS", "f": "FAILED", "p": "PROCESSING"}
+    tasks = tuple(
+        Task(
+            f"t{i}",
+            f"g0-s{request * 2 + i}",
+            f"server-{i}",
+            words[letter],
+            "driver mismatch" if letter == "f" else None,
+            1001.0,
+            1100.0,
+            {"type": "HPS"},
+        )
+        for i, letter in enumerate(statuses)
+    )
+    return Job(
+        f"job-{request}",
+        f"n-{request}",
+        "ASCEND_SOFTWARE_UPGRADE",
+        status,
+        statuses.count("f"),
+        "tpl",
+        "user",
+        1001.0,
+        1100.0,
+        tasks,
+    )
+
+
+def accepted(request: int) -> list[e.Event]:
+    return [e.Intended(1001.0, request), e.Accepted(1001.5, request, job(request, "", "ACTIVE"))]
+
+
+def settled(request: int, letters: str) -> list[e.Event]:
+    return [
+        *accepted(request),
+        e.JobRead(1100.0, request, job(request, letters)),
+        e.Settled(1100.0, request, letters, 99.0),
+    ]
+
+
+def ended(state: str = "finished", code: int = 3) -> list[e.Event]:
+    return [e.RunEnded(1200.0, state, "as told", code)]
+
+
+def test_golden_reports(plan_of: PlanMaker, snapshot: SnapshotAssertion) -> None:
+    plan = plan_of((8,), (2,))
+    stories: dict[str, list[e.Event]] = {
+        "clean": [START, *(event for i in range(4) for event in settled(i, "ss")), *ended(code=0)],
+        "mixed": [
+            START,
+            *settled(0, "sf"),
+            e.Intended(1001.0, 1),
+            e.Refused(1001.5, 1, Cause.INVALID, ERROR, None),
+            e.Intended(1002.0, 2),
+            e.Throttled(1002.5, 2, ERROR, 60.0, 0.16),
+            *settled(2, "ss"),
+            e.Intended(1003.0, 3),
+            e.InDoubt(1004.0, 3, ServiceError(None, "TimeoutError", "no answer in time", None)),
+            e.Conflict(1020.0, 3, ("a", "b"), "more than one job has the request's name: a, b"),
+            *ended(),
+        ],
+        "stopped": [
+            START,
+            *accepted(0),
+            e.Intended(1001.0, 1),
+            e.StopRequested(1002.0, "SIGINT received"),
+            *ended("stopped", 5),
+        ],
+    }
+    for name, events in stories.items():
+        report = fold_report(plan, "run-1", events)
+        assert report_to_json(report).decode() == snapshot(name=name)
+        assert summary_text(report) == snapshot(name=f"{name} in words")
+
+
+@given(st.integers(0, 2**32), st.integers(0, 60))
+def test_totals_add_up_wherever_the_journal_ends(seed: int, cut: int) -> None:
+    rng = random.Random(seed)
+    plan = small_plan((5, 3), (2, 4))
+    events: list[e.Event] = [START]
+    for request in rng.sample(range(len(plan.requests)), len(plan.requests)):
+        events.append(e.Intended(1001.0, request))
+        fate = rng.random()
+        if plan.requests[request].step == 0 and fate < 0.6:
+            size = len(plan.servers_of(request))
+            events.append(e.Accepted(1002.0, request, job(0, "", "ACTIVE")))
+            events.append(e.Settled(1003.0, request, "".join(rng.choice("ssfkt") for _ in range(size)), None))
+        elif fate < 0.8:
+            events.append(e.Refused(1002.0, request, Cause.INVALID, ERROR, None))
+    report = fold_report(plan, "run-1", events[:cut])
+    for part in (report, *report["groups"]):
+        counts = dict(part["counts"])
+        assert counts.pop("servers") == sum(counts.values())
+        assert part["abnormal_count"] == counts["failed"] + counts["timed_out"] + counts["unknown"]
+    assert report["counts"]["servers"] == 8
+    ReportFile.model_validate(orjson.loads(report_to_json(report)))

@@ -1,0 +1,77 @@
+"""What the documents say is so."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.app import formats
+from runner.cli.main import COMMANDS
+from runner.errors import ExitCode
+from runner.plan.schema import plan_schema
+from runner.report.models import ReportFile
+from runner.simulator.behaviour import Behaviour
+from runner.spec.loading import load_campaign
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", formats.NAMES)
+def test_schemas_are_those_of_the_models(name: str) -> None:
+    assert json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text()) == json.loads(
+        json.dumps(formats.schema(name))
+    )
+
+
+def test_every_switch_of_the_simulator_is_documented() -> None:
+    text = (ROOT / "docs" / "simulator.md").read_text()
+    for name, field in Behaviour.model_fields.items():
+        model: Any = field.annotation
+        for key in getattr(model, "model_fields", {}):
+            assert f"`{name}.{key}`" in text
+
+
+def test_the_readme_has_every_command_and_every_exit_code() -> None:
+    for command in COMMANDS:
+        assert f"`runner {command}" in README
+    for code in ExitCode:
+        assert re.search(rf"^\| {code.value} \|", README, re.MULTILINE)
+
+
+def test_the_jobspec_of_the_readme_is_one() -> None:
+    (text,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    assert load_campaign(text, "README.md").name == "hdk-upgrade"
+
+
+def test_commands_in_the_readme_are_understood() -> None:
+    import click  # noqa: PLC0415  only here
+
+    from runner.cli.main import cli  # noqa: PLC0415  likewise
+
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
+    commands = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("runner ")]
+    assert len(commands) >= 5
+    for arguments in commands:
+        with click.Context(cli) as context:
+            command = cli.get_command(context, arguments[0])
+            assert command is not None
+            command.make_context(arguments[0], arguments[1:])
+
+
+def test_the_plan_schema_has_the_fields_that_plans_have() -> None:
+    assert "requests" in plan_schema()["properties"]
+    assert set(ReportFile.model_fields) >= {
+        "run",
+        "counts",
+        "abnormal_count",
+        "requests",
+        "throttling",
+        "groups",
+        "jobs",
+    }
