@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,7 @@ def decide(state: RunState, lane_index: int, now: float) -> Command:
     lane = state.lanes[lane_index]
     if state.stop_reason is not None or lane.stopped is not None or not lane.unsubmitted:
         return _DONE
-    if _slots_taken(lane) >= (state.plan.submit.concurrency if lane.proven else 1):
+    if _slots_taken(lane) >= _slots(state, lane):
         return _WAIT
     request = _first_ready(state, lane)
     if request is not None:
@@ -56,6 +57,19 @@ def decide(state: RunState, lane_index: int, now: float) -> Command:
         return _WAIT
     at, request = retry
     return Submit(request) if at <= now else WaitUntil(at)
+
+
+def _slots(state: RunState, lane: LaneState) -> int:
+    """How many requests may be intended, and not answered, at once.
+
+    Without a rate limit some are intended ahead, so that a free connection need not wait for the disk; the engine still
+    sends no more than `concurrency` at once. With one, the limit is what they wait for, and an intent must not grow old.
+    """
+    submit = state.plan.submit
+    if not lane.proven:
+        return 1
+    ahead = submit.concurrency // 2 if math.isinf(submit.rate) else 0
+    return submit.concurrency + ahead
 
 
 def _slots_taken(lane: LaneState) -> int:

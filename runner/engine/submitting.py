@@ -25,6 +25,7 @@ class Submitter:
 
     def __init__(self, lane: LaneContext) -> None:
         self._lane = lane
+        self._connections = asyncio.Semaphore(lane.run.plan.submit.concurrency)
 
     async def run(self) -> None:
         """Return when nothing will be sent any more and every request sent has its answer recorded."""
@@ -56,11 +57,16 @@ class Submitter:
         intended_at = lane.clock.monotonic()
         body = lane.body_of(request)
         await durable
-        sent_at = lane.clock.monotonic()
-        if sent_at - intended_at > INTENT_GOOD_FOR_S:
+        async with self._connections:
+            sent_at = lane.clock.monotonic()
+            if lane.over or sent_at - intended_at > INTENT_GOOD_FOR_S:
+                answer = None
+            else:
+                answer = await lane.service.create(body)
+        if answer is None:
             lane.recorder.record(e.Lapsed(lane.clock.now(), request))
         else:
-            self._answered(request, await lane.service.create(body), sent_at)
+            self._answered(request, answer, sent_at)
         lane.submit_news.tell()
 
     def _answered(self, request: int, answer: answers.Answer, sent_at: float) -> None:

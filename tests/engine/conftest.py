@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import selectors
 from collections.abc import Callable, Coroutine
@@ -194,7 +195,7 @@ class World:
                 service=self.network,
                 recorder=recorder,
                 clock=self.clock,
-                creates=Pace(submit.rate, submit.burst, self.clock),
+                creates=Pace(None if math.isinf(submit.rate) else submit.rate, submit.burst, self.clock),
                 reads=Pace(watch.rate, 10, self.clock),
                 body_of=body_of,
                 job_name_of=name_of,

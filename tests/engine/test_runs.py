@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from contextlib import suppress
@@ -52,6 +53,14 @@ def test_creates_keep_to_rate_burst_and_concurrency(plan_of: PlanMaker, in_world
         assert world.network.most_in_flight <= 3
 
     in_world(plan, story, **FAST)
+
+
+def test_without_a_rate_no_more_are_sent_at_once_than_allowed(plan_of: PlanMaker, in_world: InWorld) -> None:
+    async def story(world: World) -> None:
+        assert (await world.run()).exit_code is ExitCode.OK
+        assert world.network.most_in_flight == 8
+
+    in_world(plan_of((100,), (1,), Submit(rate=math.inf, burst=10, concurrency=8)), story, **FAST)
 
 
 def test_a_throttled_service_is_obeyed_and_nothing_is_lost(plan_of: PlanMaker, in_world: InWorld) -> None:
