@@ -125,7 +125,11 @@ def _parse(path: Path) -> configparser.ConfigParser:
     except OSError as exc:
         raise ServiceUnusable(f"cannot read {path}: {exc.strerror}", hint=_ADVICE) from None
     except (configparser.Error, UnicodeDecodeError) as exc:
-        line = getattr(exc, "lineno", None)
+        line = (
+            exc.errors[0][0]
+            if isinstance(exc, configparser.ParsingError) and exc.errors
+            else getattr(exc, "lineno", None)
+        )
         place = f"{path}:{line}" if line else str(path)
         raise ServiceUnusable(f"{place}: not a credentials file in INI form", hint=_FILE_FORM) from None
     return parser

@@ -1,0 +1,70 @@
+"""The table of refusals, row by row."""
+
+from __future__ import annotations
+
+import pytest
+
+from runner.api.answers import cause_of, is_missing
+from runner.campaign.answers import Cause, ServiceError
+
+IN_DOUBT = None
+ROWS: list[tuple[int, str | None, Cause | None]] = [
+    (400, "ModelArts.0101", Cause.INVALID),
+    (400, "ModelArts.0104", Cause.INVALID),
+    (400, "ModelArts.0118", Cause.UNUSABLE),
+    (400, "ModelArts.0204", Cause.UNUSABLE),
+    (400, "ModelArts.0210", Cause.UNUSABLE),
+    (400, "ModelArts.6306", Cause.BUSY),
+    (400, "ModelArts.6308", Cause.BUSY),
+    (400, "ModelArts.6355", Cause.BUSY),
+    (400, "ModelArts.6357", Cause.BUSY),
+    (400, "ModelArts.6404", Cause.INVALID),
+    (400, None, Cause.INVALID),
+    (401, "APIGW.0301", Cause.UNAUTHENTICATED),
+    (401, "APIGW.0307", Cause.UNAUTHENTICATED),
+    (401, "ModelArts.6201", Cause.UNUSABLE),
+    (403, "ModelArts.0210", Cause.UNUSABLE),
+    (403, None, Cause.UNUSABLE),
+    (404, "APIGW.0101", Cause.UNUSABLE),
+    (404, "APIG.0103", Cause.UNUSABLE),
+    (404, "ModelArts.2786", Cause.UNUSABLE),
+    (405, None, Cause.UNUSABLE),
+    (408, "ModelArts.6100", IN_DOUBT),
+    (409, "ModelArts.2878", Cause.BUSY),
+    (413, "ModelArts.4104", Cause.INVALID),
+    (429, "APIGW.0308", Cause.THROTTLED),
+    (429, "ModelArts.2799", Cause.THROTTLED),
+    (500, "ModelArts.6102", IN_DOUBT),
+    (501, None, Cause.UNUSABLE),
+    (502, "APIGW.0610", IN_DOUBT),
+    (503, "APIGW.0613", IN_DOUBT),
+    (504, "APIGW.0201", IN_DOUBT),
+    (204, None, IN_DOUBT),
+    (302, None, IN_DOUBT),
+]
+
+
+@pytest.mark.parametrize(("status", "code", "cause"), ROWS)
+def test_a_status_and_code_refuse_for_a_cause_or_leave_doubt(
+    status: int, code: str | None, cause: Cause | None
+) -> None:
+    assert cause_of(status, ServiceError(status, code, "", None)) == cause
+
+
+def test_a_spent_day_is_not_waited_for() -> None:
+    assert cause_of(429, ServiceError(429, "APIG.0308", "Daily quota exhausted", None)) is Cause.UNUSABLE
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "missing"),
+    [
+        (400, "ModelArts.6404", True),
+        (404, "ModelArts.6404", True),
+        (404, "APIGW.0101", False),
+        (404, "ModelArts.2786", False),
+        (400, "ModelArts.0104", False),
+        (500, None, False),
+    ],
+)
+def test_which_answers_say_that_there_is_no_such_job(status: int, code: str, missing: bool) -> None:
+    assert is_missing(status, ServiceError(status, code, "", None)) is missing

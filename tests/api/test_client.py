@@ -1,0 +1,260 @@
+"""The client over real sockets, against servers that answer, lie, cut and hang."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import subprocess
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+
+from runner.api.credentials import AccessKey, Credentials, PasswordLogin
+from runner.api.opening import Connection, open_services
+from runner.campaign.answers import Accepted, Cause, InDoubt, ReadFailed, Refused
+from runner.model import Lane
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    from runner.api.client import LiteServerClient
+
+BODY = b'{"name":"a"}'
+NOW = 1767225600.0
+KEY = Credentials(AccessKey("AK", "hidden-secret"), "the test")
+
+
+class Server:
+    """Raw HTTP on 127.0.0.1: gives each request the next of `replies` (the last one again), then closes on None."""
+
+    def __init__(self, *replies: bytes | None, keep: bool = True) -> None:
+        self.replies = replies
+        self.keep = keep
+        self.seen: list[tuple[str, bytes]] = []
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            while (reply := await self._next(reader)) is not None:
+                writer.write(reply)
+                await writer.drain()
+                if not self.keep:
+                    break
+        writer.close()
+
+    async def _next(self, reader: asyncio.StreamReader) -> bytes | None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        lengths = [line.split(":")[1] for line in head.lower().splitlines() if line.startswith("content-length:")]
+        self.seen.append((head, await reader.readexactly(int(lengths[0]) if lengths else 0)))
+        return self.replies[min(len(self.seen), len(self.replies)) - 1]
+
+    @asynccontextmanager
+    async def client(
+        self,
+        credentials: Credentials = KEY,
+        project: str = "p",
+        timeout_s: float = 5.0,
+        clean: Callable[[str], str] = str,
+    ) -> AsyncIterator[LiteServerClient]:
+        how = Connection(env={}, timeout_s=timeout_s, most_at_once=8, now=lambda: NOW, clean=clean)
+        async with listening(self.handle) as port:
+            lane = Lane(None, f"http://127.0.0.1:{port}", project)
+            async with open_services([lane], credentials, how) as (client,):
+                yield client
+
+
+@asynccontextmanager
+async def listening(
+    handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
+    handling: set[asyncio.Task[None]] = set()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            handling.add(task)
+        await handle(reader, writer)
+        with suppress(ConnectionError, ssl.SSLError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        # Connections outlive their listener: without this they would be left to the next test's collector.
+        await asyncio.gather(*handling)
+
+
+def reply(status: int, body: bytes, *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status} Reason", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def error(code: str, message: str) -> bytes:
+    return orjson.dumps({"error_code": code, "error_msg": message})
+
+
+async def test_a_create_is_sent_signed_as_it_is_and_accepted() -> None:
+    server = Server(reply(200, b'{"id":"job-1"}', "X-Request-Id: r1"))
+    async with server.client() as client:
+        answer = await client.create(BODY)
+    assert isinstance(answer, Accepted)
+    assert (answer.job.job_id, answer.request_id) == ("job-1", "r1")
+    ((head, body),) = server.seen
+    assert head.startswith("POST /v1/p/dev-servers/jobs HTTP/1.1")
+    assert "Content-Type: application/json;charset=utf-8" in head
+    assert "X-Sdk-Date: 20260101T000000Z" in head
+    assert body == BODY
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply(200, b""),
+        reply(200, b'{"id":"job'),
+        reply(200, b"<html>fine</html>"),
+        reply(200, b'{"name":"no id"}'),
+        b"HTTP/1.1 204 None\r\n\r\n",
+        b"HTTP/1.1 200 Fine\r\nContent-Length: 99\r\n\r\n{",
+        b"this is not HTTP\r\n\r\n",
+        reply(302, b"", "Location: /elsewhere"),
+        reply(500, error("ModelArts.6102", "internal")),
+        reply(504, b"<html>Gateway Timeout</html>"),
+        None,
+    ],
+)
+async def test_a_create_without_a_usable_answer_is_in_doubt_and_sent_once(answer: bytes | None) -> None:
+    server = Server(answer, keep=False)
+    async with server.client() as client:
+        assert isinstance(await client.create(BODY), InDoubt)
+    assert len(server.seen) == 1
+
+
+async def test_a_create_on_a_kept_connection_that_is_cut_is_not_sent_again() -> None:
+    server = Server(reply(200, b'{"id":"job-1"}'), None)
+    async with server.client() as client:
+        assert isinstance(await client.create(BODY), Accepted)
+        assert isinstance(await client.create(BODY), InDoubt)
+    assert len(server.seen) == 2
+
+
+async def test_a_create_that_hangs_is_in_doubt() -> None:
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    how = Connection(env={}, timeout_s=0.05, most_at_once=8, now=lambda: NOW, clean=str)
+    async with (
+        listening(hang) as port,
+        open_services([Lane(None, f"http://127.0.0.1:{port}", "p")], KEY, how) as (client,),
+    ):
+        assert isinstance(await client.create(BODY), InDoubt)
+
+
+async def test_a_refused_connection_is_a_refusal_that_can_pass() -> None:
+    server = Server(None)
+    async with server.client() as client:
+        pass
+    how = Connection(env={}, timeout_s=5.0, most_at_once=8, now=lambda: NOW, clean=str)
+    async with listening(server.handle) as port:
+        lane = Lane(None, f"http://127.0.0.1:{port}", "p")
+    async with open_services([lane], KEY, how) as (client,):
+        answer = await client.create(BODY)
+    assert isinstance(answer, Refused)
+    assert answer.cause is Cause.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        error("APIGW.0308", "limit:10,time:1 minute"),
+        b'{"errorCode":"APIGW.0308","errorMsg":"limit:10,time:1 minute"}',
+        b'{"error":{"code":"APIGW.0308","message":"limit:10,time:1 minute"}}',
+    ],
+)
+async def test_a_throttled_create_says_the_limit(body: bytes) -> None:
+    server = Server(reply(429, body, "Retry-After: 7", "X-Request-Id: r2"))
+    async with server.client() as client:
+        answer = await client.create(BODY)
+    assert isinstance(answer, Refused)
+    assert (answer.cause, answer.error.code, answer.error.request_id) == (Cause.THROTTLED, "APIGW.0308", "r2")
+    assert answer.throttle is not None
+    assert (answer.throttle.limit, answer.throttle.period_s, answer.throttle.retry_after_s) == (10, 60.0, 7.0)
+
+
+async def test_messages_of_the_service_lose_their_secrets() -> None:
+    task = {"server_id": "s", "message": "used pass-1"}
+    replies = (
+        reply(400, error("ModelArts.0104", "bad pass-1")),
+        reply(200, orjson.dumps({"id": "j", "tasks": [task]})),
+    )
+    async with Server(*replies).client(clean=lambda text: text.replace("pass-1", "***")) as client:
+        answers = (await client.create(BODY), await client.get("j"))
+    assert "pass-1" not in repr(answers)
+    assert "hidden-secret" not in repr(answers)
+
+
+async def test_an_id_cannot_leave_its_place_in_the_path() -> None:
+    server = Server(reply(400, error("ModelArts.6404", "not found")))
+    async with server.client() as client:
+        answer = await client.get("../a?b#c")
+    assert isinstance(answer, ReadFailed)
+    assert answer.missing
+    assert server.seen[0][0].startswith("GET /v1/p/dev-servers/jobs/..%2Fa%3Fb%23c HTTP/1.1")
+
+
+async def test_a_list_sends_the_query_that_was_signed() -> None:
+    server = Server(reply(200, b'{"total":0,"data":[]}'))
+    async with server.client() as client:
+        await client.list(name="a b", offset=10, limit=50)
+    assert server.seen[0][0].startswith("GET /v1/p/dev-servers/jobs?limit=50&name=a%20b&offset=10 HTTP/1.1")
+
+
+async def test_a_token_that_must_be_updated_is_renewed_and_the_create_sent_again() -> None:
+    issued = b'{"token":{"expires_at":"2026-01-02T00:00:00.000000Z"}}'
+    iam = Server(reply(201, issued, "X-Subject-Token: one"), reply(201, issued, "X-Subject-Token: two"))
+    refused = reply(401, error("APIGW.0307", "The token must be updated"))
+    service = Server(refused, reply(200, b'{"id":"job-1"}'))
+    async with listening(iam.handle) as port:
+        login = PasswordLogin("user", "hidden-secret", domain_name="account")
+        credentials = Credentials(login, "the test", iam_endpoint=f"http://127.0.0.1:{port}")
+        async with service.client(credentials) as client:
+            answer = await client.create(BODY)
+    assert isinstance(answer, Accepted)
+    assert [head.split("X-Auth-Token: ")[1].split("\r\n")[0] for head, _ in service.seen] == ["one", "two"]
+    assert orjson.loads(iam.seen[0][1])["auth"]["scope"] == {"project": {"id": "p"}}
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate for 127.0.0.1 with its key, in one PEM file."""
+    folder = tmp_path_factory.mktemp("tls")
+    key, cert, both = folder / "key.pem", folder / "cert.pem", folder / "both.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test"
+    where = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
+    subprocess.run([*command.split(), *where], check=True, capture_output=True)  # noqa: S603  a fixed command
+    both.write_bytes(key.read_bytes() + cert.read_bytes())
+    return both
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_only_a_trusted_certificate_will_do(trusted: bool, certificate: Path) -> None:
+    server = Server(reply(200, b'{"id":"job-1"}'))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    bundle = certificate if trusted else None
+    how = Connection(env={}, timeout_s=5.0, most_at_once=8, now=lambda: NOW, clean=str, ca_bundle=bundle)
+    async with (
+        listening(server.handle, tls) as port,
+        open_services([Lane(None, f"https://127.0.0.1:{port}", "p")], KEY, how) as (client,),
+    ):
+        answer = await client.create(BODY)
+    if trusted:
+        assert isinstance(answer, Accepted)
+    else:
+        assert isinstance(answer, Refused)
+        assert answer.cause is Cause.UNUSABLE
+        assert server.seen == []

@@ -1,0 +1,103 @@
+"""Answers of the service, in every form they are known to take."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.api.wire import UnreadableAnswer, read_job, read_page, read_time
+from runner.model import JobPage, JobRow
+
+MOMENT = 1755005748.0
+scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+texts = st.sampled_from(["", "FINISHED", "12", "1755005748201", "2025-08-12", "\u00b2", "9" * 400, "\x1b[2J"])
+json_values = scalars | texts | st.lists(scalars, max_size=2) | st.dictionaries(texts, scalars, max_size=2)
+FIELDS = ["name", "type", "status", "abnormal_count", "template_id", "user_name", "create_at", "update_at", "tasks"]
+TASK_FIELDS = ["id", "server_id", "server_name", "status", "message", "create_at", "update_at", "cloud_server"]
+
+
+def job_with(**fields: object) -> bytes:
+    return orjson.dumps({"id": "job-1", **fields})
+
+
+@pytest.mark.parametrize(
+    "told",
+    [1755005748000, "1755005748000", "2025-08-12T13:35:48Z", "2025-08-12T15:35:48+02:00", "2025-08-12 13:35:48.000000"],
+)
+def test_a_time_is_understood_in_each_form(told: object) -> None:
+    assert read_job(job_with(create_at=told), str).created_at == MOMENT
+
+
+@pytest.mark.parametrize("told", [None, True, "", "soon", -1, 10**30, "9" * 40, [], {}])
+def test_a_time_that_makes_no_sense_is_no_time(told: object) -> None:
+    assert read_time(told) is None
+
+
+def test_unknown_statuses_fields_and_rewritten_types_pass() -> None:
+    job = read_job(job_with(status="PONDERING", type="ASCEND_SOFTWARE_UPGRADE", brand_new=[1]), str)
+    assert (job.status, job.service_type) == ("PONDERING", "ASCEND_SOFTWARE_UPGRADE")
+
+
+@pytest.mark.parametrize("tasks", [None, [], {}, "none"])
+def test_a_job_may_have_no_tasks_yet(tasks: object) -> None:
+    assert read_job(job_with(tasks=tasks), str).tasks == ()
+
+
+def test_a_task_keeps_what_the_service_says_but_for_secrets() -> None:
+    row = {"id": "t", "server_id": "s", "message": "token abc", "cloud_server": {"id": "c", "n": 1, "x": None}}
+    (task,) = read_job(job_with(tasks=[row]), lambda text: text.replace("abc", "***")).tasks
+    assert task.message == "token ***"
+    assert task.cloud_server == {"id": "c", "n": "1"}
+
+
+def test_a_task_without_its_server_is_left_out() -> None:
+    job = read_job(job_with(tasks=[{"id": "t"}, 7, {"server_id": "s"}]), str)
+    assert [task.server_id for task in job.tasks] == ["s"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"<html>",
+        b"{}",
+        b'{"id": null}',
+        b'{"id": ""}',
+        b'{"id": 7}',
+        b'{"id": ".."}',
+        b'{"id": "job", "error_code": "ModelArts.0010"}',
+    ],
+)
+def test_what_is_not_a_job_is_unreadable(body: bytes) -> None:
+    with pytest.raises(UnreadableAnswer):
+        read_job(body, str)
+
+
+@given(
+    st.dictionaries(st.sampled_from(FIELDS), json_values), st.dictionaries(st.sampled_from(TASK_FIELDS), json_values)
+)
+def test_optional_fields_may_hold_anything(fields: dict[str, object], task: dict[str, object]) -> None:
+    job = read_job(job_with(**{**fields, "tasks": [task]}), str)
+    assert job.job_id == "job-1"
+    assert len(job.tasks) <= 1
+
+
+def test_a_page_gives_its_rows_and_the_total() -> None:
+    body = orjson.dumps({"total": "12", "data": [{"id": "a", "name": "n", "status": "ACTIVE", "create_at": None}]})
+    assert read_page(body) == JobPage((JobRow("a", "n", "ACTIVE", None),), 12)
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"data": null}', b'{"data": {}}', b'{"data": null, "total": 3}'])
+def test_a_page_that_lost_its_rows_is_not_an_empty_page(body: bytes) -> None:
+    with pytest.raises(UnreadableAnswer):
+        read_page(body)
+
+
+def test_one_unreadable_row_spoils_the_page() -> None:
+    with pytest.raises(UnreadableAnswer):
+        read_page(b'{"total": 2, "data": [{"id": "a"}, {"name": "without an id"}]}')
