@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass, field
+from functools import lru_cache
 from time import gmtime, strftime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
@@ -23,7 +24,12 @@ DATE_HEADER = "X-Sdk-Date"
 
 def sdk_date(now: float) -> str:
     """Epoch seconds as the service wants its dates: UTC, `20260101T000000Z`."""
-    return strftime("%Y%m%dT%H%M%SZ", gmtime(now))
+    return _date_of_second(int(now))
+
+
+@lru_cache(maxsize=4)
+def _date_of_second(second: int) -> str:
+    return strftime("%Y%m%dT%H%M%SZ", gmtime(second))
 
 
 def canonical_path(path: str) -> str:

@@ -68,7 +68,7 @@ def _slots(state: RunState, lane: LaneState) -> int:
     submit = state.plan.submit
     if not lane.proven:
         return 1
-    ahead = submit.concurrency // 2 if math.isinf(submit.rate) else 0
+    ahead = submit.concurrency // 8 if math.isinf(submit.rate) else 0
     return submit.concurrency + ahead
 
 

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -79,7 +80,12 @@ def main() -> None:
     gc.set_threshold(200_000, 50, 100)
     # Until a run has its own handling, SIGTERM ends the command as Ctrl-C does: cleanly.
     signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(_exit_code())
+    code = _exit_code()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    # Everything is closed by now; taking a fleet of a million values apart one by one would take as long as reading it.
+    os._exit(code)
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:
