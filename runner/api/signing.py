@@ -50,7 +50,7 @@ class RequestSigner:
     head: str = field(repr=False)
     tail: str = field(repr=False)
     authorization: str = field(repr=False)
-    secret: bytes = field(repr=False)
+    keyed: hmac.HMAC = field(repr=False)
 
     @classmethod
     def of(cls, *, ak: str, sk: str, method: str, path: str, query: str, headers: Mapping[str, str]) -> RequestSigner:
@@ -70,11 +70,13 @@ class RequestSigner:
             head=f"{method.upper()}\n{canonical_path(path)}\n{query}\n{before}{date}:",
             tail=f"\n{after}\n{signed}\n",
             authorization=f"{ALGORITHM} Access={ak}, SignedHeaders={signed}, Signature=",
-            secret=sk.encode(),
+            keyed=hmac.new(sk.encode(), digestmod="sha256"),
         )
 
     def sign(self, date: str, body: bytes) -> str:
         """The value of `Authorization` for exactly this body, sent with `X-Sdk-Date: date` (see `sdk_date`)."""
         request = f"{self.head}{date}{self.tail}{hashlib.sha256(body).hexdigest()}"
         text = f"{ALGORITHM}\n{date}\n{hashlib.sha256(request.encode()).hexdigest()}"
-        return self.authorization + hmac.digest(self.secret, text.encode(), "sha256").hex()
+        signature = self.keyed.copy()
+        signature.update(text.encode())
+        return self.authorization + signature.hexdigest()

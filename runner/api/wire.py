@@ -78,7 +78,7 @@ def read_time(value: object) -> float | None:
         if not text.isdecimal():
             return _iso_time(text)
         value = int(text) if len(text) < len("253402300799000000") else None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     seconds = value / 1000
     return seconds if 0 <= seconds <= _LAST_SECOND else None
@@ -128,7 +128,7 @@ def _id(value: dict[str, object]) -> str:
 
 
 def _text(value: object) -> str | None:
-    if isinstance(value, str):
+    if value is None or isinstance(value, str):
         return value
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 

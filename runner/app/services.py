@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.api.services import Surroundings, open_services
-from runner.simulator.server import Simulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +34,8 @@ async def open_lane_services(
     lanes = list(plan.lanes)
     env = dict(os.environ)
     if behaviour is not None:
+        from runner.simulator.server import Simulator  # noqa: PLC0415  brings a web server, which takes long to import
+
         simulator = await stack.enter_async_context(Simulator(behaviour))
         lanes = [lane._replace(endpoint=simulator.url) for lane in lanes]
         env = _simulated_env(behaviour)

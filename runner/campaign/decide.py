@@ -62,13 +62,14 @@ def decide(state: RunState, lane_index: int, now: float) -> Command:
 def _slots(state: RunState, lane: LaneState) -> int:
     """How many requests may be intended, and not answered, at once.
 
-    Without a rate limit some are intended ahead, so that a free connection need not wait for the disk; the engine still
-    sends no more than `concurrency` at once. With one, the limit is what they wait for, and an intent must not grow old.
+    Without a rate limit as many again are intended ahead, so that a free connection need not wait for the disk; the
+    engine still sends no more than `concurrency` at once. With one, the limit is what they wait for, and an intent must
+    not grow old.
     """
     submit = state.plan.submit
     if not lane.proven:
         return 1
-    ahead = submit.concurrency // 8 if math.isinf(submit.rate) else 0
+    ahead = submit.concurrency if math.isinf(submit.rate) else 0
     return submit.concurrency + ahead
 
 

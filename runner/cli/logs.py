@@ -4,31 +4,51 @@ from __future__ import annotations
 
 import logging
 import sys
-
-import structlog
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from runner.cli.options import stderr_is_terminal
 
+if TYPE_CHECKING:
+    import structlog
 
-def start_logging(form: str | None, *, verbose: bool, quiet: bool, color: bool) -> None:
-    """Set structlog up, once, for this process. `form` is `console` or `json`; None picks by the terminal."""
-    console = (form or ("console" if stderr_is_terminal() else "json")) == "console"
-    # The renderers are named here, because structlog's own choice would load rich's traceback machinery.
-    renderer = (
-        structlog.dev.ConsoleRenderer(
-            colors=color and stderr_is_terminal(), exception_formatter=structlog.dev.plain_traceback
+
+class Logs:
+    """The log of one command, through structlog, which is loaded for the first line that is really written.
+
+    `form` is `console` or `json`; None picks by the terminal.
+    """
+
+    def __init__(self, form: str | None, *, verbose: bool, quiet: bool, color: bool) -> None:
+        self._console = (form or ("console" if stderr_is_terminal() else "json")) == "console"
+        self._level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
+        self._color = color
+
+    def write(self, level: int, what: str, **fields: object) -> None:
+        """Write a line, if this command shows lines of that level (as in the logging module)."""
+        if level >= self._level:
+            self._logger.log(level, what, **fields)
+
+    @cached_property
+    def _logger(self) -> structlog.typing.FilteringBoundLogger:
+        import structlog  # noqa: PLC0415  takes long, because it brings all of rich, and a quiet run may never log
+
+        # The renderers are named here, because structlog's own choice would load rich's traceback machinery.
+        renderer = (
+            structlog.dev.ConsoleRenderer(
+                colors=self._color and stderr_is_terminal(), exception_formatter=structlog.dev.plain_traceback
+            )
+            if self._console
+            else structlog.processors.JSONRenderer()
         )
-        if console
-        else structlog.processors.JSONRenderer()
-    )
-    level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
+        logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+            structlog.PrintLogger(sys.stderr),
+            processors=[
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                renderer,
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(self._level),
+            cache_logger_on_first_use=True,
+        )
+        return logger

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import TYPE_CHECKING
-
-import structlog
 
 from runner.campaign import events as e
 from runner.campaign.outcomes import OUTCOME
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from runner.campaign.state import RunState
+    from runner.cli.logs import Logs
 
 _LIVE_REFRESH_S = 0.2
 _LOG_EVERY_S = 10.0
@@ -36,10 +36,10 @@ def _figures(state: RunState) -> dict[str, int]:
 
 
 class LoggedProgress:
-    """Log lines: what a person must know at once, and how the run stands every ten seconds. `verbose`: every job, too."""
+    """Log lines: what a person must know at once, and how the run stands every ten seconds."""
 
-    def __init__(self, *, verbose: bool = False) -> None:
-        self._log = structlog.get_logger()
+    def __init__(self, logs: Logs) -> None:
+        self._logs = logs
         self._handlers: dict[type, Callable[[e.Event], None]] = {
             e.RunStarted: lambda event: self._info("run started", event),
             e.RunResumed: lambda event: self._info("run resumed", event),
@@ -52,10 +52,9 @@ class LoggedProgress:
             e.Throttled: lambda event: self._info("throttled", event),
             e.LaneStopped: lambda event: self._warn("lane stopped", event),
             e.StopRequested: lambda event: self._warn("stopping", event),
+            e.Accepted: self._accepted,
             e.Settled: self._settled,
         }
-        if verbose:
-            self._handlers[e.Accepted] = self._accepted
 
     def observe(self, event: e.Event) -> None:
         """Log the event if a person should know."""
@@ -67,22 +66,23 @@ class LoggedProgress:
         """Say how the run stands every ten seconds, until cancelled."""
         while True:
             await asyncio.sleep(_LOG_EVERY_S)
-            self._log.info("progress", **_figures(state))
+            self._logs.write(logging.INFO, "progress", **_figures(state))
 
     def _info(self, what: str, event: e.Event) -> None:
-        self._log.info(what, **_fields(event))
+        self._logs.write(logging.INFO, what, **_fields(event))
 
     def _warn(self, what: str, event: e.Event) -> None:
-        self._log.warning(what, **_fields(event))
+        self._logs.write(logging.WARNING, what, **_fields(event))
 
     def _accepted(self, event: e.Event) -> None:
         if isinstance(event, e.Accepted):
-            self._log.debug("job accepted", request=event.request, job_id=event.job.job_id)
+            self._logs.write(logging.DEBUG, "job accepted", request=event.request, job_id=event.job.job_id)
 
     def _settled(self, event: e.Event) -> None:
         if isinstance(event, e.Settled) and set(event.outcomes) - {"s"}:
             counts = {OUTCOME[letter].value: event.outcomes.count(letter) for letter in sorted(set(event.outcomes))}
-            self._log.warning("job over, not every server succeeded", request=event.request, **counts)
+            what = "job over, not every server succeeded"
+            self._logs.write(logging.WARNING, what, request=event.request, **counts)
 
 
 def _fields(event: e.Event) -> dict[str, object]:

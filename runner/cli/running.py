@@ -9,7 +9,7 @@ import click
 
 from runner.app import planning, running, simulating
 from runner.cli import output
-from runner.cli.logs import start_logging
+from runner.cli.logs import Logs
 from runner.cli.options import campaign_options, log_options, plan_inputs, state_options, stderr_is_terminal
 from runner.cli.planning import show_plan
 from runner.cli.progress import LiveProgress, LoggedProgress
@@ -67,11 +67,11 @@ def resume_command(run: str, **options: Any) -> int:  # noqa: ANN401  likewise
 
 
 def _how(options: dict[str, Any], *, watch: bool, behaviour: Behaviour | None) -> running.RunOptions:
-    quiet, verbose = options["quiet"], options["verbose"]
+    quiet = options["quiet"]
     live = stderr_is_terminal() and not quiet and options["log_format"] != "json"
     colour = not options["no_color"]
-    start_logging(options["log_format"], verbose=verbose, quiet=quiet or live, color=colour)
-    progress = LiveProgress(color=colour) if live else LoggedProgress(verbose=verbose)
+    logs = Logs(options["log_format"], verbose=options["verbose"], quiet=quiet, color=colour)
+    progress = LiveProgress(color=colour) if live else LoggedProgress(logs)
     return running.RunOptions(
         state_dir=options["state_dir"],
         report=options["report"],
