@@ -54,7 +54,7 @@ def read_inventory(path: Path) -> Inventory:
         raise InvalidInput(
             Problem(f"cannot be read: {error.strerror}", str(path), hint="check inventory: or -i")
         ) from error
-    rows.fail_on_problems()
+    rows.finish()
     return Inventory(rows.servers, fingerprint)
 
 
