@@ -29,7 +29,7 @@ from runner.engine.lane import LaneContext
 from runner.engine.pace import Pace
 from runner.engine.recorder import Recorder
 from runner.engine.run import RunEngine
-from runner.errors import ExitCode, InvalidInput, Problem, RefusedToStart, RunnerError
+from runner.errors import ExitCode, InvalidInput, Problem, RefusedToStart, RunnerError, RunStopped
 from runner.journal.owner import this_process
 from runner.journal.store import RunRecord
 from runner.model import Outcome
@@ -160,6 +160,11 @@ class _Run:
                 return await engine.run()
         except BaseExceptionGroup as group:
             raise _first_error(group) from group
+        except asyncio.CancelledError:
+            raise RunStopped(
+                "ended at once; requests on their way are in doubt until they are looked up",
+                hint=f"go on with: runner resume {self.run_id}",
+            ) from None
         finally:
             showing.cancel()
             with suppress(asyncio.CancelledError):

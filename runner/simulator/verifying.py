@@ -64,7 +64,7 @@ class Verifier:
             self._failures.pop(access, None)
             return None
         self._failures[access] = self._failures.get(access, 0) + 1
-        if self._failures[access] > self._auth.locked_after:
+        if self._failures[access] >= self._auth.locked_after:
             self._locked_until[access] = now + self._auth.lock_s
         return refusal(401, "APIGW.0301", f"Incorrect IAM authentication information: {problem}")
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -59,9 +60,19 @@ class Program:
     def servers(self, count: int) -> None:
         (self.folder / "fleet.csv").write_text("id,name\n" + "".join(f"id-{i},server-{i}\n" for i in range(count)))
 
-    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+    def command(self, *arguments: str | Path) -> list[str]:
+        return [sys.executable, "-m", "runner", *map(str, arguments)]
+
+    def start(self, *arguments: str | Path, limits: Mapping[int, int] | None = None) -> subprocess.Popen[str]:
+        """Start the program; `limits` are those of the resource module."""
+
+        def limit() -> None:
+            for kind, most in (limits or {}).items():
+                resource.setrlimit(kind, (most, most))
+
         return subprocess.Popen(
-            [sys.executable, "-m", "runner", *map(str, arguments)],
+            self.command(*arguments),
+            preexec_fn=limit if limits else None,  # noqa: PLW1509  nothing runs beside this process's one thread
             cwd=self.folder,
             env=self.env,
             text=True,

@@ -1,0 +1,135 @@
+"""What can happen to a run at its worst moment: a full disk, bad TLS, Ctrl-C at each stage, a terminal to draw on."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import pty
+import resource
+import signal
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Program, StartSimulator
+from tests.cli.test_runs import SLOW, report_of
+
+
+def test_a_full_disk_stops_the_run_and_nothing_is_lost(program: Program, simulator: StartSimulator) -> None:
+    program.servers(400)
+    url = simulator(SLOW)
+    process = program.start("run", program.jobspec, "--endpoint", url, limits={resource.RLIMIT_FSIZE: 150_000})
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 6, err
+    assert "runner resume" in err
+    assert "Traceback" not in err
+    result = program("resume", "last")
+    assert result.returncode == 0, result.stderr
+    jobs = report_of(program)["jobs"]
+    assert {job["state"] for job in jobs} == {"settled"}
+    assert len({job["job_id"] for job in jobs}) == 200
+
+
+@pytest.fixture
+def tls_server(tmp_path: Path) -> Iterator[str]:
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test"
+    where = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
+    subprocess.run([*command.split(), *where], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"https://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_tls_that_does_not_verify_stops_before_anything_is_sent(program: Program, tls_server: str) -> None:
+    result = program("run", program.jobspec, "--endpoint", tls_server)
+    assert result.returncode == 7
+    assert "the TLS certificate of 127.0.0.1 does not verify" in result.stdout
+    assert "Traceback" not in result.stderr
+    assert report_of(program)["counts"]["not_started"] == 8
+
+
+def interrupted(process: subprocess.Popen[str], times: int = 1) -> tuple[int, str, str]:
+    for _ in range(times):
+        process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert "Traceback" not in err
+    return process.returncode, out, err
+
+
+def test_ctrl_c_while_planning_sends_nothing(program: Program) -> None:
+    fifo = program.folder / "fleet.csv"
+    fifo.unlink()
+    os.mkfifo(fifo)
+    process = program.start("run", program.jobspec, "--simulate")
+    with fifo.open("w") as writer:  # opened once the program reads its inventory, which then never ends
+        code, _, err = interrupted(process)
+        del writer
+    assert (code, "nothing more is done" in err) == (5, True)
+    assert not list(program.state.glob("reports/*"))
+
+
+def test_ctrl_c_while_watching_leaves_the_jobs_to_be_watched_later(program: Program, simulator: StartSimulator) -> None:
+    url = simulator("throttle: {creates: null, reads: null}\ntasks: {duration_s: 3}\n")
+    process = program.start("run", program.jobspec, "--endpoint", url, "-v")
+    assert process.stderr is not None
+    while sum("job accepted" in line for line in [process.stderr.readline()]) or not _all_accepted(program):
+        pass
+    code, out, _ = interrupted(process)
+    assert (code, "runner resume" in out) == (5, True)
+    assert program("resume", "last").returncode == 0
+    assert report_of(program)["counts"]["succeeded"] == 8
+
+
+def _all_accepted(program: Program) -> bool:
+    path = program.folder / "seen.json"
+    program("report", "last", "--report", path)
+    return bool(json.loads(path.read_text())["requests"]["accepted"] == 4)
+
+
+def test_ctrl_c_twice_ends_the_run_at_once_and_it_goes_on_later(program: Program, simulator: StartSimulator) -> None:
+    url = simulator("throttle: {creates: null, reads: null}\nfaults: {latency_s: 4}\ntasks: {duration_s: 1}\n")
+    process = program.start("run", program.jobspec, "--endpoint", url)
+    assert process.stderr is not None
+    process.stderr.readline()  # "run started"
+    process.send_signal(signal.SIGINT)
+    process.stderr.readline()  # "stopping"
+    code, _, err = interrupted(process)
+    assert code == 5, err
+    result = program("resume", "last")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert report_of(program)["counts"]["succeeded"] == 8
+
+
+def test_a_terminal_shows_a_live_table(program: Program) -> None:
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        program.command("run", program.jobspec, "--simulate"),
+        cwd=program.folder,
+        env={**program.env, "TERM": "xterm", "COLUMNS": "120"},
+        stdout=subprocess.DEVNULL,
+        stderr=follower,
+    )
+    os.close(follower)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(leader, 65536)
+        except OSError:  # the other end is closed: the program has ended
+            break
+    os.close(leader)
+    assert process.wait(30) == 0
+    assert b"8/8 servers" in shown
+    assert b"succeeded 8" in shown
