@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +77,17 @@ def test_the_plan_schema_has_the_fields_that_plans_have() -> None:
         "groups",
         "jobs",
     }
+
+
+@pytest.mark.parametrize("jobspec", sorted((ROOT / "jobspecs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_editors_accept_every_ready_jobspec(jobspec: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "check_jsonschema",
+        "--schemafile",
+        ROOT / "schemas" / "jobspec.schema.json",
+        jobspec,
+    ]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
