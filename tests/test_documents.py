@@ -86,8 +86,8 @@ def test_editors_accept_every_ready_jobspec(jobspec: Path) -> None:
         "-m",
         "check_jsonschema",
         "--schemafile",
-        ROOT / "schemas" / "jobspec.schema.json",
-        jobspec,
+        str(ROOT / "schemas" / "jobspec.schema.json"),
+        str(jobspec),
     ]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout

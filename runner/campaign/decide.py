@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from heapq import heappop
 from typing import TYPE_CHECKING
 
 from runner.campaign.state import Phase
@@ -47,6 +48,8 @@ def decide(state: RunState, lane_index: int, now: float) -> Command:
     lane = state.lanes[lane_index]
     if state.stop_reason is not None or lane.stopped is not None or not lane.unsubmitted:
         return _DONE
+    if lane.unsurveyed_since is not None:
+        return _WAIT
     if _slots_taken(lane) >= _slots(state, lane):
         return _WAIT
     request = _first_ready(state, lane)
@@ -87,5 +90,8 @@ def _first_ready(state: RunState, lane: LaneState) -> int | None:
 
 
 def _first_retry(state: RunState, lane: LaneState) -> tuple[float, int] | None:
-    # Intended removes the head it sends, so the head is always a request that still waits.
-    return lane.retries[0] if lane.retries and state.phases[lane.retries[0][1]] is Phase.RETRY else None
+    while lane.retries:
+        if state.phases[lane.retries[0][1]] is Phase.RETRY:
+            return lane.retries[0]
+        heappop(lane.retries)
+    return None

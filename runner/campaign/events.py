@@ -101,6 +101,34 @@ class InDoubt:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspected:
+    """The list shows a job under the name of a request that the journal does not tell was sent: its tail was lost."""
+
+    kind: ClassVar[str] = "suspected"
+    at: float
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Doubled:
+    """A request whose job is known was found to have made another one: `job_ids` are all of them."""
+
+    kind: ClassVar[str] = "doubled"
+    at: float
+    request: int
+    job_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """The names of all requests of a lane were looked up before a resumed run sent anything on it."""
+
+    kind: ClassVar[str] = "surveyed"
+    at: float
+    lane: int
+
+
+@dataclass(frozen=True, slots=True)
 class Adopted:
     """A request in doubt was found to have made exactly this job."""
 
@@ -204,6 +232,9 @@ Event = (
     | Refused
     | Accepted
     | InDoubt
+    | Suspected
+    | Doubled
+    | Surveyed
     | Adopted
     | NotFound
     | Conflict

@@ -39,15 +39,23 @@ def _run_started(state: RunState, event: e.RunStarted) -> None:
 
 
 def _run_resumed(state: RunState, event: e.RunResumed) -> None:
-    """The process before may have sent what it intended: every intent without an answer is in doubt."""
+    """The process before may have sent what it intended: every intent without an answer is in doubt.
+
+    It may also have done things that the journal lost with its tail, up to the moment it died, so every doubt is as
+    young as that, whenever it began.
+    """
     state.stop_reason = state.ended = None
     state.watched = True
     for lane in state.lanes:
+        lane.unsurveyed_since = event.at
+        for doubt in lane.doubts.values():
+            doubt.since = event.at
         lane.stopped = None
         lane.proven = False
         lane.unauthenticated_in_a_row = 0
     for request, phase in enumerate(state.phases):
         if phase is Phase.SENT:
+            state.lane_of(request).in_flight -= 1
             _doubt(state, request, event.at)
 
 
@@ -115,23 +123,41 @@ def _open(state: RunState, lane: LaneState, event: e.Accepted | e.Adopted) -> No
     lane.unsubmitted -= 1
     lane.accepted += 1
     lane.open[event.request] = OpenJob(event.job.job_id, event.at)
+    state.job_ids[event.request] = event.job.job_id
 
 
 def _in_doubt(state: RunState, event: e.InDoubt) -> None:
+    state.lane_of(event.request).in_flight -= 1
     _doubt(state, event.request, event.at)
+
+
+def _suspected(state: RunState, event: e.Suspected) -> None:
+    _doubt(state, event.request, event.at)
+
+
+def _surveyed(state: RunState, event: e.Surveyed) -> None:
+    state.lanes[event.lane].unsurveyed_since = None
+
+
+def _doubled(state: RunState, event: e.Doubled) -> None:
+    del event
+    state.conflicts += 1
 
 
 def _doubt(state: RunState, request: int, since: float) -> None:
     lane = state.lane_of(request)
-    lane.in_flight -= 1
     state.phases[request] = Phase.IN_DOUBT
     lane.doubts[request] = Doubt(since)
+    lane.ever_in_doubt.add(request)
 
 
 def _not_found(state: RunState, event: e.NotFound) -> None:
     lane = state.lane_of(event.request)
     lane.doubts.pop(event.request, None)
-    make_ready(lane, state, event.request)
+    if state.blocked_by[event.request]:
+        state.phases[event.request] = Phase.BLOCKED
+    else:
+        make_ready(lane, state, event.request)
 
 
 def _conflict(state: RunState, event: e.Conflict) -> None:
@@ -180,7 +206,7 @@ def _close(state: RunState, request: int, phase: Phase, letters: str) -> None:
 def _unblock(state: RunState, request: int) -> None:
     for dependent in state.dependents[request]:
         state.blocked_by[dependent] -= 1
-        if state.blocked_by[dependent]:
+        if state.blocked_by[dependent] or state.phases[dependent] is not Phase.BLOCKED:
             continue
         lane = state.lane_of(dependent)
         if state.servers_of(dependent):
@@ -211,6 +237,9 @@ _HANDLERS: dict[type, Callable[[RunState, Any], None]] = {
     e.Refused: _refused,
     e.Accepted: _accepted,
     e.InDoubt: _in_doubt,
+    e.Suspected: _suspected,
+    e.Surveyed: _surveyed,
+    e.Doubled: _doubled,
     e.Adopted: _adopted,
     e.NotFound: _not_found,
     e.Conflict: _conflict,

@@ -60,10 +60,12 @@ class LaneState:
     retries: list[tuple[float, int]] = field(default_factory=list)
     in_flight: int = 0
     doubts: dict[int, Doubt] = field(default_factory=dict)
+    ever_in_doubt: set[int] = field(default_factory=set)
     open: dict[int, OpenJob] = field(default_factory=dict)
     unsubmitted: int = 0
     accepted: int = 0
     proven: bool = False  # the service took a request of ours: until then one at a time is risked
+    unsurveyed_since: float | None = None  # resumed after a crash: nothing is sent before the names were looked up
     unauthenticated_in_a_row: int = 0
     stopped: ServiceError | None = None
 
@@ -73,7 +75,7 @@ class RunState:
     """The state of a run. Lists are indexed by the request's place in the plan.
 
     `counts` are servers by outcome letter (`runner.campaign.outcomes`), for servers whose outcome is final.
-    `left_behind` are, per group, the servers that did not succeed in an earlier step.
+    `left_behind` are, per group, the servers that did not succeed in an earlier step. `job_ids` are the jobs of requests.
     """
 
     plan: Plan
@@ -84,6 +86,7 @@ class RunState:
     lanes: list[LaneState]
     left_behind: list[set[str]]
     counts: Counter[str] = field(default_factory=Counter)
+    job_ids: dict[int, str] = field(default_factory=dict)
     accepted: int = 0
     settled: int = 0
     refused: int = 0

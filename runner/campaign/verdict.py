@@ -39,6 +39,8 @@ def verdict(state: RunState) -> Verdict:
         return Verdict(SUBMITTED, "jobs are not watched", ExitCode.OK if clean else ExitCode.ABNORMAL)
     total = sum(len(group.servers) for group in state.plan.groups)
     succeeded = state.counts[LETTER[Outcome.SUCCEEDED]]
+    if succeeded == total and state.conflicts:
+        return Verdict(FINISHED, "every server succeeded, but some have more than one job", ExitCode.ABNORMAL)
     if succeeded == total:
         return Verdict(FINISHED, "every server succeeded", ExitCode.OK)
     return Verdict(FINISHED, f"{total - succeeded} of {total} servers did not succeed", ExitCode.ABNORMAL)

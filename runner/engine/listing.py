@@ -21,27 +21,33 @@ _MOST_PAGES = 500
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Rows by job id. `pages` is how many reads it took; `page_size` the most rows that one of them had."""
+    """Rows by job id. `pages` is how many reads it took; `page_size` the most rows that one of them had.
+
+    `is_whole` says that the service told how many there are, and that all of them are here.
+    """
 
     rows: dict[str, JobRow]
     pages: int
     page_size: int
+    is_whole: bool
 
 
 async def read_listing(lane: LaneContext, name: str | None, most_pages: int = _MOST_PAGES) -> Listing | ReadFailed:
     """Read every page of the list, filtered by `name`; the filter may be exact or substring (api-facts 6)."""
     rows: dict[str, JobRow] = {}
     page_size = pages = 0
+    total: int | None = None
     while pages < most_pages:
         await lane.reads.wait()
         page = await lane.service.list(name=name, offset=len(rows), limit=PAGE_LIMIT)
         if isinstance(page, ReadFailed):
             return page
         pages += 1
+        total = page.total
         page_size = max(page_size, len(page.rows))
         known = len(rows)
         rows.update((row.job_id, row) for row in page.rows)
         nothing_new = len(rows) == known
         if nothing_new or (page.total is not None and len(rows) >= page.total):
             break
-    return Listing(rows, pages, page_size)
+    return Listing(rows, pages, page_size, total is not None and len(rows) >= total)

@@ -9,6 +9,7 @@ from runner.campaign import events as e
 from runner.campaign.verdict import Verdict, verdict
 from runner.engine.reconciling import Reconciler
 from runner.engine.submitting import Submitter
+from runner.engine.surveying import Surveyor
 from runner.engine.watching import Watcher
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ class RunEngine:
 
     async def _run_lane(self, lane: LaneContext) -> None:
         lane.newly_open.extend(lane.state.open)
+        surveyor = Surveyor(lane)
         async with asyncio.TaskGroup() as tasks:
+            self._readers.append(tasks.create_task(surveyor.before_sending()))
             self._readers.append(tasks.create_task(Reconciler(lane).run()))
             if lane.run.watched:
                 self._readers.append(tasks.create_task(Watcher(lane).run()))
@@ -69,3 +72,6 @@ class RunEngine:
             # The others may be waiting for a request that will now never come.
             lane.doubt_news.tell()
             lane.watch_news.tell()
+        if lane.run.watched and lane.run.stop_reason is None:
+            async with asyncio.TaskGroup() as tasks:
+                self._readers.append(tasks.create_task(surveyor.before_the_end()))

@@ -78,6 +78,11 @@ class MemoryStore:
         for entry in list(self._runs[run_id].entries):
             yield from decode_batch(entry, kinds, without)
 
+    def tear(self, run_id: str, entries: int) -> None:
+        """Lose the last entries, as a power cut may: for rehearsals."""
+        kept = self._runs[run_id].entries
+        del kept[max(0, len(kept) - entries) :]
+
     def finish(self, run_id: str, state: str, counts: Mapping[str, int]) -> None:
         """Note how a run ended, for lists."""
         self._runs[run_id].state = state

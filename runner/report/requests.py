@@ -109,6 +109,18 @@ def _conflict(story: RequestStory, event: e.Conflict) -> None:
     story.state = RequestState.CONFLICT
 
 
+def _suspected(story: RequestStory, event: e.Suspected) -> None:
+    del event
+    story.attempts += 1
+    story.state = RequestState.IN_DOUBT
+
+
+def _doubled(story: RequestStory, event: e.Doubled) -> None:
+    reason = "more than one job has the request's name: " + ", ".join(event.job_ids)
+    story.error = ServiceError(None, "CONFLICT", reason, None)
+    story.state = RequestState.CONFLICT
+
+
 def _given_up(story: RequestStory, event: e.GivenUp) -> None:
     before = f"; first: {story.error.message}" if story.error else ""
     story.error = ServiceError(None, "UNKNOWN", event.reason + before, None)
@@ -130,6 +142,8 @@ _HANDLERS: dict[type, Callable[[RequestStory, Any], None]] = {
     e.Throttled: _throttled,
     e.Refused: _refused,
     e.InDoubt: _in_doubt,
+    e.Suspected: _suspected,
+    e.Doubled: _doubled,
     e.NotFound: _not_found,
     e.Accepted: _accepted,
     e.Adopted: _adopted,

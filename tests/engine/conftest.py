@@ -82,6 +82,7 @@ class Lossy:
         self.service = service
         self.creates: list[float] = []
         self.doubles = False
+        self.late_by: float | None = None
         self.in_flight = self.most_in_flight = 0
         self._rng = rng
         self._lost = lost
@@ -97,6 +98,10 @@ class Lossy:
             self.service.create(orjson.loads(body))
             self.service.create(orjson.loads(body))
             return InDoubt(ServiceError(504, None, "the gateway sent it twice", None))
+        if self.late_by is not None:
+            asyncio.get_running_loop().call_later(self.late_by, self.service.create, orjson.loads(body))
+            self.late_by = None
+            return InDoubt(ServiceError(None, "Lost", "the answer was lost", None))
         if self._rng.random() < self._lost:
             if self._rng.random() < 0.5:
                 self.service.create(orjson.loads(body))
@@ -204,6 +209,10 @@ class World:
             )
             for index in range(len(self.plan.lanes))
         ]
+
+    def tear(self, entries: int) -> None:
+        """Lose the last transactions, as a power cut may where the disk lies about what it has written."""
+        self.store.tear(RUN, entries)
 
     def events(self) -> list[e.Event]:
         return list(self.store.read_events(RUN))

@@ -189,6 +189,7 @@ def test_with_lost_answers_and_crashes_nothing_happens_twice_and_nothing_is_lost
         for _ in range(rng.randint(0, 4)):
             with suppress(Crash, BaseExceptionGroup):
                 await world.run(crash_after=rng.randint(1, 40))
+            world.tear(rng.choice((0, 0, 1, 3, 10)))
         await world.run()
         check_invariants(world)
         report = world.report()
@@ -219,3 +220,40 @@ def test_two_jobs_of_one_name_are_a_conflict_that_is_never_hidden(plan_of: PlanM
         assert [type(event) for event in world.events() if isinstance(event, e.Conflict)] == [e.Conflict]
 
     in_world(plan_of((2,), (2,)), story, servers={"busy": "queue"}, **FAST)
+
+
+def test_a_create_that_arrives_after_all_is_found_before_the_run_ends(plan_of: PlanMaker, in_world: InWorld) -> None:
+    async def story(world: World) -> None:
+        world.network.late_by = 20.0
+        verdict = await world.run()
+        report = world.report()
+        assert verdict.exit_code is ExitCode.ABNORMAL
+        assert len(world.service.jobs) == 2
+        assert report["jobs"][0]["state"] == "conflict"
+        assert all(job_id in report["jobs"][0]["error"]["message"] for job_id in world.service.jobs)
+        assert report["counts"]["succeeded"] == 2
+
+    in_world(plan_of((2,), (2,)), story, servers={"busy": "queue"}, **FAST)
+
+
+@pytest.mark.parametrize("listing", [{}, {"name_filter": "exact"}, {"name_filter": "exact", "paging": "ignored"}])
+def test_jobs_that_a_power_cut_took_out_of_the_journal_are_found_and_adopted(
+    plan_of: PlanMaker, in_world: InWorld, listing: dict[str, Any]
+) -> None:
+    async def story(world: World) -> None:
+        with suppress(Crash, BaseExceptionGroup):
+            await world.run(crash_after=30)
+        made = len(world.service.jobs) - 40
+        assert made > 5
+        world.tear(25)
+        assert (await world.run()).exit_code is ExitCode.OK
+        assert len(world.service.jobs) == 20 + 40
+        assert world.report()["requests"]["adopted"] >= made - 5
+
+    in_world(
+        plan_of((20,), (1,)),
+        story,
+        servers={"busy": "queue"},
+        listing={"lag_s": 5.0, "foreign_jobs": 40, **listing},
+        tasks={"duration_s": 60.0},
+    )
