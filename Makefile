@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types contracts unit format schemas lock bench clean
+.PHONY: help demo test simulate lint types contracts unit format schemas lock bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ contracts: .venv/.test
 
 unit: .venv/.test
 	@$(BIN)/python -m pytest -n 2
+
+SEEDS ?= 1000
+simulate: .venv/.test ## whole runs in virtual time with everything going wrong: make simulate SEEDS=10000
+	@$(BIN)/python -m tests.engine.simulation $(SEEDS)
 
 format: .venv/.test ## put the code in its one format
 	@$(BIN)/ruff check --fix-only .

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
     from pathlib import Path
 
-    from runner.engine.ports import JobService
+    from runner.engine.ports import Clock, JobService
     from runner.journal.store import RunStore
     from runner.plan.plan import Plan
     from runner.simulator.behaviour import Behaviour
@@ -141,7 +141,8 @@ class _Run:
             journal = self.store.open_run(self.run_id, this_process(secrets.token_hex(16)))
             stack.callback(journal.close)
             recorder = Recorder(self.state, journal, self.options.progress.observe)
-            engine = RunEngine(recorder, self._lanes(services, recorder, bodies), SystemClock())
+            clock = SystemClock()
+            engine = RunEngine(recorder, self._lanes(services, recorder, bodies, clock), clock)
             journal.on_failure(engine.fail)
             try:
                 return await self._at_work(engine, recorder.record, first)
@@ -176,15 +177,17 @@ class _Run:
 
         return await open_lane_services(stack, self.plan, self.options.behaviour, self.options.ca_bundle, bodies.redact)
 
-    def _lanes(self, services: Sequence[JobService], recorder: Recorder, bodies: BodyMaker) -> list[LaneContext]:
-        clock, submit, watch = SystemClock(), self.plan.submit, self.plan.watch
+    def _lanes(
+        self, services: Sequence[JobService], recorder: Recorder, bodies: BodyMaker, clock: Clock
+    ) -> list[LaneContext]:
+        submit, watch = self.plan.submit, self.plan.watch
         return [
             LaneContext(
                 index=index,
                 service=service,
                 recorder=recorder,
                 clock=clock,
-                creates=Pace(_limit(submit.rate), submit.burst, clock),
+                creates=Pace(_limit(submit.rate), submit.burst, clock, resumed=self.state.started_at is not None),
                 reads=Pace(_limit(watch.rate), _READS_BURST, clock),
                 body_of=bodies.body_of,
                 job_name_of=bodies.job_name_of,

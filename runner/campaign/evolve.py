@@ -19,6 +19,9 @@ _UNKNOWN = LETTER[Outcome.UNKNOWN]
 _NOT_STARTED = LETTER[Outcome.NOT_STARTED]
 
 
+_Closing = e.Refused | e.Conflict | e.GivenUp | e.Settled
+
+
 def evolve(state: RunState, event: e.Event) -> None:
     """Make `state` what it is after `event`."""
     handler = _HANDLERS.get(type(event))
@@ -100,7 +103,7 @@ def _refused(state: RunState, event: e.Refused) -> None:
         return
     state.refused += 1
     lane.unsubmitted -= 1
-    _close(state, event.request, Phase.REFUSED, _NOT_STARTED)
+    _close(state, event, Phase.REFUSED, _NOT_STARTED)
 
 
 def _accepted(state: RunState, event: e.Accepted) -> None:
@@ -132,7 +135,10 @@ def _in_doubt(state: RunState, event: e.InDoubt) -> None:
 
 
 def _suspected(state: RunState, event: e.Suspected) -> None:
-    _doubt(state, event.request, event.at)
+    if state.phases[event.request] is Phase.BLOCKED:
+        state.suspected.add(event.request)  # which servers it is for is known once the step before is over
+    else:
+        _doubt(state, event.request, event.at)
 
 
 def _surveyed(state: RunState, event: e.Surveyed) -> None:
@@ -154,39 +160,37 @@ def _doubt(state: RunState, request: int, since: float) -> None:
 def _not_found(state: RunState, event: e.NotFound) -> None:
     lane = state.lane_of(event.request)
     lane.doubts.pop(event.request, None)
-    if state.blocked_by[event.request]:
-        state.phases[event.request] = Phase.BLOCKED
-    else:
-        make_ready(lane, state, event.request)
+    make_ready(lane, state, event.request)
 
 
 def _conflict(state: RunState, event: e.Conflict) -> None:
     state.conflicts += 1
-    _abandon(state, event.request)
+    _abandon(state, event)
 
 
 def _given_up(state: RunState, event: e.GivenUp) -> None:
-    _abandon(state, event.request)
+    _abandon(state, event)
 
 
-def _abandon(state: RunState, request: int) -> None:
-    lane = state.lane_of(request)
-    lane.doubts.pop(request, None)
+def _abandon(state: RunState, event: e.Conflict | e.GivenUp) -> None:
+    lane = state.lane_of(event.request)
+    lane.doubts.pop(event.request, None)
     lane.unsubmitted -= 1
-    _close(state, request, Phase.GIVEN_UP, _UNKNOWN)
+    _close(state, event, Phase.GIVEN_UP, _UNKNOWN)
 
 
 def _settled(state: RunState, event: e.Settled) -> None:
     state.lane_of(event.request).open.pop(event.request, None)
     state.settled += 1
-    _close(state, event.request, Phase.SETTLED, event.outcomes)
+    _close(state, event, Phase.SETTLED, event.outcomes)
 
 
-def _close(state: RunState, request: int, phase: Phase, letters: str) -> None:
-    """The request is over: count its servers and let those that succeeded into the next step.
+def _close(state: RunState, event: _Closing, phase: Phase, letters: str) -> None:
+    """The event's request is over: count its servers and let those that succeeded into the next step.
 
     `letters` is one letter a server, or a single one for all.
     """
+    request = event.request
     state.phases[request] = phase
     planned = state.plan.requests[request]
     servers = state.servers_of(request)
@@ -200,20 +204,23 @@ def _close(state: RunState, request: int, phase: Phase, letters: str) -> None:
         if letter != _SUCCEEDED:
             state.counts[letter] += 1
             state.left_behind[planned.group].add(server.id)
-    _unblock(state, request)
+    _unblock(state, request, event.at)
 
 
-def _unblock(state: RunState, request: int) -> None:
+def _unblock(state: RunState, request: int, at: float) -> None:
     for dependent in state.dependents[request]:
         state.blocked_by[dependent] -= 1
-        if state.blocked_by[dependent] or state.phases[dependent] is not Phase.BLOCKED:
+        if state.blocked_by[dependent]:
             continue
         lane = state.lane_of(dependent)
-        if state.servers_of(dependent):
+        if dependent in state.suspected:
+            _doubt(state, dependent, at)
+        elif state.servers_of(dependent):
             make_ready(lane, state, dependent)
         else:
             lane.unsubmitted -= 1
-            _close(state, dependent, Phase.VOID, "")
+            state.phases[dependent] = Phase.VOID
+            _unblock(state, dependent, at)
 
 
 def _lane_stopped(state: RunState, event: e.LaneStopped) -> None:

@@ -76,6 +76,7 @@ class RunState:
 
     `counts` are servers by outcome letter (`runner.campaign.outcomes`), for servers whose outcome is final.
     `left_behind` are, per group, the servers that did not succeed in an earlier step. `job_ids` are the jobs of requests.
+    `suspected` are blocked requests that the list shows a job of.
     """
 
     plan: Plan
@@ -87,6 +88,7 @@ class RunState:
     left_behind: list[set[str]]
     counts: Counter[str] = field(default_factory=Counter)
     job_ids: dict[int, str] = field(default_factory=dict)
+    suspected: set[int] = field(default_factory=set)
     accepted: int = 0
     settled: int = 0
     refused: int = 0

@@ -59,6 +59,10 @@ class Limiter:
             self._settle()
             self._debt += 1
 
+    def due_in(self, others: int) -> float:
+        """Seconds until the slot is due that comes after `others` more are taken; 0 if it is."""
+        return max(0.0, self._at + max(self._debt + others, 0.0) / self._rate - self._clock.monotonic())
+
     def set_rate(self, rate: float | None) -> None:
         """Go on at another rate, from now on; what was earned until now was earned at the old one.
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runner.campaign.answers import ReadFailed
+from runner.campaign.answers import Cause, ReadFailed
 
 if TYPE_CHECKING:
     from runner.engine.lane import LaneContext
-    from runner.model import JobRow
+    from runner.model import JobPage, JobRow
 
 PAGE_LIMIT = 1000
 _MOST_PAGES = 500
+_TRIES_A_PAGE = 4
+_PAUSE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,7 @@ async def read_listing(lane: LaneContext, name: str | None, most_pages: int = _M
     page_size = pages = 0
     total: int | None = None
     while pages < most_pages:
-        await lane.reads.wait()
-        page = await lane.service.list(name=name, offset=len(rows), limit=PAGE_LIMIT)
+        page = await _read_page(lane, name, len(rows))
         if isinstance(page, ReadFailed):
             return page
         pages += 1
@@ -51,3 +52,19 @@ async def read_listing(lane: LaneContext, name: str | None, most_pages: int = _M
         if nothing_new or (page.total is not None and len(rows) >= page.total):
             break
     return Listing(rows, pages, page_size, total is not None and len(rows) >= total)
+
+
+async def _read_page(lane: LaneContext, name: str | None, offset: int) -> JobPage | ReadFailed:
+    """One page, tried again where that may help: else a list of many pages would hardly ever be read whole."""
+    tried = 0
+    while True:
+        await lane.reads.wait()
+        sent_at = lane.clock.monotonic()
+        page = await lane.service.list(name=name, offset=offset, limit=PAGE_LIMIT)
+        tried += 1
+        if not isinstance(page, ReadFailed) or tried == _TRIES_A_PAGE or page.cause is Cause.UNAUTHENTICATED:
+            return page
+        if page.cause is Cause.THROTTLED:
+            lane.reads.throttled(page.throttle, sent_at)
+        else:
+            await lane.clock.sleep(_PAUSE_S * tried)

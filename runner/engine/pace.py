@@ -11,24 +11,41 @@ from runner.engine.limiter import Limiter
 if TYPE_CHECKING:
     from runner.engine.ports import Clock
 
+_NEAR_S = 1.0
+
 
 class Pace:
-    """A limiter that slows down when the service asks for it, and creeps back."""
+    """A limiter that slows down when the service asks for it, and creeps back.
 
-    def __init__(self, rate: float | None, burst: int, clock: Clock) -> None:
+    That of a run that is `resumed` begins without a burst: the process before may have used it a moment ago.
+    """
+
+    def __init__(self, rate: float | None, burst: int, clock: Clock, *, resumed: bool = False) -> None:
         self._clock = clock
         self._limiter = Limiter(rate, burst, clock)
+        if resumed and rate is not None:
+            self._limiter.pause(1 / rate)
         self._throttling = Throttling(configured=rate)
         self._unlimited = rate is None
 
-    async def wait(self) -> bool:
-        """Wait for this call's turn; return whether other tasks may have run meanwhile."""
+    async def near(self, waiting: int) -> bool:
+        """Wait until a call after `waiting` others would have its turn within a second.
+
+        Returns whether other tasks may have run meanwhile.
+        """
+        slept = False
+        while not self._unlimited and (ahead := self._limiter.due_in(waiting) - _NEAR_S) > 0:
+            await self._clock.sleep(min(ahead, _NEAR_S))
+            slept = True
+        return slept
+
+    async def wait(self) -> None:
+        """Wait for this call's turn."""
         if self._unlimited:
-            return False
+            return
         if self._throttling.is_throttled:
             self._limiter.set_rate(rate_at(self._throttling, self._clock.monotonic()))
         await self._limiter.wait()
-        return True
 
     def throttled(self, throttle: Throttle | None, sent_at: float) -> float:
         """The service refused a call sent at `sent_at` (monotonic). Return how long the pace pauses, seconds."""

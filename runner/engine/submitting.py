@@ -25,6 +25,7 @@ class Submitter:
 
     def __init__(self, lane: LaneContext) -> None:
         self._lane = lane
+        self._unsent = 0
         self._connections = asyncio.Semaphore(lane.run.plan.submit.concurrency)
 
     async def run(self) -> None:
@@ -45,19 +46,24 @@ class Submitter:
 
     async def _submit(self, request: int, sends: asyncio.TaskGroup) -> None:
         lane = self._lane
-        waited = await lane.creates.wait()
-        # The wait may have been long: only what is still right is done, a slot let go unused does no harm.
+        # The slot itself is taken right before the create, or commits and freezes in between would bunch the creates.
+        waited = await lane.creates.near(self._unsent)
+        # The wait may have been long: only what is still right is done.
         if waited and decide(lane.run, lane.index, lane.clock.now()) != Submit(request):
             return
-        durable = lane.recorder.record(e.Intended(lane.clock.now(), request))
-        sends.create_task(self._send(request, durable))
-
-    async def _send(self, request: int, durable: Awaitable[None]) -> None:
-        lane = self._lane
         intended_at = lane.clock.monotonic()
+        durable = lane.recorder.record(e.Intended(lane.clock.now(), request))
+        self._unsent += 1
+        sends.create_task(self._send(request, durable, intended_at))
+
+    async def _send(self, request: int, durable: Awaitable[None], intended_at: float) -> None:
+        lane = self._lane
         body = lane.body_of(request)
         await durable
         async with self._connections:
+            if not lane.over:
+                await lane.creates.wait()
+            self._unsent -= 1
             sent_at = lane.clock.monotonic()
             if lane.over or sent_at - intended_at > INTENT_GOOD_FOR_S:
                 answer = None

@@ -8,7 +8,7 @@ from runner.campaign import events as e
 from runner.campaign.answers import Cause, ReadFailed
 from runner.campaign.refusals import UNAUTHENTICATED_LIMIT
 from runner.campaign.survey import UNSENT, doubles, unknown_jobs
-from runner.engine.listing import read_listing
+from runner.engine.listing import Listing, read_listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,7 +45,7 @@ class Surveyor:
             return
         await lane.clock.sleep(since + lane.run.plan.submit.settle_s - lane.clock.now())
         unsent = [index for index in self._requests if lane.run.phases[index] in UNSENT]
-        listed = await self._persistently(unsent)
+        listed = await self._rows(unsent)
         now = lane.clock.now()
         if isinstance(listed, ReadFailed):
             lane.recorder.record(e.LaneStopped(now, lane.index, listed.error))
@@ -64,7 +64,7 @@ class Surveyor:
         doubted = sorted(lane.state.ever_in_doubt)
         if not doubted or lane.over:
             return
-        listed = await self._persistently(doubted)
+        listed = await self._rows(doubted)
         if isinstance(listed, ReadFailed):
             return
         for found in doubles(lane.run, self._by_name(doubted), listed):
@@ -73,18 +73,6 @@ class Surveyor:
     def _by_name(self, requests: Iterable[int]) -> dict[str, int]:
         return {self._lane.job_name_of(request): request for request in requests}
 
-    async def _persistently(self, requests: Sequence[int]) -> Sequence[JobRow] | ReadFailed:
-        refused = 0
-        for tried in range(_MOST_TRIES):
-            listed = await self._rows(requests)
-            if not isinstance(listed, ReadFailed):
-                return listed
-            refused += listed.cause is Cause.UNAUTHENTICATED
-            if refused >= UNAUTHENTICATED_LIMIT:
-                break
-            await self._lane.clock.sleep(min(_LONGEST_PAUSE_S, 2.0**tried))
-        return listed
-
     async def _rows(self, requests: Sequence[int]) -> Sequence[JobRow] | ReadFailed:
         """Every row that may be about these requests: from as few reads as the service allows.
 
@@ -92,13 +80,13 @@ class Surveyor:
         ours in it does. Else the whole list will do, if it is whole. Else each name is asked for.
         """
         lane = self._lane
-        by_run = await read_listing(lane, lane.run_token)
+        by_run = await self._list(lane.run_token)
         if isinstance(by_run, ReadFailed):
             return by_run
         ours = lane.run.job_ids.values()
         if by_run.is_whole and not by_run.rows.keys().isdisjoint(ours):
             return list(by_run.rows.values())
-        everything = await read_listing(lane, None)
+        everything = await self._list(None)
         if isinstance(everything, ReadFailed):
             return everything
         if everything.is_whole:
@@ -108,8 +96,21 @@ class Surveyor:
     async def _rows_by_name(self, requests: Iterable[int]) -> Sequence[JobRow] | ReadFailed:
         rows: list[JobRow] = []
         for request in requests:
-            listing = await read_listing(self._lane, self._lane.job_name_of(request))
+            listing = await self._list(self._lane.job_name_of(request))
             if isinstance(listing, ReadFailed):
                 return listing
             rows += listing.rows.values()
         return rows
+
+    async def _list(self, name: str | None) -> Listing | ReadFailed:
+        """Read the list, again and again if need be."""
+        refused = tried = 0
+        while True:
+            listing = await read_listing(self._lane, name)
+            if not isinstance(listing, ReadFailed):
+                return listing
+            tried += 1
+            refused += listing.cause is Cause.UNAUTHENTICATED
+            if tried == _MOST_TRIES or refused == UNAUTHENTICATED_LIMIT or self._lane.run.stop_reason is not None:
+                return listing
+            await self._lane.clock.sleep(min(_LONGEST_PAUSE_S, 2.0**tried))

@@ -136,6 +136,7 @@ class Watcher:
         lane.recorder.record(e.Settled(now, request, letters, duration_s))
         self._odd_reads.pop(request, None)
         lane.submit_news.tell()
+        lane.doubt_news.tell()
 
     def _read_again(self, request: int, now: float) -> None:
         self._schedule.read_again(request, self._step(request), self._accepted_at(request), now)

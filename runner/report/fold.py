@@ -119,7 +119,7 @@ class _Fold:
         servers = self._servers_left(index)
         letters = story.outcomes or story.state.letter * len(servers)
         self._count(index, servers, letters)
-        state = story.state if servers else RequestState.VOID
+        state = RequestState.VOID if not servers and story.state is RequestState.PLANNED else story.state
         key = request_key(self._token, index)
         job = story.job
         return {

@@ -21,6 +21,7 @@ from runner.engine.lane import LaneContext
 from runner.engine.pace import Pace
 from runner.engine.recorder import Recorder
 from runner.engine.run import RunEngine
+from runner.engine.submitting import INTENT_GOOD_FOR_S
 from runner.journal.memory import MemoryStore
 from runner.journal.owner import Owner
 from runner.journal.store import RunRecord
@@ -58,13 +59,14 @@ class _JumpingSelector(selectors.SelectSelector):
 
 
 class VirtualClock:
-    """The loop's time is all the time there is."""
+    """The loop's time. The wall clock may have jumped from one process to the next, see `SystemClock`."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
+        self.jumped_s = 0.0
 
     def now(self) -> float:
-        return self._loop.time()
+        return self._loop.time() + self.jumped_s
 
     def monotonic(self) -> float:
         return self._loop.time()
@@ -80,7 +82,9 @@ class Lossy:
         self, service: SimulatedService, rng: random.Random, *, lost: float = 0.0, reads_lost: float = 0.0
     ) -> None:
         self.service = service
-        self.creates: list[float] = []
+        self.creates: list[tuple[int, float]] = []
+        self.throttled = 0.0
+        self.allowed: Callable[[str], int] = lambda name: 0
         self.doubles = False
         self.late_by: float | None = None
         self.in_flight = self.most_in_flight = 0
@@ -88,8 +92,9 @@ class Lossy:
         self._lost = lost
         self._reads_lost = reads_lost
 
-    async def create(self, body: bytes) -> Answer:
-        self.creates.append(asyncio.get_running_loop().time())
+    async def create(self, body: bytes) -> Answer:  # noqa: PLR0911  one for each thing that can happen
+        lane = self.allowed(orjson.loads(body)["name"])
+        self.creates.append((lane, asyncio.get_running_loop().time()))
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         await asyncio.sleep(0.05)
@@ -102,6 +107,9 @@ class Lossy:
             asyncio.get_running_loop().call_later(self.late_by, self.service.create, orjson.loads(body))
             self.late_by = None
             return InDoubt(ServiceError(None, "Lost", "the answer was lost", None))
+        if self._rng.random() < self.throttled:
+            numbers = Throttle(limit=600, period_s=60.0) if self._rng.random() < 0.5 else Throttle()
+            return Refused(Cause.THROTTLED, ServiceError(429, "APIGW.0308", "throttled", None), numbers)
         if self._rng.random() < self._lost:
             if self._rng.random() < 0.5:
                 self.service.create(orjson.loads(body))
@@ -157,22 +165,47 @@ class World:
         self.store = MemoryStore(now=loop.time, alive=lambda owner: False)
         self.store.create_run(RunRecord(RUN, "test", plan.plan_hash, 0.0))
         self.engine: RunEngine | None = None
+        self.state: RunState | None = None
+        self.network.allowed = self._check_create
+        self.names: dict[str, int] = {}
+        self.jumps = self.freezes = 0.0
+        self._loop = loop
         self._rng = random.Random(seed)
         self._opened = 0
+        self._intended_at: dict[int, float] = {}
 
-    async def run(self, *, watched: bool = True, crash_after: int | None = None) -> Verdict:
-        """Carry the run out, or go on with it; with `crash_after`, fail when so many events were recorded."""
+    def _check_create(self, name: str) -> int:
+        """Nothing is sent on an old intent, nor when the run was asked to stop. Returns the lane."""
+        request = self.names[name]
+        assert self._loop.time() - self._intended_at[request] <= INTENT_GOOD_FOR_S
+        assert self.state is not None
+        assert self.state.stop_reason is None
+        return self.plan.groups[self.plan.requests[request].group].lane
+
+    async def run(
+        self, *, watched: bool = True, crash_after: int | None = None, stop_after: int | None = None
+    ) -> Verdict:
+        """Carry the run out, or go on with it; crash, or be asked to stop, when so many events were recorded."""
         state = new_state(self.plan)
         replay(state, self.store.read_events(RUN))
         self._opened += 1
+        if self._rng.random() < self.jumps:
+            self.clock.jumped_s += self._rng.choice((-3600.0, -30.0, 30.0, 3600.0))
         journal = self.store.open_run(RUN, Owner("h", 1, 1, f"t{self._opened}"))
-        left = [crash_after]
+        self.state = state
+        seen = 0
 
         def observe(event: e.Event) -> None:
-            if left[0] is not None:
-                left[0] -= 1
-                if left[0] < 0:
-                    raise Crash
+            nonlocal seen
+            seen += 1
+            if isinstance(event, e.Intended):
+                self._intended_at[event.request] = self._loop.time()
+            if self._rng.random() < self.freezes:
+                self._loop.now += self._rng.choice((5.0, 60.0))
+            if seen == crash_after:
+                raise Crash
+            if seen == stop_after and self.engine is not None:
+                self._loop.call_soon(self.engine.stop, "SIGTERM received")
 
         recorder = Recorder(state, journal, observe)
         now = self.clock.now()
@@ -180,12 +213,13 @@ class World:
             recorder.record(e.RunResumed(now, "0"))
         else:
             recorder.record(e.RunStarted(now, "test", self.plan.plan_hash, "0", simulated=False, watched=watched))
-        self.engine = RunEngine(recorder, self._lanes(state, recorder), self.clock)
+        self.engine = RunEngine(recorder, self._lanes(state, recorder, resumed=self._opened > 1), self.clock)
         return await self.engine.run()
 
-    def _lanes(self, state: RunState, recorder: Recorder) -> list[LaneContext]:
+    def _lanes(self, state: RunState, recorder: Recorder, *, resumed: bool) -> list[LaneContext]:
         token = run_token(RUN)
         submit, watch = self.plan.submit, self.plan.watch
+        rate = None if math.isinf(submit.rate) else submit.rate
 
         def name_of(request: int) -> str:
             return job_name(str(self.plan.requests[request].body["name"]), request_key(token, request))
@@ -194,13 +228,14 @@ class World:
             ids = [server.id for server in state.servers_of(request)]
             return orjson.dumps({**self.plan.requests[request].body, "name": name_of(request), "server_ids": ids})
 
+        self.names = {name_of(index): index for index in range(len(self.plan.requests))}
         return [
             LaneContext(
                 index=index,
                 service=self.network,
                 recorder=recorder,
                 clock=self.clock,
-                creates=Pace(None if math.isinf(submit.rate) else submit.rate, submit.burst, self.clock),
+                creates=Pace(rate, submit.burst, self.clock, resumed=resumed),
                 reads=Pace(watch.rate, 10, self.clock),
                 body_of=body_of,
                 job_name_of=name_of,
@@ -228,24 +263,29 @@ class Crash(BaseException):
 InWorld = Callable[..., Any]
 
 
+def play(
+    plan: Plan,
+    story: Callable[[World], Coroutine[Any, Any, Any]],
+    *,
+    seed: int = 0,
+    lost: float = 0.0,
+    reads_lost: float = 0.0,
+    throttled: float = 0.0,
+    jumps: float = 0.0,
+    freezes: float = 0.0,
+    **switches: Any,
+) -> Any:
+    """Run `story(world)` in virtual time. `jumps` is a chance per process, `freezes` one per event."""
+    loop = VirtualLoop()
+    try:
+        world = World(loop, plan, seed, lost, reads_lost, switches)
+        world.network.throttled, world.jumps, world.freezes = throttled, jumps, freezes
+        return loop.run_until_complete(story(world))
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
 @pytest.fixture
 def in_world() -> InWorld:
-    """Run `story(world)` in virtual time."""
-
-    def play(
-        plan: Plan,
-        story: Callable[[World], Coroutine[Any, Any, Any]],
-        *,
-        seed: int = 0,
-        lost: float = 0.0,
-        reads_lost: float = 0.0,
-        **switches: Any,
-    ) -> Any:
-        loop = VirtualLoop()
-        try:
-            return loop.run_until_complete(story(World(loop, plan, seed, lost, reads_lost, switches)))
-        finally:
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.close()
-
     return play
