@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import pytest
+from hypothesis import settings
 
 from runner.model import Lane, Server
 from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary
@@ -64,3 +65,8 @@ def small_plan(
 @pytest.fixture
 def plan_of() -> PlanMaker:
     return small_plan
+
+
+# A slow moment of the machine is no failure of a property.
+settings.register_profile("here", deadline=None)
+settings.load_profile("here")

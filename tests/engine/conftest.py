@@ -202,7 +202,7 @@ class World:
                 self._intended_at[event.request] = self._loop.time()
             if self._rng.random() < self.freezes:
                 self._loop.now += self._rng.choice((5.0, 60.0))
-            if seen == crash_after:
+            if crash_after is not None and seen >= crash_after:
                 raise Crash
             if seen == stop_after and self.engine is not None:
                 self._loop.call_soon(self.engine.stop, "SIGTERM received")
