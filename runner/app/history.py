@@ -79,7 +79,10 @@ def stored_run(store: RunStore, run_id: str, state_dir: Path, plan: Plan | None 
     """One run, by its exact id; `plan` is its plan where that is at hand."""
     row = next(row for row in store.runs() if row.id == run_id)
     unended = INTERRUPTED if row.state == INTERRUPTED else RUNNING
-    report = fold_report(plan or stored_plan(store, run_id), run_id, store.read_events(run_id), unended_state=unended)
+    head = store.head(run_id)
+    events = store.read_events(run_id)
+    plan = plan or stored_plan(store, run_id)
+    report = fold_report(plan, run_id, events, unended_state=unended, journal_head=head)
     return StoredRun(_run_object(row), report, report_path(state_dir, run_id))
 
 

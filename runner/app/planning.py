@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from runner import __version__
+from runner.app.approving import refuse_vanished
 from runner.errors import InvalidInput, Problem
 from runner.inventory.files import read_inventory
 from runner.model import Lane
@@ -76,15 +77,20 @@ def make_plan(inputs: PlanInputs, *, simulated: bool = False) -> Plan:
 
 
 def read_or_make_plan(inputs: PlanInputs, *, simulated: bool = False) -> Plan:
-    """The plan in a `.json` file, exactly as it was written; or the plan that a jobspec makes now."""
+    """The plan in a `.json` file, exactly as it was written; or the plan that a jobspec makes now.
+
+    An inventory given beside a plan file is what its servers are checked against.
+    """
     file = inputs.jobspec
     if file.suffix != ".json":
         return make_plan(inputs, simulated=simulated)
-    if inputs != PlanInputs(jobspec=file):
+    if replace(inputs, inventory=None) != PlanInputs(jobspec=file):
         raise InvalidInput(
             Problem("a plan is carried out exactly as it is", str(file), hint="give these options to `runner plan`")
         )
     plan = plan_from_json(_read(file), str(file))
+    if inputs.inventory is not None:
+        refuse_vanished(plan, (server.id for server in read_inventory(inputs.inventory).servers), str(inputs.inventory))
     return with_lane(plan, SIMULATED_LANE) if simulated else plan
 
 

@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Protocol
 from runner import __version__
 from runner.app.bodies import BodyMaker
 from runner.app.history import open_store, stored_plan, stored_run
-from runner.app.overlap import refuse_overlap
 from runner.campaign import events as e
 from runner.campaign.evolve import replay
 from runner.campaign.outcomes import OUTCOME
-from runner.campaign.state import RunState, new_state
+from runner.campaign.state import Phase, RunState, new_state
 from runner.campaign.verdict import FINISHED, STOPPED, Verdict
 from runner.engine.clock import SystemClock
 from runner.engine.lane import LaneContext
@@ -31,7 +30,7 @@ from runner.engine.recorder import Recorder
 from runner.engine.run import RunEngine
 from runner.errors import ExitCode, InvalidInput, Problem, RefusedToStart, RunnerError, RunStopped
 from runner.journal.owner import this_process
-from runner.journal.store import RunRecord
+from runner.journal.store import Leased, RunRecord
 from runner.model import Outcome
 from runner.plan.codec import plan_to_json
 from runner.plan.keys import run_token
@@ -41,11 +40,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.engine.ports import Clock, JobService
+    from runner.journal.owner import Owner
     from runner.journal.store import RunStore
     from runner.plan.plan import Plan
     from runner.simulator.behaviour import Behaviour
 
 _READS_BURST = 10
+_LOCK_POLL_S = 0.5
 
 
 class Progress(Protocol):
@@ -70,6 +71,7 @@ class RunOptions:
     watch: bool = True
     behaviour: Behaviour | None = None
     ca_bundle: Path | None = None
+    wait_for_lock_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,6 @@ def run_plan(plan: Plan, options: RunOptions) -> RunResult:
         now, plan.campaign, plan.plan_hash, __version__, options.behaviour is not None, options.watch
     )
     with open_store(options.state_dir) as store:
-        refuse_overlap(store, plan)
         return _Run(store, run_id, plan, new_state(plan), options).carry_out(started)
 
 
@@ -135,10 +136,13 @@ class _Run:
         async with AsyncExitStack() as stack:
             bodies = BodyMaker(self.plan, self.run_id, self.state, os.environ)
             services = await self._services(stack, bodies)
+            owner = this_process(secrets.token_hex(16))
             if isinstance(first, e.RunStarted):
                 self.store.save_plan(self.plan.plan_hash, plan_to_json(self.plan))
-                self.store.create_run(RunRecord(self.run_id, first.campaign, first.plan_hash, first.at))
-            journal = self.store.open_run(self.run_id, this_process(secrets.token_hex(16)))
+                await self._patiently(lambda: self.store.create_run(self._record(first, owner)))
+            else:
+                await self._patiently(lambda: self.store.lease(self.run_id, self._servers_to_do()))
+            journal = self.store.open_run(self.run_id, owner)
             stack.callback(journal.close)
             recorder = Recorder(self.state, journal, self.options.progress.observe)
             clock = SystemClock()
@@ -148,7 +152,38 @@ class _Run:
                 return await self._at_work(engine, recorder.record, first)
             finally:
                 if journal.failure is None:
+                    self.store.release(
+                        self.run_id, keep=() if self.state.ended == FINISHED else self._servers_at_work()
+                    )
                     self.store.finish(self.run_id, self.state.ended or STOPPED, _counts(self.state))
+
+    def _record(self, started: e.RunStarted, owner: Owner) -> RunRecord:
+        servers = [] if started.simulated else self._servers_to_do()
+        lease_s = self.plan.watch.job_timeout_s
+        return RunRecord(self.run_id, started.campaign, started.plan_hash, started.at, owner, servers, lease_s)
+
+    async def _patiently(self, lease: Callable[[], None]) -> None:
+        """Lease servers; where another run holds some, for as long as the user is ready to wait."""
+        until = time.monotonic() + self.options.wait_for_lock_s
+        while True:
+            try:
+                return lease()
+            except Leased:
+                if time.monotonic() >= until:
+                    raise
+            await asyncio.sleep(_LOCK_POLL_S)
+
+    def _servers_to_do(self) -> list[str]:
+        """Those of every request that is not over."""
+        return self._servers_in(lambda phase: phase < Phase.SETTLED)
+
+    def _servers_at_work(self) -> list[str]:
+        """Those that a job of ours may be working on."""
+        return self._servers_in(lambda phase: phase in {Phase.SENT, Phase.IN_DOUBT, Phase.OPEN})
+
+    def _servers_in(self, chosen: Callable[[Phase], bool]) -> list[str]:
+        requests = (request for request, phase in enumerate(self.state.phases) if chosen(phase))
+        return list(dict.fromkeys(server.id for request in requests for server in self.plan.servers_of(request)))
 
     async def _at_work(
         self, engine: RunEngine, record: Callable[[e.Event], Awaitable[None]], first: e.Event

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from runner.app import history
+from runner.app import history, locks, verifying
 from runner.cli import output
 from runner.cli.options import format_option, state_options
+from runner.errors import ExitCode
 
 
 @click.command("report")
@@ -62,3 +63,39 @@ def _list_row(row: history.RunObject) -> tuple[object, ...]:
         counts.get("servers", ""),
         counts.get("succeeded", ""),
     )
+
+
+@click.command("verify")
+@click.argument("run", metavar="RUN|REPORT.json")
+@format_option
+@state_options
+def verify_command(run: str, state_dir: Path, **options: str) -> int:
+    """Check that a run's journal and plan, and a report of it, are as they were written."""
+    verified = verifying.verify(state_dir, run)
+    if options["output"] == "json":
+        output.print_json([{"id": verified.run_id, "fine": verified.fine, "broken": verified.broken}])
+    else:
+        for line in verified.fine:
+            click.echo(line)
+        for line in verified.broken:
+            click.echo(f"BROKEN: {line}")
+    return ExitCode.ABNORMAL if verified.broken else ExitCode.OK
+
+
+@click.command("locks")
+@click.option("--release", metavar="RUN", help="Give the servers of this run free.")
+@format_option
+@state_options
+def locks_command(release: str | None, state_dir: Path, **options: str) -> None:
+    """List the runs that hold servers, so that no other run may touch them; or give those of one free."""
+    if release is not None:
+        click.echo(f"released: {locks.release_locks(state_dir, release)}")
+        return
+    rows = locks.list_locks(state_dir)
+    if options["output"] == "json":
+        output.print_json(rows)
+    elif rows:
+        held = ((row["id"], row["state"], row["servers"], row["until"] or "the run's end") for row in rows)
+        click.echo(output.table(("run", "state", "servers", "held until"), held))
+    else:
+        click.echo("no run holds any server")

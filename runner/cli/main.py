@@ -37,6 +37,8 @@ COMMANDS = {
     "report": _Entry("history", "Write the report of a run again."),
     "list": _Entry("history", "The runs there are, newest first."),
     "show": _Entry("history", "One run in detail."),
+    "verify": _Entry("history", "Check that a run's record is as it was written."),
+    "locks": _Entry("history", "Which runs hold servers; let go of them."),
     "simulate": _Entry("simulating", "A simulated Lite Server API on loopback."),
     "schema": _Entry("schemas", "Print a JSON Schema of a file format."),
     "completion": _Entry("completing", "Print the shell completion script."),

@@ -10,6 +10,7 @@ import click
 
 from runner.app.planning import PlanInputs
 from runner.settings import default_state_dir
+from runner.spec.quantities import EXPECTED_DURATION, parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +84,28 @@ format_option = click.option(
     default="text",
     show_default=True,
     help="Form of the result.",
+)
+
+
+class Duration(click.ParamType[float]):
+    """A duration as jobspecs have it, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401  click's
+        """Seconds."""
+        seconds = value if isinstance(value, float) else parse_duration(value)
+        if seconds is None:
+            self.fail(f"{value!r}: expected {EXPECTED_DURATION}", param, ctx)
+        return seconds
+
+
+lock_option = click.option(
+    "--wait-for-lock",
+    "wait_for_lock_s",
+    type=Duration(),
+    default=0.0,
+    help="Wait so long for servers that another run holds; without it that is an error.",
 )
 
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.app import planning, running, simulating
+from runner.app import approving, planning, running, simulating
 from runner.cli import output
 from runner.cli.logs import Logs
-from runner.cli.options import campaign_options, log_options, plan_inputs, state_options, stderr_is_terminal
+from runner.cli.options import (
+    Duration,
+    campaign_options,
+    lock_option,
+    log_options,
+    plan_inputs,
+    state_options,
+    stderr_is_terminal,
+)
 from runner.cli.planning import show_plan
 from runner.cli.progress import LiveProgress, LoggedProgress
 from runner.errors import ExitCode
@@ -32,7 +41,10 @@ _ca_option = click.option("--ca-bundle", type=click.Path(path_type=Path), help="
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @click.option("--simulate", is_flag=True, help="Run against a simulator that is started for it.")
 @click.option("--behaviour", type=click.Path(path_type=Path), help="How the simulator behaves: a YAML file.")
+@click.option("--require-hash", metavar="sha256:...", help="Only if this is the plan's hash.")
+@click.option("--max-plan-age", "max_age_s", type=Duration(), help="Only if the plan is not older.")
 @click.option("--no-wait", is_flag=True, help="Submit, and do not watch; `runner resume` watches later.")
+@lock_option
 @_report_option
 @_ca_option
 @state_options
@@ -44,6 +56,7 @@ def run_command(file: Path, **options: Any) -> int:  # noqa: ANN401  click hands
     dry_run = options.pop("dry_run")
     behaviour = simulating.simulator_behaviour(options.pop("behaviour"), demo=True) if simulate else None
     plan = planning.read_or_make_plan(inputs, simulated=simulate)
+    approving.refuse_unapproved(plan, options.pop("require_hash"), options.pop("max_age_s"), time.time())
     if dry_run:
         show_plan(plan, "text")
         return ExitCode.OK
@@ -57,6 +70,7 @@ def run_command(file: Path, **options: Any) -> int:  # noqa: ANN401  click hands
 
 @click.command("resume")
 @click.argument("run", metavar="RUN")
+@lock_option
 @_report_option
 @_ca_option
 @state_options
@@ -78,6 +92,7 @@ def _how(options: dict[str, Any], *, watch: bool, behaviour: Behaviour | None) -
         watch=watch,
         behaviour=behaviour,
         ca_bundle=options["ca_bundle"],
+        wait_for_lock_s=options["wait_for_lock_s"],
         progress=progress,
     )
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from runner.errors import RefusedToStart, RunnerError, StateFolderError
+from runner.journal.chain import Link, first_hash, next_hash
 from runner.journal.codec import decode_batch, encode_batch
 from runner.journal.naming import owner_may_live, refuse_living_owner, resolve_run, run_state
 from runner.journal.owner import is_alive
-from runner.journal.store import TAKEOVER_S, OwnershipLost, RunRecord, RunRow
+from runner.journal.store import TAKEOVER_S, Leased, LeaseRow, OwnershipLost, RunRecord, RunRow
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
@@ -41,6 +43,7 @@ class MemoryStore:
         self._takeover_s = takeover_s
         self._plans: dict[str, bytes] = {}
         self._runs: dict[str, _StoredRun] = {}
+        self._leases: dict[str, str] = {}
 
     def save_plan(self, plan_hash: str, body: bytes) -> None:
         """Keep a plan's JSON under its hash."""
@@ -57,6 +60,50 @@ class MemoryStore:
         if record.id in self._runs:
             raise RefusedToStart(f"there is a run {record.id} already", hint="try again")
         self._runs[record.id] = _StoredRun(record, self._now())
+        try:
+            self.lease(record.id, record.servers)
+        except Leased:
+            del self._runs[record.id]
+            raise
+
+    def lease(self, run_id: str, servers: Sequence[str]) -> None:
+        """Lease more servers to a run, or the same again."""
+        held: dict[str, list[str]] = {}
+        for server in servers:
+            holder = self._leases.get(server, run_id)
+            if holder != run_id:
+                held.setdefault(holder, []).append(server)
+        for holder, theirs in held.items():
+            run = self._runs[holder]
+            if self._lives(run) or self._now() - run.heartbeat_at < run.record.lease_s:
+                raise Leased(holder, theirs, len(theirs))
+            run.owner = None  # should its process wake from a long freeze, it must not go on
+        self._leases.update(dict.fromkeys(servers, run_id))
+
+    def release(self, run_id: str, keep: Collection[str] = ()) -> None:
+        """Give the servers of a run free, all but those to keep."""
+        kept = set(keep)
+        self._leases = {server: run for server, run in self._leases.items() if run != run_id or server in kept}
+
+    def leases(self) -> list[LeaseRow]:
+        """The runs that hold servers."""
+        rows = []
+        for run_id, count in sorted(Counter(self._leases.values()).items()):
+            run = self._runs[run_id]
+            until = None if self._lives(run) else run.heartbeat_at + run.record.lease_s
+            rows.append(LeaseRow(run_id, count, self._row(run).state, until))
+        return rows
+
+    def links(self, run_id: str) -> Iterator[Link]:
+        """The entries of a run with their hashes, in order."""
+        before = first_hash(run_id, self._runs[run_id].record.plan_hash)
+        for seq, entry in enumerate(self._runs[run_id].entries, 1):
+            before = next_hash(before, seq, entry)
+            yield Link(seq, entry.decode(), before)
+
+    def head(self, run_id: str) -> str | None:
+        """The hash of a run's last entry."""
+        return next((link.hash for link in reversed(list(self.links(run_id)))), None)
 
     def runs(self) -> list[RunRow]:
         """Every run, newest first."""
@@ -69,7 +116,7 @@ class MemoryStore:
         if run.owner is not None and run.owner.token != owner.token:
             refuse_living_owner(run_id, run.owner, self._now() - run.heartbeat_at, self._takeover_s, self._alive)
         run.owner, run.heartbeat_at, run.state, run.counts = owner, self._now(), None, None
-        return MemoryJournal(run, owner.token)
+        return MemoryJournal(run, owner.token, self._now)
 
     def read_events(
         self, run_id: str, *, kinds: Collection[str] | None = None, without: Collection[str] = ()
@@ -97,15 +144,18 @@ class MemoryStore:
 
     def _row(self, run: _StoredRun) -> RunRow:
         record = run.record
-        lives = owner_may_live(run.owner, self._now() - run.heartbeat_at, self._takeover_s, self._alive)
-        state = run_state(run.state, lives)
+        state = run_state(run.state, self._lives(run))
         return RunRow(record.id, record.campaign, record.plan_hash, record.created_at, state, run.counts, run.owner)
+
+    def _lives(self, run: _StoredRun) -> bool:
+        return owner_may_live(run.owner, self._now() - run.heartbeat_at, self._takeover_s, self._alive)
 
 
 class MemoryJournal:
     """The journal of one run; an event is durable as soon as it is appended."""
 
-    def __init__(self, run: _StoredRun, token: str) -> None:
+    def __init__(self, run: _StoredRun, token: str, now: Callable[[], float]) -> None:
+        self._now = now
         self._run = run
         self._token = token
         self.failure: RunnerError | None = None
@@ -132,6 +182,7 @@ class MemoryJournal:
         """Give up ownership."""
         if self._run.owner is not None and self._run.owner.token == self._token:
             self._run.owner = None
+            self._run.heartbeat_at = self._now()
 
     def _fail(self, error: RunnerError) -> None:
         if self.failure is None:

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from importlib import resources
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 

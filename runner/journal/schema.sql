@@ -1,4 +1,4 @@
--- The journal's tables, version 1.
+-- The journal's tables, version 2.
 
 -- Plans, by their hash: the JSON that `runner.plan.codec` writes, compressed.
 CREATE TABLE plan (
@@ -18,7 +18,8 @@ CREATE TABLE run (
     owner_pid     INTEGER,
     owner_start   INTEGER,
     owner_token   TEXT,
-    heartbeat_at  REAL
+    heartbeat_at  REAL,
+    lease_s       REAL NOT NULL DEFAULT 0  -- for how long after its last heartbeat a run keeps its leases
 ) STRICT;
 
 -- Commits, in order: each is a JSON list of the events that became durable together, {"kind", "data"} each.
@@ -28,5 +29,13 @@ CREATE TABLE entry (
     run_id TEXT    NOT NULL REFERENCES run (id),
     seq    INTEGER NOT NULL,
     events TEXT    NOT NULL,
+    hash   TEXT    NOT NULL,  -- over the hash before, the seq and the events: see chain.py
     PRIMARY KEY (run_id, seq)
 ) STRICT, WITHOUT ROWID;
+
+-- Which run a server is leased to: no two runs touch one server at a time.
+CREATE TABLE lease (
+    server_id TEXT PRIMARY KEY,
+    run_id    TEXT NOT NULL REFERENCES run (id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX lease_by_run ON lease (run_id);

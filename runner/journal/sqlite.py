@@ -16,15 +16,16 @@ import apsw
 import orjson
 
 from runner.errors import RefusedToStart, StateFolderError
+from runner.journal.chain import Link, first_hash
 from runner.journal.codec import decode_batch
 from runner.journal.naming import owner_may_live, refuse_living_owner, resolve_run, run_state
 from runner.journal.owner import Owner, is_alive
 from runner.journal.queries import SCHEMA_VERSION, queries, schema
-from runner.journal.store import TAKEOVER_S, RunRecord, RunRow
-from runner.journal.writer import JournalWriter
+from runner.journal.store import TAKEOVER_S, Leased, LeaseRow, RunRecord, RunRow
+from runner.journal.writer import JournalWriter, LastEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from runner.campaign.events import Event
@@ -64,9 +65,55 @@ class SqliteStore:
 
     def create_run(self, record: RunRecord) -> None:
         """Add a run with an empty journal."""
-        made = self._changes("create_run", **record._asdict() | _owner_values(record.owner), now=self._now())
-        if not made:
-            raise RefusedToStart(f"there is a run {record.id} already", hint="try again")
+        values = record._asdict() | _owner_values(record.owner)
+        del values["servers"], values["owner"]
+        with translated(self._path), self._db:
+            if not self._changes("create_run", **values, now=self._now()):
+                raise RefusedToStart(f"there is a run {record.id} already", hint="try again")
+            self._lease(record.id, record.servers)
+
+    def lease(self, run_id: str, servers: Sequence[str]) -> None:
+        """Lease more servers to a run, or the same again."""
+        with translated(self._path), self._db:
+            self._lease(run_id, servers)
+
+    def _lease(self, run_id: str, servers: Sequence[str]) -> None:
+        if not servers:
+            return
+        wanted = orjson.dumps(list(servers)).decode()
+        for holder, held, count in self._execute("lease_holders", id=run_id, servers=wanted):
+            if self._holds(holder):
+                raise Leased(holder, held.split(" "), count)
+            self._execute("fence_run", id=holder)  # should its process wake from a long freeze, it must not go on
+        self._execute("lease", id=run_id, servers=wanted)
+
+    def _holds(self, run_id: str) -> bool:
+        (values,) = self._execute("run", id=run_id)
+        return self._lives(values) or self._silent_s(values) < values[11]
+
+    def release(self, run_id: str, keep: Collection[str] = ()) -> None:
+        """Give the servers of a run free, all but those to keep."""
+        self._execute("release_leases", id=run_id, keep=orjson.dumps(list(keep)).decode())
+
+    def leases(self) -> list[LeaseRow]:
+        """The runs that hold servers."""
+        rows = []
+        for run_id, count, _ in self._execute("leases"):
+            (values,) = self._execute("run", id=run_id)
+            until = None if self._lives(values) else (values[10] or 0.0) + values[11]
+            rows.append(LeaseRow(run_id, count, self._row(values).state, until))
+        return rows
+
+    def links(self, run_id: str) -> Iterator[Link]:
+        """The entries of a run with their hashes, in order."""
+        after = 0
+        while rows := self._execute("read_entries", id=run_id, after=after, most=_PIECE):
+            yield from (Link(*row) for row in rows)
+            after = rows[-1][0]
+
+    def head(self, run_id: str) -> str | None:
+        """The hash of a run's last entry."""
+        return next((head for _, head in self._execute("last_entry", id=run_id)), None)
 
     def runs(self) -> list[RunRow]:
         """Every run, newest first."""
@@ -83,8 +130,11 @@ class SqliteStore:
         )
         if not taken:
             raise RefusedToStart(f"run {run_id} was taken by another process just now", hint="see `runner list`")
-        ((first,),) = self._execute("next_seq", id=run_id)
-        writer = JournalWriter(lambda: connect(self._path), run_id, owner.token, first, self._now)
+        last = next(
+            (LastEntry(*row) for row in self._execute("last_entry", id=run_id)),
+            LastEntry(0, first_hash(run_id, values[2])),
+        )
+        writer = JournalWriter(lambda: connect(self._path), run_id, owner.token, last, self._now)
         self._writers.append(writer)
         return writer
 
@@ -95,7 +145,7 @@ class SqliteStore:
         after = 0
         while True:
             rows = self._execute("read_entries", id=run_id, after=after, most=_PIECE)
-            for after, events in rows:  # noqa: B007  where to go on after the last
+            for after, events, _ in rows:  # noqa: B007  where to go on after the last
                 yield from decode_batch(events, kinds, without)
             if len(rows) < _PIECE:
                 return
@@ -116,10 +166,12 @@ class SqliteStore:
 
     def _row(self, values: tuple[Any, ...]) -> RunRow:
         run_id, campaign, plan_hash, created_at, state, counts = values[:6]
-        owner = _owner(values)
-        lives = owner_may_live(owner, self._silent_s(values), self._takeover_s, self._alive)
         known = orjson.loads(counts) if counts else None
-        return RunRow(run_id, campaign, plan_hash, created_at, run_state(state, lives), known, owner)
+        shown = run_state(state, self._lives(values))
+        return RunRow(run_id, campaign, plan_hash, created_at, shown, known, _owner(values))
+
+    def _lives(self, values: tuple[Any, ...]) -> bool:
+        return owner_may_live(_owner(values), self._silent_s(values), self._takeover_s, self._alive)
 
     def _silent_s(self, values: tuple[Any, ...]) -> float:
         return self._now() - (values[10] or 0.0)
@@ -145,6 +197,7 @@ def connect(path: Path) -> apsw.Connection:
         _make_folder(path)
         db = apsw.Connection(str(path))
         db.set_busy_timeout(_BUSY_MS)
+        db.transaction_mode = "IMMEDIATE"
         db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
         _migrate(db, path)
         return db
@@ -161,12 +214,16 @@ def _migrate(db: apsw.Connection, path: Path) -> None:
     if version == SCHEMA_VERSION:
         return
     with db:
-        db.execute("BEGIN IMMEDIATE") if not db.in_transaction else None
         version = db.pragma("user_version")
         if version > SCHEMA_VERSION:
             raise StateFolderError(
                 f"{path} was written by a newer version of runner (format {version}, this one knows {SCHEMA_VERSION})",
                 hint="use that version, or another --state-dir",
+            )
+        if 0 < version < SCHEMA_VERSION:
+            raise StateFolderError(
+                f"{path} was written by a version of runner before its first release (format {version})",
+                hint="finish its runs with that version, or use another --state-dir",
             )
         if version == 0:
             db.execute(schema())

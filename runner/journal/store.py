@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from runner.engine.ports import Journal
-from runner.errors import RunnerError, RunStopped
+from runner.errors import RefusedToStart, RunnerError, RunStopped
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 
     from runner.campaign.events import Event
+    from runner.journal.chain import Link
     from runner.journal.owner import Owner
 
 TAKEOVER_S = 30.0
 """An owner whose heartbeat is older than this, seconds, may be replaced."""
 
+_SHOWN = 3
 HEARTBEAT_S = 5.0
 """How often an open journal renews its heartbeat, seconds."""
 
@@ -30,14 +32,41 @@ class OwnershipLost(RunStopped):
         )
 
 
+class Leased(RefusedToStart):
+    """Servers are in the hands of another run."""
+
+    def __init__(self, run_id: str, servers: Sequence[str], count: int) -> None:
+        shown = sorted(servers)[:_SHOWN]
+        more = f" and {count - len(shown):,} more" if count > len(shown) else ""
+        super().__init__(
+            f"run {run_id} is at work on {', '.join(shown)}{more}",
+            hint="wait for it with --wait-for-lock, leave these servers out with --limit, or see `runner locks`",
+        )
+
+
+class LeaseRow(NamedTuple):
+    """A run that holds servers. `until` is when others may take them, epoch seconds; None: not while it lives."""
+
+    run_id: str
+    servers: int
+    state: str
+    until: float | None
+
+
 class RunRecord(NamedTuple):
-    """A run to be. `created_at` is epoch seconds. With an `owner` no other process can open it first."""
+    """A run to be. `created_at` is epoch seconds. With an `owner` no other process can open it first.
+
+    `servers` are leased to it; they stay so for `lease_s` seconds after the last sign of life of its process, for that
+    long its jobs may still be at work.
+    """
 
     id: str
     campaign: str
     plan_hash: str
     created_at: float
     owner: Owner | None = None
+    servers: Sequence[str] = ()
+    lease_s: float = 0.0
 
 
 class RunRow(NamedTuple):
@@ -99,11 +128,36 @@ class RunStore(Protocol):
         ...
 
     def create_run(self, record: RunRecord) -> None:
-        """Add a run with an empty journal.
+        """Add a run with an empty journal, and lease its servers to it: both or neither.
 
         Raises:
             RefusedToStart: there is a run of that id.
+            Leased: another run holds some of the servers.
         """
+        ...
+
+    def lease(self, run_id: str, servers: Sequence[str]) -> None:
+        """Lease more servers to a run, or the same again.
+
+        Raises:
+            Leased: another run holds some of them.
+        """
+        ...
+
+    def release(self, run_id: str, keep: Collection[str] = ()) -> None:
+        """Give the servers of a run free, all but those to `keep`."""
+        ...
+
+    def leases(self) -> list[LeaseRow]:
+        """The runs that hold servers."""
+        ...
+
+    def links(self, run_id: str) -> Iterator[Link]:
+        """The entries of a run with their hashes, in order."""
+        ...
+
+    def head(self, run_id: str) -> str | None:
+        """The hash of a run's last entry; None if there is none."""
         ...
 
     def runs(self) -> list[RunRow]:

@@ -12,9 +12,10 @@ import asyncio
 import math
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import RunnerError, StateFolderError
+from runner.journal.chain import next_hash
 from runner.journal.codec import encode_batch
 from runner.journal.queries import queries
 from runner.journal.store import HEARTBEAT_S, OwnershipLost
@@ -30,15 +31,22 @@ if TYPE_CHECKING:
 _COMMIT_EVERY_S = 0.005
 
 
+class LastEntry(NamedTuple):
+    """The end of a journal: the number of its last entry, 0 before the first, and the hash to go on from."""
+
+    seq: int
+    hash: str
+
+
 class JournalWriter:
     """The journal of one run that this process owns, in SQLite. Made and used inside one event loop."""
 
     def __init__(
-        self, connect: Callable[[], apsw.Connection], run_id: str, token: str, first: int, now: Callable[[], float]
+        self, connect: Callable[[], apsw.Connection], run_id: str, token: str, last: LastEntry, now: Callable[[], float]
     ) -> None:
         self._run_id = run_id
         self._token = token
-        self._next = first
+        self._last = last
         self._append = queries()["append"]
         self._now = now
         self._loop = asyncio.get_running_loop()
@@ -91,7 +99,7 @@ class JournalWriter:
             try:
                 while self._write_group(db):
                     pass
-                db.execute(queries()["release_run"], {"id": self._run_id, "token": self._token})
+                db.execute(queries()["release_run"], {"id": self._run_id, "token": self._token, "now": self._now()})
             finally:
                 db.close()
         except RunnerError as error:
@@ -124,11 +132,13 @@ class JournalWriter:
     def _commit(self, db: apsw.Connection, events: Sequence[Event]) -> None:
         self._committed_at = time.monotonic()
         before = db.total_changes()
-        values = {"id": self._run_id, "token": self._token, "seq": self._next, "events": encode_batch(events).decode()}
+        seq, text = self._last.seq + 1, encode_batch(events)
+        last = LastEntry(seq, next_hash(self._last.hash, seq, text))
+        values = {"id": self._run_id, "token": self._token, "seq": seq, "events": text.decode(), "hash": last.hash}
         db.execute(self._append, values)
         if db.total_changes() == before:
             raise OwnershipLost(self._run_id)
-        self._next += 1
+        self._last = last
 
     def _settle(self, group: _Group, error: RunnerError | None) -> None:
         self._loop.call_soon_threadsafe(_finish, group, error)

@@ -31,9 +31,21 @@ _SUCCEEDED = LETTER[Outcome.SUCCEEDED]
 _ABNORMAL = {letter for letter, outcome in OUTCOME.items() if outcome.is_abnormal}
 
 
-def fold_report(plan: Plan, run_id: str, events: Iterable[e.Event], *, unended_state: str = RUNNING) -> Report:
-    """Make the report of a run. `unended_state` is what to call it if nothing says how it ended."""
-    return _Fold(plan, run_id, unended_state).report(events)
+def fold_report(
+    plan: Plan,
+    run_id: str,
+    events: Iterable[e.Event],
+    *,
+    unended_state: str = RUNNING,
+    journal_head: str | None = None,
+) -> Report:
+    """Make the report of a run. `unended_state` is what to call it if nothing says how it ended.
+
+    `journal_head` is the hash of the journal's last entry.
+    """
+    report = _Fold(plan, run_id, unended_state).report(events)
+    report["run"]["journal_head"] = journal_head
+    return report
 
 
 class _Fold:

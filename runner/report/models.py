@@ -28,6 +28,7 @@ class RunPart(_Part):
     duration_s: float | None
     runner_version: str | None
     simulated: bool
+    journal_head: str | None = Field(description="Hash of the journal's last entry: see `runner verify`.")
 
 
 class Counts(_Part):

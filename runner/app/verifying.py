@@ -1,0 +1,101 @@
+"""Whether a run's record is as it was written: journal, plan and report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from runner.app.history import open_store, stored_run
+from runner.errors import InvalidInput, Problem, RefusedToStart
+from runner.journal.chain import follow
+from runner.plan.codec import plan_from_json
+
+if TYPE_CHECKING:
+    from runner.journal.store import RunRow, RunStore
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was found: lines of what is in order, and of what is not."""
+
+    run_id: str
+    fine: tuple[str, ...]
+    broken: tuple[str, ...]
+
+
+def verify(state_dir: Path, text: str) -> Verified:
+    """Check a run, or a report file and the run it is of.
+
+    Raises:
+        InvalidInput: there is no such run, or the file is no report.
+    """
+    report = _read_report(Path(text)) if text.endswith(".json") else None
+    with open_store(state_dir) as store:
+        run_id = store.resolve(report["run"]["id"] if report else text)
+        found = _Findings()
+        row = next(row for row in store.runs() if row.id == run_id)
+        hashes = found.journal(store, row)
+        found.plan(store, row)
+        if report is not None:
+            found.report(report, row, hashes)
+            if report["run"].get("journal_head") == store.head(run_id):
+                found.same(report, stored_run(store, run_id, state_dir).report)
+    return Verified(run_id, tuple(found.fine), tuple(found.broken))
+
+
+class _Findings:
+    def __init__(self) -> None:
+        self.fine: list[str] = []
+        self.broken: list[str] = []
+
+    def journal(self, store: RunStore, row: RunRow) -> tuple[str, ...]:
+        chain = follow(row.id, row.plan_hash, store.links(row.id))
+        if chain.broken_at is not None:
+            self.broken.append(
+                f"journal: the chain breaks at entry {chain.broken_at:,}: it was changed after it was written"
+            )
+        else:
+            head = f", head {chain.hashes[-1]}" if chain.hashes else ""
+            self.fine.append(f"journal: {len(chain.hashes):,} entries fit together{head}")
+        return chain.hashes
+
+    def plan(self, store: RunStore, row: RunRow) -> None:
+        try:
+            plan = plan_from_json(store.load_plan(row.plan_hash), "plan")
+        except (InvalidInput, RefusedToStart) as error:
+            self.broken.append(f"plan: {error}")
+            return
+        if plan.plan_hash == row.plan_hash:
+            self.fine.append(f"plan: {plan.plan_hash}")
+        else:
+            self.broken.append(f"plan: the run is of {row.plan_hash}, and the stored plan is {plan.plan_hash}")
+
+    def report(self, report: dict[str, Any], row: RunRow, hashes: tuple[str, ...]) -> None:
+        run = report["run"]
+        if run.get("plan_hash") != row.plan_hash:
+            self.broken.append(f"report: it names the plan {run.get('plan_hash')}, and the run is of {row.plan_hash}")
+        if run.get("journal_head") not in hashes:
+            self.broken.append("report: its journal head is not in the journal's chain")
+        elif run["journal_head"] != hashes[-1]:
+            self.fine.append("report: made before the run was resumed; its head is an earlier entry of the chain")
+
+    def same(self, report: dict[str, Any], made_now: dict[str, Any]) -> None:
+        differing = sorted(key for key in report.keys() | made_now.keys() if report.get(key) != made_now.get(key))
+        if differing:
+            self.broken.append(f"report: not what the journal gives, in {', '.join(differing)}")
+        else:
+            self.fine.append("report: what the journal gives")
+
+
+def _read_report(path: Path) -> dict[str, Any]:
+    try:
+        report = orjson.loads(path.read_bytes())
+        report["run"]["id"]
+    except OSError as error:
+        raise InvalidInput(Problem(f"cannot be read: {error.strerror}", str(path))) from error
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise InvalidInput(Problem("not a report", str(path), hint="reports are written by `runner run`")) from error
+    return dict(report)

@@ -1,0 +1,128 @@
+"""Approval, leases and tampering, as users meet them."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import apsw
+import pytest
+
+from tests.cli.conftest import JOBSPEC, Program, StartSimulator
+from tests.cli.test_runs import SLOW, report_of
+
+
+def planned(program: Program, name: str = "plan.json") -> str:
+    assert program("plan", program.jobspec, "--region", "r-1", "-o", name).returncode == 0
+    plan_hash: str = json.loads((program.folder / name).read_text())["plan_hash"]
+    return plan_hash
+
+
+def test_only_the_approved_plan_is_carried_out(program: Program) -> None:
+    plan_hash = planned(program)
+    refused = program("run", "plan.json", "--simulate", "--require-hash", "sha256:other")
+    assert (refused.returncode, f"the plan is {plan_hash}, and sha256:other is required" in refused.stderr) == (6, True)
+    assert program("run", "plan.json", "--simulate", "--require-hash", plan_hash).returncode == 0
+
+
+def test_an_old_plan_is_refused(program: Program) -> None:
+    planned(program)
+    refused = program("run", "plan.json", "--simulate", "--max-plan-age", "10ms")
+    assert (refused.returncode, "seconds old" in refused.stderr) == (6, True)
+    assert program("run", "plan.json", "--simulate", "--max-plan-age", "1h").returncode == 0
+    wrong = program("run", "plan.json", "--simulate", "--max-plan-age", "soon")
+    assert (wrong.returncode, "expected a duration such as" in wrong.stderr) == (2, True)
+
+
+def test_a_plan_whose_servers_have_vanished_is_refused(program: Program) -> None:
+    planned(program)
+    program.servers(6)
+    refused = program("run", "plan.json", "--simulate", "-i", "fleet.csv")
+    assert refused.returncode == 6
+    assert "2 servers of the plan are no longer in fleet.csv: id-6, id-7" in refused.stderr
+
+
+def test_a_run_waits_for_servers_that_another_one_holds(program: Program, simulator: StartSimulator) -> None:
+    url = simulator(SLOW)
+    first = program.start("run", program.jobspec, "--endpoint", url)
+    assert first.stderr is not None
+    first.stderr.readline()
+    (lock,) = json.loads(program("locks", "--format", "json").stdout)
+    assert (lock["servers"], lock["state"], lock["until"]) == (8, "running", None)
+    held = program("locks", "--release", "last")
+    assert (held.returncode, "it needs its servers" in held.stderr) == (6, True)
+    second = program("run", program.jobspec, "--endpoint", url, "--wait-for-lock", "30s")
+    assert second.returncode == 0, second.stderr
+    first.communicate(timeout=30)
+    assert first.returncode == 0
+    assert "no run holds any server" in program("locks").stdout
+
+
+def test_a_killed_run_keeps_its_servers_until_they_are_released(program: Program, simulator: StartSimulator) -> None:
+    url = simulator(SLOW)
+    process = program.start("run", program.jobspec, "--endpoint", url)
+    assert process.stderr is not None
+    process.stderr.readline()
+    process.kill()
+    process.communicate()
+    refused = program("run", program.jobspec, "--endpoint", url)
+    assert (refused.returncode, "is at work on id-0, id-1, id-2 and 5 more" in refused.stderr) == (6, True)
+    assert program("locks", "--release", "last").returncode == 0
+    assert "no run holds any server" in program("locks").stdout
+
+
+def test_a_stopped_run_keeps_only_the_servers_that_are_at_work(program: Program, simulator: StartSimulator) -> None:
+    program.servers(60)
+    process = program.start("run", program.jobspec, "--endpoint", simulator(SLOW), "-v")
+    assert process.stderr is not None
+    for _ in range(3):
+        process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    (lock,) = json.loads(program("locks", "--format", "json").stdout)
+    accepted = report_of(program)["requests"]["accepted"]
+    assert 0 < lock["servers"] == 2 * accepted < 60
+
+
+def test_what_was_not_tampered_with_is_in_order(program: Program) -> None:
+    assert program("run", program.jobspec, "--simulate").returncode == 0
+    (report,) = (program.state / "reports").iterdir()
+    for what in ("last", report):
+        result = program("verify", what)
+        assert result.returncode == 0, result.stdout
+        assert "entries fit together" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE entry SET events = replace(events, 'settled', 'lapsed') WHERE seq = (SELECT max(seq) - 1 FROM entry)",
+        "DELETE FROM entry WHERE seq = 2",
+        "UPDATE entry SET hash = 'x' WHERE seq = 2",
+    ],
+)
+def test_a_changed_journal_shows_where(program: Program, change: str) -> None:
+    assert program("run", program.jobspec, "--simulate").returncode == 0
+    db = apsw.Connection(str(program.state / "journal.db"))
+    db.execute(change)
+    assert db.changes() == 1
+    db.close()
+    result = program("verify", "last")
+    assert (result.returncode, "BROKEN: journal: the chain breaks at entry" in result.stdout) == (3, True)
+
+
+def test_a_changed_report_shows(program: Program) -> None:
+    program.jobspec.write_text(JOBSPEC)
+    (program.folder / "behaviour.yaml").write_text("tasks: {duration_s: 0.5, failing: 1.0}\n")
+    assert program("run", program.jobspec, "--behaviour", "behaviour.yaml").returncode == 3
+    (path,) = (program.state / "reports").iterdir()
+    report = json.loads(path.read_text())
+    report["counts"]["succeeded"], report["counts"]["failed"] = report["counts"]["failed"], 0
+    forged = Path(program.folder / "forged.json")
+    forged.write_text(json.dumps(report))
+    result = program("verify", forged)
+    assert (result.returncode, "BROKEN: report: not what the journal gives, in counts" in result.stdout) == (3, True)
+    report["run"]["journal_head"] = "0" * 64
+    forged.write_text(json.dumps(report))
+    assert "its journal head is not in the journal's chain" in program("verify", forged).stdout
