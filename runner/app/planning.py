@@ -13,7 +13,7 @@ from runner.app.approving import refuse_vanished
 from runner.errors import InvalidInput, Problem
 from runner.inventory.files import read_inventory
 from runner.model import Lane
-from runner.plan.codec import plan_from_json, plan_to_json, with_lane
+from runner.plan.codec import plan_from_json, plan_to_json
 from runner.plan.expansion import PlanOptions, campaign_context, expand
 from runner.report.files import write_whole
 from runner.spec.loading import load_campaign
@@ -91,7 +91,7 @@ def read_or_make_plan(inputs: PlanInputs, *, simulated: bool = False) -> Plan:
     plan = plan_from_json(_read(file), str(file))
     if inputs.inventory is not None:
         refuse_vanished(plan, (server.id for server in read_inventory(inputs.inventory).servers), str(inputs.inventory))
-    return with_lane(plan, SIMULATED_LANE) if simulated else plan
+    return plan
 
 
 def write_plan(plan: Plan, path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.api.services import Surroundings, open_services
+from runner.model import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from runner.engine.ports import JobService
     from runner.plan.plan import Plan
     from runner.simulator.behaviour import Behaviour
+
+_SIMULATED_PROJECT = "0123456789abcdef0123456789abcdef"
 
 
 async def open_lane_services(
@@ -37,7 +40,7 @@ async def open_lane_services(
         from runner.simulator.server import Simulator  # noqa: PLC0415  brings a web server, which takes long to import
 
         simulator = await stack.enter_async_context(Simulator(behaviour))
-        lanes = [lane._replace(endpoint=simulator.url) for lane in lanes]
+        lanes = [Lane(None, simulator.url, lane.project_id or _SIMULATED_PROJECT) for lane in lanes]
         env = _simulated_env(behaviour)
     timeout_s = plan.submit.timeout_s
     surroundings = Surroundings(env, Path.home(), time.time, redact, ca_bundle=ca_bundle, timeout_s=timeout_s)

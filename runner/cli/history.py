@@ -7,18 +7,27 @@ from pathlib import Path
 
 import click
 
-from runner.app import history, locks, verifying
+from runner.app import comparing, history, locks, retrying, verifying
 from runner.cli import output
 from runner.cli.options import format_option, state_options
 from runner.errors import ExitCode
+from runner.report.files import report_to_json, write_whole
 
 
 @click.command("report")
 @click.argument("run", metavar="RUN")
 @click.option("--report", "path", type=click.Path(path_type=Path), help="Where to write it; - is standard output.")
+@click.option("--lineage", is_flag=True, help="Fold all runs that were retried from one another into one, as JSON.")
 @state_options
-def report_command(run: str, path: Path | None, state_dir: Path) -> None:
+def report_command(run: str, path: Path | None, state_dir: Path, *, lineage: bool) -> None:
     """Write the report of a run again, from its journal."""
+    if lineage:
+        family = report_to_json(retrying.lineage(state_dir, run))
+        if path is None or path == Path("-"):
+            sys.stdout.buffer.write(family)
+        else:
+            write_whole(path, family)
+        return
     stored = history.read_run(state_dir, run)
     if path == Path("-"):
         sys.stdout.buffer.write(stored.report_bytes())
@@ -99,3 +108,18 @@ def locks_command(release: str | None, state_dir: Path, **options: str) -> None:
         click.echo(output.table(("run", "state", "servers", "held until"), held))
     else:
         click.echo("no run holds any server")
+
+
+@click.command("diff")
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@format_option
+@state_options
+def diff_command(before: str, after: str, state_dir: Path, **options: str) -> int:
+    """Show what differs between two plans (PLAN.json), or between a plan and what a run did (RUN). Exit 3 if they do."""
+    found = comparing.compare(state_dir, before, after)
+    if options["output"] == "json":
+        output.print_json([found])
+    else:
+        click.echo(output.diff_text(found))
+    return ExitCode.ABNORMAL if any(found.values()) else ExitCode.OK

@@ -12,7 +12,7 @@ from runner.plan.estimate import estimate_text
 from runner.spec.secrets import mask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from runner.plan.plan import Plan
 
@@ -133,3 +133,27 @@ def _first_body(plan: Plan, step: int) -> object:
     index = next(index for index, request in enumerate(plan.requests) if request.step == step)
     ids = [server.id for server in plan.servers_of(index)]
     return request_body(plan, index, ids, str(plan.requests[index].body["name"]))
+
+
+_MOST_LINES = 20
+
+
+def diff_text(found: Mapping[str, Sequence[Any]]) -> str:
+    """A comparison of two plans, for a person."""
+    parts = {
+        "servers new": list(found["new"]),
+        "servers gone": list(found["gone"]),
+        "servers moved": [f"{move['server_id']}: {move['from']} -> {move['to']}" for move in found["moved"]],
+        "parameters changed": [
+            f"{change['step']} of {change['group']}: {change['parameter']}: {change['from']!r} -> {change['to']!r}"
+            for change in found["changed"]
+        ],
+        "servers not done": [f"{server['server_id']}: {server['outcome']}" for server in found["undone"]],
+    }
+    lines = []
+    for title, entries in parts.items():
+        if entries:
+            lines.append(f"{title}: {len(entries):,}")
+            lines += [f"  {entry}" for entry in entries[:_MOST_LINES]]
+            lines += [f"  and {len(entries) - _MOST_LINES:,} more"] if len(entries) > _MOST_LINES else []
+    return "\n".join(lines) or "nothing differs"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.app import approving, planning, running, simulating
+from runner.app import approving, planning, retrying, running, simulating
 from runner.cli import output
 from runner.cli.logs import Logs
 from runner.cli.options import (
@@ -23,6 +23,7 @@ from runner.cli.options import (
 from runner.cli.planning import show_plan
 from runner.cli.progress import LiveProgress, LoggedProgress
 from runner.errors import ExitCode
+from runner.model import Outcome
 
 if TYPE_CHECKING:
     from runner.simulator.behaviour import Behaviour
@@ -33,6 +34,19 @@ _report_option = click.option(
     help="Where to write the report (default: state folder).",
 )
 _ca_option = click.option("--ca-bundle", type=click.Path(path_type=Path), help="A PEM file of certificates to trust.")
+
+
+_RETRIED = tuple(outcome.value for outcome in Outcome if outcome is not Outcome.SUCCEEDED)
+
+
+def _outcomes(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
+    if value is None:
+        return tuple(outcome.value for outcome in retrying.DEFAULT_OUTCOMES)
+    names = tuple(value.split(","))
+    for name in names:
+        if name not in _RETRIED:
+            raise click.BadParameter(f"{name!r}: expected some of {', '.join(_RETRIED)}", ctx, param)
+    return names
 
 
 @click.command("run")
@@ -78,6 +92,32 @@ def run_command(file: Path, **options: Any) -> int:  # noqa: ANN401  click hands
 def resume_command(run: str, **options: Any) -> int:  # noqa: ANN401  likewise
     """Go on with a run that was stopped or crashed. RUN is its id, the start of it, or `last`."""
     return _finish(running.resume_run(run, _how(options, watch=True, behaviour=None)), quiet=options["quiet"])
+
+
+@click.command("retry")
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.option("--only", callback=_outcomes, metavar="OUTCOME,...", help="Default: failed,timed_out,unknown.")
+@click.option("--no-look", is_flag=True, help="Do not read the jobs of timed-out and unknown servers once more.")
+@click.option("-o", "--output", "plan_file", type=click.Path(path_type=Path), help="Only write the plan.")
+@click.option("--dry-run", is_flag=True, help="Only show the plan.")
+@lock_option
+@_report_option
+@_ca_option
+@state_options
+@log_options
+def retry_command(runs: tuple[str, ...], only: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401  likewise
+    """Do again, as a new run, those servers of earlier runs that did not succeed, and have not since.
+
+    A server goes on at the step that it did not get through. OUTCOMEs: failed, timed_out, unknown, not_started, skipped.
+    """
+    look, plan_file, dry_run = not options.pop("no_look"), options.pop("plan_file"), options.pop("dry_run")
+    plan = retrying.plan_retry(options["state_dir"], runs, only, look=look, ca_bundle=options["ca_bundle"])
+    if plan_file is not None:
+        planning.write_plan(plan, plan_file)
+    if dry_run or plan_file is not None:
+        show_plan(plan, "text", plan_file)
+        return ExitCode.OK
+    return _finish(running.run_plan(plan, _how(options, watch=True, behaviour=None)), quiet=options["quiet"])
 
 
 def _how(options: dict[str, Any], *, watch: bool, behaviour: Behaviour | None) -> running.RunOptions:

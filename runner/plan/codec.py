@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -83,6 +83,7 @@ def _document(plan: Plan) -> dict[str, Any]:
         "created_at": plan.created_at,
         "runner_version": plan.runner_version,
         "inventory_fingerprint": plan.inventory_fingerprint,
+        "parents": list(plan.parents),
         "jobspec": plan.jobspec,
         "variables": plan.variables,
         "summary": asdict(plan.summary),
@@ -141,6 +142,7 @@ def _plan(document: Mapping[str, Any], plan_hash: str) -> Plan:
         watch=watch,
         summary=summary,
         plan_hash=plan_hash,
+        parents=tuple(document["parents"]),
     )
 
 
@@ -158,9 +160,3 @@ def _planned(request: Mapping[str, Any], shared: dict[bytes, dict[str, Any]]) ->
     body = {part: request["body"][part] for part in _PARTS if part in request["body"]}
     body = shared.setdefault(orjson.dumps(body), body)
     return PlannedRequest(request["step"], request["group"], request["start"], request["stop"], body)
-
-
-def with_lane(plan: Plan, lane: Lane) -> Plan:
-    """The same plan with all its requests on one lane: for a simulator that stands in for every endpoint."""
-    groups = tuple(replace(group, lane=0) for group in plan.groups)
-    return replace(plan, lanes=(lane,), groups=groups)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,15 +14,19 @@ if TYPE_CHECKING:
 def prerequisites(plan: Plan) -> Iterator[Sequence[int]]:
     """For each request of the plan, in order, the requests of the step before that hold its servers.
 
-    Requests of a group and step are consecutive slices of the group's servers, so these are consecutive, too.
+    Requests of a group and step are consecutive slices of the group's servers, so these are consecutive, too;
+    slices need not be of one size.
     """
     by_step: dict[tuple[int, int], list[int]] = {}
     for index, request in enumerate(plan.requests):
         by_step.setdefault((request.group, request.step), []).append(index)
+    stops = {key: [plan.requests[index].stop for index in indices] for key, indices in by_step.items()}
     for request in plan.requests:
-        earlier = by_step.get((request.group, request.step - 1))
+        key = (request.group, request.step - 1)
+        earlier = by_step.get(key)
         if not earlier:
             yield ()
             continue
-        size = plan.requests[earlier[0]].stop - plan.requests[earlier[0]].start
-        yield earlier[request.start // size : (request.stop - 1) // size + 1]
+        first = bisect_right(stops[key], request.start)
+        last = bisect_left(stops[key], request.stop)
+        yield earlier[first : last + 1]

@@ -56,7 +56,7 @@ class Plan:
 
     `steps` are the names of the steps. `created_at` is epoch seconds. `plan_hash` is `sha256:` and the hex digest
     over the canonical JSON of everything else. `jobspec` is the file's text; `variables` are those given from
-    outside (vars file, `-e`).
+    outside (vars file, `-e`). `parents` are the runs that this plan does again for some servers.
     """
 
     campaign: str
@@ -74,6 +74,7 @@ class Plan:
     watch: Watch
     summary: PlanSummary
     plan_hash: str
+    parents: tuple[str, ...] = ()
 
     def servers_of(self, index: int) -> tuple[Server, ...]:
         """The servers planned for the request at `index`."""

@@ -87,6 +87,7 @@ class PlanFile(_Part):
     created_at: float
     runner_version: str
     inventory_fingerprint: str
+    parents: list[str] = Field(description="Runs that this plan does again for some servers: see `runner retry`.")
     jobspec: str
     variables: dict[str, Any]
     summary: SummaryPart

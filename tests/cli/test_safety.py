@@ -126,3 +126,57 @@ def test_a_changed_report_shows(program: Program) -> None:
     report["run"]["journal_head"] = "0" * 64
     forged.write_text(json.dumps(report))
     assert "its journal head is not in the journal's chain" in program("verify", forged).stdout
+
+
+FAILING = "throttle: {creates: null, reads: null}\ntasks: {duration_s: 0.5, failing_servers: [id-3, id-6]}\n"
+WELL = "throttle: {creates: null, reads: null}\ntasks: {duration_s: 0.5}\n"
+
+
+def test_a_retry_does_exactly_the_servers_that_failed(program: Program, simulator: StartSimulator) -> None:
+    assert program("run", program.jobspec, "--endpoint", simulator(FAILING)).returncode == 3
+    first = json.loads(program("list", "--format", "json").stdout)[0]["id"]
+    shown = program("retry", first, "--dry-run")
+    assert (shown.returncode, "2 of 2" in shown.stdout) == (0, True), shown.stdout + shown.stderr
+    wrong = program("retry", first, "--only", "failt")
+    assert (wrong.returncode, "expected some of failed" in wrong.stderr) == (2, True)
+    none = program("retry", first, "--only", "skipped")
+    assert (none.returncode, "is skipped" in none.stderr) == (2, True)
+    # The plan goes to the endpoint of the run before, which is gone: a plan file is for another one.
+    result = program("retry", first, "-o", "again.json")
+    assert result.returncode == 0
+    again = json.loads((program.folder / "again.json").read_text())
+    assert again["parents"] == [first]
+    assert sorted(server for group in again["groups"] for server in group["servers"]) == ["id-3", "id-6"]
+
+
+def test_a_family_of_runs_folds_into_one_report(program: Program, simulator: StartSimulator) -> None:
+    behaviour = "throttle: {creates: null, reads: null}\ntasks: {duration_s: 0.3, failing: 0.5}\nseed: 3\n"
+    url = simulator(behaviour)
+    assert program("run", program.jobspec, "--endpoint", url).returncode == 3
+    first = json.loads(program("list", "--format", "json").stdout)[0]["id"]
+    for _ in range(12):
+        if program("retry", first).returncode == 2:  # no server is left that failed
+            break
+        assert program("locks").stdout.startswith("no run holds")
+    family = json.loads(program("report", first, "--lineage").stdout)
+    assert family["counts"]["servers"] == 8
+    assert family["counts"]["succeeded"] == 8
+    assert len(family["runs"]) > 1
+    assert first in family["runs"][1]["parents"]
+
+
+def test_a_difference_between_plans_and_runs_is_shown(program: Program) -> None:
+    planned(program, "a.json")
+    assert program("diff", "a.json", "a.json").stdout == "nothing differs\n"
+    program.servers(9)
+    program.jobspec.write_text(JOBSPEC.replace('version: "1.0"', 'version: "2.0"'))
+    planned(program, "b.json")
+    result = program("diff", "a.json", "b.json")
+    assert result.returncode == 3
+    assert "servers new: 1\n  id-8\n" in result.stdout
+    assert "upgrade of all: items[0].spec.version: '1.0' -> '2.0'" in result.stdout
+    (program.folder / "behaviour.yaml").write_text(FAILING)
+    assert program("run", "b.json", "--behaviour", "behaviour.yaml").returncode == 3
+    (found,) = json.loads(program("diff", "b.json", "last", "--format", "json").stdout)
+    assert found["undone"] == [{"server_id": name, "outcome": "failed"} for name in ("id-3", "id-6")]
+    assert found["new"] == found["gone"] == []
