@@ -1,0 +1,91 @@
+"""Real processes killed, frozen and doubled, over real HTTP and a real file; then the simulator is asked what it made."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from runner.api.services import Surroundings, open_services
+from runner.model import JobPage, Lane
+from tests.cli.conftest import Program, StartSimulator
+from tests.cli.test_runs import report_of
+
+# A server in another job is taken all the same: so that a second create would show.
+MANNERS = (
+    "throttle: {creates: null, reads: null}\nlisting: {lag_s: 0.2}\ntasks: {duration_s: 1}\n"
+    "faults: {latency_s: 0.05}\nservers: {busy: queue}\n"
+)
+KEY = {"HUAWEICLOUD_SDK_AK": "SIMULATORAK", "HUAWEICLOUD_SDK_SK": "SIMULATORSK"}
+
+
+async def made_by(url: str) -> list[str]:
+    """The names of all jobs that the simulator made."""
+    lane = Lane(None, url, "p")
+    async with open_services([lane], Surroundings(KEY, Path("/nowhere"), time.time, str)) as lanes:
+        page = await lanes[lane].service.list(name=None, offset=0, limit=1000)
+    assert isinstance(page, JobPage)
+    return [str(row.name) for row in page.rows]
+
+
+def check_everything_once(program: Program, url: str, requests: int) -> None:
+    jobs = report_of(program)["jobs"]
+    assert Counter(job["state"] for job in jobs) == {"settled": requests}
+    assert Counter(asyncio.run(made_by(url))) == {job["name"]: 1 for job in jobs}
+
+
+def killed_after(process: subprocess.Popen[str], lines: int) -> None:
+    assert process.stderr is not None
+    for _ in range(lines):
+        process.stderr.readline()
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_killed_again_and_again_at_random_points(program: Program, simulator: StartSimulator, seed: int) -> None:
+    rng = random.Random(seed)
+    program.servers(60)
+    url = simulator(MANNERS)
+    killed_after(program.start("run", program.jobspec, "--endpoint", url, "-v"), rng.randint(1, 12))
+    for _ in range(3):
+        killed_after(program.start("resume", "last", "-v"), rng.randint(1, 12))
+    result = program("resume", "last")
+    assert result.returncode == 0 or "is finished" in result.stderr, result.stdout + result.stderr
+    check_everything_once(program, url, 30)
+
+
+def test_a_frozen_process_that_wakes_after_it_was_replaced_does_nothing_more(
+    program: Program, simulator: StartSimulator
+) -> None:
+    program.servers(40)
+    url = simulator(MANNERS)
+    frozen = program.start("run", program.jobspec, "--endpoint", url, "-v")
+    assert frozen.stderr is not None
+    for _ in range(4):
+        frozen.stderr.readline()
+    frozen.send_signal(signal.SIGSTOP)
+    while (result := program("resume", "last")).returncode == 6:
+        assert "is being carried out by process" in result.stderr
+    assert result.returncode == 0, result.stdout + result.stderr
+    frozen.send_signal(signal.SIGCONT)
+    _, err = frozen.communicate(timeout=30)
+    assert (frozen.returncode, "another process took over run" in err) == (5, True), err
+    check_everything_once(program, url, 20)
+
+
+def test_of_two_resumes_at_once_one_goes_on(program: Program, simulator: StartSimulator) -> None:
+    program.servers(20)
+    url = simulator(MANNERS)
+    killed_after(program.start("run", program.jobspec, "--endpoint", url, "-v"), 3)
+    both = [program.start("resume", "last") for _ in range(2)]
+    for process in both:
+        process.communicate(timeout=60)
+    assert sorted(process.returncode for process in both) == [0, 6]
+    check_everything_once(program, url, 10)
