@@ -15,6 +15,11 @@ def schema() -> str:
     return _text("schema.sql")
 
 
+def upgrade_to_2() -> str:
+    """The statements that bring the tables of version 1 up to date, but for the hashes of entries."""
+    return _text("upgrade-2.sql")
+
+
 @cache
 def queries() -> dict[str, str]:
     """Every query of `queries.sql`."""

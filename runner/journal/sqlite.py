@@ -16,11 +16,11 @@ import apsw
 import orjson
 
 from runner.errors import RefusedToStart, StateFolderError
-from runner.journal.chain import Link, first_hash
+from runner.journal.chain import Link, first_hash, next_hash
 from runner.journal.codec import decode_batch
 from runner.journal.naming import owner_may_live, refuse_living_owner, resolve_run, run_state
 from runner.journal.owner import Owner, is_alive
-from runner.journal.queries import SCHEMA_VERSION, queries, schema
+from runner.journal.queries import SCHEMA_VERSION, queries, schema, upgrade_to_2
 from runner.journal.store import TAKEOVER_S, Leased, LeaseRow, RunRecord, RunRow
 from runner.journal.writer import JournalWriter, LastEntry
 
@@ -220,14 +220,22 @@ def _migrate(db: apsw.Connection, path: Path) -> None:
                 f"{path} was written by a newer version of runner (format {version}, this one knows {SCHEMA_VERSION})",
                 hint="use that version, or another --state-dir",
             )
-        if 0 < version < SCHEMA_VERSION:
-            raise StateFolderError(
-                f"{path} was written by a version of runner before its first release (format {version})",
-                hint="finish its runs with that version, or use another --state-dir",
-            )
+        if version == 1:
+            _upgrade_to_2(db)
         if version == 0:
             db.execute(schema())
-            db.pragma("user_version", SCHEMA_VERSION)
+        db.pragma("user_version", SCHEMA_VERSION)
+
+
+def _upgrade_to_2(db: apsw.Connection) -> None:
+    """Entries get the hashes that they would have been written with: from here on a change to them shows."""
+    db.execute(upgrade_to_2())
+    for run_id, plan_hash in list(db.execute("SELECT id, plan_hash FROM run")):
+        before = first_hash(run_id, plan_hash)
+        entries = db.execute("SELECT seq, events FROM entry WHERE run_id = ? ORDER BY seq", (run_id,))
+        for seq, events in list(entries):
+            before = next_hash(before, seq, events.encode())
+            db.execute("UPDATE entry SET hash = ? WHERE run_id = ? AND seq = ?", (before, run_id, seq))
 
 
 @contextmanager

@@ -197,3 +197,23 @@ def test_this_process_is_alive_and_one_that_never_was_is_not() -> None:
     assert is_alive(me._replace(process_start=me.process_start + 1)) is False
     assert is_alive(me._replace(host="elsewhere")) is None
     assert process_start(2**22 + 1) is None
+
+
+async def test_a_file_of_version_1_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    store = with_run(SqliteStore(path))
+    journal = store.open_run("run-1", HERE)
+    await journal.append(intended(3))
+    journal.close()
+    written = list(store.links("run-1"))
+    store.close()
+    db = apsw.Connection(str(path))
+    db.execute(
+        "DROP TABLE lease; ALTER TABLE entry DROP COLUMN hash; ALTER TABLE run DROP COLUMN lease_s; PRAGMA user_version = 1"
+    )
+    db.close()
+    store = SqliteStore(path)
+    assert list(store.links("run-1")) == written
+    assert list(store.read_events("run-1")) == intended(3)
+    assert store.leases() == []
+    store.close()
