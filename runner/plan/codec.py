@@ -142,7 +142,7 @@ def _plan(document: Mapping[str, Any], plan_hash: str) -> Plan:
         watch=watch,
         summary=summary,
         plan_hash=plan_hash,
-        parents=tuple(document["parents"]),
+        parents=tuple(document.get("parents", ())),
     )
 
 
