@@ -1,15 +1,18 @@
-"""Events as JSON. orjson writes dataclasses by itself; each kind is built back by its own rule."""
+"""Events as JSON. orjson writes dataclasses by itself; each kind is built back by its own rule.
+
+What only a report needs is kept apart as details: it is most of a journal's bytes, and a run is resumed without it.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import orjson
 
 from runner.campaign.answers import Cause, ServiceError
-from runner.campaign.events import Event
+from runner.campaign.events import Event, JobRead
 from runner.errors import StateFolderError
 from runner.model import Job, Task
 
@@ -17,10 +20,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
 _TYPES: dict[str, type[Event]] = {kind.kind: kind for kind in get_args(Event)}
+_DETAILS = frozenset({JobRead.kind})
 
 
-def encode_batch(events: Sequence[Event]) -> bytes:
-    """A JSON list of {"kind", "data"}, in the order of the events.
+class Batch(NamedTuple):
+    """Events that are kept together.
+
+    `events` is a JSON list of {"kind", "data"} in their order. Kinds that only a report needs stand there without data;
+    that is in `details`, a JSON list in the same order, empty text if there are none.
+    """
+
+    events: bytes
+    details: bytes
+
+
+def encode_batch(events: Sequence[Event]) -> Batch:
+    """Events as JSON.
 
     Raises:
         ValueError: an event holds NaN or an infinity, which JSON cannot carry.
@@ -28,22 +43,34 @@ def encode_batch(events: Sequence[Event]) -> bytes:
     for event in events:
         if not math.isfinite(event.at):
             raise ValueError(f"{event.kind}: at is {event.at}")
-    return orjson.dumps([{"kind": event.kind, "data": event} for event in events])
+    details = [event for event in events if event.kind in _DETAILS]
+    entries = [
+        {"kind": event.kind} if event.kind in _DETAILS else {"kind": event.kind, "data": event} for event in events
+    ]
+    return Batch(orjson.dumps(entries), orjson.dumps(details) if details else b"")
+
+
+def needs_details(kinds: Collection[str] | None = None, without: Collection[str] = ()) -> bool:
+    """Whether details are needed to decode those of `kinds` (None: all) and none of `without`."""
+    return any(kind not in without and (kinds is None or kind in kinds) for kind in _DETAILS)
 
 
 def decode_batch(
-    text: str | bytes, kinds: Collection[str] | None = None, without: Collection[str] = ()
+    events: str | bytes, details: str | bytes, kinds: Collection[str] | None = None, without: Collection[str] = ()
 ) -> Iterator[Event]:
-    """The events of a JSON list: only those of `kinds` (None: all), and none of `without`.
+    """The events of a batch: only those of `kinds` (None: all), and none of `without`.
 
     Raises:
         StateFolderError: it is not what this version writes.
     """
     try:
-        for entry in orjson.loads(text):
+        apart = iter(orjson.loads(details) if details else ())
+        for entry in orjson.loads(events):
             kind = entry["kind"]
+            # Versions before 4 kept all data here.
+            data = entry["data"] if "data" in entry else next(apart, None)
             if kind not in without and (kinds is None or kind in kinds):
-                yield _decode(kind, entry["data"])
+                yield _decode(kind, data)
     except (KeyError, TypeError, ValueError) as error:
         raise StateFolderError(
             f"the journal has events that this version cannot read: {error!r}",
@@ -51,7 +78,7 @@ def decode_batch(
         ) from error
 
 
-def _decode(kind: str, values: dict[str, Any]) -> Event:
+def _decode(kind: str, values: Any) -> Event:  # noqa: ANN401  what JSON holds
     for name, build in _BUILDERS[kind]:
         values[name] = build(values[name])
     return _TYPES[kind](**values)

@@ -12,12 +12,22 @@ from runner.journal.chain import Link, first_hash, next_hash
 from runner.journal.codec import decode_batch, encode_batch
 from runner.journal.naming import owner_may_live, refuse_living_owner, resolve_run, run_state
 from runner.journal.owner import is_alive
-from runner.journal.store import TAKEOVER_S, Leased, LeaseRow, OwnershipLost, RunRecord, RunRow
+from runner.journal.store import (
+    TAKEOVER_S,
+    CommandRow,
+    Leased,
+    LeaseRow,
+    OwnershipLost,
+    RunRecord,
+    RunRow,
+    SlotTaken,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 
     from runner.campaign.events import Event
+    from runner.journal.codec import Batch
     from runner.journal.naming import IsAlive
     from runner.journal.owner import Owner
 
@@ -29,7 +39,7 @@ class _StoredRun:
         self.heartbeat_at = now
         self.state: str | None = None
         self.counts: Mapping[str, int] | None = None
-        self.entries: list[bytes] = []
+        self.entries: list[Batch] = []
 
 
 class MemoryStore:
@@ -44,6 +54,8 @@ class MemoryStore:
         self._plans: dict[str, bytes] = {}
         self._runs: dict[str, _StoredRun] = {}
         self._leases: dict[str, str] = {}
+        self._slots: dict[str, str] = {}
+        self._commands: list[tuple[str, CommandRow]] = []
 
     def save_plan(self, plan_hash: str, body: bytes) -> None:
         """Keep a plan's JSON under its hash."""
@@ -59,12 +71,20 @@ class MemoryStore:
         """Add a run with an empty journal."""
         if record.id in self._runs:
             raise RefusedToStart(f"there is a run {record.id} already", hint="try again")
+        if record.once_key is not None and record.once_key in self._slots:
+            raise SlotTaken(record.once_key, self._slots[record.once_key])
         self._runs[record.id] = _StoredRun(record, self._now())
         try:
             self.lease(record.id, record.servers)
         except Leased:
             del self._runs[record.id]
             raise
+        if record.once_key is not None:
+            self._slots[record.once_key] = record.id
+
+    def find_slot(self, once_key: str) -> str | None:
+        """The id of the run that has a slot."""
+        return self._slots.get(once_key)
 
     def lease(self, run_id: str, servers: Sequence[str]) -> None:
         """Lease more servers to a run, or the same again."""
@@ -98,8 +118,8 @@ class MemoryStore:
         """The entries of a run with their hashes, in order."""
         before = first_hash(run_id, self._runs[run_id].record.plan_hash)
         for seq, entry in enumerate(self._runs[run_id].entries, 1):
-            before = next_hash(before, seq, entry)
-            yield Link(seq, entry.decode(), before)
+            before = next_hash(before, seq, *entry)
+            yield Link(seq, entry.events.decode(), entry.details.decode(), before)
 
     def head(self, run_id: str) -> str | None:
         """The hash of a run's last entry."""
@@ -123,7 +143,7 @@ class MemoryStore:
     ) -> Iterator[Event]:
         """The events of a run, in order."""
         for entry in list(self._runs[run_id].entries):
-            yield from decode_batch(entry, kinds, without)
+            yield from decode_batch(*entry, kinds, without)
 
     def tear(self, run_id: str, entries: int) -> None:
         """Lose the last entries, as a power cut may: for rehearsals."""
@@ -134,6 +154,16 @@ class MemoryStore:
         """Note how a run ended, for lists."""
         self._runs[run_id].state = state
         self._runs[run_id].counts = dict(counts)
+
+    def post_command(self, run_id: str, at: float, who: str, why: str, body: str) -> int:
+        """Tell a run something."""
+        row = CommandRow(len(self._commands) + 1, at, who, why, body)
+        self._commands.append((run_id, row))
+        return row.id
+
+    def read_commands(self, run_id: str, after: int) -> list[CommandRow]:
+        """What a run was told after a command, in order."""
+        return [row for told, row in self._commands if told == run_id and row.id > after]
 
     def resolve(self, text: str) -> str:
         """The id of the run that a person means."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.campaign.verdict import INTERRUPTED, RUNNING
-from runner.errors import InvalidInput, Problem, RefusedToStart
+from runner.errors import InvalidInput, Problem
+from runner.journal.store import RunIsOpen
 from runner.spec.suggest import nearest
 
 if TYPE_CHECKING:
@@ -45,11 +46,11 @@ def refuse_living_owner(
     """Look at who owns a run; `silent_s` is the age of its heartbeat.
 
     Raises:
-        RefusedToStart: a process that may be alive.
+        RunIsOpen: a process that may be alive.
     """
     if not owner_may_live(owner, silent_s, takeover_s, is_alive) or owner is None:
         return
-    raise RefusedToStart(
+    raise RunIsOpen(
         f"run {run_id} is being carried out by process {owner.pid} on {owner.host}",
         hint="wait until it is over, or stop it there with Ctrl-C (SIGINT) first",
     )

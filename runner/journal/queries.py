@@ -6,7 +6,7 @@ import re
 from functools import cache
 from importlib import resources
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 4
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
@@ -15,9 +15,9 @@ def schema() -> str:
     return _text("schema.sql")
 
 
-def upgrade_to_2() -> str:
-    """The statements that bring the tables of version 1 up to date, but for the hashes of entries."""
-    return _text("upgrade-2.sql")
+def upgrade(version: int) -> str:
+    """The statements that bring the tables to `version` from the one before; for 2, all but the hashes of entries."""
+    return _text(f"upgrade-{version}.sql")
 
 
 @cache

@@ -44,12 +44,17 @@ SELECT seq, hash FROM entry WHERE run_id = :id ORDER BY seq DESC LIMIT 1;
 
 -- name: append
 -- Append a group of events, or nothing if the run is no longer ours: the fence.
-INSERT INTO entry (run_id, seq, events, hash)
-SELECT :id, :seq, :events, :hash WHERE EXISTS (SELECT 1 FROM run WHERE run.id = :id AND run.owner_token = :token);
+INSERT INTO entry (run_id, seq, events, hash, details)
+SELECT :id, :seq, :events, :hash, :details WHERE EXISTS (SELECT 1 FROM run WHERE run.id = :id AND run.owner_token = :token);
 
 -- name: read_entries
 -- A piece of a run's entries, after a place in it.
-SELECT seq, events, hash FROM entry WHERE run_id = :id AND seq > :after ORDER BY seq LIMIT :most;
+SELECT seq, events, details, hash FROM entry WHERE run_id = :id AND seq > :after ORDER BY seq LIMIT :most;
+
+-- name: read_entries_without_details
+-- The same, less what is most of their bytes: SQLite does not read the pages that hold only columns not asked for. Whoever
+-- reads must stop where the next run begins: told where to end, SQLite reads each row whole to compare it with that.
+SELECT run_id, seq, events FROM entry WHERE (run_id, seq) > (:id, :after) ORDER BY run_id, seq LIMIT :most;
 
 -- name: lease_holders
 -- The other runs that hold some of these servers, with some of those and how many.
@@ -67,3 +72,15 @@ DELETE FROM lease WHERE run_id = :id AND server_id NOT IN (SELECT value FROM jso
 
 -- name: leases
 SELECT run_id, count(*), min(server_id) FROM lease GROUP BY run_id ORDER BY run_id;
+
+-- name: claim_slot
+INSERT INTO slot (once_key, run_id) VALUES (:once_key, :id);
+
+-- name: find_slot
+SELECT run_id FROM slot WHERE once_key = :once_key;
+
+-- name: post_command
+INSERT INTO command (run_id, at, who, why, body) VALUES (:id, :at, :who, :why, :body) RETURNING id;
+
+-- name: read_commands
+SELECT id, at, who, why, body FROM command WHERE run_id = :id AND id > :after ORDER BY id;

@@ -1,6 +1,7 @@
--- The journal's tables, version 2.
+-- The journal's tables, version 4.
 
--- Plans, by their hash: the JSON that `runner.plan.codec` writes, compressed.
+-- Plans, by their hash: the JSON that `runner.plan.codec` writes. Not compressed: most of it is random ids, which shrink
+-- to half and no more.
 CREATE TABLE plan (
     plan_hash TEXT PRIMARY KEY,
     body      BLOB NOT NULL
@@ -25,11 +26,14 @@ CREATE TABLE run (
 -- Commits, in order: each is a JSON list of the events that became durable together, {"kind", "data"} each.
 -- One row a commit and not one an event, because that takes a third of the time. Single events are still at hand:
 --   SELECT e.value ->> 'kind', e.value -> 'data' FROM entry, json_each(entry.events) AS e WHERE run_id = ...
+-- The data of kinds that only a report needs are apart, in `details`, a JSON list in the order of these events. It is the
+-- last column, so that a run is resumed without reading it.
 CREATE TABLE entry (
-    run_id TEXT    NOT NULL REFERENCES run (id),
-    seq    INTEGER NOT NULL,
-    events TEXT    NOT NULL,
-    hash   TEXT    NOT NULL,  -- over the hash before, the seq and the events: see chain.py
+    run_id  TEXT    NOT NULL REFERENCES run (id),
+    seq     INTEGER NOT NULL,
+    events  TEXT    NOT NULL,
+    hash    TEXT    NOT NULL,  -- over the hash before, the seq, the events and the details: see chain.py
+    details TEXT    NOT NULL DEFAULT '',
     PRIMARY KEY (run_id, seq)
 ) STRICT, WITHOUT ROWID;
 
@@ -39,3 +43,20 @@ CREATE TABLE lease (
     run_id    TEXT NOT NULL REFERENCES run (id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX lease_by_run ON lease (run_id);
+
+-- Slots of a schedule, by their key: the one run that each of them got.
+CREATE TABLE slot (
+    once_key TEXT PRIMARY KEY,
+    run_id   TEXT NOT NULL REFERENCES run (id)
+) STRICT, WITHOUT ROWID;
+
+-- What operators told a run that goes on, in order; `body` is JSON.
+CREATE TABLE command (
+    id     INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL REFERENCES run (id),
+    at     REAL NOT NULL,
+    who    TEXT NOT NULL,
+    why    TEXT NOT NULL,
+    body   TEXT NOT NULL
+) STRICT;
+CREATE INDEX command_by_run ON command (run_id, id);

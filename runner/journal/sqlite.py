@@ -1,27 +1,21 @@
-"""Runs in SQLite: one file, WAL, synchronous FULL. Appends go through a writer thread (`writer.py`).
-
-apsw and not the sqlite3 module: the library that Python links on Debian 12 has the WAL-reset bug, which corrupts a
-database that two connections write at once: exactly a run and a second command.
-"""
+"""Runs in SQLite: one file. Appends go through a writer thread (`writer.py`)."""
 
 from __future__ import annotations
 
-import os
 import time
 import zlib
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import apsw
 import orjson
 
 from runner.errors import RefusedToStart, StateFolderError
-from runner.journal.chain import Link, first_hash, next_hash
-from runner.journal.codec import decode_batch
+from runner.journal.chain import Link, first_hash
+from runner.journal.codec import decode_batch, needs_details
+from runner.journal.database import connect, translated
 from runner.journal.naming import owner_may_live, refuse_living_owner, resolve_run, run_state
 from runner.journal.owner import Owner, is_alive
-from runner.journal.queries import SCHEMA_VERSION, queries, schema, upgrade_to_2
-from runner.journal.store import TAKEOVER_S, Leased, LeaseRow, RunRecord, RunRow
+from runner.journal.queries import queries
+from runner.journal.store import TAKEOVER_S, CommandRow, Leased, LeaseRow, RunIsOpen, RunRecord, RunRow, SlotTaken
 from runner.journal.writer import JournalWriter, LastEntry
 
 if TYPE_CHECKING:
@@ -31,7 +25,6 @@ if TYPE_CHECKING:
     from runner.campaign.events import Event
     from runner.journal.naming import IsAlive
 
-_BUSY_MS = 10_000
 _PIECE = 500
 
 
@@ -55,22 +48,34 @@ class SqliteStore:
 
     def save_plan(self, plan_hash: str, body: bytes) -> None:
         """Keep a plan's JSON under its hash."""
-        self._execute("save_plan", plan_hash=plan_hash, body=zlib.compress(body, 1))
+        self._execute("save_plan", plan_hash=plan_hash, body=body)
 
     def load_plan(self, plan_hash: str) -> bytes:
         """The JSON of a plan that was saved."""
         for (body,) in self._execute("load_plan", plan_hash=plan_hash):
-            return zlib.decompress(body)
+            return bytes(body) if body[:1] == b"{" else zlib.decompress(body)  # versions before compressed it
         raise StateFolderError(f"{self._path} has no plan {plan_hash}", hint="the journal is damaged")
 
     def create_run(self, record: RunRecord) -> None:
         """Add a run with an empty journal."""
         values = record._asdict() | _owner_values(record.owner)
-        del values["servers"], values["owner"]
+        del values["servers"], values["owner"], values["once_key"]
         with translated(self._path), self._db:
             if not self._changes("create_run", **values, now=self._now()):
                 raise RefusedToStart(f"there is a run {record.id} already", hint="try again")
+            if record.once_key is not None:
+                self._claim(record.once_key, record.id)
             self._lease(record.id, record.servers)
+
+    def _claim(self, once_key: str, run_id: str) -> None:
+        taken_by = self.find_slot(once_key)
+        if taken_by is not None:
+            raise SlotTaken(once_key, taken_by)
+        self._execute("claim_slot", once_key=once_key, id=run_id)
+
+    def find_slot(self, once_key: str) -> str | None:
+        """The id of the run that has a slot."""
+        return next((run_id for (run_id,) in self._execute("find_slot", once_key=once_key)), None)
 
     def lease(self, run_id: str, servers: Sequence[str]) -> None:
         """Lease more servers to a run, or the same again."""
@@ -129,7 +134,7 @@ class SqliteStore:
             "take_run", id=run_id, seen=seen.token if seen else None, now=self._now(), **_owner_values(owner)
         )
         if not taken:
-            raise RefusedToStart(f"run {run_id} was taken by another process just now", hint="see `runner list`")
+            raise RunIsOpen(f"run {run_id} was taken by another process just now", hint="see `runner list`")
         last = next(
             (LastEntry(*row) for row in self._execute("last_entry", id=run_id)),
             LastEntry(0, first_hash(run_id, values[2])),
@@ -142,17 +147,34 @@ class SqliteStore:
         self, run_id: str, *, kinds: Collection[str] | None = None, without: Collection[str] = ()
     ) -> Iterator[Event]:
         """The durable events of a run, in order, read in pieces."""
+        pieces = self._pieces(run_id) if needs_details(kinds, without) else self._pieces_without_details(run_id)
+        for events, details in pieces:
+            yield from decode_batch(events, details, kinds, without)
+
+    def _pieces(self, run_id: str) -> Iterator[tuple[str, str]]:
+        for link in self.links(run_id):
+            yield link.events, link.details
+
+    def _pieces_without_details(self, run_id: str) -> Iterator[tuple[str, str]]:
         after = 0
-        while True:
-            rows = self._execute("read_entries", id=run_id, after=after, most=_PIECE)
-            for after, events, _ in rows:  # noqa: B007  where to go on after the last
-                yield from decode_batch(events, kinds, without)
-            if len(rows) < _PIECE:
-                return
+        while rows := self._execute("read_entries_without_details", id=run_id, after=after, most=_PIECE):
+            for found, after, events in rows:  # noqa: B007  where to go on after the last
+                if found != run_id:
+                    return
+                yield events, ""
 
     def finish(self, run_id: str, state: str, counts: Mapping[str, int]) -> None:
         """Note how a run ended, for lists."""
         self._execute("finish_run", id=run_id, state=state, counts=orjson.dumps(dict(counts)).decode())
+
+    def post_command(self, run_id: str, at: float, who: str, why: str, body: str) -> int:
+        """Tell a run something."""
+        ((command_id,),) = self._execute("post_command", id=run_id, at=at, who=who, why=why, body=body)
+        return int(command_id)
+
+    def read_commands(self, run_id: str, after: int) -> list[CommandRow]:
+        """What a run was told after a command, in order."""
+        return [CommandRow(*row) for row in self._execute("read_commands", id=run_id, after=after)]
 
     def resolve(self, text: str) -> str:
         """The id of the run that a person means."""
@@ -185,75 +207,6 @@ class SqliteStore:
             before = self._db.total_changes()
             self._db.execute(queries()[name], values)
             return self._db.total_changes() - before
-
-
-def connect(path: Path) -> apsw.Connection:
-    """Open the file, and make or check its tables.
-
-    Raises:
-        StateFolderError: it cannot be used.
-    """
-    with translated(path):
-        _make_folder(path)
-        db = apsw.Connection(str(path))
-        db.set_busy_timeout(_BUSY_MS)
-        db.transaction_mode = "IMMEDIATE"
-        db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
-        _migrate(db, path)
-        return db
-
-
-def _make_folder(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # The journal names servers and says what was done to them: nobody else's business.
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-
-
-def _migrate(db: apsw.Connection, path: Path) -> None:
-    version = db.pragma("user_version")
-    if version == SCHEMA_VERSION:
-        return
-    with db:
-        version = db.pragma("user_version")
-        if version > SCHEMA_VERSION:
-            raise StateFolderError(
-                f"{path} was written by a newer version of runner (format {version}, this one knows {SCHEMA_VERSION})",
-                hint="use that version, or another --state-dir",
-            )
-        if version == 1:
-            _upgrade_to_2(db)
-        if version == 0:
-            db.execute(schema())
-        db.pragma("user_version", SCHEMA_VERSION)
-
-
-def _upgrade_to_2(db: apsw.Connection) -> None:
-    """Entries get the hashes that they would have been written with: from here on a change to them shows."""
-    db.execute(upgrade_to_2())
-    for run_id, plan_hash in list(db.execute("SELECT id, plan_hash FROM run")):
-        before = first_hash(run_id, plan_hash)
-        entries = db.execute("SELECT seq, events FROM entry WHERE run_id = ? ORDER BY seq", (run_id,))
-        for seq, events in list(entries):
-            before = next_hash(before, seq, events.encode())
-            db.execute("UPDATE entry SET hash = ? WHERE run_id = ? AND seq = ?", (before, run_id, seq))
-
-
-@contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the system say into what a person can act on."""
-    try:
-        yield
-    except apsw.FullError as error:
-        raise StateFolderError(f"{path}: the disk is full", hint="make room, then `runner resume`") from error
-    except (apsw.NotADBError, apsw.CorruptError) as error:
-        raise StateFolderError(f"{path} is damaged or no journal: {error}", hint="use another --state-dir") from error
-    except apsw.BusyError as error:
-        raise StateFolderError(f"{path} is locked by another process", hint="try again") from error
-    except (apsw.Error, OSError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise StateFolderError(
-            f"{path} cannot be used: {reason}", hint="choose a folder that can be written with --state-dir"
-        ) from error
 
 
 def _owner(values: tuple[Any, ...]) -> Owner | None:

@@ -44,6 +44,18 @@ class Leased(RefusedToStart):
         )
 
 
+class RunIsOpen(RefusedToStart):
+    """A process that may be alive carries the run out."""
+
+
+class SlotTaken(RefusedToStart):
+    """The slot of a schedule has its run already: `run_id`."""
+
+    def __init__(self, once_key: str, run_id: str) -> None:
+        super().__init__(f"{once_key} is taken by run {run_id}", hint=f"see `runner show {run_id}`")
+        self.run_id = run_id
+
+
 class LeaseRow(NamedTuple):
     """A run that holds servers. `until` is when others may take them, epoch seconds; None: not while it lives."""
 
@@ -57,7 +69,7 @@ class RunRecord(NamedTuple):
     """A run to be. `created_at` is epoch seconds. With an `owner` no other process can open it first.
 
     `servers` are leased to it; they stay so for `lease_s` seconds after the last sign of life of its process, for that
-    long its jobs may still be at work.
+    long its jobs may still be at work. `once_key` names the slot of a schedule that the run is for: one run a slot.
     """
 
     id: str
@@ -67,6 +79,7 @@ class RunRecord(NamedTuple):
     owner: Owner | None = None
     servers: Sequence[str] = ()
     lease_s: float = 0.0
+    once_key: str | None = None
 
 
 class RunRow(NamedTuple):
@@ -83,6 +96,16 @@ class RunRow(NamedTuple):
     state: str
     counts: Mapping[str, int] | None
     owner: Owner | None
+
+
+class CommandRow(NamedTuple):
+    """What an operator told a run: who, why, and when (epoch seconds); `body` is JSON. Ids grow."""
+
+    id: int
+    at: float
+    who: str
+    why: str
+    body: str
 
 
 class OwnedJournal(Journal, Protocol):
@@ -128,12 +151,17 @@ class RunStore(Protocol):
         ...
 
     def create_run(self, record: RunRecord) -> None:
-        """Add a run with an empty journal, and lease its servers to it: both or neither.
+        """Add a run with an empty journal, claim its slot, and lease its servers to it: all or nothing.
 
         Raises:
             RefusedToStart: there is a run of that id.
+            SlotTaken: another run has the slot.
             Leased: another run holds some of the servers.
         """
+        ...
+
+    def find_slot(self, once_key: str) -> str | None:
+        """The id of the run that has a slot; None: no run has it."""
         ...
 
     def lease(self, run_id: str, servers: Sequence[str]) -> None:
@@ -168,7 +196,7 @@ class RunStore(Protocol):
         """Take ownership of a run and open its journal for appending. `run_id` is exact: see `resolve`.
 
         Raises:
-            RefusedToStart: another process owns it and seems to be alive.
+            RunIsOpen: another process owns it and seems to be alive.
         """
         ...
 
@@ -183,6 +211,14 @@ class RunStore(Protocol):
 
     def finish(self, run_id: str, state: str, counts: Mapping[str, int]) -> None:
         """Note how a run ended, for lists. Opening it again wipes the note. Call it while the run is still open."""
+        ...
+
+    def post_command(self, run_id: str, at: float, who: str, why: str, body: str) -> int:
+        """Tell a run something; `body` is JSON. Returns the command's id."""
+        ...
+
+    def read_commands(self, run_id: str, after: int) -> list[CommandRow]:
+        """What a run was told after the command with id `after`, in order; after 0: everything."""
         ...
 
     def resolve(self, text: str) -> str:

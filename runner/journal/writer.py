@@ -132,10 +132,10 @@ class JournalWriter:
     def _commit(self, db: apsw.Connection, events: Sequence[Event]) -> None:
         self._committed_at = time.monotonic()
         before = db.total_changes()
-        seq, text = self._last.seq + 1, encode_batch(events)
-        last = LastEntry(seq, next_hash(self._last.hash, seq, text))
-        values = {"id": self._run_id, "token": self._token, "seq": seq, "events": text.decode(), "hash": last.hash}
-        db.execute(self._append, values)
+        seq, batch = self._last.seq + 1, encode_batch(events)
+        last = LastEntry(seq, next_hash(self._last.hash, seq, *batch))
+        values = {"id": self._run_id, "token": self._token, "seq": seq, "hash": last.hash}
+        db.execute(self._append, {**values, "events": batch.events.decode(), "details": batch.details.decode()})
         if db.total_changes() == before:
             raise OwnershipLost(self._run_id)
         self._last = last

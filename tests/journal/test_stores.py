@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import apsw
+import orjson
 import pytest
 
 from runner.campaign import events as e
 from runner.campaign.answers import Cause, ServiceError
 from runner.errors import InvalidInput, RefusedToStart, StateFolderError
+from runner.journal.chain import first_hash, follow, next_hash
 from runner.journal.memory import MemoryStore
 from runner.journal.owner import Owner, is_alive, process_start, this_process
 from runner.journal.sqlite import SqliteStore
-from runner.journal.store import OwnershipLost, RunRecord, RunStore
+from runner.journal.store import CommandRow, Leased, OwnershipLost, RunIsOpen, RunRecord, RunStore, SlotTaken
 from runner.model import Job, Task
 
 MakeStore = Callable[..., RunStore]
@@ -65,6 +70,48 @@ async def test_what_is_appended_is_read_back_in_order(make_store: MakeStore) -> 
     store.close()
 
 
+def job_read(request: int) -> e.JobRead:
+    task = Task("t", f"id-{request}", "n", "SUCCESS", "m", 1.0, 2.0, {"id": "c"})
+    return e.JobRead(1.5, request, Job("j", "n", "T", "FINISHED", 0, "tpl", "user", 1.0, 2.0, (task,)))
+
+
+def watched(count: int) -> list[e.Event]:
+    return [event for i in range(count) for event in (job_read(i), e.Settled(2.0, i, "s", 10.0))]
+
+
+async def test_details_are_read_where_they_were_and_only_if_asked_for(make_store: MakeStore) -> None:
+    store = with_run(with_run(make_store(), "run-1"), "run-2")
+    journal = store.open_run("run-1", HERE)
+    events = [*intended(2), *watched(2)]
+    await journal.append(events)
+    await store.open_run("run-2", HERE).append(intended(5))
+    assert list(store.read_events("run-1")) == events
+    assert list(store.read_events("run-1", kinds=("job_read",))) == [job_read(0), job_read(1)]
+    lean = [event for event in events if not isinstance(event, e.JobRead)]
+    assert list(store.read_events("run-1", without=("job_read",))) == lean
+    (link,) = store.links("run-1")
+    assert ("SUCCESS" in link.events, "SUCCESS" in link.details) == (False, True)
+    assert follow("run-1", "sha256:p", [link]).broken_at is None
+    forged = link._replace(details=link.details.replace("SUCCESS", "FAILED"))
+    assert follow("run-1", "sha256:p", [forged]).broken_at == 1
+    assert follow("run-1", "sha256:p", [link._replace(details="")]).broken_at == 1
+    store.close()
+
+
+async def test_a_run_is_read_to_its_end_and_no_further(make_store: MakeStore) -> None:
+    store = with_run(with_run(make_store(), "run-1"), "run-2")
+    first, second = store.open_run("run-1", HERE), store.open_run("run-2", HERE)
+    for event in intended(501):
+        first.append([event])
+        await second.append([event])
+    first.close()
+    second.close()
+    for run_id in ("run-1", "run-2"):
+        assert list(store.read_events(run_id)) == intended(501)
+        assert list(store.read_events(run_id, without=("job_read",))) == intended(501)
+    store.close()
+
+
 async def test_many_tasks_appending_at_once_keep_their_own_order(make_store: MakeStore) -> None:
     store = with_run(make_store())
     journal = store.open_run("run-1", HERE)
@@ -84,7 +131,7 @@ async def test_many_tasks_appending_at_once_keep_their_own_order(make_store: Mak
 async def test_a_living_owner_is_not_replaced(make_store: MakeStore) -> None:
     store = with_run(make_store(alive=lambda owner: True, now=lambda: 100.0))
     journal = store.open_run("run-1", HERE)
-    with pytest.raises(RefusedToStart, match="process 1 on here"):
+    with pytest.raises(RunIsOpen, match="process 1 on here"):
         store.open_run("run-1", THERE)
     assert store.runs()[0].state == "running"
     journal.close()
@@ -153,6 +200,76 @@ async def test_two_runs_of_one_id_cannot_be(make_store: MakeStore) -> None:
     store.close()
 
 
+def slot_run(run_id: str, once_key: str | None, servers: tuple[str, ...] = ()) -> RunRecord:
+    return RunRecord(run_id, "campaign", "sha256:p", 1.0, HERE, servers, 60.0, once_key)
+
+
+async def test_a_slot_has_one_run(make_store: MakeStore) -> None:
+    store = with_run(make_store(alive=lambda owner: True), "run-0")
+    assert store.find_slot("nightly-1") is None
+    store.create_run(slot_run("run-1", "nightly-1", ("a",)))
+    with pytest.raises(SlotTaken, match="nightly-1 is taken by run run-1") as caught:
+        store.create_run(slot_run("run-2", "nightly-1", ("b",)))
+    assert caught.value.run_id == store.find_slot("nightly-1") == "run-1"
+    assert sorted(row.id for row in store.runs()) == ["run-0", "run-1"]
+    assert [lease.run_id for lease in store.leases()] == ["run-1"]
+    store.create_run(slot_run("run-2", "nightly-2", ("b",)))
+    assert store.find_slot("nightly-2") == "run-2"
+    store.close()
+
+
+async def test_a_run_that_gets_no_servers_does_not_keep_the_slot(make_store: MakeStore) -> None:
+    store = with_run(make_store(alive=lambda owner: True), "run-0")
+    store.create_run(slot_run("run-1", None, ("a",)))
+    with pytest.raises(Leased):
+        store.create_run(slot_run("run-2", "nightly", ("a",)))
+    assert store.find_slot("nightly") is None
+    store.release("run-1")
+    store.create_run(slot_run("run-3", "nightly", ("a",)))
+    assert store.find_slot("nightly") == "run-3"
+    store.close()
+
+
+async def test_commands_are_read_in_order_and_only_new_ones(make_store: MakeStore) -> None:
+    store = with_run(with_run(make_store(), "run-1"), "run-2")
+    first = store.post_command("run-1", 1.5, "ann", "too hot", '{"do":"hold"}')
+    other = store.post_command("run-2", 2.5, "bob", "", "{}")
+    second = store.post_command("run-1", 3.5, "ann", "cool again", '{"do":"go on"}')
+    assert first < other < second
+    assert store.read_commands("run-1", 0) == [
+        CommandRow(first, 1.5, "ann", "too hot", '{"do":"hold"}'),
+        CommandRow(second, 3.5, "ann", "cool again", '{"do":"go on"}'),
+    ]
+    assert [row.id for row in store.read_commands("run-1", first)] == [second]
+    assert store.read_commands("run-1", second) == []
+    store.close()
+
+
+def claims(path: Path, name: str, count: int) -> int:
+    """In a process of its own: try to make `count` runs for as many slots; how many were made."""
+    store = SqliteStore(path)
+    made = 0
+    for number in range(count):
+        try:
+            store.create_run(slot_run(f"{name}-{number}", f"slot-{number}"))
+        except SlotTaken:
+            continue
+        made += 1
+    store.close()
+    return made
+
+
+def test_processes_that_race_for_slots_make_one_run_each(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with_run(SqliteStore(path), "run-0").close()
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        both = [pool.submit(claims, path, name, 50) for name in ("a", "b")]
+        assert sum(made.result() for made in both) == 50
+    store = SqliteStore(path)
+    assert len(store.runs()) == 51
+    store.close()
+
+
 async def test_numbers_that_json_cannot_carry_are_refused(make_store: MakeStore) -> None:
     store = with_run(make_store())
     journal = store.open_run("run-1", HERE)
@@ -199,7 +316,24 @@ def test_this_process_is_alive_and_one_that_never_was_is_not() -> None:
     assert process_start(2**22 + 1) is None
 
 
-async def test_a_file_of_version_1_is_brought_up_to_date(tmp_path: Path) -> None:
+BACK_TO_2 = "DROP TABLE slot; DROP TABLE command; ALTER TABLE entry DROP COLUMN details; PRAGMA user_version = 2"
+BACK_TO_1 = (
+    "DROP TABLE lease; ALTER TABLE entry DROP COLUMN hash; ALTER TABLE run DROP COLUMN lease_s; PRAGMA user_version = 1"
+)
+
+
+def structure(path: Path) -> list[tuple[str, str]]:
+    """The columns of every table and index, by its name."""
+    db = apsw.Connection(str(path))
+    rows = list(
+        db.execute("SELECT s.name, c.name FROM sqlite_schema AS s, pragma_table_info(s.name) AS c ORDER BY 1, 2")
+    )
+    db.close()
+    return rows
+
+
+@pytest.mark.parametrize("back", [BACK_TO_2, f"{BACK_TO_2}; {BACK_TO_1}"], ids=["2", "1"])
+async def test_a_file_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path, back: str) -> None:
     path = tmp_path / "journal.db"
     store = with_run(SqliteStore(path))
     journal = store.open_run("run-1", HERE)
@@ -207,13 +341,61 @@ async def test_a_file_of_version_1_is_brought_up_to_date(tmp_path: Path) -> None
     journal.close()
     written = list(store.links("run-1"))
     store.close()
+    fresh = structure(path)
     db = apsw.Connection(str(path))
-    db.execute(
-        "DROP TABLE lease; ALTER TABLE entry DROP COLUMN hash; ALTER TABLE run DROP COLUMN lease_s; PRAGMA user_version = 1"
-    )
+    db.execute(back)
     db.close()
     store = SqliteStore(path)
     assert list(store.links("run-1")) == written
     assert list(store.read_events("run-1")) == intended(3)
     assert store.leases() == []
+    assert store.find_slot("nightly") is None
+    assert store.read_commands("run-1", 0) == []
+    store.close()
+    assert structure(path) == fresh
+
+
+def as_version_2(path: Path, commits: list[list[e.Event]]) -> None:
+    """Make the file what version 2 wrote: details among the events, plans compressed."""
+    db = apsw.Connection(str(path))
+    before = first_hash("run-1", "sha256:p")
+    for seq, events in enumerate(commits, 1):
+        text = orjson.dumps([{"kind": event.kind, "data": event} for event in events])
+        before = next_hash(before, seq, text)
+        db.execute(
+            "INSERT INTO entry (run_id, seq, events, hash) VALUES ('run-1', ?, ?, ?)", (seq, text.decode(), before)
+        )
+    db.execute("UPDATE plan SET body = ?", (zlib.compress(b'{"plan": 1}', 1),))
+    db.execute(BACK_TO_2)
+    db.close()
+
+
+async def test_a_file_of_version_2_is_brought_up_to_date_and_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with_run(SqliteStore(path)).close()
+    as_version_2(path, [intended(2), watched(1)])
+    store = SqliteStore(path)
+    assert store.load_plan("sha256:p") == b'{"plan": 1}'
+    assert list(store.read_events("run-1")) == [*intended(2), *watched(1)]
+    assert list(store.read_events("run-1", without=("job_read",))) == [*intended(2), *watched(1)[1:]]
+    journal = store.open_run("run-1", HERE)
+    await journal.append(watched(2)[2:])
+    assert list(store.read_events("run-1")) == [*intended(2), *watched(2)]
+    assert follow("run-1", "sha256:p", store.links("run-1")).broken_at is None
+    store.close()
+
+
+async def test_a_run_is_resumed_from_a_journal_whose_details_are_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    store = with_run(SqliteStore(path))
+    await store.open_run("run-1", HERE).append(watched(1))
+    store.close()
+    db = apsw.Connection(str(path))
+    db.execute("UPDATE entry SET details = 'x'")
+    db.close()
+    store = SqliteStore(path)
+    assert list(store.read_events("run-1", without=("job_read",))) == watched(1)[1:]
+    with pytest.raises(StateFolderError, match="it is damaged"):
+        list(store.read_events("run-1"))
+    assert follow("run-1", "sha256:p", store.links("run-1")).broken_at == 1
     store.close()
