@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from runner.model import JobPage, JobRow
 
 PAGE_LIMIT = 1000
-_MOST_PAGES = 500
+MOST_PAGES = 500
 _TRIES_A_PAGE = 4
 _PAUSE_S = 0.5
 
@@ -25,7 +25,8 @@ _PAUSE_S = 0.5
 class Listing:
     """Rows by job id. `pages` is how many reads it took; `page_size` the most rows that one of them had.
 
-    `is_whole` says that the service told how many there are, and that all of them are here.
+    `is_whole` says that the service told how many there are, and that all of them are here. Were some deleted meanwhile,
+    those behind them moved up, perhaps past the page that was read next: then it is not.
     """
 
     rows: dict[str, JobRow]
@@ -34,7 +35,7 @@ class Listing:
     is_whole: bool
 
 
-async def read_listing(lane: LaneContext, name: str | None, most_pages: int = _MOST_PAGES) -> Listing | ReadFailed:
+async def read_listing(lane: LaneContext, name: str | None, most_pages: int = MOST_PAGES) -> Listing | ReadFailed:
     """Read every page of the list, filtered by `name`; the filter may be exact or substring (api-facts 6)."""
     rows: dict[str, JobRow] = {}
     page_size = pages = 0
@@ -44,12 +45,12 @@ async def read_listing(lane: LaneContext, name: str | None, most_pages: int = _M
         if isinstance(page, ReadFailed):
             return page
         pages += 1
-        total = page.total
+        total = page.total if total is None or page.total is None else max(total, page.total)
         page_size = max(page_size, len(page.rows))
         known = len(rows)
         rows.update((row.job_id, row) for row in page.rows)
         nothing_new = len(rows) == known
-        if nothing_new or (page.total is not None and len(rows) >= page.total):
+        if nothing_new or (total is not None and len(rows) >= total):
             break
     return Listing(rows, pages, page_size, total is not None and len(rows) >= total)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fnmatch
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -42,12 +43,16 @@ class SimulatedJob:
     created_at: float
     tasks: list[SimulatedTask]
     deleted: bool = False
+    _end: float | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        ends = [task.ends_at for task in self.tasks]
+        known = [end for end in ends if end is not None]
+        self._end = max(known, default=self.created_at) if len(known) == len(ends) else None
 
     def ends_at(self) -> float | None:
         """When the job is FINISHED: with its last task; None if it never is."""
-        ends = [task.ends_at for task in self.tasks]
-        known = [end for end in ends if end is not None]
-        return max(known, default=self.created_at) if len(known) == len(ends) else None
+        return self._end
 
     def reboot_ends_at(self, server_id: str, behaviour: Tasks) -> float:
         """Until when a server of the job reboots after it (api-facts 8.16); 0 if it does not."""
@@ -124,9 +129,7 @@ class JobView:
         return {
             **self.row(job, now),
             "items": job.request["items"],
-            "template_id": None
-            if self._behaviour.jobs.nulls
-            else str(uuid.uuid5(uuid.NAMESPACE_OID, job.request["type"])),
+            "template_id": None if self._behaviour.jobs.nulls else _template_id(job.request["type"]),
             "tasks": [self._task(task, job, now) for task in job.tasks if task.shown] if shown else [],
         }
 
@@ -171,6 +174,11 @@ class JobView:
             return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         milliseconds = int(at * 1000)
         return milliseconds if form == "milliseconds" else str(milliseconds)
+
+
+@cache
+def _template_id(job_type: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, job_type))
 
 
 def _is_late(task: SimulatedTask, created_at: float, now: float) -> bool:
