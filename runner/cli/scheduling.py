@@ -1,0 +1,72 @@
+"""The options of commands that cron or a timer starts: when a run may start and end, and that it is one a slot."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import click
+
+from runner.app.slots import Slot
+from runner.campaign.slots import CatchUp
+from runner.cli.options import all_of
+from runner.engine.run import Deadline
+from runner.spec.moments import EXPECTED_MOMENT, Moment, parse_deadline, parse_moment
+from runner.spec.quantities import EXPECTED_DURATION
+
+
+class MomentType(click.ParamType[Moment]):
+    """A time of day, or a date and time."""
+
+    name = "moment"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Moment:  # noqa: ANN401  click's
+        """The moment; which day a time of day means is decided later."""
+        moment = parse_moment(value) if isinstance(value, str) else value
+        if moment is None:
+            self.fail(f"{value!r}: expected {EXPECTED_MOMENT}", param, ctx)
+        return cast("Moment", moment)
+
+
+class DeadlineType(click.ParamType[Deadline]):
+    """A duration from now, a time of day, or a date and time."""
+
+    name = "deadline"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Deadline:  # noqa: ANN401  likewise
+        """The moment, and in words as the person gave it, with the time in UTC as reports have it."""
+        if isinstance(value, Deadline):
+            return value
+        at = parse_deadline(value, time.time(), None)
+        if at is None:
+            self.fail(f"{value!r}: expected {EXPECTED_DURATION}, or {EXPECTED_MOMENT}", param, ctx)
+        return Deadline(at, f"{value.strip()} ({datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ})")
+
+
+deadline_option = click.option(
+    "--deadline",
+    type=DeadlineType(),
+    metavar="DURATION|HH:MM|DATETIME",
+    help="From then on send nothing new; watch what is at work to its end.",
+)
+
+slot_options = all_of(
+    click.option(
+        "--once-key", metavar="TEMPLATE", help='At most one run a key, such as "nightly-{{ run.date }}"; resumes it.'
+    ),
+    click.option("--not-after", type=MomentType(), metavar="HH:MM|DATETIME", help="The latest moment to start."),
+    click.option(
+        "--catch-up",
+        type=click.Choice([choice.value for choice in CatchUp]),
+        help="After --not-after: skip (exit 0, the default), run late, or fail (exit 6).",
+    ),
+)
+
+
+def slot_from(options: dict[str, Any]) -> Slot:
+    """The slot that the values of `slot_options` tell of; those are taken out of `options`."""
+    once_key, latest, catch_up = (options.pop(name) for name in ("once_key", "not_after", "catch_up"))
+    if catch_up is not None and latest is None:
+        raise click.UsageError("--catch-up says what to do after --not-after, which is not given")
+    return Slot(once_key, latest, CatchUp(catch_up or CatchUp.SKIP))
