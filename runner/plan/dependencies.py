@@ -23,7 +23,8 @@ def prerequisites(plan: Plan) -> Iterator[Sequence[int]]:
     stops = {key: [plan.requests[index].stop for index in indices] for key, indices in by_step.items()}
     for request in plan.requests:
         key = (request.group, request.step - 1)
-        earlier = by_step.get(key)
+        # Steps that only the rollout asks for begin when it says so.
+        earlier = by_step.get(key) if request.step < plan.main_steps else None
         if not earlier:
             yield ()
             continue

@@ -1,9 +1,12 @@
-"""What differs between two plans: servers new, gone or moved, and the parameters of their jobs."""
+"""What differs between two plans: servers new, gone or moved, the parameters of their jobs, the rules of the rollout."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from runner.plan.rollout_codec import rollout_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -11,12 +14,13 @@ if TYPE_CHECKING:
     from runner.plan.plan import Plan
 
 PlanDiff = dict[str, list[Any]]
-"""`new` and `gone`: server ids; `moved`: {server_id, from, to}; `changed`: {step, group, parameter, from, to}."""
+"""`new` and `gone`: server ids; `moved`: {server_id, from, to}, groups, or waves and groups; `changed`: {step, group,
+parameter, from, to}; `rules`: {parameter, from, to}."""
 
 
 def diff_plans(before: Plan, after: Plan) -> PlanDiff:
     """What `after` has that `before` has not, and the other way round."""
-    was, now = _groups_of_servers(before), _groups_of_servers(after)
+    was, now = _places_of_servers(before), _places_of_servers(after)
     return {
         "new": [server for server in now if server not in was],
         "gone": [server for server in was if server not in now],
@@ -26,6 +30,7 @@ def diff_plans(before: Plan, after: Plan) -> PlanDiff:
             if was.get(server, group) != group
         ],
         "changed": list(_changed(_parameters(before), _parameters(after))),
+        "rules": list(_differing(_rules(before), _rules(after))),
     }
 
 
@@ -34,8 +39,27 @@ def is_same(diff: PlanDiff) -> bool:
     return not any(diff.values())
 
 
-def _groups_of_servers(plan: Plan) -> dict[str, str]:
-    return {server.id: group.name for group in plan.groups for server in group.servers}
+def _places_of_servers(plan: Plan) -> dict[str, str]:
+    """The group of each server; in a plan with a rollout, its wave and group."""
+    if plan.rollout is None:
+        return {server.id: group.name for group in plan.groups for server in group.servers}
+    return {
+        server.id: f"{plan.rollout.waves[request.wave].name}/{plan.groups[request.group].name}"
+        for index, request in enumerate(plan.requests)
+        if request.step == 0
+        for server in plan.servers_of(index)
+    }
+
+
+def _rules(plan: Plan) -> dict[str, object]:
+    """How carefully, and how fast."""
+    rules: dict[str, object] = dict(_flat("submit", asdict(plan.submit)))
+    if plan.rollout is not None:
+        rollout = rollout_to_json(plan.rollout)
+        waves = {wave.pop("name"): wave for wave in rollout.pop("waves")}
+        del rollout["failure_bodies"]
+        rules |= dict(_flat("rollout", {**rollout, "waves": waves}))
+    return rules
 
 
 def _parameters(plan: Plan) -> dict[tuple[str, str], dict[str, object]]:
@@ -66,7 +90,12 @@ def _changed(
         if key not in before:
             continue
         step, group = key
-        for name in sorted(before[key].keys() | after[key].keys()):
-            was, now = before[key].get(name), after[key].get(name)
-            if was != now:
-                yield {"step": step, "group": group, "parameter": name, "from": was, "to": now}
+        for found in _differing(before[key], after[key]):
+            yield {"step": step, "group": group, **found}
+
+
+def _differing(before: Mapping[str, object], after: Mapping[str, object]) -> Iterator[dict[str, object]]:
+    for name in sorted(before.keys() | after.keys()):
+        was, now = before.get(name), after.get(name)
+        if was != now:
+            yield {"parameter": name, "from": was, "to": now}

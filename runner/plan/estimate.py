@@ -24,10 +24,11 @@ def estimate_text(plan: Plan) -> str:
     if math.isinf(plan.submit.rate):
         return f"no rate limit, {plan.submit.concurrency} at once"
     pace = f"at {plan.submit.rate:g}/s, {plan.submit.concurrency} at once"
-    return f"takes {_duration_text(submission_s(plan))} at least, {pace}"
+    return f"takes {duration_text(submission_s(plan))} at least, {pace}"
 
 
-def _duration_text(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
+    """A duration for a person, in its two largest units."""
     left = math.ceil(seconds)
     parts = []
     for unit, size in _UNITS:

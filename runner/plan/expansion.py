@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from itertools import compress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.errors import InvalidInput, Problem
 from runner.model import Lane, Server
@@ -13,6 +13,7 @@ from runner.plan.codec import hash_plan
 from runner.plan.grouping import SelectedGroup, select_groups
 from runner.plan.lanes import LaneTable
 from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary
+from runner.plan.rolling import ChosenGroup, RolloutExpansion, ordered_steps
 from runner.plan.variables import base_context, context_with, resolve_variables
 from runner.spec.campaign import Place, Template
 from runner.spec.expressions import ServerExpression
@@ -23,7 +24,9 @@ from runner.spec.templates import TemplateProblem, render_text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from runner.plan.rollout import Rollout
     from runner.spec.campaign import Campaign, GroupSpec
+    from runner.spec.rollout import RolloutSpec
 
 _COMMAND_LINE = "command line"
 
@@ -96,6 +99,13 @@ def _variables(campaign: Campaign, group: GroupSpec | None, options: PlanOptions
     return {**campaign.vars, **options.vars_file, **options.variables, **(group.vars if group else {})}
 
 
+class _Planned(NamedTuple):
+    lanes: LaneTable
+    groups: list[PlannedGroup]
+    requests: list[PlannedRequest]
+    rollout: Rollout | None
+
+
 class _Expansion:
     def __init__(self, campaign: Campaign, options: PlanOptions) -> None:
         self._campaign = campaign
@@ -103,8 +113,10 @@ class _Expansion:
         self._base = base_context(options.env, options.run_date)
         self._problems: list[Problem] = []
         self._warnings: list[str] = []
+        self._inventory: Sequence[Server] = ()
 
     def plan(self, servers: Sequence[Server]) -> Plan:
+        self._inventory = servers
         specs = self._asked_for()
         contexts = [self._context_of(group) for group in specs]
         self._fail_on_problems()
@@ -143,12 +155,9 @@ class _Expansion:
         except TemplateProblem as error:
             raise InvalidInput(error.problem) from error
 
-    def _planned(
-        self, selected: Sequence[SelectedGroup], contexts: Mapping[str, Mapping[str, Any]]
-    ) -> tuple[LaneTable, list[PlannedGroup], list[PlannedRequest]]:
+    def _planned(self, selected: Sequence[SelectedGroup], contexts: Mapping[str, Mapping[str, Any]]) -> _Planned:
         lanes = LaneTable(self._campaign.lane, self._options.lane)
-        groups: list[PlannedGroup] = []
-        requests: list[PlannedRequest] = []
+        chosen: list[ChosenGroup] = []
         for group in selected:
             if self._options.groups and not any(_is_called(group.spec, n, group.name) for n in self._options.groups):
                 continue
@@ -158,9 +167,21 @@ class _Expansion:
             context = {**contexts[group.spec.name], "group": {"name": group.name}}
             lane = lanes.index_of(group.spec.lane, context, self._problems)
             context["lane"] = lanes.context_of(lane)
-            requests += self._requests(len(groups), len(group.servers), context)
-            groups.append(PlannedGroup(group.name, lane, tuple(group.servers)))
-        return lanes, groups, requests
+            chosen.append(ChosenGroup(group.name, group.spec.name, lane, group.servers, context))
+        if self._campaign.rollout is not None and chosen:
+            return self._rolled_out(lanes, chosen, self._campaign.rollout)
+        groups = [PlannedGroup(group.name, group.lane, tuple(group.servers)) for group in chosen]
+        requests = [
+            request
+            for index, group in enumerate(chosen)
+            for request in self._requests(index, len(group.servers), group.context)
+        ]
+        return _Planned(lanes, groups, requests, None)
+
+    def _rolled_out(self, lanes: LaneTable, chosen: Sequence[ChosenGroup], spec: RolloutSpec) -> _Planned:
+        context = campaign_context(self._campaign, self._options)
+        expansion = RolloutExpansion(self._campaign, spec, chosen, context, self._problems)
+        return _Planned(lanes, *expansion.plan(self._inventory))
 
     def _empty(self, group: SelectedGroup) -> None:
         message = f"group `{group.name}` selects no server"
@@ -181,8 +202,8 @@ class _Expansion:
                 requests.append(PlannedRequest(index, group, start, stop, rendered))
         return requests
 
-    def _assemble(self, planned: tuple[LaneTable, list[PlannedGroup], list[PlannedRequest]], total: int) -> Plan:
-        lanes, groups, requests = planned
+    def _assemble(self, planned: _Planned, total: int) -> Plan:
+        lanes, groups, requests, rollout = planned
         campaign, options = self._campaign, self._options
         selected = sum(len(group.servers) for group in groups)
         plan = Plan(
@@ -194,13 +215,14 @@ class _Expansion:
             runner_version=options.runner_version,
             created_at=options.created_at,
             lanes=lanes.lanes,
-            steps=tuple(step.name for step in campaign.steps),
+            steps=tuple(step.name for step in ordered_steps(campaign)),
             groups=tuple(groups),
             requests=tuple(requests),
             submit=campaign.submit,
             watch=campaign.watch,
             summary=PlanSummary(total, selected, total - selected, len(requests), tuple(self._warnings)),
             plan_hash="",
+            rollout=rollout,
         )
         return replace(plan, plan_hash=hash_plan(plan))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from runner.errors import Problem
-from runner.spec.expressions import ServerExpression
+from runner.spec.expressions import ServerExpression, once_per_labels
 from runner.spec.ranges import RangeError, expand_ranges
 from runner.spec.rules import SERVER_ID
 from runner.spec.suggest import did_you_mean
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from runner.model import Server
     from runner.spec.campaign import GroupSpec, Template
 
-_T = TypeVar("_T")
 _NOT_IN_NAMES = re.compile(r"[^-_.a-zA-Z0-9]+")
 
 
@@ -112,20 +111,7 @@ def _chooser(groups: Sequence[GroupSpec], listed: Sequence[_Entries | None]) -> 
                 found = index
         return found
 
-    return _once_per_labels(first) if by_labels_alone else first
-
-
-def _once_per_labels(function: Callable[[Server], _T]) -> Callable[[Server], _T]:
-    """The same function, asked once for all servers that share one labels object; the caller keeps those alive."""
-    known: dict[int, _T] = {}
-
-    def asked_once(server: Server) -> _T:
-        key = id(server.labels)
-        if key not in known:
-            known[key] = function(server)
-        return known[key]
-
-    return asked_once
+    return once_per_labels(first) if by_labels_alone else first
 
 
 def _refuse_absent(entries: _Entries | None, problems: list[Problem]) -> None:
@@ -148,7 +134,7 @@ def _split(group: GroupSpec, members: Sequence[Server], problems: list[Problem])
     expression = ServerExpression(group.split_by)
     parts: dict[str, list[Server]] = {}
     lacking: list[str] = []
-    value_of = _once_per_labels(expression.value) if expression.uses_only_labels else expression.value
+    value_of = once_per_labels(expression.value) if expression.uses_only_labels else expression.value
     for server in members:
         value = value_of(server)
         if value is None or value == "":

@@ -21,14 +21,23 @@ def run_token(run_id: str) -> str:
     return _base36(int.from_bytes(digest[:8], "big") % 36**_HALF)
 
 
-def request_key(token: str, index: int) -> str:
-    """The key of the request at `index`, from its run's token."""
-    return token + _base36(index)
+def request_key(token: str, number: int) -> str:
+    """The key of the request with this number (`RequestTable.number_of`), from its run's token."""
+    return token + _base36(number)
 
 
 def job_name(rendered: str, key: str) -> str:
     """The name of a request's job: the rendered name, cut to fit, and the key; 64 characters at most."""
     return f"{rendered[: MAX_NAME - KEY_LENGTH - 1]}-{key}"
+
+
+def number_in(name: str, token: str) -> int | None:
+    """The number of the request whose job has this name, if it has the key of one of the run's."""
+    key = name[-KEY_LENGTH:]
+    digits = key[_HALF:]
+    if not key.startswith(token) or name[-KEY_LENGTH - 1 : -KEY_LENGTH] != "-" or not set(digits) <= set(_DIGITS):
+        return None
+    return int(digits, 36)
 
 
 _PAIRS = [first + second for first in _DIGITS for second in _DIGITS]

@@ -2,26 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from itertools import repeat
+from typing import TYPE_CHECKING, NamedTuple, overload
+
+from runner.model import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from runner.model import Lane, Server
+    from runner.model import Lane
+    from runner.plan.rollout import Rollout
     from runner.spec.campaign import Submit, Watch
+
+_NO_LABELS: Mapping[str, str] = {}
+# Not Server._make, which is Python: a call less per server of a million.
+_make_server = partial(tuple.__new__, Server)
+
+
+class StoredServers(Sequence[Server]):
+    """Servers of a plan that was read; each is made when it is looked at.
+
+    A run that is resumed looks at those few that are not over: making all of a fleet would be a quarter of its wait.
+    `places` says which of the `labels` each server has; None: no labels are known.
+
+    Raises:
+        ValueError: there are not as many ids as names, or places.
+    """
+
+    __slots__ = ("_ids", "_labels", "_names", "_places")
+
+    def __init__(
+        self,
+        ids: Sequence[str],
+        names: Sequence[str],
+        labels: Sequence[Mapping[str, str]] = (),
+        places: Sequence[int] | None = None,
+    ) -> None:
+        if len(ids) != len(names) or (places is not None and len(ids) != len(places)):
+            raise ValueError(f"{len(ids)} server ids, and not as many names and labels")
+        self._ids = ids
+        self._names = names
+        self._labels = labels
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @overload
+    def __getitem__(self, index: int) -> Server: ...
+    @overload
+    def __getitem__(self, index: slice) -> StoredServers: ...
+    def __getitem__(self, index: int | slice) -> Server | StoredServers:
+        if isinstance(index, slice):
+            places = None if self._places is None else self._places[index]
+            return StoredServers(self._ids[index], self._names[index], self._labels, places)
+        labels = _NO_LABELS if self._places is None else self._labels[self._places[index]]
+        return Server(self._ids[index], self._names[index], labels)
+
+    def __iter__(self) -> Iterator[Server]:
+        labels = repeat(_NO_LABELS) if self._places is None else map(self._labels.__getitem__, self._places)
+        return map(_make_server, zip(self._ids, self._names, labels, strict=False))
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedGroup:
     """A group after selection and splitting. `lane` is an index into `Plan.lanes`.
 
-    A plan read from a file has its servers without their labels.
+    A plan read from a file has its servers without their labels, but for one with a rollout, whose rules need them.
     """
 
     name: str
     lane: int
-    servers: tuple[Server, ...]
+    servers: Sequence[Server]
 
 
 class PlannedRequest(NamedTuple):
@@ -30,6 +85,7 @@ class PlannedRequest(NamedTuple):
     `group` and `step` are indices into the plan; the servers are `groups[group].servers[start:stop]`. `body` is the
     rendered body without `server_ids`; its `name` lacks the request's key, which needs a run id. Requests of one
     (step, group) that render alike share one `body` object: treat it as read-only. Secrets stand in it as references.
+    `wave` is an index into the waves of the rollout.
     """
 
     step: int
@@ -37,6 +93,7 @@ class PlannedRequest(NamedTuple):
     start: int
     stop: int
     body: Mapping[str, object]
+    wave: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +109,12 @@ class PlanSummary:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Every request of a campaign, in order: by step within a group, groups in the jobspec's order.
+    """Every request of a campaign, in order: by wave, in it by group in the jobspec's order, in that by step.
 
-    `steps` are the names of the steps. `created_at` is epoch seconds. `plan_hash` is `sha256:` and the hex digest
-    over the canonical JSON of everything else. `jobspec` is the file's text; `variables` are those given from
-    outside (vars file, `-e`). `parents` are the runs that this plan does again for some servers.
+    `steps` are the names of the steps: first those that a server goes through one after the other, then those that only
+    the rollout asks for, as checks or after failures. `created_at` is epoch seconds. `plan_hash` is `sha256:` and the
+    hex digest over the canonical JSON of everything else. `jobspec` is the file's text; `variables` are those given
+    from outside (vars file, `-e`). `parents` are the runs that this plan does again for some servers.
     """
 
     campaign: str
@@ -75,8 +133,14 @@ class Plan:
     summary: PlanSummary
     plan_hash: str
     parents: tuple[str, ...] = ()
+    rollout: Rollout | None = None
 
-    def servers_of(self, index: int) -> tuple[Server, ...]:
+    @property
+    def main_steps(self) -> int:
+        """How many of the steps a server goes through; the rest are the rollout's."""
+        return len(self.steps) if self.rollout is None else self.rollout.main_steps
+
+    def servers_of(self, index: int) -> Sequence[Server]:
         """The servers planned for the request at `index`."""
         request = self.requests[index]
         return self.groups[request.group].servers[request.start : request.stop]

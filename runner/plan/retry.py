@@ -6,16 +6,21 @@ A server goes on at the step that it did not get through. Servers of one request
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain, count
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import InvalidInput, Problem
 from runner.plan.codec import hash_plan
+from runner.plan.limits import domain_tables
 from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary
+from runner.plan.rollout import PlannedBudget, PlannedDomains
+from runner.spec.rollout import Share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from runner.model import Lane, Server
+    from runner.plan.rollout import Rollout
 
 
 class Parent(NamedTuple):
@@ -35,17 +40,23 @@ def retry_plan(parents: Sequence[Parent], created_at: float, runner_version: str
     newest = parents[-1].plan
     if any(parent.plan.steps != newest.steps for parent in parents):
         raise InvalidInput(Problem("the runs have different steps", hint="retry them one by one"))
+    if any(_wave_names(parent.plan) != _wave_names(newest) for parent in parents):
+        raise InvalidInput(Problem("the runs have different waves", hint="retry them one by one"))
     lanes: dict[Lane, int] = {}
     groups: list[PlannedGroup] = []
     requests: list[PlannedRequest] = []
+    failure_bodies: list[Mapping[str, object]] = []
     for parent in parents:
         for index, group in enumerate(parent.plan.groups):
             lane = lanes.setdefault(parent.plan.lanes[group.lane], len(lanes))
             for first_step, servers in _by_step(group.servers, parent.again):
                 requests += _requests(parent.plan, index, first_step, servers, len(groups))
                 name = group.name if first_step == 0 else f"{group.name}-from-{newest.steps[first_step]}"
-                groups.append(PlannedGroup(name, lane, servers))
-    count = sum(len(group.servers) for group in groups)
+                groups.append(PlannedGroup(_free_name(name, groups), lane, servers))
+                failure_bodies += _failure_body(parent.plan, index)
+    requests.sort(key=lambda request: (request.wave, request.group, request.step, request.start))
+    rollout, requests = _rollout(newest, groups, requests, failure_bodies)
+    total = sum(len(group.servers) for group in groups)
     plan = replace(
         newest,
         created_at=created_at,
@@ -53,11 +64,76 @@ def retry_plan(parents: Sequence[Parent], created_at: float, runner_version: str
         lanes=tuple(lanes),
         groups=tuple(groups),
         requests=tuple(requests),
-        summary=PlanSummary(count, count, 0, len(requests), ()),
+        summary=PlanSummary(total, total, 0, len(requests), ()),
         parents=tuple(parent.run_id for parent in parents),
         plan_hash="",
+        rollout=rollout,
     )
     return replace(plan, plan_hash=hash_plan(plan))
+
+
+def _wave_names(plan: Plan) -> list[str]:
+    return [wave.name for wave in plan.rollout.waves] if plan.rollout else []
+
+
+def _free_name(name: str, groups: Sequence[PlannedGroup]) -> str:
+    """Groups of several runs may be called alike."""
+    taken = {group.name for group in groups}
+    return next(free for free in chain([name], (f"{name}-{number}" for number in count(2))) if free not in taken)
+
+
+def _failure_body(plan: Plan, group: int) -> Sequence[Mapping[str, object]]:
+    return plan.rollout.failure_bodies[group : group + 1] if plan.rollout else ()
+
+
+def _rollout(
+    plan: Plan,
+    groups: Sequence[PlannedGroup],
+    requests: Sequence[PlannedRequest],
+    failure_bodies: Sequence[Mapping[str, object]],
+) -> tuple[Rollout | None, list[PlannedRequest]]:
+    """The rollout of a plan for those waves that are left, and the requests in them."""
+    if plan.rollout is None:
+        return None, list(requests)
+    servers: dict[int, set[str]] = {}
+    for request in requests:
+        chosen = groups[request.group].servers[request.start : request.stop]
+        servers.setdefault(request.wave, set()).update(server.id for server in chosen)
+    left = {wave: place for place, wave in enumerate(sorted(servers))}
+    waves = tuple(replace(plan.rollout.waves[wave], servers=len(servers[wave])) for wave in left)
+    rollout = replace(
+        plan.rollout, waves=waves, budget=_as_counts(plan, plan.rollout.budget), failure_bodies=tuple(failure_bodies)
+    )
+    return rollout, [request._replace(wave=left[request.wave]) for request in requests]
+
+
+def _as_counts(plan: Plan, budget: PlannedBudget) -> PlannedBudget:
+    """The limits in servers: a percentage of the few servers of a retry would be none.
+
+    Of several waves, groups or domains the smallest limit counts for all, for a retry must not be bolder; one at least.
+    """
+    total = sum(len(group.servers) for group in plan.groups)
+    waves = [wave.servers for wave in plan.rollout.waves] if plan.rollout else []
+    groups = [len(group.servers) for group in plan.groups]
+    per = []
+    for rule, table in zip([rule for rule in budget.per if rule.most], domain_tables(plan), strict=True):
+        most = max(1, min((limit.most for limit in table.limits), default=1))
+        per.append(PlannedDomains(rule.expression, Share(str(most), count=most)))
+    return PlannedBudget(
+        max_abnormal=_as_count(budget.max_abnormal, [total]),
+        max_abnormal_per_wave=_as_count(budget.max_abnormal_per_wave, waves),
+        max_abnormal_per_group=_as_count(budget.max_abnormal_per_group, groups),
+        max_unavailable=_as_count(budget.max_unavailable, [total]),
+        max_skipped=_as_count(budget.max_skipped, [total]),
+        per=(*per, *(rule for rule in budget.per if rule.most is None)),
+    )
+
+
+def _as_count(share: Share | None, totals: Sequence[int]) -> Share | None:
+    if share is None:
+        return None
+    most = max(1, min(map(share.of, totals), default=1))
+    return Share(str(most), count=most)
 
 
 def _by_step(servers: Sequence[Server], again: Mapping[str, int]) -> Iterator[tuple[int, tuple[Server, ...]]]:
@@ -74,4 +150,4 @@ def _requests(
             continue
         places = [place[server.id] for server in plan.servers_of(index) if server.id in place]
         if places:
-            yield PlannedRequest(request.step, new_group, places[0], places[-1] + 1, request.body)
+            yield PlannedRequest(request.step, new_group, places[0], places[-1] + 1, request.body, request.wave)

@@ -42,11 +42,92 @@ class BodyPart(_Part):
 class RequestPart(_Part):
     """One request; its servers are `servers[start:stop]` of its group."""
 
+    wave: int | None = None
     group: int
     step: int
     start: int
     stop: int
     body: BodyPart
+
+
+class LabelsPart(_Part):
+    """Labels of servers: the different ones, and for each server of each group the place of its own."""
+
+    different: list[dict[str, str]]
+    of: list[list[int]]
+
+
+class CheckPart(_Part):
+    """A health gate: exactly one of a command, a URL and a step."""
+
+    name: str
+    command: list[str] | None
+    url: str | None
+    step: int | None
+    timeout_s: float
+    attempts: int
+
+
+class WavePart(_Part):
+    """A wave; the servers in it are those of its requests."""
+
+    name: str
+    servers: int
+    soak_s: float
+    approve: bool
+    growth: float | None
+    checks: list[CheckPart]
+
+
+class BudgetPart(_Part):
+    """Limits as they were written; `per` is by expression."""
+
+    max_abnormal: str | None
+    max_abnormal_per_wave: str | None
+    max_abnormal_per_group: str | None
+    max_unavailable: str | None
+    max_skipped: str | None
+    per: dict[str, str]
+
+
+class SequentialPart(_Part):
+    """Shares from 0 to 1."""
+
+    healthy: float
+    bad: float
+    false_alarm: float
+    miss: float
+
+
+class AbortPart(_Part):
+    """What aborts the campaign."""
+
+    sequential: SequentialPart | None
+    after_unknown: int | None
+
+
+class WindowPart(_Part):
+    """When requests may be sent."""
+
+    allow: list[str]
+    deny: list[str]
+    timezone: str
+    cutoff: float
+
+
+class RolloutPart(_Part):
+    """In which waves, and within which limits. The first `main_steps` steps are those that every server goes through."""
+
+    main_steps: int
+    waves: list[WavePart]
+    budget: BudgetPart
+    abort: AbortPart
+    on_breach: Literal["hold", "abort"]
+    window: WindowPart | None
+    deadline_s: float | None
+    expected_s: list[float]
+    on_failure: int | None
+    failure_bodies: list[dict[str, Any]]
 
 
 class SubmitPart(_Part):
@@ -97,6 +178,8 @@ class PlanFile(_Part):
     steps: list[str]
     groups: list[GroupPart]
     requests: list[RequestPart]
+    rollout: RolloutPart | None = None
+    labels: LabelsPart | None = None
 
 
 def plan_schema() -> dict[str, Any]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from runner.spec.rollout import RolloutSpec
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -68,7 +70,10 @@ class ItemSpec:
 
 @dataclass(frozen=True, slots=True)
 class StepSpec:
-    """One kind of job. `servers_per_job` is how many servers go into one request."""
+    """One kind of job. `servers_per_job` is how many servers go into one request.
+
+    `expected_duration_s` is how long a job of it is taken to last before one was seen; None: the stated default.
+    """
 
     name: str
     place: Place
@@ -78,6 +83,7 @@ class StepSpec:
     servers_per_job: int
     job_description: Template | None = None
     is_reboot: bool | None = None
+    expected_duration_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +124,4 @@ class Campaign:
     steps: tuple[StepSpec, ...]
     submit: Submit
     watch: Watch
+    rollout: RolloutSpec | None = None

@@ -8,6 +8,7 @@ from runner.errors import Problem
 from runner.spec.campaign import Template
 from runner.spec.expressions import ServerExpression
 from runner.spec.ranges import RangeError, expand_ranges
+from runner.spec.rollout_checks import check_rollout, public_templates
 from runner.spec.rules import DESCRIPTION, NAME, TYPE
 from runner.spec.templates import TemplateProblem, check_syntax, has_template, names_used
 
@@ -25,6 +26,7 @@ def check(campaign: Campaign) -> list[Problem]:
         *_duplicates("step", ((step.name, step.place) for step in campaign.steps)),
         *(problem for group in campaign.groups for problem in _check_group(group)),
         *(problem for step in campaign.steps for problem in _check_step(step)),
+        *check_rollout(campaign),
         *_no_secrets(_public_templates(campaign)),
         *(problem for template in _all_templates(campaign) for problem in _syntax(template)),
     ]
@@ -105,6 +107,8 @@ def _public_templates(campaign: Campaign) -> Iterator[Template]:
     for lane in (campaign.lane, *(group.lane for group in campaign.groups)):
         yield from (value for value in (lane.region, lane.endpoint, lane.project_id) if value is not None)
     yield from (value for value in (campaign.description, campaign.inventory) if value is not None)
+    if campaign.rollout is not None:
+        yield from public_templates(campaign.rollout)
 
 
 def _all_templates(campaign: Campaign) -> Iterator[Template]:

@@ -8,24 +8,14 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic import AfterValidator, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from runner.spec import quantities
-from runner.spec.rules import LABEL, NAME
+from runner.spec.parts import Duration, Name, Part
+from runner.spec.rollout_document import RolloutDocument
+from runner.spec.rules import LABEL
 
 Scalar = StrictStr | StrictBool | StrictInt | StrictFloat
-
-
-def _named(value: str) -> str:
-    if not NAME.accepts(value):
-        raise ValueError(f"{value!r} is no valid name; expected {NAME.expected}")
-    return value
-
-
-def _duration(value: str) -> str:
-    if quantities.parse_duration(value) is None:
-        raise ValueError(f"{value!r} is no duration; expected {quantities.EXPECTED_DURATION}")
-    return value
 
 
 def _rate(value: str) -> str:
@@ -47,18 +37,12 @@ def _variables(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-Name = Annotated[StrictStr, AfterValidator(_named), Field(json_schema_extra={"pattern": "^[-_.a-zA-Z0-9]{1,64}$"})]
-Duration = Annotated[StrictStr, AfterValidator(_duration), Field(examples=["30s", "2h"])]
 Rate = Annotated[StrictStr, AfterValidator(_rate), Field(examples=["10/s", "600/m", "unlimited"])]
 Text = Annotated[Scalar, AfterValidator(_finite)]
 Variables = Annotated[dict[str, Any], AfterValidator(_variables)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class LaneDocument(_Part):
+class LaneDocument(Part):
     """Where requests go. A group may override any of it."""
 
     region: StrictStr | None = Field(None, description="Region id, such as cn-north-9; the endpoint follows from it.")
@@ -66,7 +50,7 @@ class LaneDocument(_Part):
     project_id: StrictStr | None = Field(None, description="Project id; looked up in IAM by region when not given.")
 
 
-class GroupDocument(_Part):
+class GroupDocument(Part):
     """A named selection of servers; a server belongs to the first group that selects it."""
 
     name: Name = Field(description="Name of the group.")
@@ -83,7 +67,7 @@ class GroupDocument(_Part):
     )
 
 
-class ItemDocument(_Part):
+class ItemDocument(Part):
     """One item of a job."""
 
     type: StrictStr = Field(description="Fine-grained type, such as HDK_UPGRADE.")
@@ -93,7 +77,7 @@ class ItemDocument(_Part):
     )
 
 
-class StepDocument(_Part):
+class StepDocument(Part):
     """One kind of job. Steps run in order: a server goes on only after it succeeded."""
 
     name: Name = Field(description="Name of the step.")
@@ -103,9 +87,12 @@ class StepDocument(_Part):
     is_reboot: StrictBool | None = Field(None, description="Sent as is; what it means is documented in two ways.")
     servers_per_job: StrictInt = Field(50, ge=1, le=10_000, description="Servers in one request.")
     items: list[ItemDocument] = Field(min_length=1, description="What the job does.")
+    expected_duration: Duration | None = Field(
+        None, description="How long a job is expected to last, until some were seen: for windows. Without: 30m."
+    )
 
 
-class SubmitDocument(_Part):
+class SubmitDocument(Part):
     """How requests are let out, per lane."""
 
     rate: Rate = Field("10/s", description="Creates per lane: N/s, N/m, or unlimited.")
@@ -118,14 +105,14 @@ class SubmitDocument(_Part):
     settle: Duration = Field("15s", description="How long a request in doubt is looked up before it is sent again.")
 
 
-class WatchDocument(_Part):
+class WatchDocument(Part):
     """How jobs are watched, per lane."""
 
     rate: Rate = Field("10/s", description="Reads per lane: N/s, N/m, or unlimited.")
     job_timeout: Duration = Field("2h", description="After this the open servers of a job are timed_out.")
 
 
-class JobspecDocument(_Part):
+class JobspecDocument(Part):
     """What to run, on which groups, how carefully."""
 
     api_version: Literal["runner/v1"] = Field(description="The version of this format.")
@@ -146,6 +133,7 @@ class JobspecDocument(_Part):
     watch: WatchDocument = Field(
         default_factory=lambda: WatchDocument.model_validate({}), description="How jobs are watched."
     )
+    rollout: RolloutDocument | None = Field(None, description="In which waves, and within which limits.")
 
 
 def jobspec_schema() -> dict[str, Any]:

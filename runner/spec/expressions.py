@@ -6,7 +6,7 @@ not select it. Comparing it by size, or using it in arithmetic, is an error.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jinja2 import TemplateSyntaxError, Undefined, UndefinedError, meta
 
@@ -15,12 +15,15 @@ from runner.spec.suggest import did_you_mean
 from runner.spec.templates import TemplateProblem, make_environment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runner.model import Server
     from runner.spec.campaign import Place, Template
 
 _NAMES = frozenset({"id", "name", "labels"})
 _ENVIRONMENT = make_environment()
 _ENVIRONMENT.undefined = Undefined
+_T = TypeVar("_T")
 
 
 class ServerExpression:
@@ -61,3 +64,26 @@ class ServerExpression:
     def _problem(self, message: str, hint: str = "") -> Problem:
         place: Place = self._place
         return Problem(message, place.file, place.line, place.column, place.path, hint)
+
+
+def once_per_labels(function: Callable[[Server], _T]) -> Callable[[Server], _T]:
+    """The same function, asked once for all servers that share one labels object; the caller keeps those alive."""
+    known: dict[int, _T] = {}
+
+    def asked_once(server: Server) -> _T:
+        key = id(server.labels)
+        if key not in known:
+            known[key] = function(server)
+        return known[key]
+
+    return asked_once
+
+
+def text_getter(expression: ServerExpression) -> Callable[[Server], str | None]:
+    """The value of an expression for a server as text, None where there is none; the caller keeps the servers alive."""
+
+    def text(server: Server) -> str | None:
+        found = expression.value(server)
+        return None if found is None or found == "" else str(found)
+
+    return once_per_labels(text) if expression.uses_only_labels else text

@@ -12,7 +12,9 @@ from runner.errors import InvalidInput, Problem
 from runner.spec.campaign import Campaign, GroupSpec, ItemSpec, LaneSpec, Place, StepSpec, Submit, Template, Watch
 from runner.spec.checks import check
 from runner.spec.document import GroupDocument, JobspecDocument, LaneDocument, StepDocument
+from runner.spec.placing import place_of, template_of
 from runner.spec.quantities import parse_duration, parse_rate
+from runner.spec.rollout_loading import load_rollout
 from runner.spec.suggest import did_you_mean
 from runner.spec.yaml_source import Path, Source, path_text, read_yaml
 
@@ -70,7 +72,9 @@ def _problem(details: ErrorDetails, source: Source) -> Problem:
 
 
 def _is_union_member(part: str | int) -> bool:
-    return part in {"str", "bool", "int", "float"} or (isinstance(part, str) and part.startswith("function-"))
+    return part in {"str", "bool", "int", "float"} or (
+        isinstance(part, str) and part.startswith(("function-", "one-of-"))
+    )
 
 
 _EXPECTED = {
@@ -161,6 +165,7 @@ class _Builder:
                 settle_s=parse_duration(submit.settle) or 0.0,
             ),
             watch=Watch(rate=parse_rate(watch.rate) or 0.0, job_timeout_s=parse_duration(watch.job_timeout) or 0.0),
+            rollout=None if document.rollout is None else load_rollout(document.rollout, self._source),
         )
 
     def _group(self, group: GroupDocument, path: Path) -> GroupSpec:
@@ -197,6 +202,7 @@ class _Builder:
             servers_per_job=step.servers_per_job,
             job_description=self._maybe(step.job_description, (*path, "job_description")),
             is_reboot=step.is_reboot,
+            expected_duration_s=None if step.expected_duration is None else parse_duration(step.expected_duration),
         )
 
     def _lane(self, lane: LaneDocument, path: Path) -> LaneSpec:
@@ -220,8 +226,7 @@ class _Builder:
         return None if value is None else self._template(value, path)
 
     def _template(self, value: str | float | bool | None, path: Path) -> Template:  # noqa: FBT001  any YAML scalar
-        return Template(value, self._place(path))
+        return template_of(self._source, value, path)
 
     def _place(self, path: Path) -> Place:
-        line, column = self._source.position(path)
-        return Place(self._source.file, line, column, path_text(path))
+        return place_of(self._source, path)

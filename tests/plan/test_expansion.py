@@ -78,6 +78,11 @@ def test_a_plan_is_the_same_every_time_and_survives_its_file(servers: list[Serve
     assert plan.plan_hash == plan_of(HEAD + GROUPS + STEP, servers).plan_hash
     again = plan_from_json(plan_to_json(plan, readable=True), "p.json")
     assert plan_to_json(again) == plan_to_json(plan)
+    stored = plan_from_json(plan_to_json(plan), "stored")
+    assert plan_to_json(stored, readable=True) == plan_to_json(plan, readable=True)
+    for group, written in zip(stored.groups, plan.groups, strict=True):
+        assert list(group.servers) == [group.servers[i] for i in range(len(group.servers))]
+        assert [server.id for server in group.servers[1:3]] == [server.id for server in written.servers[1:3]]
     assert hash_plan(again) == plan.plan_hash
 
 

@@ -1,0 +1,32 @@
+"""What the models of a jobspec's parts share: strictness, and the kinds of text with rules of their own."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictStr
+
+from runner.spec import quantities
+from runner.spec.rules import NAME
+
+
+class Part(BaseModel):
+    """A mapping whose keys are all known."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _named(value: str) -> str:
+    if not NAME.accepts(value):
+        raise ValueError(f"{value!r} is no valid name; expected {NAME.expected}")
+    return value
+
+
+def _duration(value: str) -> str:
+    if quantities.parse_duration(value) is None:
+        raise ValueError(f"{value!r} is no duration; expected {quantities.EXPECTED_DURATION}")
+    return value
+
+
+Name = Annotated[StrictStr, AfterValidator(_named), Field(json_schema_extra={"pattern": "^[-_.a-zA-Z0-9]{1,64}$"})]
+Duration = Annotated[StrictStr, AfterValidator(_duration), Field(examples=["30s", "2h"])]
