@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from heapq import heappop
 from typing import TYPE_CHECKING
 
-from runner.campaign.state import Phase
+from runner.campaign.admission import ClosedUntil, MustSplit, Simple, admission
+from runner.campaign.intake import nothing_left, sends_no_more
+from runner.campaign.state import Phase, queue_of
 
 if TYPE_CHECKING:
+    from runner.campaign.admission import Admission
     from runner.campaign.state import LaneState, RunState
 
 
@@ -18,6 +21,14 @@ class Submit:
     """Send this request."""
 
     request: int
+
+
+@dataclass(frozen=True, slots=True)
+class SplitUp:
+    """Put two pieces in the place of this request; `cut` is where the second one begins."""
+
+    request: int
+    cut: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +48,7 @@ class AllSubmitted:
     """Nothing will be sent on this lane any more."""
 
 
-Command = Submit | WaitUntil | WaitForEvent | AllSubmitted
+Command = Submit | SplitUp | WaitUntil | WaitForEvent | AllSubmitted
 
 _WAIT = WaitForEvent()
 _DONE = AllSubmitted()
@@ -46,13 +57,18 @@ _DONE = AllSubmitted()
 def decide(state: RunState, lane_index: int, now: float) -> Command:
     """What to submit next on a lane at `now` (epoch seconds)."""
     lane = state.lanes[lane_index]
-    if state.stop_reason is not None or lane.stopped is not None or not lane.unsubmitted:
+    if sends_no_more(state, lane) or nothing_left(state, lane):
         return _DONE
-    if lane.unsurveyed_since is not None:
+    must_wait = lane.unsurveyed_since is not None or state.is_waiting_for_person
+    if must_wait or _slots_taken(lane) >= _slots(state, lane):
         return _WAIT
-    if _slots_taken(lane) >= _slots(state, lane):
-        return _WAIT
-    request = _first_ready(state, lane)
+    if state.has_gates:
+        return _first_admitted(state, lane, now)
+    return _first_in_line(state, lane, now)
+
+
+def _first_in_line(state: RunState, lane: LaneState, now: float) -> Command:
+    request = next_in_line(state, lane)
     if request is not None:
         return Submit(request)
     retry = _first_retry(state, lane)
@@ -62,6 +78,39 @@ def decide(state: RunState, lane_index: int, now: float) -> Command:
     return Submit(request) if at <= now else WaitUntil(at)
 
 
+def _first_admitted(state: RunState, lane: LaneState, now: float) -> Command:
+    """The first request that may be let in; those that wait for room of their own are passed over."""
+    _due_retries_are_ready(state, lane, now)
+    while (request := next_in_line(state, lane)) is not None:
+        # One that waits elsewhere leaves the line before the next is put at its head.
+        queue_of(lane, state, request).popleft()
+        admitted = admission(state, request, now)
+        if admitted is not Simple.PARKED:
+            queue_of(lane, state, request).appendleft(request)
+            return _command(request, admitted)
+    retry = _first_retry(state, lane)
+    return _WAIT if retry is None else WaitUntil(retry[0])
+
+
+def _command(request: int, admitted: Admission) -> Command:
+    match admitted:
+        case Simple.ADMITTED:
+            return Submit(request)
+        case MustSplit(cut):
+            return SplitUp(request, cut)
+        case ClosedUntil(at):
+            return WaitUntil(at)
+        case _:
+            return _WAIT
+
+
+def _due_retries_are_ready(state: RunState, lane: LaneState, now: float) -> None:
+    while (retry := _first_retry(state, lane)) is not None and retry[0] <= now:
+        heappop(lane.retries)
+        state.phases[retry[1]] = Phase.READY
+        queue_of(lane, state, retry[1]).appendleft(retry[1])
+
+
 def _slots(state: RunState, lane: LaneState) -> int:
     """How many requests may be intended, and not answered, at once.
 
@@ -69,11 +118,11 @@ def _slots(state: RunState, lane: LaneState) -> int:
     engine still sends no more than `concurrency` at once. With one, the limit is what they wait for, and an intent must
     not grow old.
     """
-    submit = state.plan.submit
     if not lane.proven:
         return 1
-    ahead = submit.concurrency if math.isinf(submit.rate) else 0
-    return submit.concurrency + ahead
+    concurrency = state.concurrency
+    ahead = concurrency if math.isinf(state.rate) else 0
+    return concurrency + ahead
 
 
 def _slots_taken(lane: LaneState) -> int:
@@ -81,11 +130,13 @@ def _slots_taken(lane: LaneState) -> int:
     return lane.in_flight + len(lane.doubts)
 
 
-def _first_ready(state: RunState, lane: LaneState) -> int | None:
-    while lane.ready:
-        if state.phases[lane.ready[0]] is Phase.READY:
-            return lane.ready[0]
-        lane.ready.popleft()
+def next_in_line(state: RunState, lane: LaneState) -> int | None:
+    """The request that is looked at first of those that are ready."""
+    for queue in (lane.urgent, lane.ready):
+        while queue:
+            if state.phases[queue[0]] is Phase.READY:
+                return queue[0]
+            queue.popleft()
     return None
 
 

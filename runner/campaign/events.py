@@ -110,6 +110,18 @@ class Suspected:
 
 
 @dataclass(frozen=True, slots=True)
+class Foreseen:
+    """The list shows a job under the name that a request would have that is yet to come to be: the tail was lost.
+
+    `number` is that of a request that follows a failure, and so the name tells it (`RequestTable`).
+    """
+
+    kind: ClassVar[str] = "foreseen"
+    at: float
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Doubled:
     """A request whose job is known was found to have made another one: `job_ids` are all of them."""
 
@@ -195,12 +207,13 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class LaneStopped:
-    """Nothing more is sent on the lane: the service cannot be used there."""
+    """Nothing more is sent on the lane: the service cannot be used there. Nor are its jobs `watched`, if that says so."""
 
     kind: ClassVar[str] = "lane_stopped"
     at: float
     lane: int
     error: ServiceError
+    watched: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +223,125 @@ class StopRequested:
     kind: ClassVar[str] = "stop_requested"
     at: float
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeEnded:
+    """Nothing new is sent from here on. Requests on their way and jobs at work are followed to their end."""
+
+    kind: ClassVar[str] = "intake_ended"
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A limit has no room for the whole request: two pieces take its place, the second one from position `cut` on.
+
+    The pieces are the next two requests, counted on from the plan's. A position is one in the group's servers.
+    """
+
+    kind: ClassVar[str] = "split"
+    at: float
+    request: int
+    cut: int
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The request will not be sent: a person excluded its servers."""
+
+    kind: ClassVar[str] = "withdrawn"
+    at: float
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaveStarted:
+    """The gate before the wave said go: its requests may be sent."""
+
+    kind: ClassVar[str] = "wave_started"
+    at: float
+    wave: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckStarted:
+    """The next check of the wave is made."""
+
+    kind: ClassVar[str] = "check_started"
+    at: float
+    wave: int
+    check: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A check of the wave was made. `detail` is the end of what it said; `is_last` that it is not tried again."""
+
+    kind: ClassVar[str] = "checked"
+    at: float
+    wave: int
+    check: int
+    passed: bool
+    detail: str
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalAsked:
+    """The wave is through its soak and its checks; a person must approve before the next one."""
+
+    kind: ClassVar[str] = "approval_asked"
+    at: float
+    wave: int
+
+
+@dataclass(frozen=True, slots=True)
+class WavePassed:
+    """The wave is over and its gate is open."""
+
+    kind: ClassVar[str] = "wave_passed"
+    at: float
+    wave: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Nothing new is sent before a person decides. `rule` is one of `runner.campaign.gate`; `reason` is the evidence."""
+
+    kind: ClassVar[str] = "held"
+    at: float
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Aborted:
+    """The campaign is over: nothing new is sent, and what is in flight is watched to its end. As in `Held`."""
+
+    kind: ClassVar[str] = "aborted"
+    at: float
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commanded:
+    """A person asked for something (`runner.campaign.commands`). `number` is the command's place in the state store.
+
+    `refused` says why nothing came of it; None: it was done.
+    """
+
+    kind: ClassVar[str] = "commanded"
+    at: float
+    number: int
+    action: str
+    target: str
+    settings: dict[str, str]
+    who: str
+    why: str
+    refused: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +365,7 @@ Event = (
     | Accepted
     | InDoubt
     | Suspected
+    | Foreseen
     | Doubled
     | Surveyed
     | Adopted
@@ -243,5 +376,16 @@ Event = (
     | Settled
     | LaneStopped
     | StopRequested
+    | IntakeEnded
+    | Split
+    | Withdrawn
+    | WaveStarted
+    | CheckStarted
+    | Checked
+    | ApprovalAsked
+    | WavePassed
+    | Held
+    | Aborted
+    | Commanded
     | RunEnded
 )

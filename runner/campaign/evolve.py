@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 from runner.campaign import events as e
 from runner.campaign.answers import Cause
 from runner.campaign.outcomes import LETTER
-from runner.campaign.state import Doubt, LaneState, OpenJob, Phase, RunState, make_ready, make_retry
+from runner.campaign.rollout_events import HANDLERS as ROLLOUT_HANDLERS
+from runner.campaign.rollout_events import check_outcomes, server_outcomes
+from runner.campaign.state import LaneState, OpenJob, Phase, RunState, make_ready, make_retry, queue_of, set_phase
+from runner.campaign.unblocking import doubt, unblock_dependents
 from runner.model import Outcome
 
 if TYPE_CHECKING:
@@ -17,9 +20,10 @@ if TYPE_CHECKING:
 _SUCCEEDED = LETTER[Outcome.SUCCEEDED]
 _UNKNOWN = LETTER[Outcome.UNKNOWN]
 _NOT_STARTED = LETTER[Outcome.NOT_STARTED]
+_NOT_SEEN = {_UNKNOWN, LETTER[Outcome.TIMED_OUT]}
 
 
-_Closing = e.Refused | e.Conflict | e.GivenUp | e.Settled
+_Closing = e.Refused | e.Conflict | e.GivenUp | e.Settled | e.Withdrawn
 
 
 def evolve(state: RunState, event: e.Event) -> None:
@@ -37,6 +41,8 @@ def replay(state: RunState, events: Iterable[e.Event]) -> None:
 
 def _run_started(state: RunState, event: e.RunStarted) -> None:
     state.started_at = event.at
+    if state.rollout is not None and state.rollout.rules.deadline_s is not None:
+        state.rollout.deadline_at = event.at + state.rollout.rules.deadline_s
     state.watched = event.watched
     state.simulated = event.simulated
 
@@ -47,30 +53,31 @@ def _run_resumed(state: RunState, event: e.RunResumed) -> None:
     It may also have done things that the journal lost with its tail, up to the moment it died, so every doubt is as
     young as that, whenever it began.
     """
-    state.stop_reason = state.ended = None
+    state.stop_reason = state.intake_ended = state.ended = None
     state.watched = True
     for lane in state.lanes:
         lane.unsurveyed_since = event.at
-        for doubt in lane.doubts.values():
-            doubt.since = event.at
-        lane.stopped = None
+        for waiting in lane.doubts.values():
+            waiting.since = event.at
+        lane.stopped, lane.watched = None, True
         lane.proven = False
         lane.unauthenticated_in_a_row = 0
     for request, phase in enumerate(state.phases):
         if phase is Phase.SENT:
             state.lane_of(request).in_flight -= 1
-            _doubt(state, request, event.at)
+            doubt(state, request, event.at)
 
 
 def _intended(state: RunState, event: e.Intended) -> None:
     request = event.request
     lane = state.lane_of(request)
     # Only the heads are removed: an entry further back is skipped later, for its phase is no longer the queue's.
-    if lane.ready and lane.ready[0] == request:
-        lane.ready.popleft()
+    queue = queue_of(lane, state, request)
+    if queue and queue[0] == request:
+        queue.popleft()
     elif lane.retries and lane.retries[0][1] == request:
         heappop(lane.retries)
-    state.phases[request] = Phase.SENT
+    set_phase(state, request, Phase.SENT)
     state.attempts[request] += 1
     lane.in_flight += 1
 
@@ -88,8 +95,8 @@ def _throttled(state: RunState, event: e.Throttled) -> None:
 def _unsent(state: RunState, request: int) -> None:
     lane = state.lane_of(request)
     lane.in_flight -= 1
-    state.phases[request] = Phase.READY
-    lane.ready.appendleft(request)
+    set_phase(state, request, Phase.READY)
+    queue_of(lane, state, request).appendleft(request)
 
 
 def _refused(state: RunState, event: e.Refused) -> None:
@@ -121,7 +128,7 @@ def _adopted(state: RunState, event: e.Adopted) -> None:
 
 
 def _open(state: RunState, lane: LaneState, event: e.Accepted | e.Adopted) -> None:
-    state.phases[event.request] = Phase.OPEN
+    set_phase(state, event.request, Phase.OPEN)
     state.accepted += 1
     lane.unsubmitted -= 1
     lane.accepted += 1
@@ -131,14 +138,18 @@ def _open(state: RunState, lane: LaneState, event: e.Accepted | e.Adopted) -> No
 
 def _in_doubt(state: RunState, event: e.InDoubt) -> None:
     state.lane_of(event.request).in_flight -= 1
-    _doubt(state, event.request, event.at)
+    doubt(state, event.request, event.at)
 
 
 def _suspected(state: RunState, event: e.Suspected) -> None:
-    if state.phases[event.request] is Phase.BLOCKED:
+    if state.waits_for_step(event.request):
         state.suspected.add(event.request)  # which servers it is for is known once the step before is over
     else:
-        _doubt(state, event.request, event.at)
+        doubt(state, event.request, event.at)
+
+
+def _foreseen(state: RunState, event: e.Foreseen) -> None:
+    state.foreseen.add(event.number)
 
 
 def _surveyed(state: RunState, event: e.Surveyed) -> None:
@@ -146,25 +157,26 @@ def _surveyed(state: RunState, event: e.Surveyed) -> None:
 
 
 def _doubled(state: RunState, event: e.Doubled) -> None:
-    del event
-    state.conflicts += 1
+    _jobs_in_conflict(state, event)
 
 
-def _doubt(state: RunState, request: int, since: float) -> None:
-    lane = state.lane_of(request)
-    state.phases[request] = Phase.IN_DOUBT
-    lane.doubts[request] = Doubt(since)
-    lane.ever_in_doubt.add(request)
+def _jobs_in_conflict(state: RunState, event: e.Conflict | e.Doubled) -> None:
+    state.conflicts += event.request not in state.conflict_jobs
+    state.conflict_jobs[event.request] = event.job_ids
 
 
 def _not_found(state: RunState, event: e.NotFound) -> None:
     lane = state.lane_of(event.request)
     lane.doubts.pop(event.request, None)
-    make_ready(lane, state, event.request)
+    if state.blocked_by[event.request]:
+        set_phase(state, event.request, Phase.BLOCKED)  # the list showed a job of it, and its wave has not begun
+        state.suspected.discard(event.request)
+    else:
+        make_ready(lane, state, event.request)
 
 
 def _conflict(state: RunState, event: e.Conflict) -> None:
-    state.conflicts += 1
+    _jobs_in_conflict(state, event)
     _abandon(state, event)
 
 
@@ -180,9 +192,19 @@ def _abandon(state: RunState, event: e.Conflict | e.GivenUp) -> None:
 
 
 def _settled(state: RunState, event: e.Settled) -> None:
-    state.lane_of(event.request).open.pop(event.request, None)
+    job = state.lane_of(event.request).open.pop(event.request, None)
     state.settled += 1
+    # How long a job would have taken that was not seen to end is not known: a time-out must not close every window.
+    ended = event.duration_s is not None or not set(event.outcomes) & _NOT_SEEN
+    if state.rollout is not None and job is not None and ended:
+        took = event.at - job.accepted_at if event.duration_s is None else event.duration_s
+        state.rollout.durations[state.requests.entries[event.request].step].add(took)
     _close(state, event, Phase.SETTLED, event.outcomes)
+
+
+def _withdrawn(state: RunState, event: e.Withdrawn) -> None:
+    state.lane_of(event.request).unsubmitted -= 1
+    _close(state, event, Phase.VOID, _NOT_STARTED)
 
 
 def _close(state: RunState, event: _Closing, phase: Phase, letters: str) -> None:
@@ -191,44 +213,46 @@ def _close(state: RunState, event: _Closing, phase: Phase, letters: str) -> None
     `letters` is one letter a server, or a single one for all.
     """
     request = event.request
-    state.phases[request] = phase
-    planned = state.plan.requests[request]
-    servers = state.servers_of(request)
-    if len(letters) != len(servers):
-        letters = letters[0] * len(servers)
-    last_step = planned.step == len(state.plan.steps) - 1
-    if last_step:
-        state.counts.update(letters)
+    planned = state.requests.entries[request]
+    if len(letters) == 1:
+        letters *= len(state.servers_of(request))
+    if not state.is_main(request):
+        set_phase(state, request, phase)
+        check_outcomes(state, request, letters)
         return
-    for server, letter in zip(servers, letters, strict=True):
-        if letter != _SUCCEEDED:
-            state.counts[letter] += 1
-            state.left_behind[planned.group].add(server.id)
-    _unblock(state, request, event.at)
-
-
-def _unblock(state: RunState, request: int, at: float) -> None:
-    for dependent in state.dependents[request]:
-        state.blocked_by[dependent] -= 1
-        if state.blocked_by[dependent]:
-            continue
-        lane = state.lane_of(dependent)
-        if dependent in state.suspected:
-            _doubt(state, dependent, at)
-        elif state.servers_of(dependent):
-            make_ready(lane, state, dependent)
-        else:
-            lane.unsubmitted -= 1
-            state.phases[dependent] = Phase.VOID
-            _unblock(state, dependent, at)
+    positions = state.positions_of(request) if state.rollout is not None else ()
+    set_phase(state, request, phase)
+    last_step = planned.step == state.plan.main_steps - 1
+    if last_step and planned.step == len(state.plan.steps) - 1:
+        for letter in set(letters):
+            state.counts[letter] += letters.count(letter)
+    else:
+        # Steps that are checks are for those that succeeded, too.
+        state.counts[_SUCCEEDED] += letters.count(_SUCCEEDED) if last_step else 0
+        for server, letter in zip(state.servers_of(request), letters, strict=True):
+            if letter != _SUCCEEDED:
+                state.counts[letter] += 1
+                state.left_behind[planned.group].add(server.id)
+    if state.rollout is not None:
+        final = letters if last_step else letters.replace(_SUCCEEDED, "-")
+        server_outcomes(state, state.rollout, request, positions, final, event.at)
+    if not last_step:
+        unblock_dependents(state, request, event.at)
+    if state.rollout is not None:
+        state.rollout.request_over(planned.wave, event.at)
 
 
 def _lane_stopped(state: RunState, event: e.LaneStopped) -> None:
-    state.lanes[event.lane].stopped = event.error
+    lane = state.lanes[event.lane]
+    lane.stopped, lane.watched = event.error, event.watched
 
 
 def _stop_requested(state: RunState, event: e.StopRequested) -> None:
     state.stop_reason = event.reason
+
+
+def _intake_ended(state: RunState, event: e.IntakeEnded) -> None:
+    state.intake_ended = event.reason
 
 
 def _run_ended(state: RunState, event: e.RunEnded) -> None:
@@ -245,6 +269,7 @@ _HANDLERS: dict[type, Callable[[RunState, Any], None]] = {
     e.Accepted: _accepted,
     e.InDoubt: _in_doubt,
     e.Suspected: _suspected,
+    e.Foreseen: _foreseen,
     e.Surveyed: _surveyed,
     e.Doubled: _doubled,
     e.Adopted: _adopted,
@@ -254,5 +279,8 @@ _HANDLERS: dict[type, Callable[[RunState, Any], None]] = {
     e.Settled: _settled,
     e.LaneStopped: _lane_stopped,
     e.StopRequested: _stop_requested,
+    e.IntakeEnded: _intake_ended,
+    e.Withdrawn: _withdrawn,
     e.RunEnded: _run_ended,
+    **ROLLOUT_HANDLERS,
 }

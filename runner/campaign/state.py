@@ -12,12 +12,15 @@ from enum import IntEnum
 from heapq import heappush
 from typing import TYPE_CHECKING
 
+from runner.campaign.requests import RequestTable
+from runner.campaign.rollout import RolloutState, Turn, new_rollout_state
 from runner.plan.dependencies import prerequisites
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.campaign.answers import ServiceError
+    from runner.campaign.budget import Cell
     from runner.model import Server
     from runner.plan.plan import Plan
 
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 class Phase(IntEnum):
     """Where a request stands."""
 
-    BLOCKED = 0  # its servers are not through the step before
+    BLOCKED = 0  # its wave, or its check, has not begun, or its servers are not through the step before
     READY = 1
     RETRY = 2  # refused; may be sent again at a time
     SENT = 3  # intended, no answer yet
@@ -34,7 +37,8 @@ class Phase(IntEnum):
     SETTLED = 6
     REFUSED = 7  # for good
     GIVEN_UP = 8  # unknown, or in conflict
-    VOID = 9  # none of its servers got through the step before
+    VOID = 9  # none of its servers got through the step before, or all were excluded
+    SPLIT = 10  # its pieces stand in its place
 
 
 @dataclass(slots=True)
@@ -54,8 +58,12 @@ class OpenJob:
 
 @dataclass(slots=True)
 class LaneState:
-    """One lane's part of the state. `unsubmitted` counts its requests that may still be sent (or sent again)."""
+    """One lane's part of the state. `unsubmitted` counts its requests that may still be sent (or sent again).
 
+    What follows failures is ready in `urgent`, and goes before what is in `ready`.
+    """
+
+    urgent: deque[int] = field(default_factory=deque)
     ready: deque[int] = field(default_factory=deque)
     retries: list[tuple[float, int]] = field(default_factory=list)
     in_flight: int = 0
@@ -68,27 +76,53 @@ class LaneState:
     unsurveyed_since: float | None = None  # resumed after a crash: nothing is sent before the names were looked up
     unauthenticated_in_a_row: int = 0
     stopped: ServiceError | None = None
+    watched: bool = True  # False: it stopped because its jobs cannot be read
+
+
+@dataclass(slots=True)
+class Controls:
+    """What people asked of a run while it went on. `held` is why a person must decide before it goes on.
+
+    `rate` and `concurrency` replace those of the plan. `last_command` is the newest command that was taken in.
+    """
+
+    paused: bool = False
+    held: str | None = None
+    held_groups: set[int] = field(default_factory=set)
+    rate: float | None = None
+    concurrency: int | None = None
+    last_command: int = 0
 
 
 @dataclass(slots=True)
 class RunState:
-    """The state of a run. Lists are indexed by the request's place in the plan.
+    """The state of a run. Lists are indexed by the request's place in `requests`.
 
     `counts` are servers by outcome letter (`runner.campaign.outcomes`), for servers whose outcome is final.
     `left_behind` are, per group, the servers that did not succeed in an earlier step. `job_ids` are the jobs of requests.
-    `suspected` are blocked requests that the list shows a job of.
+    `suspected` are blocked requests that the list shows a job of. `parked` are ready requests of groups that are held.
+    `intake_ended` is why nothing new is sent any more, though what is in flight is followed to its end; `aborted` is why
+    the campaign was aborted, which means that, too, and for good.
+    `conflict_jobs` are the jobs of requests in conflict. `foreseen` are numbers of requests that are yet to come to be,
+    of which the list shows a job already.
     """
 
     plan: Plan
+    requests: RequestTable
     phases: list[Phase]
     attempts: list[int]
     blocked_by: list[int]
     dependents: list[list[int]]
     lanes: list[LaneState]
     left_behind: list[set[str]]
+    rollout: RolloutState | None = None
+    controls: Controls = field(default_factory=Controls)
+    parked: dict[int, list[int]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     job_ids: dict[int, str] = field(default_factory=dict)
     suspected: set[int] = field(default_factory=set)
+    conflict_jobs: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    foreseen: set[int] = field(default_factory=set)
     accepted: int = 0
     settled: int = 0
     refused: int = 0
@@ -97,20 +131,71 @@ class RunState:
     simulated: bool = False
     started_at: float | None = None
     stop_reason: str | None = None
+    intake_ended: str | None = None
+    aborted: str | None = None
     ended: str | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing new is sent any more, on any lane."""
+        return self.stop_reason is not None or self.intake_ended is not None or self.aborted is not None
+
+    @property
+    def is_waiting_for_person(self) -> bool:
+        """Whether nothing new is sent before a person says so."""
+        return self.controls.paused or self.controls.held is not None
+
+    @property
+    def has_gates(self) -> bool:
+        """Whether a request that is ready may still have to wait for more than its slot."""
+        return self.rollout is not None or bool(self.controls.held_groups)
+
+    @property
+    def concurrency(self) -> int:
+        """Requests in flight per lane: as a person set it, or as planned."""
+        return self.controls.concurrency or self.plan.submit.concurrency
+
+    @property
+    def rate(self) -> float:
+        """Creates per second and lane: as a person set it, or as planned."""
+        return self.controls.rate or self.plan.submit.rate
 
     def lane_of(self, request: int) -> LaneState:
         """The lane that the request goes to."""
-        return self.lanes[self.plan.groups[self.plan.requests[request].group].lane]
+        return self.lanes[self.lane_index(request)]
+
+    def lane_index(self, request: int) -> int:
+        """The place of that lane in `lanes`."""
+        return self.plan.groups[self.requests.entries[request].group].lane
 
     def servers_of(self, request: int) -> Sequence[Server]:
         """The servers that the request is for: those planned, less those left behind in an earlier step."""
-        servers = self.plan.servers_of(request)
-        planned = self.plan.requests[request]
+        servers = self.requests.servers_of(request)
+        planned = self.requests.entries[request]
         behind = self.left_behind[planned.group]
-        if not behind or planned.step == 0:
+        if not behind or planned.step == 0 or self.requests.is_follow_up(request):
             return servers
         return [server for server in servers if server.id not in behind]
+
+    def positions_of(self, request: int) -> Sequence[int]:
+        """The places of those servers in their group."""
+        planned = self.requests.entries[request]
+        behind = self.left_behind[planned.group]
+        if not behind or planned.step == 0:
+            return range(planned.start, planned.stop)
+        servers = self.plan.groups[planned.group].servers
+        return [place for place in range(planned.start, planned.stop) if servers[place].id not in behind]
+
+    def waits_for_step(self, request: int) -> bool:
+        """Whether the step before is not over for all of the request's servers."""
+        if self.rollout is None or not self.is_main(request):
+            return self.blocked_by[request] > 0
+        begun = self.rollout.waves[self.requests.entries[request].wave].started_at is not None
+        return self.blocked_by[request] > (0 if begun else 1)
+
+    def is_main(self, request: int) -> bool:
+        """Whether the request is of a step that every server goes through, not of a check or after a failure."""
+        return self.requests.entries[request].step < self.plan.main_steps
 
 
 def new_state(plan: Plan) -> RunState:
@@ -118,15 +203,19 @@ def new_state(plan: Plan) -> RunState:
     count = len(plan.requests)
     state = RunState(
         plan=plan,
+        requests=RequestTable(plan),
         phases=[Phase.READY] * count,
         attempts=[0] * count,
         blocked_by=[0] * count,
         dependents=[],
         lanes=[LaneState() for _ in plan.lanes],
         left_behind=[set() for _ in plan.groups],
+        rollout=new_rollout_state(plan),
     )
-    if len(plan.steps) > 1:
+    if plan.main_steps > 1:
         _block_later_steps(state)
+    if state.rollout is not None:
+        _block_waves(state)
     for index, phase in enumerate(state.phases):
         lane = state.lane_of(index)
         lane.unsubmitted += 1
@@ -145,13 +234,104 @@ def _block_later_steps(state: RunState) -> None:
             state.dependents[earlier].append(index)
 
 
+def _block_waves(state: RunState) -> None:
+    """Every request waits for its wave to begin, or for its check."""
+    for index in range(len(state.phases)):
+        state.phases[index] = Phase.BLOCKED
+        state.blocked_by[index] += 1
+
+
+# How many that wait for room may try one after the other before a turn is kept.
+_TRIES = 8
+_IN_FLIGHT = frozenset({Phase.SENT, Phase.IN_DOUBT, Phase.OPEN})
+UNSENT = frozenset({Phase.BLOCKED, Phase.READY, Phase.RETRY})
+
+
+def set_phase(state: RunState, request: int, phase: Phase) -> None:
+    """Let a request stand elsewhere. What that makes of the budgets is done here, and nowhere else."""
+    before = state.phases[request]
+    state.phases[request] = phase
+    rollout = state.rollout
+    if rollout is None or not state.is_main(request):
+        return
+    if (before in _IN_FLIGHT) is not (phase in _IN_FLIGHT):
+        _move(state, rollout, request, taking_off=phase in _IN_FLIGHT)
+    elif request in rollout.woken and phase is not Phase.READY:
+        pass_on(state, request)
+
+
+def _move(state: RunState, rollout: RolloutState, request: int, *, taking_off: bool) -> None:
+    entry, positions = state.requests.entries[request], state.positions_of(request)
+    if taking_off:
+        rollout.woken.pop(request, None)
+        rollout.ledger.take_off(entry, positions)
+        return
+    for cell in rollout.ledger.land(entry, positions):
+        _unpark(state, rollout, Turn(cell, _TRIES), max(cell.room, 1))
+
+
+def _unpark(state: RunState, rollout: RolloutState, turn: Turn, count: int) -> None:
+    """Let so many requests try again, those first that came first."""
+    going: list[int] = []
+    parked = turn.cell.parked
+    while parked and len(going) < count:
+        request = parked.popleft()
+        if state.phases[request] is Phase.READY:
+            going.append(request)
+            rollout.woken.setdefault(request, []).append(turn)
+    for request in reversed(going):
+        queue_of(state.lane_of(request), state, request).appendleft(request)
+
+
+def pass_on(state: RunState, request: int, full: Cell | None = None) -> None:
+    """A request that was let try again does not go: the next may, but not where it is `full`: a landing there wakes it.
+
+    One that waits for `full` may keep its turn elsewhere, and passes it on if it never goes: where many wait for two limits,
+    each turn would move them all from one queue to the other.
+    """
+    rollout = state.rollout
+    turns = None if rollout is None else rollout.woken.pop(request, None)
+    if rollout is None or not turns:
+        return
+    kept = [turn for turn in turns if turn.cell is not full and full is not None and not turn.tries]
+    if kept:
+        rollout.woken[request] = kept
+    for turn in turns:
+        if turn.cell is not full and turn not in kept:
+            _unpark(state, rollout, turn if full is None else Turn(turn.cell, turn.tries - 1), 1)
+
+
+def unpark_all(state: RunState) -> None:
+    """Let everything that waits for room try again: asked where a run would else wait for ever."""
+    if state.rollout is None:
+        return
+    for cell in state.rollout.ledger.cells():
+        parked = list(cell.parked)
+        cell.parked.clear()
+        for request in reversed(parked):
+            if state.phases[request] is Phase.READY:
+                queue_of(state.lane_of(request), state, request).appendleft(request)
+
+
+def unpark_group(state: RunState, group: int) -> None:
+    """Let the requests of a group that was held try again."""
+    for request in reversed(state.parked.pop(group, [])):
+        if state.phases[request] is Phase.READY:
+            queue_of(state.lane_of(request), state, request).appendleft(request)
+
+
+def queue_of(lane: LaneState, state: RunState, request: int) -> deque[int]:
+    """Where the request stands in line when it is ready."""
+    return lane.urgent if state.requests.is_follow_up(request) else lane.ready
+
+
 def make_ready(lane: LaneState, state: RunState, request: int) -> None:
     """Put a request at the end of those that may be sent now."""
-    state.phases[request] = Phase.READY
-    lane.ready.append(request)
+    set_phase(state, request, Phase.READY)
+    queue_of(lane, state, request).append(request)
 
 
 def make_retry(lane: LaneState, state: RunState, request: int, at: float) -> None:
     """Let a request be sent again from `at` on."""
-    state.phases[request] = Phase.RETRY
+    set_phase(state, request, Phase.RETRY)
     heappush(lane.retries, (at, request))

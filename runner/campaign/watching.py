@@ -6,37 +6,16 @@ first read when most like them are over.
 
 from __future__ import annotations
 
-from bisect import insort
 from collections import deque
 from heapq import heappop, heappush
 from typing import NamedTuple
 
+from runner.campaign.durations import Durations
+
 SCOUTS = 8
-_SAMPLES = 200
 _FIRST_READ_WITHOUT_SAMPLE_S = 60.0
 _SHORTEST_S = 2.0
 _LONGEST_S = 120.0
-
-
-class Durations:
-    """How long jobs of one step take, seconds, from those seen so far."""
-
-    def __init__(self) -> None:
-        self._recent: deque[float] = deque()
-        self._sorted: list[float] = []
-
-    def add(self, duration_s: float) -> None:
-        """Learn of one more job."""
-        self._recent.append(duration_s)
-        insort(self._sorted, duration_s)
-        if len(self._recent) > _SAMPLES:
-            self._sorted.remove(self._recent.popleft())
-
-    def quantile(self, share: float) -> float | None:
-        """The duration that `share` of the jobs stay within; None before any is known."""
-        if not self._sorted:
-            return None
-        return self._sorted[min(len(self._sorted) - 1, int(share * len(self._sorted)))]
 
 
 class _Waiting(NamedTuple):

@@ -3,7 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.campaign.watching import SCOUTS, Durations, WatchSchedule
+from runner.campaign.durations import Durations
+from runner.campaign.watching import SCOUTS, WatchSchedule
 
 
 def reads_to_the_end(schedule: WatchSchedule, jobs: int, lasts: float, rate: float) -> float:

@@ -1,0 +1,173 @@
+"""Drives a run's deciding with events alone: no service, no journal, no clock; what happens next is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from random import Random
+
+from runner.campaign import events as e
+from runner.campaign.budget import Cell
+from runner.campaign.decide import SplitUp, Submit, WaitUntil, decide
+from runner.campaign.evolve import evolve, replay
+from runner.campaign.excluding import exclusions
+from runner.campaign.gate import Patience, Record, Sleep, next_step
+from runner.campaign.state import Phase, RunState, new_state
+from runner.model import Job, Server
+from runner.plan.limits import value_getter
+from runner.plan.plan import Plan
+
+Letter = Callable[[Server], str]
+ABNORMAL = "ftu"
+
+
+def job_of(request: int) -> Job:
+    return Job(f"job-{request}", None, None, None, None, None, None, None, None)
+
+
+class Drive:
+    """A run. Every event is checked against limits that are counted anew here, server by server."""
+
+    def __init__(self, plan: Plan, seed: int, letter: Letter = lambda _: "s") -> None:
+        self.plan = plan
+        self.state: RunState = new_state(plan)
+        self.events: list[e.Event] = []
+        self.now = 0.0
+        self.chance = Random(seed)
+        self.letter = letter
+        self.ends: dict[str, str] = {}
+        self.stalled = False
+        self._sent: set[int] = set()
+        self._open: set[int] = set()
+        self._watch = Accounts(plan)
+        self.record(e.RunStarted(0.0, "c", plan.plan_hash, "0", simulated=True, watched=True))
+
+    def record(self, event: e.Event) -> None:
+        evolve(self.state, event)
+        self.events.append(event)
+        self._watch.check(self.state)
+
+    def run(self) -> e.Held | e.Aborted | None:
+        """Until nothing can happen any more, or a person must decide; that event then."""
+        while True:
+            actions = list(self._actions())
+            if not actions:
+                return None
+            self.now += 1.0
+            self.chance.choice(actions)()
+            last = self.events[-1]
+            if isinstance(last, e.Held | e.Aborted):
+                return last
+
+    def forget(self) -> None:
+        """Go on with what the events alone tell."""
+        again = new_state(self.plan)
+        replay(again, self.events)
+        self.state = again
+
+    def command(self, action: str, target: str = "", **settings: str) -> None:
+        self.record(e.Commanded(self.now, len(self.events), action, target, settings, "me", "", None))
+
+    def exclude(self, ids: set[str]) -> None:
+        self.command("exclude", ",".join(ids))
+        for event in exclusions(self.state, ids, self.now):
+            self._note(event)
+
+    @property
+    def in_flight(self) -> bool:
+        return bool(self._sent or self._open)
+
+    def _actions(self) -> Iterator[Callable[[], None]]:
+        step = next_step(self.state, self.now, Patience())
+        if isinstance(step, Record):
+            yield lambda: self.record(step.event)
+        waits = isinstance(step, Sleep)
+        for lane in range(len(self.state.lanes)):
+            command = decide(self.state, lane, self.now)
+            if isinstance(command, Submit):
+                yield lambda request=command.request: self._send(request)  # type: ignore[misc]
+            elif isinstance(command, SplitUp):
+                yield lambda split=command: self.record(e.Split(self.now, split.request, split.cut))  # type: ignore[misc]
+            else:
+                assert not isinstance(command, WaitUntil)
+        for request in sorted(self._sent):
+            yield lambda request=request: self._answer(request)  # type: ignore[misc]
+        for request in sorted(self._open):
+            yield lambda request=request: self._settle(request)  # type: ignore[misc]
+        self.stalled = waits
+
+    def _send(self, request: int) -> None:
+        self.record(e.Intended(self.now, request))
+        self._sent.add(request)
+
+    def _answer(self, request: int) -> None:
+        self._sent.discard(request)
+        if self.chance.random() < 0.05:
+            self.record(e.Lapsed(self.now, request))
+            return
+        self.record(e.Accepted(self.now, request, job_of(request)))
+        self._open.add(request)
+
+    def _settle(self, request: int) -> None:
+        self._open.discard(request)
+        self._note(e.Settled(self.now, request, "".join(map(self.letter, self.state.servers_of(request))), 60.0))
+
+    def _note(self, event: e.Settled | e.Withdrawn | e.Split) -> None:
+        """An event that ends servers, perhaps. A server that failed has its end, one that succeeded in its last step."""
+        if not isinstance(event, e.Split):
+            servers = self.state.servers_of(event.request)
+            letters = event.outcomes if isinstance(event, e.Settled) else "n" * len(servers)
+            last = self.state.requests.entries[event.request].step == self.plan.main_steps - 1
+            for server, letter in zip(servers, letters, strict=True):
+                if letter != "s" or last:
+                    assert server.id not in self.ends
+                    self.ends[server.id] = letter
+                    self._watch.ended(server, letter)
+        self.record(event)
+
+
+class Accounts:
+    """The limits of a plan, counted the slow way."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._letters: dict[str, str] = {}
+        self._peaks: dict[tuple[str, str], int] = {}
+        assert plan.rollout is not None
+        self._scopes: dict[str, set[str]] = {}
+        everyone = [server for group in plan.groups for server in group.servers]
+        for group in plan.groups:
+            self._scopes.setdefault("campaign", set()).update(server.id for server in group.servers)
+            self._scopes[f"group {group.name}"] = {server.id for server in group.servers}
+        for index, request in enumerate(plan.requests):
+            name = f"wave {plan.rollout.waves[request.wave].name}"
+            self._scopes.setdefault(name, set()).update(server.id for server in plan.servers_of(index))
+        for rule in plan.rollout.budget.per:
+            value_of = value_getter(rule.expression)
+            for server in everyone:
+                self._scopes.setdefault(f"{rule.expression}={value_of(server)}", set()).add(server.id)
+
+    def ended(self, server: Server, letter: str) -> None:
+        self._letters[server.id] = letter
+
+    def check(self, state: RunState) -> None:
+        """Nothing in flight and spent is above a limit, and the ledger knows both."""
+        assert state.rollout is not None
+        flying = {
+            server.id
+            for request, phase in enumerate(state.phases)
+            if phase in {Phase.SENT, Phase.OPEN} and state.is_main(request)
+            for server in state.servers_of(request)
+        }
+        assert state.rollout.ledger.flying == len(flying)
+        for cell in state.rollout.ledger.cells():
+            self._check_cell(cell, flying)
+
+    def _check_cell(self, cell: Cell, flying: set[str]) -> None:
+        scope = self._scopes[cell.limit.scope]
+        bad = "k" if cell.limit.counts == "skipped" else ABNORMAL
+        spent = sum(letter in bad and server in scope for server, letter in self._letters.items())
+        key = (cell.limit.name, cell.limit.scope)
+        self._peaks[key] = max(self._peaks.get(key, 0), spent + len(flying & scope))
+        assert (cell.spent, cell.flying) == (spent, len(flying & scope))
+        assert cell.peak == self._peaks[key]
+        assert cell.spent + cell.flying <= cell.most
