@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from runner.campaign.intake import jobs_may_come, sends_no_more
 from runner.engine.recorder import News, Recorder
 
 if TYPE_CHECKING:
@@ -44,6 +45,11 @@ class LaneContext:
         self.newly_open.append(request)
         self.watch_news.tell()
 
+    def tell_all(self) -> None:
+        """Have every task of the lane look again."""
+        for news in (self.submit_news, self.doubt_news, self.watch_news):
+            news.tell()
+
     @property
     def run(self) -> RunState:
         """The state of the run."""
@@ -55,6 +61,22 @@ class LaneContext:
         return self.recorder.state.lanes[self.index]
 
     @property
+    def sends_no_more(self) -> bool:
+        """Whether nothing new is sent on the lane."""
+        return sends_no_more(self.run, self.state)
+
+    def holds_back(self, request: int) -> bool:
+        """Whether the request is not sent before a person says so, or ever."""
+        run = self.run
+        held = run.controls.held_groups and run.requests.entries[request].group in run.controls.held_groups
+        return bool(held or self.sends_no_more or run.is_waiting_for_person)
+
+    @property
+    def jobs_may_come(self) -> bool:
+        """Whether a job that is not known yet may still be made, or be found."""
+        return jobs_may_come(self.run, self.state)
+
+    @property
     def over(self) -> bool:
-        """Whether nothing new is sent on the lane: asked to stop, or the service cannot be used."""
+        """Whether nothing at all is done on the lane any more: asked to stop, or the service cannot be used."""
         return self.run.stop_reason is not None or self.state.stopped is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.campaign.answers import Throttle
@@ -55,6 +57,15 @@ class Pace:
         self._limiter.pause(pause_s)
         self._limiter.set_rate(self.rate)
         return pause_s
+
+    def set_rate(self, rate: float) -> None:
+        """Go on at another rate than was configured, calls per second; infinity: no limit."""
+        configured = None if math.isinf(rate) else rate
+        if configured == self._throttling.configured:
+            return
+        self._throttling = replace(self._throttling, configured=configured)
+        self._unlimited = configured is None and not self._throttling.is_throttled
+        self._limiter.set_rate(self.rate)
 
     @property
     def rate(self) -> float | None:

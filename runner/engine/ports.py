@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
     from runner.campaign.answers import Answer, ReadFailed
+    from runner.campaign.commands import Command
     from runner.campaign.events import Event
     from runner.model import Job, JobPage
+    from runner.plan.rollout import PlannedCheck
 
 
 class JobService(Protocol):
@@ -52,4 +54,29 @@ class Journal(Protocol):
 
         Commits are prefixes: once an event is durable, so is every event appended before it.
         """
+        ...
+
+
+class Posted(NamedTuple):
+    """A command as it lies in the state store: its number there, who gave it, and why."""
+
+    number: int
+    who: str
+    why: str
+    command: Command
+
+
+class PostBox(Protocol):
+    """Where people leave commands for a run."""
+
+    def read(self, after: int) -> Sequence[Posted]:
+        """The commands with a number above `after`, in order."""
+        ...
+
+
+class Checker(Protocol):
+    """Makes the checks of a rollout that are no steps: commands and HTTP requests."""
+
+    async def check(self, check: PlannedCheck) -> tuple[bool, str]:
+        """Whether it passed, and the end of what it said. Never raises for what the check does."""
         ...

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from runner.engine.ports import Journal
 
 
+# A wait that moves every clock: the one that was asked for may differ from the loop's by a rounding error.
+_SHORTEST_S = 1e-4
+
+
 class News:
     """Wakes one task whenever something changed since it last looked."""
 
@@ -35,7 +39,7 @@ class News:
             await self._event.wait()
             return
         try:
-            async with asyncio.timeout(max(0.0, seconds)):
+            async with asyncio.timeout(max(_SHORTEST_S, seconds)):
                 await self._event.wait()
         except TimeoutError:
             pass
@@ -45,17 +49,21 @@ class Recorder:
     """Records events of one run.
 
     The state is ahead of the disk for a moment, and that is safe: every effect waits for the event that ordered it to
-    be durable, and since commits are prefixes, all that was decided on is durable then, too.
+    be durable, and since commits are prefixes, all that was decided on is durable then, too. `gate_news` tells of every
+    event of a run with a rollout.
     """
 
     def __init__(self, state: RunState, journal: Journal, observe: Callable[[Event], None]) -> None:
         self._journal = journal
         self._observe = observe
         self.state = state
+        self.gate_news = News()
 
     def record(self, *events: Event) -> Awaitable[None]:
         """Make events true; the awaitable is done when they are durable."""
         for event in events:
             evolve(self.state, event)
             self._observe(event)
+        if self.state.rollout is not None:
+            self.gate_news.tell()
         return self._journal.append(events)

@@ -3,41 +3,75 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.campaign import events as e
+from runner.campaign.gate import Patience
 from runner.campaign.verdict import Verdict, verdict
+from runner.engine.gatekeeping import Gatekeeper
+from runner.engine.operating import Operator
 from runner.engine.reconciling import Reconciler
 from runner.engine.submitting import Submitter
 from runner.engine.surveying import Surveyor
 from runner.engine.watching import Watcher
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from runner.engine.lane import LaneContext
-    from runner.engine.ports import Clock
+    from runner.engine.ports import Checker, Clock, PostBox
     from runner.engine.recorder import Recorder
+
+
+class Deadline(NamedTuple):
+    """When intake ends: epoch seconds, and in words as the person gave it."""
+
+    at: float
+    text: str
+
+
+class Surroundings(NamedTuple):
+    """What a run may need beside its lanes. Without a `post` nobody can ask anything of it."""
+
+    deadline: Deadline | None = None
+    patience: Patience = Patience()
+    checker: Checker | None = None
+    post: PostBox | None = None
 
 
 class RunEngine:
     """Drives the lanes of one run."""
 
-    def __init__(self, recorder: Recorder, lanes: Sequence[LaneContext], clock: Clock) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        lanes: Sequence[LaneContext],
+        clock: Clock,
+        surroundings: Surroundings = Surroundings(),  # noqa: B008  it cannot be changed
+    ) -> None:
         self._recorder = recorder
         self._lanes = lanes
         self._clock = clock
+        self._surroundings = surroundings
+        self._deadline = surroundings.deadline
+        self._operators = list(self._make_operators())
         self._readers: list[asyncio.Task[None]] = []
         self._failure: asyncio.Future[None] | None = None
 
     async def run(self) -> Verdict:
         """Do all there is to do, record how it ended, and say so. Durable when it returns."""
         async with asyncio.TaskGroup() as tasks:
-            failing = tasks.create_task(self._wait_for_failure())
-            lanes = [tasks.create_task(self._run_lane(lane)) for lane in self._lanes]
-            if lanes:
-                await asyncio.wait(lanes)
-            failing.cancel()
+            # The deadline comes before the lanes: one that is over already must end intake before anything is sent.
+            beside = [tasks.create_task(task) for task in (self._wait_for_failure(), self._keep_deadline())]
+            beside += [tasks.create_task(operator.run()) for operator in self._operators]
+            at_work = [tasks.create_task(self._run_lane(lane)) for lane in self._lanes]
+            gates = [tasks.create_task(keeper.run()) for keeper in self._gatekeepers()]
+            self._readers += gates  # a check may take long
+            at_work += gates
+            if at_work:
+                await asyncio.wait(at_work)
+            for task in beside:
+                task.cancel()
         ending = verdict(self._recorder.state)
         now = self._clock.now()
         await self._recorder.record(e.RunEnded(now, ending.state, ending.reason, int(ending.exit_code)))
@@ -48,8 +82,36 @@ class RunEngine:
         self._recorder.record(e.StopRequested(self._clock.now(), reason))
         for reader in self._readers:
             reader.cancel()
+        self._tell_lanes()
+
+    def end_intake(self, reason: str) -> None:
+        """Send nothing new; follow what is on its way, in doubt or at work to its end. The first reason stays."""
+        state = self._recorder.state
+        if state.intake_ended is not None or state.stop_reason is not None:
+            return
+        self._recorder.record(e.IntakeEnded(self._clock.now(), reason))
+        self._tell_lanes()
+
+    def _tell_lanes(self) -> None:
         for lane in self._lanes:
-            lane.submit_news.tell()
+            lane.tell_all()
+
+    def _gatekeepers(self) -> Iterator[Gatekeeper]:
+        """One for a run with a rollout, none for another."""
+        checker = self._surroundings.checker
+        if self._recorder.state.rollout is not None and checker is not None:
+            patience = self._surroundings.patience
+            yield Gatekeeper(self._recorder, self._clock, checker, patience, self._tell_lanes)
+
+    def _make_operators(self) -> Iterator[Operator]:
+        if self._surroundings.post is not None:
+            yield Operator(self._recorder, self._clock, self._surroundings.post, self._command_applied)
+
+    def _command_applied(self) -> None:
+        """A command may have changed the pace, too, which is not the state's."""
+        for lane in self._lanes:
+            lane.creates.set_rate(self._recorder.state.rate)
+        self._tell_lanes()
 
     def fail(self, error: Exception) -> None:
         """The journal failed: nothing more may be done, for it could not be remembered. `run` raises the error."""
@@ -60,18 +122,30 @@ class RunEngine:
         self._failure = asyncio.get_running_loop().create_future()
         await self._failure
 
+    async def _keep_deadline(self) -> None:
+        if self._deadline is None:
+            return
+        while (left_s := self._deadline.at - self._clock.now()) > 0:
+            await self._clock.sleep(left_s)
+        self.end_intake(f"deadline {self._deadline.text} reached")
+
     async def _run_lane(self, lane: LaneContext) -> None:
         lane.newly_open.extend(lane.state.open)
         surveyor = Surveyor(lane)
         async with asyncio.TaskGroup() as tasks:
-            self._readers.append(tasks.create_task(surveyor.before_sending()))
+            self._readers.append(tasks.create_task(self._survey(surveyor)))
             self._readers.append(tasks.create_task(Reconciler(lane).run()))
             if lane.run.watched:
                 self._readers.append(tasks.create_task(Watcher(lane).run()))
             await Submitter(lane).run()
             # The others may be waiting for a request that will now never come.
-            lane.doubt_news.tell()
-            lane.watch_news.tell()
+            lane.tell_all()
         if lane.run.watched and lane.run.stop_reason is None:
             async with asyncio.TaskGroup() as tasks:
                 self._readers.append(tasks.create_task(surveyor.before_the_end()))
+
+    async def _survey(self, surveyor: Surveyor) -> None:
+        """Commands may wait for it, and are to be carried out before anyone acts on what it found."""
+        await surveyor.before_sending()
+        for operator in self._operators:
+            operator.look()

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from runner.campaign import answers
 from runner.campaign import events as e
 from runner.campaign.answers import Cause
-from runner.campaign.decide import AllSubmitted, Submit, WaitForEvent, WaitUntil, decide
+from runner.campaign.decide import AllSubmitted, SplitUp, Submit, WaitForEvent, WaitUntil, decide
 from runner.campaign.refusals import lane_stops, retry_at
+from runner.engine.connections import Connections
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -26,7 +27,7 @@ class Submitter:
     def __init__(self, lane: LaneContext) -> None:
         self._lane = lane
         self._unsent = 0
-        self._connections = asyncio.Semaphore(lane.run.plan.submit.concurrency)
+        self._connections = Connections(lambda: lane.run.concurrency)
 
     async def run(self) -> None:
         """Return when nothing will be sent any more and every request sent has its answer recorded."""
@@ -37,6 +38,8 @@ class Submitter:
                 match decide(lane.run, lane.index, lane.clock.now()):
                     case Submit(request):
                         await self._submit(request, sends)
+                    case SplitUp(request, cut):
+                        lane.recorder.record(e.Split(lane.clock.now(), request, cut))
                     case WaitUntil(at):
                         await lane.submit_news.wait(at - lane.clock.now())
                     case WaitForEvent():
@@ -61,11 +64,11 @@ class Submitter:
         body = lane.body_of(request)
         await durable
         async with self._connections:
-            if not lane.over:
+            if not lane.holds_back(request):
                 await lane.creates.wait()
             self._unsent -= 1
             sent_at = lane.clock.monotonic()
-            if lane.over or sent_at - intended_at > INTENT_GOOD_FOR_S:
+            if lane.holds_back(request) or sent_at - intended_at > INTENT_GOOD_FOR_S:
                 answer = None
             else:
                 answer = await lane.service.create(body)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from runner.campaign import events as e
 from runner.campaign.answers import Cause, ReadFailed
+from runner.campaign.intake import nothing_left
 from runner.campaign.refusals import UNAUTHENTICATED_LIMIT
-from runner.campaign.survey import UNSENT, doubles, unknown_jobs
+from runner.campaign.state import UNSENT, Phase
+from runner.campaign.survey import doubles, recoveries
 from runner.engine.listing import Listing, read_listing
+from runner.engine.lookups import Lookups
+from runner.plan.keys import KEY_LENGTH, job_name, number_in, request_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from runner.engine.lane import LaneContext
     from runner.model import JobRow
@@ -26,12 +31,13 @@ class Surveyor:
 
     def __init__(self, lane: LaneContext) -> None:
         self._lane = lane
-        run = lane.run
-        self._requests = [
-            index
-            for index, request in enumerate(run.plan.requests)
-            if run.plan.groups[request.group].lane == lane.index
-        ]
+        self._lookups = Lookups(lane, self._list)
+        self._is_resumed = lane.state.unsurveyed_since is not None
+
+    @property
+    def _requests(self) -> list[int]:
+        run = self._lane.run
+        return [request for request in range(len(run.requests)) if run.lane_index(request) == self._lane.index]
 
     async def before_sending(self) -> None:
         """After a crash: let the lane send only when every job that its requests may have made is known of.
@@ -41,72 +47,85 @@ class Surveyor:
         """
         lane = self._lane
         since = lane.state.unsurveyed_since
-        if since is None or not lane.state.unsubmitted:
+        if since is None or nothing_left(lane.run, lane.state) or lane.over:
             return
         await lane.clock.sleep(since + lane.run.plan.submit.settle_s - lane.clock.now())
         unsent = [index for index in self._requests if lane.run.phases[index] in UNSENT]
-        listed = await self._rows(unsent)
+        listed = await self._rows(unsent, list(self._names_beyond(self._requests)))
         now = lane.clock.now()
         if isinstance(listed, ReadFailed):
             lane.recorder.record(e.LaneStopped(now, lane.index, listed.error))
-            lane.doubt_news.tell()
-            lane.watch_news.tell()
         else:
-            for found in unknown_jobs(lane.run, self._by_name(self._requests), listed):
-                lane.recorder.record(e.Suspected(now, found.request))
+            numbers = sorted(self._jobs_by_number(listed))
+            for event in recoveries(lane.run, numbers, now):
+                lane.recorder.record(event)
             lane.recorder.record(e.Surveyed(now, lane.index))
-            lane.doubt_news.tell()
-        lane.submit_news.tell()
+        lane.tell_all()
 
     async def before_the_end(self) -> None:
-        """Look once more for second jobs of requests that were ever in doubt: a lost create may have arrived late."""
+        """Look once more for second jobs of requests that were ever in doubt: a lost create may have arrived late.
+
+        After a crash that may be any request: the doubt itself may have been lost with the end of the journal.
+        """
         lane = self._lane
-        doubted = sorted(lane.state.ever_in_doubt)
+        doubted = self._requests if self._is_resumed else sorted(lane.state.ever_in_doubt)
         if not doubted or lane.over:
             return
         listed = await self._rows(doubted)
         if isinstance(listed, ReadFailed):
             return
-        for found in doubles(lane.run, self._by_name(doubted), listed):
+        jobs = self._jobs_by_number(listed)
+        numbers = {lane.run.requests.number_of(request) for request in doubted}
+        for found in doubles(lane.run, {number: jobs[number] for number in jobs.keys() & numbers}):
             lane.recorder.record(e.Doubled(lane.clock.now(), found.request, found.job_ids))
 
-    def _by_name(self, requests: Iterable[int]) -> dict[str, int]:
-        return {self._lane.job_name_of(request): request for request in requests}
+    def _jobs_by_number(self, rows: Iterable[JobRow]) -> dict[int, set[str]]:
+        """The jobs of this lane's requests, by the number in their names: also of requests that are yet to come to be."""
+        jobs: dict[int, set[str]] = {}
+        for row in rows:
+            number = number_in(row.name or "", self._lane.run_token)
+            if number is not None and self._is_of_the_lane(number, row.name or ""):
+                jobs.setdefault(number, set()).add(row.job_id)
+        return jobs
 
-    async def _rows(self, requests: Sequence[int]) -> Sequence[JobRow] | ReadFailed:
-        """Every row that may be about these requests: from as few reads as the service allows.
+    def _is_of_the_lane(self, number: int, name: str) -> bool:
+        run = self._lane.run
+        request = run.requests.place_of(number)
+        if request is not None:
+            return run.lane_index(request) == self._lane.index and self._lane.job_name_of(request) == name
+        piece = run.requests.piece(number)
+        return piece is not None and run.plan.groups[piece.group].lane == self._lane.index
 
-        The filter may be exact, so an empty answer to the run's part of the names proves nothing; a list with a job of
-        ours in it does. Else the whole list will do, if it is whole. Else each name is asked for.
-        """
-        lane = self._lane
-        by_run = await self._list(lane.run_token)
-        if isinstance(by_run, ReadFailed):
-            return by_run
-        ours = lane.run.job_ids.values()
-        if by_run.is_whole and not by_run.rows.keys().isdisjoint(ours):
-            return list(by_run.rows.values())
-        everything = await self._list(None)
-        if isinstance(everything, ReadFailed):
-            return everything
-        if everything.is_whole:
-            return list(everything.rows.values())
-        return await self._rows_by_name(requests)
-
-    async def _rows_by_name(self, requests: Iterable[int]) -> Sequence[JobRow] | ReadFailed:
-        rows: list[JobRow] = []
+    def _names_beyond(self, requests: Iterable[int]) -> Iterator[str]:
+        """The names that jobs may have of requests that are yet to come to be: pieces of these, or what follows failures."""
+        run, token = self._lane.run, self._lane.run_token
+        rules = run.rollout.rules if run.rollout else None
+        if rules is None:
+            return
         for request in requests:
-            listing = await self._list(self._lane.job_name_of(request))
-            if isinstance(listing, ReadFailed):
-                return listing
-            rows += listing.rows.values()
+            if run.phases[request] in UNSENT:
+                start = self._lane.job_name_of(request)[:-KEY_LENGTH]
+                yield from (start + request_key(token, number) for number in run.requests.numbers_of_pieces(request))
+            if rules.on_failure is not None and run.is_main(request) and run.phases[request] < Phase.SETTLED:
+                name = str(rules.failure_bodies[run.requests[request].group]["name"])
+                numbers = run.requests.numbers_of_follow_ups(request)
+                yield from (job_name(name, request_key(token, number)) for number in numbers)
+
+    async def _rows(self, requests: Sequence[int], names: Sequence[str] = ()) -> Sequence[JobRow] | ReadFailed:
+        """Every row that may be about these requests, or have one of these names."""
+        rows: list[JobRow] = []
+        async with aclosing(self._lookups.of(requests, names)) as lookups:
+            async for looked_up in lookups:
+                if isinstance(looked_up.rows, ReadFailed):
+                    return looked_up.rows
+                rows += looked_up.rows
         return rows
 
-    async def _list(self, name: str | None) -> Listing | ReadFailed:
+    async def _list(self, name: str | None, most_pages: int) -> Listing | ReadFailed:
         """Read the list, again and again if need be."""
         refused = tried = 0
         while True:
-            listing = await read_listing(self._lane, name)
+            listing = await read_listing(self._lane, name, most_pages)
             if not isinstance(listing, ReadFailed):
                 return listing
             tried += 1

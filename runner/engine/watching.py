@@ -15,6 +15,7 @@ from runner.engine.listing import read_listing
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from runner.campaign.answers import ServiceError
     from runner.engine.lane import LaneContext
     from runner.model import Job, JobRow
 
@@ -34,6 +35,7 @@ class Watcher:
         self._schedule = WatchSchedule(len(run.plan.steps), run.plan.watch.job_timeout_s)
         self._odd_reads: dict[int, int] = {}
         self._unauthenticated_in_a_row = 0
+        self._error: ServiceError | None = None
         self._page_size = 0
         self._listing_pays = True
 
@@ -43,7 +45,7 @@ class Watcher:
         while lane.run.stop_reason is None and self._unauthenticated_in_a_row < UNAUTHENTICATED_LIMIT:
             lane.watch_news.seen()
             self._take_up_new_jobs()
-            if not lane.state.open and (lane.state.stopped or not lane.state.unsubmitted):
+            if not lane.state.open and (lane.state.stopped or not lane.jobs_may_come):
                 return
             now = lane.clock.now()
             due = self._schedule.take_due(now, _AT_ONCE)
@@ -52,6 +54,9 @@ class Watcher:
             else:
                 next_due = self._schedule.next_due()
                 await lane.watch_news.wait(None if next_due is None else next_due - now)
+        if lane.run.stop_reason is None and self._error is not None:
+            lane.recorder.record(e.LaneStopped(lane.clock.now(), lane.index, self._error, watched=False))
+            lane.tell_all()
 
     def _take_up_new_jobs(self) -> None:
         opened = self._lane.newly_open
@@ -122,6 +127,7 @@ class Watcher:
         else:
             if failed.cause is Cause.UNAUTHENTICATED:
                 self._unauthenticated_in_a_row += 1
+                self._error = failed.error
             self._read_again(request, now)
 
     def _settle(self, request: int, job: Job | None, ending: Ending) -> None:
@@ -129,7 +135,8 @@ class Watcher:
         server_ids = [server.id for server in lane.run.servers_of(request)]
         duration_s = _duration(job) if ending is Ending.FINISHED else None
         if duration_s is not None:
-            self._schedule.learn(self._step(request), now - self._accepted_at(request))
+            # Not when the read showed it: the next job would be read later, and seem longer, and so on.
+            self._schedule.learn(self._step(request), duration_s)
         if job is not None:
             lane.recorder.record(e.JobRead(now, request, job))
         letters = outcome_letters(server_ids, job, ending)
@@ -152,7 +159,7 @@ class Watcher:
         return self._lane.state.open[request].accepted_at
 
     def _step(self, request: int) -> int:
-        return self._lane.run.plan.requests[request].step
+        return self._lane.run.requests.entries[request].step
 
 
 def _duration(job: Job | None) -> float | None:

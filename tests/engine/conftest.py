@@ -6,31 +6,35 @@ import asyncio
 import math
 import random
 import selectors
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import orjson
 import pytest
 
 from runner.campaign import events as e
-from runner.campaign.answers import Accepted, Answer, Cause, InDoubt, ReadFailed, Refused, ServiceError, Throttle
+from runner.campaign.commands import Command
 from runner.campaign.evolve import replay
-from runner.campaign.state import RunState, new_state
+from runner.campaign.gate import Patience
+from runner.campaign.state import new_state
 from runner.campaign.verdict import Verdict
 from runner.engine.lane import LaneContext
 from runner.engine.pace import Pace
+from runner.engine.ports import Posted
 from runner.engine.recorder import Recorder
-from runner.engine.run import RunEngine
-from runner.engine.submitting import INTENT_GOOD_FOR_S
+from runner.engine.run import Deadline, RunEngine, Surroundings
 from runner.journal.memory import MemoryStore
 from runner.journal.owner import Owner
 from runner.journal.store import RunRecord
-from runner.model import Job, JobPage, JobRow, Task
 from runner.plan.keys import job_name, request_key, run_token
 from runner.plan.plan import Plan
+from runner.plan.rollout import PlannedCheck
 from runner.report.fold import Report, fold_report
 from runner.simulator.behaviour import Behaviour
 from runner.simulator.service import SimulatedService
+from tests.engine.disk import Disk
+from tests.engine.network import Network, ServiceTime
+from tests.engine.promises import Promises
 
 RUN = "run-1"
 
@@ -55,7 +59,7 @@ class _JumpingSelector(selectors.SelectSelector):
         if timeout is None:
             raise AssertionError("everything waits for something that never comes")
         self._virtual.now += max(0.0, timeout)
-        return super().select(0)
+        return []  # no file and no socket is ever waited for
 
 
 class VirtualClock:
@@ -75,160 +79,131 @@ class VirtualClock:
         await asyncio.sleep(seconds)
 
 
-class Lossy:
-    """The simulated service behind a network that loses answers, before or after the job is made."""
-
-    def __init__(
-        self, service: SimulatedService, rng: random.Random, *, lost: float = 0.0, reads_lost: float = 0.0
-    ) -> None:
-        self.service = service
-        self.creates: list[tuple[int, float]] = []
-        self.throttled = 0.0
-        self.allowed: Callable[[str], int] = lambda name: 0
-        self.doubles = False
-        self.late_by: float | None = None
-        self.in_flight = self.most_in_flight = 0
-        self._rng = rng
-        self._lost = lost
-        self._reads_lost = reads_lost
-
-    async def create(self, body: bytes) -> Answer:  # noqa: PLR0911  one for each thing that can happen
-        lane = self.allowed(orjson.loads(body)["name"])
-        self.creates.append((lane, asyncio.get_running_loop().time()))
-        self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        await asyncio.sleep(0.05)
-        self.in_flight -= 1
-        if self.doubles:
-            self.service.create(orjson.loads(body))
-            self.service.create(orjson.loads(body))
-            return InDoubt(ServiceError(504, None, "the gateway sent it twice", None))
-        if self.late_by is not None:
-            asyncio.get_running_loop().call_later(self.late_by, self.service.create, orjson.loads(body))
-            self.late_by = None
-            return InDoubt(ServiceError(None, "Lost", "the answer was lost", None))
-        if self._rng.random() < self.throttled:
-            numbers = Throttle(limit=600, period_s=60.0) if self._rng.random() < 0.5 else Throttle()
-            return Refused(Cause.THROTTLED, ServiceError(429, "APIGW.0308", "throttled", None), numbers)
-        if self._rng.random() < self._lost:
-            if self._rng.random() < 0.5:
-                self.service.create(orjson.loads(body))
-            return InDoubt(ServiceError(None, "Lost", "the answer was lost", None))
-        reply = self.service.create(orjson.loads(body))
-        if reply.status == 200:
-            return Accepted(_job(reply.body))
-        error = ServiceError(reply.status, reply.body["error_code"], reply.body["error_msg"], None)
-        if reply.status == 429:
-            return Refused(Cause.THROTTLED, error, Throttle(limit=10, period_s=60.0))
-        return Refused(Cause.BUSY if error.code == "ModelArts.6357" else Cause.INVALID, error)
-
-    async def get(self, job_id: str) -> Job | ReadFailed:
-        await asyncio.sleep(0.05)
-        reply = self.service.get(job_id)
-        if self._rng.random() < self._reads_lost or reply.status == 429:
-            return ReadFailed(Cause.UNREACHABLE, ServiceError(503, None, "unavailable", None))
-        if reply.status != 200:
-            return ReadFailed(Cause.INVALID, ServiceError(reply.status, None, "missing", None), missing=True)
-        return _job(reply.body)
-
-    async def list(self, *, name: str | None, offset: int, limit: int) -> JobPage | ReadFailed:
-        await asyncio.sleep(0.05)
-        if self._rng.random() < self._reads_lost:
-            return ReadFailed(Cause.UNREACHABLE, ServiceError(503, None, "unavailable", None))
-        reply = self.service.list_jobs({"name": name or "", "offset": str(offset), "limit": str(limit)})
-        rows = tuple(
-            JobRow(row["id"], row["name"], row["status"], row["create_at"] / 1000) for row in reply.body["data"]
-        )
-        return JobPage(rows, reply.body["total"])
-
-
-def _job(body: dict[str, Any]) -> Job:
-    tasks = tuple(
-        Task(t["id"], t["server_id"], t["server_name"], t["status"], t["message"], None, None, None)
-        for t in body["tasks"]
-    )
-    at, to = body["create_at"] / 1000, body["update_at"] / 1000
-    return Job(
-        body["id"], body["name"], body["type"], body["status"], body["abnormal_count"], None, None, at, to, tasks
-    )
-
-
 class World:
     """One plan, one service, one store; `run` may be called again after a crash."""
 
-    def __init__(self, loop: VirtualLoop, plan: Plan, seed: int, lost: float, reads_lost: float, switches: Any) -> None:
+    def __init__(self, loop: VirtualLoop, plan: Plan, seed: int, switches: Any) -> None:
         behaviour = Behaviour.model_validate({"throttle": {"creates": None, "reads": None}, "seed": seed} | switches)
         self.plan = plan
-        self.service = SimulatedService(behaviour, loop.time)
-        self.network = Lossy(self.service, random.Random(seed), lost=lost, reads_lost=reads_lost)
+        service_time = ServiceTime(loop.time)
+        self.service = SimulatedService(behaviour, service_time)
         self.clock = VirtualClock(loop)
-        self.store = MemoryStore(now=loop.time, alive=lambda owner: False)
-        self.store.create_run(RunRecord(RUN, "test", plan.plan_hash, 0.0))
+        self.store = MemoryStore(now=loop.time, alive=self._is_alive, takeover_s=math.inf)
+        servers = [server.id for group in plan.groups for server in group.servers]
+        self.store.create_run(RunRecord(RUN, "test", plan.plan_hash, 0.0, None, servers, plan.watch.job_timeout_s))
+        self.promises = Promises(plan, RUN, self.store, loop.time)
+        self.network = Network(self.service, service_time, self.promises, random.Random(seed), self.clock.now)
         self.engine: RunEngine | None = None
-        self.state: RunState | None = None
-        self.network.allowed = self._check_create
-        self.names: dict[str, int] = {}
-        self.jumps = self.freezes = 0.0
+        self.state = new_state(plan)
+        self.patience = Patience()
+        self.posted: list[Posted] = []
+        self.checks: list[tuple[PlannedCheck, float]] = []
+        self.passes: Callable[[PlannedCheck], bool] = lambda check: True
+        self.jumps = self.freezes = self.intrusions = self.commit_s = 0.0
+        self.on_event: Callable[[e.Event], None] = lambda event: None
+        self._servers = servers
         self._loop = loop
         self._rng = random.Random(seed)
         self._opened = 0
-        self._intended_at: dict[int, float] = {}
+        self._alive = False
 
-    def _check_create(self, name: str) -> int:
-        """Nothing is sent on an old intent, nor when the run was asked to stop. Returns the lane."""
-        request = self.names[name]
-        assert self._loop.time() - self._intended_at[request] <= INTENT_GOOD_FOR_S
-        assert self.state is not None
-        assert self.state.stop_reason is None
-        return self.plan.groups[self.plan.requests[request].group].lane
+    def command(self, action: str, target: str = "", why: str = "", **settings: str) -> None:
+        """Leave a command for the run, as a person would."""
+        self.posted.append(Posted(len(self.posted) + 1, "someone", why, Command(action, target, settings)))
+
+    def read(self, after: int) -> list[Posted]:
+        return [posted for posted in self.posted if posted.number > after]
+
+    async def check(self, check: PlannedCheck) -> tuple[bool, str]:
+        self.checks.append((check, self._loop.time()))
+        await asyncio.sleep(1.0)
+        return self.passes(check), "as told"
+
+    def _is_alive(self, owner: Owner) -> bool:
+        return self._alive and owner.token == f"t{self._opened}"
 
     async def run(
-        self, *, watched: bool = True, crash_after: int | None = None, stop_after: int | None = None
+        self,
+        *,
+        watched: bool = True,
+        crash_after: int | None = None,
+        stop_after: int | None = None,
+        intake_ends_after: int | None = None,
+        deadline: Deadline | None = None,
     ) -> Verdict:
-        """Carry the run out, or go on with it; crash, or be asked to stop, when so many events were recorded."""
-        state = new_state(self.plan)
-        replay(state, self.store.read_events(RUN))
+        """Carry the run out, or go on with it.
+
+        When so many events were recorded: crash, or be asked to stop, or to send nothing new.
+        """
+        state = self.state = new_state(self.plan)
+        journalled = self.events()
+        replay(state, journalled)
         self._opened += 1
         if self._rng.random() < self.jumps:
             self.clock.jumped_s += self._rng.choice((-3600.0, -30.0, 30.0, 3600.0))
-        journal = self.store.open_run(RUN, Owner("h", 1, 1, f"t{self._opened}"))
-        self.state = state
+        self.promises.process_began(state, journalled)
+        self.store.lease(RUN, self._servers)
+        disk = Disk(
+            self.store.open_run(RUN, Owner("h", 1, 1, f"t{self._opened}")), self.commit_s, self.promises.written
+        )
+        recorder = Recorder(state, disk, self._observer(crash_after, stop_after, intake_ends_after))
+        self._alive = True
+        try:
+            return await self._carry_out(recorder, deadline, watched=watched)
+        finally:
+            self._alive = False
+            disk.die()
+
+    async def _carry_out(self, recorder: Recorder, deadline: Deadline | None, *, watched: bool) -> Verdict:
+        resumed = self._opened > 1
+        around = Surroundings(deadline, self.patience, self, self)
+        self.engine = RunEngine(recorder, self._lanes(recorder, resumed=resumed), self.clock, around)
+        now = self.clock.now()
+        if resumed:
+            recorder.record(e.RunResumed(now, "0"))
+        else:
+            recorder.record(e.RunStarted(now, "test", self.plan.plan_hash, "0", simulated=False, watched=watched))
+        return await self.engine.run()
+
+    def _observer(
+        self, crash_after: int | None, stop_after: int | None, intake_ends_after: int | None
+    ) -> Callable[[e.Event], None]:
         seen = 0
 
         def observe(event: e.Event) -> None:
             nonlocal seen
             seen += 1
-            if isinstance(event, e.Intended):
-                self._intended_at[event.request] = self._loop.time()
+            self.promises.recorded(event)
+            self.on_event(event)
+            if self._rng.random() < self.intrusions:
+                self.promises.intrude(self._rng.sample(self._servers, 1))
             if self._rng.random() < self.freezes:
                 self._loop.now += self._rng.choice((5.0, 60.0))
             if crash_after is not None and seen >= crash_after:
                 raise Crash
-            if seen == stop_after and self.engine is not None:
+            if seen == stop_after and not isinstance(event, e.RunEnded) and self.engine is not None:
                 self._loop.call_soon(self.engine.stop, "SIGTERM received")
+            if seen == intake_ends_after and not isinstance(event, e.RunEnded) and self.engine is not None:
+                self._loop.call_soon(self.engine.end_intake, "enough")
 
-        recorder = Recorder(state, journal, observe)
-        now = self.clock.now()
-        if self._opened > 1:
-            recorder.record(e.RunResumed(now, "0"))
-        else:
-            recorder.record(e.RunStarted(now, "test", self.plan.plan_hash, "0", simulated=False, watched=watched))
-        self.engine = RunEngine(recorder, self._lanes(state, recorder, resumed=self._opened > 1), self.clock)
-        return await self.engine.run()
+        return observe
 
-    def _lanes(self, state: RunState, recorder: Recorder, *, resumed: bool) -> list[LaneContext]:
+    def _lanes(self, recorder: Recorder, *, resumed: bool) -> list[LaneContext]:
         token = run_token(RUN)
         submit, watch = self.plan.submit, self.plan.watch
         rate = None if math.isinf(submit.rate) else submit.rate
 
+        state = recorder.state
+
         def name_of(request: int) -> str:
-            return job_name(str(self.plan.requests[request].body["name"]), request_key(token, request))
+            return job_name(
+                str(state.requests[request].body["name"]), request_key(token, state.requests.number_of(request))
+            )
 
         def body_of(request: int) -> bytes:
             ids = [server.id for server in state.servers_of(request)]
-            return orjson.dumps({**self.plan.requests[request].body, "name": name_of(request), "server_ids": ids})
+            return orjson.dumps({**state.requests[request].body, "name": name_of(request), "server_ids": ids})
 
-        self.names = {name_of(index): index for index in range(len(self.plan.requests))}
         return [
             LaneContext(
                 index=index,
@@ -248,6 +223,7 @@ class World:
     def tear(self, entries: int) -> None:
         """Lose the last transactions, as a power cut may where the disk lies about what it has written."""
         self.store.tear(RUN, entries)
+        self.promises.torn(self.events())
 
     def events(self) -> list[e.Event]:
         return list(self.store.read_events(RUN))
@@ -260,27 +236,31 @@ class Crash(BaseException):
     """The process died here."""
 
 
+async def until_it_dies(running: Awaitable[Any]) -> None:
+    """Wait for a process that may crash, and may do nothing else."""
+    try:
+        await running
+    except Crash:
+        pass
+    except BaseExceptionGroup as group:
+        _, others = group.split(Crash)
+        if others is not None:
+            raise others from None
+
+
 InWorld = Callable[..., Any]
 
 
-def play(
-    plan: Plan,
-    story: Callable[[World], Coroutine[Any, Any, Any]],
-    *,
-    seed: int = 0,
-    lost: float = 0.0,
-    reads_lost: float = 0.0,
-    throttled: float = 0.0,
-    jumps: float = 0.0,
-    freezes: float = 0.0,
-    **switches: Any,
-) -> Any:
-    """Run `story(world)` in virtual time. `jumps` is a chance per process, `freezes` one per event."""
+def play(plan: Plan, story: Callable[[World], Coroutine[Any, Any, Any]], *, seed: int = 0, **switches: Any) -> Any:
+    """Run `story(world)` in virtual time. Nothing that happened in it, in whichever callback, may break a promise."""
     loop = VirtualLoop()
+    broken: list[BaseException] = []
+    loop.set_exception_handler(lambda _, context: broken.append(context.get("exception") or Crash(context["message"])))
     try:
-        world = World(loop, plan, seed, lost, reads_lost, switches)
-        world.network.throttled, world.jumps, world.freezes = throttled, jumps, freezes
-        return loop.run_until_complete(story(world))
+        told = loop.run_until_complete(story(World(loop, plan, seed, switches)))
+        if broken:
+            raise broken[0]
+        return told
     finally:
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()

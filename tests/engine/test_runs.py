@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from runner.campaign import events as e
 from runner.errors import ExitCode
 from runner.spec.campaign import Submit, Watch
 from tests.conftest import PlanMaker
-from tests.engine.conftest import Crash, InWorld, World
+from tests.engine.conftest import InWorld, World, until_it_dies
 
 FAST = {"listing": {"lag_s": 1.0}, "tasks": {"duration_s": 60.0}}
 
@@ -22,7 +21,14 @@ def test_a_clean_run(plan_of: PlanMaker, in_world: InWorld) -> None:
         verdict = await world.run()
         assert verdict.exit_code is ExitCode.OK
         assert world.report()["counts"]["succeeded"] == 9
-        assert world.report()["requests"] == {"planned": 5, "accepted": 5, "refused": 0, "adopted": 0, "in_doubt": 0}
+        assert world.report()["requests"] == {
+            "planned": 5,
+            "split": 0,
+            "accepted": 5,
+            "refused": 0,
+            "adopted": 0,
+            "in_doubt": 0,
+        }
 
     in_world(plan_of((5, 4), (2,)), story, **FAST)
 
@@ -44,7 +50,7 @@ def test_creates_keep_to_rate_burst_and_concurrency(plan_of: PlanMaker, in_world
 
     async def story(world: World) -> None:
         await world.run()
-        times = [at for _, at in world.network.creates]
+        times = world.network.sent_at
         for first in range(len(times)):
             for last in range(first, len(times), 7):
                 assert last - first + 1 <= 20.0 * (times[last] - times[first]) + 5 + 1e-6
@@ -153,9 +159,20 @@ def test_a_stopped_run_goes_on_where_it_was(plan_of: PlanMaker, in_world: InWorl
     in_world(plan, story, **FAST)
 
 
+def test_a_resumed_run_that_is_stopped_at_once_looks_nothing_up(plan_of: PlanMaker, in_world: InWorld) -> None:
+    async def story(world: World) -> None:
+        await until_it_dies(world.run(crash_after=6))
+        began_at = world.clock.monotonic()
+        assert (await world.run(stop_after=1)).exit_code is ExitCode.STOPPED
+        assert world.clock.monotonic() - began_at < 1.0
+
+    in_world(plan_of((20,), (1,)), story, **FAST)
+
+
 def test_two_jobs_of_one_name_are_a_conflict_that_is_never_hidden(plan_of: PlanMaker, in_world: InWorld) -> None:
     async def story(world: World) -> None:
-        world.network.doubles = True
+        world.promises.may_double = True
+        world.network.script.append("twice")
         verdict = await world.run()
         job = world.report()["jobs"][0]
         assert verdict.exit_code is ExitCode.ABNORMAL
@@ -168,7 +185,8 @@ def test_two_jobs_of_one_name_are_a_conflict_that_is_never_hidden(plan_of: PlanM
 
 def test_a_create_that_arrives_after_all_is_found_before_the_run_ends(plan_of: PlanMaker, in_world: InWorld) -> None:
     async def story(world: World) -> None:
-        world.network.late_by = 20.0
+        world.promises.may_double = True
+        world.network.script.append("too_late")
         verdict = await world.run()
         report = world.report()
         assert verdict.exit_code is ExitCode.ABNORMAL
@@ -180,13 +198,43 @@ def test_a_create_that_arrives_after_all_is_found_before_the_run_ends(plan_of: P
     in_world(plan_of((2,), (2,)), story, servers={"busy": "queue"}, **FAST)
 
 
+def test_a_third_job_of_a_request_in_conflict_is_reported_as_well(plan_of: PlanMaker, in_world: InWorld) -> None:
+    async def story(world: World) -> None:
+        world.promises.may_double = True
+        world.network.script += ["", "too_late", "twice"]
+        await world.run()
+        job = world.report()["jobs"][1]
+        made = [job_id for job_id, made in world.service.jobs.items() if made.request["name"] == job["name"]]
+        assert len(made) == 3
+        assert all(job_id in job["error"]["message"] for job_id in made)
+        assert world.state.conflicts == 1
+
+    in_world(plan_of((4,), (2,)), story, servers={"busy": "queue"}, **FAST)
+
+
+def test_a_late_second_job_is_found_though_a_power_cut_took_the_doubt_out_of_the_journal(
+    plan_of: PlanMaker, in_world: InWorld
+) -> None:
+    async def story(world: World) -> None:
+        world.promises.may_double = True
+        world.network.script.append("too_late")
+        await until_it_dies(world.run(crash_after=3))
+        world.tear(1000)
+        verdict = await world.run()
+        report = world.report()
+        assert verdict.exit_code is ExitCode.ABNORMAL
+        assert len(world.service.jobs) == 2
+        assert all(job_id in report["jobs"][0]["error"]["message"] for job_id in world.service.jobs)
+
+    in_world(plan_of((2,), (2,)), story, servers={"busy": "queue"}, **FAST)
+
+
 @pytest.mark.parametrize("listing", [{}, {"name_filter": "exact"}, {"name_filter": "exact", "paging": "ignored"}])
 def test_jobs_that_a_power_cut_took_out_of_the_journal_are_found_and_adopted(
     plan_of: PlanMaker, in_world: InWorld, listing: dict[str, Any]
 ) -> None:
     async def story(world: World) -> None:
-        with suppress(Crash, BaseExceptionGroup):
-            await world.run(crash_after=30)
+        await until_it_dies(world.run(crash_after=30))
         made = len(world.service.jobs) - 40
         assert made > 5
         world.tear(25)

@@ -1,0 +1,226 @@
+"""The simulated service behind a network that breaks exchanges: before the job is made, after it, or twice.
+
+What the runner gets is read by its own table (`runner.api.answers`) from the status and the bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from heapq import heappop, heappush
+from itertools import count
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import aiohttp
+import orjson
+
+from runner.api.answers import broken, create_answer, read_answer
+from runner.api.replies import Broken, Reply
+from runner.api.wire import read_job, read_page
+from runner.campaign.answers import Answer, ReadFailed
+from runner.model import Job, JobPage
+from runner.simulator import replies as simulated
+from runner.simulator.jobs import SimulatedJob
+from runner.simulator.service import SimulatedService
+
+T = TypeVar("T")
+
+_LATENCY_S = 0.05
+_HOST = "modelarts.example"
+
+
+class Fault(NamedTuple):
+    """What becomes of a call. `jobs`: how long after it arrives each job is made, seconds; None: one, or none at all."""
+
+    reply: Reply | Broken
+    jobs: tuple[float, ...] | None = ()
+    takes_s: float = 0.0
+
+
+def _error(status: int, code: str, message: str, **headers: str) -> Reply:
+    body = orjson.dumps({"error_code": code, "error_msg": message})
+    return Reply(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
+
+
+def _throttled(limit: str = "", **headers: str) -> Fault:
+    return Fault(_error(429, "APIGW.0308", "The throttling threshold has been reached" + limit, **headers))
+
+
+_LOST = broken(ConnectionResetError(), _HOST)
+_THROTTLES = {
+    "throttled": _throttled(),
+    "throttled_by_number": _throttled(": policy user over ratelimit,limit:60,time:1 second"),
+    "throttled_for_a_while": _throttled(Retry_After="3"),
+}
+_OUTAGES = {
+    "status_500": Fault(_error(500, "ModelArts.0010", "internal error"), None),
+    "status_502": Fault(Reply(502, {}, b"<html><h1>Bad Gateway</h1></html>"), None),
+    "status_503": Fault(_error(503, "ModelArts.4302", "the backend is down"), None),
+    "status_504": Fault(_error(504, "APIGW.0201", "backend timeout"), None),
+    "reset": Fault(_LOST, None),
+    "hang": Fault(broken(TimeoutError(), _HOST), None, takes_s=30.0),
+    "unreachable": Fault(broken(aiohttp.ConnectionTimeoutError(), _HOST)),
+    "unreadable": Fault(Reply(200, {}, b'{"id": "6f1c'), (0.0,)),
+}
+READ_FAULTS: dict[str, Fault] = _OUTAGES | _THROTTLES
+FAULTS: dict[str, Fault] = READ_FAULTS | {
+    "status_408": Fault(_error(408, "ModelArts.6100", "timeout"), None),
+    "status_499": Fault(Reply(499, {}, b""), None),
+    "error_in_200": Fault(_error(200, "ModelArts.6102", "no resources")),
+    "empty_200": Fault(Reply(200, {}, b""), (0.0,)),
+    "lost_after": Fault(_LOST, (0.0,)),
+    "lost_before": Fault(_LOST),
+    "late": Fault(_LOST, (4.0,)),  # with any lag of the list still within the settle time
+    "busy_server": Fault(_error(400, "ModelArts.6357", "another operation is in progress")),
+    "conflicting_operation": Fault(_error(409, "ModelArts.5044", "operations conflict")),
+}
+# These make second jobs whatever the runner does: it must tell of them.
+DOUBLING_FAULTS: dict[str, Fault] = {
+    "twice": Fault(_error(504, "APIGW.0201", "the gateway sent it twice"), (0.0, 0.0)),
+    "twice_but_late": Fault(_LOST, (0.0, 3.0)),
+    "too_late": Fault(_LOST, (20.0,)),
+}
+_ANY_FAULT = {**FAULTS, **DOUBLING_FAULTS}
+
+
+class Witness(Protocol):
+    """Who looks on."""
+
+    def sent(self, request: Mapping[str, Any]) -> int:
+        """A create leaves. Return its lane."""
+        ...
+
+    def answered(self, lane: int) -> None:
+        """A create of the lane is over."""
+        ...
+
+    def made(self, job: SimulatedJob) -> None:
+        """A job of the run was made."""
+        ...
+
+
+class ServiceTime:
+    """The service's clock, which goes on while the runner's process is frozen: what came due then is done `at` its time."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self.at: float | None = None
+
+    def __call__(self) -> float:
+        return self._now() if self.at is None else self.at
+
+
+class Network:
+    """The calls of a lane. `script` are the faults of the next creates by name ("": none); then chance decides."""
+
+    def __init__(
+        self,
+        service: SimulatedService,
+        time: ServiceTime,
+        witness: Witness,
+        rng: random.Random,
+        now: Callable[[], float],
+    ) -> None:
+        self.service = service
+        self.script: deque[str] = deque()
+        self.faults: Sequence[str] = ()
+        self.fault_chance = self.read_fault_chance = 0.0
+        self.obeys_filter = True
+        self.refuses_reads = False
+        self.in_flight = self.most_in_flight = 0
+        self.sent_at: list[float] = []
+        self.list_calls_at: list[float] = []
+        self._to_be_made: list[tuple[float, int, dict[str, Any]]] = []
+        self._number = count()
+        self._time = time
+        self._witness = witness
+        self._rng = rng
+        self._now = now
+
+    async def create(self, body: bytes) -> Answer:
+        request = orjson.loads(body)
+        lane = self._witness.sent(request)
+        self.sent_at.append(self._loop.time())
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        arrived = False
+        try:
+            await asyncio.sleep(_LATENCY_S)
+            arrived = True
+            reply = await self._serve(request)
+        finally:
+            self.in_flight -= 1
+            self._witness.answered(lane)
+            if not arrived and self._rng.random() < 0.5:  # its process died, which does not stop a request on its way
+                self._make_later(self._rng.uniform(0.0, 2.0), request)
+        return create_answer(reply, str, self._now())
+
+    async def get(self, job_id: str) -> Job | ReadFailed:
+        return await self._read(partial(self.service.get, job_id), partial(read_job, clean=str))
+
+    async def list(self, *, name: str | None, offset: int, limit: int) -> JobPage | ReadFailed:
+        self.list_calls_at.append(self._loop.time())
+        query = {"name": (name or "") if self.obeys_filter else "", "offset": str(offset), "limit": str(limit)}
+        return await self._read(partial(self.service.list_jobs, query), read_page)
+
+    async def _serve(self, request: dict[str, Any]) -> Reply | Broken:
+        self._catch_up()
+        fault = self._next_fault()
+        if fault is None:
+            return self._make(request)
+        jobs = fault.jobs
+        if jobs is None:
+            jobs = (0.0,) if self._rng.random() < 0.5 else ()
+        for after_s in jobs:
+            if after_s:
+                self._make_later(after_s, request)
+            else:
+                self._make(request)
+        await asyncio.sleep(fault.takes_s)
+        return fault.reply
+
+    def _next_fault(self) -> Fault | None:
+        if self.script:
+            return _ANY_FAULT.get(self.script.popleft())
+        if self.faults and self._rng.random() < self.fault_chance:
+            return _ANY_FAULT[self._rng.choice(self.faults)]
+        return None
+
+    def _make_later(self, after_s: float, request: dict[str, Any]) -> None:
+        heappush(self._to_be_made, (self._loop.time() + after_s, next(self._number), request))
+        self._loop.call_later(after_s, self._catch_up)
+
+    def _catch_up(self) -> None:
+        while self._to_be_made and self._to_be_made[0][0] <= self._loop.time():
+            self._time.at, _, request = heappop(self._to_be_made)
+            self._make(request)
+        self._time.at = None
+
+    def _make(self, request: dict[str, Any]) -> Reply:
+        reply = _reply(self.service.create(request))
+        if reply.status == 200:
+            self._witness.made(next(reversed(self.service.jobs.values())))
+        return reply
+
+    async def _read(self, call: Callable[[], simulated.Reply], understand: Callable[[bytes], T]) -> T | ReadFailed:
+        await asyncio.sleep(_LATENCY_S)
+        self._catch_up()
+        reply: Reply | Broken = _reply(call())
+        if self.refuses_reads:
+            reply = _error(401, "APIGW.0301", "the token has expired")
+        if self._rng.random() < self.read_fault_chance:
+            fault = READ_FAULTS[self._rng.choice(list(READ_FAULTS))]
+            await asyncio.sleep(fault.takes_s)
+            reply = fault.reply
+        return read_answer(reply, understand, str, self._now())
+
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
+
+def _reply(reply: simulated.Reply) -> Reply:
+    return Reply(reply.status, reply.headers, orjson.dumps(reply.body))

@@ -1,0 +1,256 @@
+"""What is promised, checked at every event and at every create: not only in how a run ends.
+
+This knows the rules by itself: it counts servers and creates on its own, and compares.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import pytest
+
+from runner.campaign import events as e
+from runner.campaign.outcomes import LETTER
+from runner.campaign.state import LaneState, Phase, RunState
+from runner.engine.submitting import INTENT_GOOD_FOR_S
+from runner.journal.memory import MemoryStore
+from runner.journal.store import Leased, RunRecord
+from runner.model import Outcome
+from runner.plan.dependencies import prerequisites
+from runner.plan.keys import number_in, run_token
+from runner.plan.plan import Plan
+from runner.report.fold import Report
+from runner.simulator.jobs import SimulatedJob
+from runner.spec.quantities import parse_rate
+from tests.engine.rollout_promises import RolloutPromises
+
+_SUCCEEDED = LETTER[Outcome.SUCCEEDED]
+_UNSUBMITTED = (Phase.BLOCKED, Phase.READY, Phase.RETRY, Phase.SENT, Phase.IN_DOUBT)
+_INTRUDER = "intruder"
+_CLOSED = {e.Settled, e.Refused, e.Conflict, e.GivenUp, e.Withdrawn}
+
+
+class Promises:
+    """Looks on while a run is carried out by one process after another. `now` gives monotonic seconds."""
+
+    def __init__(self, plan: Plan, run_id: str, store: MemoryStore, now: Callable[[], float]) -> None:
+        self.may_double = False
+        self.durable: list[e.Event] = []
+        self._plan = plan
+        self._run_id = run_id
+        self._store = store
+        self._now = now
+        self._parts = _parts([plan.groups[request.group].lane for request in plan.requests], len(plan.lanes))
+        self._needed = list(prerequisites(plan)) if plan.main_steps > 1 else None
+        self._jobs: dict[str, list[SimulatedJob]] = {}
+        self._last_job: dict[str, SimulatedJob] = {}
+        self._levels: dict[int, tuple[float, float]] = {}
+        self.rollout = RolloutPromises(plan, plan.rollout) if plan.rollout else None
+        self._rate, self._concurrency = plan.submit.rate, plan.submit.concurrency
+        store.create_run(RunRecord(_INTRUDER, "other", plan.plan_hash, 0.0))
+
+    # --- what happens -----------------------------------------------------------------------------------------------
+
+    def process_began(self, state: RunState, journal: Iterable[e.Event]) -> None:
+        """Another process has read the journal: it holds what had become durable, in order."""
+        assert list(journal) == self.durable
+        self._state = state
+        self._recorded = len(self.durable)
+        self._intended: dict[int, tuple[int, float]] = {}
+        self._closed: dict[int, int] = {}
+        self._in_flight: Counter[int] = Counter()
+        self._not_before: dict[int, float] = {}
+        self._over: dict[str, str] = {}
+        self._letters: Counter[str] = Counter()
+        if self.rollout is not None:
+            self.rollout.process_began(state)
+        for place, event in enumerate(self.durable):
+            self._tally(event, place)
+            if self.rollout is not None:
+                self.rollout.tell(event, live=False)
+
+    def recorded(self, event: e.Event) -> None:
+        """The event has changed the state, and is on its way to the journal."""
+        if isinstance(event, e.Intended):
+            self._intended[event.request] = (self._recorded, self._now())
+        elif isinstance(event, e.Throttled):
+            self._not_before[self._state.lane_index(event.request)] = self._now() + event.pause_s
+        elif isinstance(event, e.Commanded) and event.refused is None:
+            self._set_pace(event.settings)
+        self._tally(event, self._recorded)
+        if self.rollout is not None:
+            self.rollout.tell(event, live=True)
+        self._recorded += 1
+        assert {letter: count for letter, count in self._state.counts.items() if count} == self._letters
+        self._check_bookkeeping()
+
+    def written(self, events: Sequence[e.Event]) -> None:
+        """The events are durable."""
+        self.durable += events
+
+    def torn(self, journal: Iterable[e.Event]) -> None:
+        """The end of the journal is lost: this is left."""
+        left = list(journal)
+        assert left == self.durable[: len(left)]
+        self.durable = left
+
+    def sent(self, request: Mapping[str, Any]) -> int:
+        """A create leaves."""
+        index = self._request_of(request["name"])
+        lane = self._state.lane_index(index)
+        self._check_intent(index)
+        self._check_order(index)
+        servers = self._servers_expected(index)
+        assert request["server_ids"] == servers
+        self.intrude(servers)
+        self._check_pace(lane)
+        return lane
+
+    def _request_of(self, name: str) -> int:
+        number = number_in(name, run_token(self._run_id))
+        place = None if number is None else self._state.requests.place_of(number)
+        assert place is not None, f"nobody knows the request of {name}"
+        return place
+
+    def _servers_expected(self, request: int) -> list[str]:
+        """Those that are not over; for what a rollout asks for beside, those that came out well, or that failed."""
+        servers = [server.id for server in self._state.requests.servers_of(request)]
+        if self._state.is_main(request):
+            return [server for server in servers if server not in self._over]
+        wanted = "f" if self._state.requests.is_follow_up(request) else _SUCCEEDED
+        return [server for server in servers if self._over[server] == wanted]
+
+    def answered(self, lane: int) -> None:
+        """A create of the lane is over."""
+        self._in_flight[lane] -= 1
+
+    def made(self, job: SimulatedJob) -> None:
+        """The service made a job: the only one of its name and at work on its servers, unless the network doubles."""
+        name = job.request["name"]
+        jobs = self._jobs.setdefault(name, [])
+        jobs.append(job)
+        assert len(jobs) == 1 or self.may_double, f"two jobs of {name}"
+        for server in job.request["server_ids"]:
+            before = self._last_job.get(server)
+            alone = before is None or before.is_over(job.created_at)
+            assert alone or self.may_double, f"two jobs on {server}"
+            self._last_job[server] = job
+
+    def intrude(self, servers: Collection[str]) -> None:
+        """Another run asks for servers, each by itself, and gets none."""
+        for server in servers:
+            with pytest.raises(Leased, match=self._run_id):
+                self._store.lease(_INTRUDER, [server])
+
+    def kept_by(self, report: Report, last_look: float) -> None:
+        """Every job that could be seen at the `last_look` at the list is in the report, and every second one is told of.
+
+        `last_look` is monotonic seconds, less the time that a job takes to be listed.
+        """
+        told = {job["name"]: job for job in report["jobs"]}
+        aborted = report["run"]["state"] == "aborted"
+        for name, jobs in self._jobs.items():
+            if aborted and name not in told:
+                continue  # of a failure that nobody looked into any more
+            seen = [job.job_id for job in jobs if not self.may_double or job.created_at <= last_look]
+            said = [told[name]["job_id"], (told[name]["error"] or {}).get("message", "")]
+            assert len(seen) < 2 or told[name]["state"] == "conflict", f"two jobs of {name} are hidden"
+            # After an abort what was found late is not looked into any more, and what is made later is not known.
+            in_doubt = aborted and told[name]["state"] == "in_doubt"
+            in_doubt |= self.may_double and told[name]["state"] in {"planned", "withdrawn"}
+            is_told = all(any(job_id in text for text in said if text) for job_id in seen)
+            assert in_doubt or is_told, f"a job of {name} is hidden"
+
+    # --- rules ------------------------------------------------------------------------------------------------------
+
+    def _check_intent(self, request: int) -> None:
+        """Nothing is sent without a durable intent of this process, nor on an old one, nor after a stop."""
+        state, lane = self._state, self._state.lane_of(request)
+        place, at = self._intended[request]
+        assert place < len(self.durable)
+        assert self.durable[place].kind == "intended"
+        assert self._now() - at <= INTENT_GOOD_FOR_S
+        assert state.phases[request] is Phase.SENT
+        assert request not in state.job_ids
+        assert not state.over
+        assert not state.is_waiting_for_person
+        assert lane.stopped is None
+        assert lane.unsurveyed_since is None
+
+    def _check_order(self, request: int) -> None:
+        """How the requests ended that hold its servers in the step before is durable, too."""
+        planned = request < len(self._plan.requests) and request not in self._state.requests.pieces
+        for earlier in self._needed[request] if self._needed and planned else ():
+            if earlier in self._state.requests.pieces:
+                continue
+            assert self._closed[earlier] < len(self.durable)
+
+    def _check_pace(self, lane: int) -> None:
+        """A bucket that drains at the rate never overflows: no stretch of time has more than rate x T + burst."""
+        now = self._now()
+        self._in_flight[lane] += 1
+        assert self._in_flight[lane] <= self._concurrency
+        assert now >= self._not_before.get(lane, now) - 1e-6
+        if math.isfinite(self._rate):
+            level, before = self._levels.get(lane, (0.0, now))
+            level = max(0.0, level - self._rate * (now - before)) + 1
+            assert level <= self._plan.submit.burst + 1e-6
+            self._levels[lane] = level, now
+
+    def _set_pace(self, settings: Mapping[str, str]) -> None:
+        """The loosest pace that was ever asked for is held against all that follows."""
+        if "rate" in settings:
+            self._rate = max(self._rate, parse_rate(settings["rate"]) or 0.0)
+        if "concurrency" in settings:
+            self._concurrency = max(self._concurrency, int(settings["concurrency"]))
+
+    def _check_bookkeeping(self) -> None:
+        """What is counted on the side is what the phases say."""
+        phases = bytes(self._state.phases)
+        for lane, parts in zip(self._state.lanes, self._parts, strict=True):
+            mine = b"".join(phases[part] for part in parts) + self._phases_beyond(lane)
+            assert lane.in_flight == mine.count(Phase.SENT)
+            assert len(lane.doubts) == mine.count(Phase.IN_DOUBT)
+            assert len(lane.open) == mine.count(Phase.OPEN)
+            assert lane.unsubmitted == sum(map(mine.count, _UNSUBMITTED))
+
+    def _phases_beyond(self, lane: LaneState) -> bytes:
+        state, planned = self._state, len(self._plan.requests)
+        return bytes(state.phases[r] for r in range(planned, len(state.requests)) if state.lane_of(r) is lane)
+
+    def _tally(self, event: e.Event, place: int) -> None:
+        """Count the servers that are over: those of a last step, and those that did not get through one before."""
+        if type(event) not in _CLOSED or (isinstance(event, e.Refused) and event.retry_at is not None):
+            return
+        assert isinstance(event, e.Settled | e.Refused | e.Conflict | e.GivenUp | e.Withdrawn)
+        self._closed[event.request] = place
+        if not self._state.is_main(event.request):
+            return
+        servers = [s.id for s in self._state.requests.servers_of(event.request) if s.id not in self._over]
+        letters = event.outcomes if isinstance(event, e.Settled) else ""
+        if not letters:
+            letters = LETTER[
+                Outcome.NOT_STARTED if isinstance(event, e.Refused | e.Withdrawn) else Outcome.UNKNOWN
+            ] * len(servers)
+        if self.rollout is not None:
+            self.rollout.closed(event.request, servers, letters, event.at)
+        last = self._state.requests[event.request].step == self._plan.main_steps - 1
+        for server, letter in zip(servers, letters, strict=True):
+            if last or letter != _SUCCEEDED:
+                self._over[server] = letter
+                self._letters[letter] += 1
+
+
+def _parts(lane_of: Sequence[int], lanes: int) -> list[list[slice]]:
+    """For each lane, the stretches of requests that are its own."""
+    parts: list[list[slice]] = [[] for _ in range(lanes)]
+    start = 0
+    for lane, stretch in groupby(lane_of):
+        stop = start + len(list(stretch))
+        parts[lane].append(slice(start, stop))
+        start = stop
+    return parts

@@ -1,0 +1,375 @@
+"""What a rollout promises, checked at every event: its own count of servers, limits, waves and what people asked for.
+
+Nothing of the runner's ledger or gate is asked: only the plan, the events and the phases of requests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from runner.campaign import events as e
+from runner.campaign.state import Phase, RunState
+from runner.model import Server
+from runner.plan.plan import Plan
+from runner.plan.rollout import Rollout
+from runner.report.fold import Report
+from runner.spec.rollout import Share
+
+_IN_FLIGHT = frozenset({Phase.SENT, Phase.IN_DOUBT, Phase.OPEN})
+_ABNORMAL, _SKIPPED = frozenset("ftu"), frozenset("k")
+_RULE = re.compile(r"daily (\d\d):(\d\d)-(\d\d):(\d\d)")
+_SETTABLE = {"max_abnormal", "max_unavailable", "max_skipped"}
+_DECISIONS: dict[type, str] = {
+    e.WaveStarted: "start",
+    e.WavePassed: "pass",
+    e.ApprovalAsked: "ask_approval",
+    e.Held: "hold",
+    e.Aborted: "abort",
+    e.IntakeEnded: "end_intake",
+}
+
+
+class _Limit(NamedTuple):
+    name: str
+    share: Share
+    members: frozenset[str]
+    counted: frozenset[str]
+
+    def most(self, share: Share) -> int:
+        if share.count is not None:
+            return share.count
+        return int((share.percent or 0.0) * len(self.members) / 100 + 1e-9)
+
+
+def values_of(server: Server, expression: str) -> str:
+    """What an expression of the stories, `labels.NAME`, is for a server."""
+    return server.labels[expression.removeprefix("labels.")]
+
+
+class RolloutPromises:
+    """Looks on beside `Promises`, which tells it of events, and of servers whose outcome is final."""
+
+    def __init__(self, plan: Plan, rollout: Rollout) -> None:
+        self._plan = plan
+        self._rules = rollout
+        self._servers = {server.id: server for group in plan.groups for server in group.servers}
+        self._limits = list(_limits(plan, rollout, list(self._servers.values())))
+        self._banned_by: dict[int, set[str]] = {}
+        self._windows = None if rollout.window is None else _minutes_allowed(rollout.window.allow)
+        _check_waves(plan, rollout)
+
+    def process_began(self, state: RunState) -> None:
+        """Another process goes on: what follows is its journal, then what it does."""
+        self._state = state
+        self._shares = {name: limit.share for limit in self._limits if (name := limit.name) in _SETTABLE}
+        self._letters: dict[str, str] = {}
+        self._through: set[tuple[str, int]] = set()
+        self._begun: set[str] = set()
+        self._banned: set[str] = set()
+        self._held_groups: set[str] = set()
+        self._may_not_send: set[str] = set()
+        self._waves_begun: list[int] = []
+        self._waves_passed: list[int] = []
+        self._checks_passed: Counter[int] = Counter()
+        self._checking: tuple[int, int] | None = None
+        self._asked: int | None = None
+        self._accepted_at: dict[int, float] = {}
+        self._longest: dict[int, float] = {}
+        self._closed_at: dict[int, float] = {}
+
+    def closed(self, request: int, servers: Sequence[str], letters: str, at: float) -> None:
+        """A request of a main step is over; its servers ended so."""
+        entry = self._state.requests[request]
+        self._closed_at[entry.wave] = at
+        for server, letter in zip(servers, letters, strict=True):
+            if letter == "s":
+                self._through.add((server, entry.step))
+            if letter != "s" or entry.step == self._plan.main_steps - 1:
+                self._letters[server] = letter
+
+    def tell(self, event: e.Event, *, live: bool) -> None:
+        """Take the event in; where it has just happened, and is no memory, hold it against the rules."""
+        if isinstance(event, e.Intended):
+            if live:
+                self._check_intent(event.request, event.at)
+            self._begun.update(self._ids(event.request))
+        elif isinstance(event, e.Suspected | e.Adopted):
+            self._begun.update(self._ids(event.request))
+        handler = getattr(self, f"_on_{event.kind}", None)
+        if handler is not None:
+            handler(event, live)
+
+    def kept_by(self, report: Report, events: Sequence[e.Event], *, finished: bool) -> None:
+        """Counts add up to the plan, wave by wave, and every decision is told of."""
+        waves = report["waves"]
+        assert [wave["counts"]["servers"] for wave in waves] == [wave.servers for wave in self._rules.waves]
+        total = Counter[str]()
+        for wave in waves:
+            total.update(wave["counts"])
+        assert {name: count for name, count in total.items() if count} == {
+            name: count for name, count in report["counts"].items() if count
+        }
+        told = Counter(decision["what"] for decision in report["decisions"])
+        happened = Counter(what for event in events if (what := _DECISIONS.get(type(event))))
+        for event in events:
+            if isinstance(event, e.Checked):
+                happened["check_passed" if event.passed else "check_failed"] += 1
+            elif isinstance(event, e.Commanded):
+                happened[event.action + ("" if event.refused is None else "_refused")] += 1
+        assert told == happened
+        if finished:
+            # At the end of intake nothing may have been left to do: neither a request to send nor a check to make.
+            left = self._rules.waves[len(self._waves_passed) :]
+            assert not left or (happened["end_intake"] and not any(wave.checks for wave in left))
+            self._check_follow_ups(report)
+
+    # --- what happens -----------------------------------------------------------------------------------------------
+
+    def _on_wave_started(self, event: e.WaveStarted, _: bool) -> None:
+        assert self._waves_passed == list(range(event.wave)), "a wave began before the one before was passed"
+        self._waves_begun.append(event.wave)
+
+    def _on_wave_passed(self, event: e.WavePassed, live: bool) -> None:
+        wave = self._rules.waves[event.wave]
+        assert not wave.approve or event.wave + 1 == len(self._rules.waves), "nobody approved"
+        self._passed(event.wave, event.at, live=live)
+
+    def _passed(self, wave: int, at: float, *, live: bool) -> None:
+        assert self._waves_begun == list(range(wave + 1))
+        self._waves_passed.append(wave)
+        assert self._checks_passed[wave] == len(self._rules.waves[wave].checks), "not every check was passed"
+        if live:
+            mine = [r for r, entry in enumerate(self._state.requests.entries) if entry.wave == wave]
+            open_ones = [r for r in mine if self._state.is_main(r) and self._state.phases[r] < Phase.SETTLED]
+            assert not open_ones, f"requests {open_ones} of a wave that was passed are not over"
+            assert at >= self._closed_at.get(wave, at) + self._rules.waves[wave].soak_s - 1e-3 or self._jumped(), (
+                "no soak"
+            )
+
+    def _jumped(self) -> bool:
+        return self.clock_jumps
+
+    clock_jumps = False
+
+    def _on_check_started(self, event: e.CheckStarted, _: bool) -> None:
+        self._checking = (event.wave, event.check)
+
+    def _on_checked(self, event: e.Checked, _: bool) -> None:
+        self._checking = None
+        # A step is made once: where it failed, the run is held, and a person who goes on has passed it.
+        is_step = self._rules.waves[event.wave].checks[event.check].step is not None
+        self._checks_passed[event.wave] += event.passed or is_step
+
+    def _on_approval_asked(self, event: e.ApprovalAsked, _: bool) -> None:
+        self._asked = event.wave
+
+    def _on_held(self, _: e.Held, __: bool) -> None:
+        self._may_not_send.add("held")
+
+    def _on_aborted(self, _: e.Aborted, __: bool) -> None:
+        assert "aborted" not in self._may_not_send, "aborted twice"
+        self._may_not_send.add("aborted")
+
+    def _on_accepted(self, event: e.Accepted | e.Adopted, _: bool) -> None:
+        self._accepted_at[event.request] = event.at
+
+    _on_adopted = _on_accepted
+
+    def _on_settled(self, event: e.Settled, _: bool) -> None:
+        step = self._state.requests[event.request].step
+        if event.duration_s is None and set(event.outcomes) & {"t", "u"}:
+            return
+        took = event.duration_s
+        if took is None:
+            took = event.at - self._accepted_at.get(event.request, event.at)
+        self._longest[step] = max(self._longest.get(step, took), took)
+
+    def _on_withdrawn(self, event: e.Withdrawn, _: bool) -> None:
+        self._banned.update(server for server in self._ids(event.request) if self._letters.get(server) == "n")
+
+    def _on_commanded(self, event: e.Commanded, live: bool) -> None:
+        if event.refused is not None:
+            return
+        match event.action:
+            case "pause":
+                self._may_not_send.add("paused")
+            case "continue":
+                self._may_not_send -= {"paused", "held"}
+            case "abort" | "reject":
+                self._may_not_send.add("aborted")
+            case "approve":
+                assert self._asked is not None
+                assert self._rules.waves[self._asked].name == event.target
+                self._passed(self._asked, event.at, live=live)
+                self._asked = None
+            case "hold":
+                self._held_groups.add(event.target)
+            case "release":
+                self._held_groups.remove(event.target)
+            case "set":
+                self._set(event.settings)
+            case _:
+                self._exclude(event, live=live)
+
+    def _set(self, settings: dict[str, str]) -> None:
+        for name, value in settings.items():
+            if name in self._shares:
+                percent = value.endswith("%")
+                number = float(value.removesuffix("%"))
+                self._shares[name] = Share(value, None if percent else int(number), number if percent else None)
+
+    def _exclude(self, event: e.Commanded, *, live: bool) -> None:
+        """Servers that no job was asked for yet are out from here on."""
+        if live:
+            wanted = {server.id for server in self._servers.values() if _is_meant(event.target, server)}
+            self._banned_by[event.number] = wanted - self._begun
+        self._banned |= self._banned_by[event.number]
+
+    # --- rules ------------------------------------------------------------------------------------------------------
+
+    def _check_intent(self, request: int, at: float) -> None:
+        state, entry = self._state, self._state.requests[request]
+        assert not self._may_not_send, f"sent although {self._may_not_send}"
+        assert self._plan.groups[entry.group].name not in self._held_groups, "sent although its group is held"
+        self._check_window(entry.step, at)
+        if state.requests.is_follow_up(request):
+            assert [self._letters.get(server) for server in self._ids(request)] == ["f"]
+            return
+        self._check_urgent_first(request)
+        if not state.is_main(request):
+            assert self._checking is not None
+            wave, check = self._checking
+            assert (entry.wave, entry.step) == (wave, self._rules.waves[wave].checks[check].step)
+            return
+        assert self._waves_begun[-1:] == [entry.wave], "sent before its wave began"
+        assert entry.wave not in self._waves_passed
+        servers = [server.id for server in state.servers_of(request)]
+        assert not self._banned.intersection(servers), "sent although excluded"
+        assert entry.step == 0 or all((server, entry.step - 1) in self._through for server in servers)
+        self._check_whole(request)
+        self._check_limits(servers)
+
+    def _check_limits(self, servers: Sequence[str]) -> None:
+        """Were everything in flight lost, no limit that is about these servers would be exceeded.
+
+        Others may be: jobs that a torn journal forgot and the network made twice are in conflict when they are found.
+        """
+        state = self._state
+        flying = {
+            server.id
+            for request, phase in enumerate(state.phases)
+            if phase in _IN_FLIGHT and state.is_main(request)
+            for server in state.servers_of(request)
+        }
+        for limit in self._limits:
+            if limit.members.isdisjoint(servers):
+                continue
+            most = limit.most(self._shares.get(limit.name, limit.share))
+            spent = {server for server in limit.members if self._letters.get(server, "-") in limit.counted}
+            used = len(spent | (flying & limit.members))
+            assert used <= most, f"{limit.name}: {used} of {len(limit.members)}, and at most {most}"
+
+    def _check_whole(self, request: int) -> None:
+        servers = self._state.requests.servers_of(request)
+        ids = {server.id for server in servers}
+        outside = [server for server in self._servers.values() if server.id not in ids]
+        for rule in self._rules.budget.per:
+            if rule.most is None:
+                inside = {values_of(server, rule.expression) for server in servers}
+                assert not inside.intersection(values_of(server, rule.expression) for server in outside), "parted"
+
+    def _check_window(self, step: int, at: float) -> None:
+        if self._rules.window is None or self._windows is None:
+            return
+        zone = ZoneInfo(self._rules.window.timezone)
+        need_s = self._longest.get(step, self._rules.expected_s[step])
+        moments = [at, *(at + 30.0 * half for half in range(1, int(need_s // 30) + 1)), at + need_s - 1e-3]
+        for moment in moments:
+            wall = datetime.fromtimestamp(moment, zone)
+            assert wall.hour * 60 + wall.minute in self._windows, f"not over by the end of the window: {wall}"
+
+    def _check_urgent_first(self, request: int) -> None:
+        """What follows a failure goes before anything else of its lane."""
+        state = self._state
+        for other in range(len(self._plan.requests), len(state.requests)):
+            if state.requests.is_follow_up(other) and state.phases[other] is Phase.READY:
+                same_lane = state.lane_index(other) == state.lane_index(request)
+                held = self._plan.groups[state.requests[other].group].name in self._held_groups
+                assert held or not same_lane, "something else was sent before what follows a failure"
+
+    def _check_follow_ups(self, report: Report) -> None:
+        if self._rules.on_failure is None:
+            return
+        followed = Counter(
+            task["server_id"] for job in report["jobs"] if job["purpose"] == "after_failure" for task in job["tasks"]
+        )
+        assert followed == Counter(server for server, letter in self._letters.items() if letter == "f")
+
+    def _ids(self, request: int) -> list[str]:
+        return [server.id for server in self._state.requests.servers_of(request)]
+
+
+def _is_meant(target: str, server: Server) -> bool:
+    match = re.fullmatch(r'labels\.(\w+) == "(\w+)"', target)
+    if match:
+        return server.labels[match[1]] == match[2]
+    return target in {"true", server.id, server.name}
+
+
+def _limits(plan: Plan, rollout: Rollout, servers: Sequence[Server]) -> Iterable[_Limit]:
+    budget = rollout.budget
+    everyone = frozenset(server.id for server in servers)
+    for name, share, counted in (
+        ("max_abnormal", budget.max_abnormal, _ABNORMAL),
+        ("max_unavailable", budget.max_unavailable, _ABNORMAL),
+        ("max_skipped", budget.max_skipped, _SKIPPED),
+    ):
+        if share is not None:
+            yield _Limit(name, share, everyone, counted)
+    if budget.max_abnormal_per_wave is not None:
+        for wave in range(len(rollout.waves)):
+            yield _Limit("per_wave", budget.max_abnormal_per_wave, frozenset(_servers_of_wave(plan, wave)), _ABNORMAL)
+    if budget.max_abnormal_per_group is not None:
+        for group in plan.groups:
+            members = frozenset(server.id for server in group.servers)
+            yield _Limit("per_group", budget.max_abnormal_per_group, members, _ABNORMAL)
+    for rule in budget.per:
+        if rule.most is not None:
+            for value in {values_of(server, rule.expression) for server in servers}:
+                members = frozenset(s.id for s in servers if values_of(s, rule.expression) == value)
+                yield _Limit(f"{rule.expression}={value}", rule.most, members, _ABNORMAL)
+
+
+def _servers_of_wave(plan: Plan, wave: int) -> list[str]:
+    """Those of its first step."""
+    return [
+        server.id
+        for index, request in enumerate(plan.requests)
+        if request.wave == wave and request.step == 0
+        for server in plan.servers_of(index)
+    ]
+
+
+def _check_waves(plan: Plan, rollout: Rollout) -> None:
+    """Every server is in exactly one wave."""
+    waves = [_servers_of_wave(plan, wave) for wave in range(len(rollout.waves))]
+    assert [len(wave) for wave in waves] == [wave.servers for wave in rollout.waves]
+    placed = Counter(server for wave in waves for server in wave)
+    assert placed == Counter(server.id for group in plan.groups for server in group.servers)
+    assert not placed or max(placed.values()) == 1
+
+
+def _minutes_allowed(rules: Sequence[Any]) -> set[int]:
+    """The minutes of the day in which the stories' windows are open."""
+    minutes: set[int] = set()
+    for rule in rules:
+        match = _RULE.fullmatch(rule)
+        assert match is not None
+        start, end = (int(match[at]) * 60 + int(match[at + 1]) for at in (1, 3))
+        minutes.update(minute % 1440 for minute in range(start, end if end > start else end + 1440))
+    return minutes
