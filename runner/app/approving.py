@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.errors import RefusedToStart
+from runner.campaign.rollout import window_of
+from runner.campaign.windows import longest_stretch_s
+from runner.errors import InvalidInput, Problem, RefusedToStart
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,6 +49,24 @@ def refuse_vanished(plan: Plan, inventory_ids: Iterable[str], inventory: str) ->
             f"{len(gone):,} servers of the plan are no longer in {inventory}: {', '.join(gone[:_SHOWN])}{more}",
             hint="make the plan anew with `runner plan -o`",
         )
+
+
+def refuse_unfitting(plan: Plan) -> None:
+    """Check that each step of a plan with windows fits into one of them.
+
+    Raises:
+        InvalidInput: one never does.
+    """
+    if plan.rollout is None or plan.rollout.window is None:
+        return
+    longest_s = longest_stretch_s(window_of(plan.rollout.window), plan.created_at)
+    for name, expected_s in zip(plan.steps, plan.rollout.expected_s, strict=True):
+        if expected_s > longest_s:
+            message = (
+                f"no window is long enough for step `{name}`: it is expected to last {_in_words(expected_s)}, and "
+            )
+            message += f"the longest is {_in_words(longest_s)}" if longest_s else "none is ever open"
+            raise InvalidInput(Problem(message, path="rollout.window", hint="say less in expected_duration, if it is"))
 
 
 def _in_words(seconds: float) -> str:

@@ -27,7 +27,6 @@ class BodyMaker:
     """
 
     def __init__(self, plan: Plan, run_id: str, state: RunState, env: Mapping[str, str]) -> None:
-        self._plan = plan
         self._state = state
         self._token = run_token(run_id)
         self._secrets = _secrets(plan, env)
@@ -36,17 +35,18 @@ class BodyMaker:
 
     def job_name_of(self, request: int) -> str:
         """The name of the request's job."""
-        return job_name(str(self._plan.requests[request].body["name"]), request_key(self._token, request))
+        requests = self._state.requests
+        return job_name(str(requests[request].body["name"]), request_key(self._token, requests.number_of(request)))
 
     def body_of(self, request: int) -> bytes:
         """What to send: the only place where secrets have their values.
 
         The same as `request_body` gives, put together from parts that requests share: that takes a tenth of the time.
         """
-        body = self._plan.requests[request].body
+        body = self._state.requests[request].body
         shared = self._shared.get(id(body))
         if shared is None:
-            shared = self._shared[id(body)] = self._shared_parts(request)
+            shared = self._shared[id(body)] = self._shared_parts(body)
         before, after = shared
         ids = [server.id for server in self._state.servers_of(request)]
         return b'{"name":"%b"%b,"server_ids":%b%b' % (
@@ -56,16 +56,18 @@ class BodyMaker:
             after,
         )
 
-    def _shared_parts(self, request: int) -> tuple[bytes, bytes]:
+    def _shared_parts(self, body: Mapping[str, object]) -> tuple[bytes, bytes]:
         """The JSON between name and servers, and after the servers. A name needs no escapes: its rule allows none."""
-        body = request_body(self._plan, request, (), "")
-        text = orjson.dumps(resolve(body, self._secrets) if self._secrets else body)
+        full = request_body(body, (), "")
+        text = orjson.dumps(resolve(full, self._secrets) if self._secrets else full)
         before, _, after = text.removeprefix(b'{"name":""').partition(b',"server_ids":[]')
         return before, after
 
 
 def _secrets(plan: Plan, env: Mapping[str, str]) -> dict[str, str]:
     bodies = {id(request.body): request.body for request in plan.requests}
+    if plan.rollout is not None:
+        bodies |= {id(body): body for body in plan.rollout.failure_bodies}
     names = {name for body in bodies.values() for name in secret_names(orjson.dumps(body).decode())}
     missing = sorted(names - env.keys())
     if missing:

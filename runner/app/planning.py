@@ -6,10 +6,10 @@ import os
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runner import __version__
-from runner.app.approving import refuse_vanished
+from runner.app.approving import refuse_unfitting, refuse_vanished
 from runner.errors import InvalidInput, Problem
 from runner.inventory.files import read_inventory
 from runner.model import Lane
@@ -55,8 +55,36 @@ def make_plan(inputs: PlanInputs, *, simulated: bool = False) -> Plan:
     """
     file = str(inputs.jobspec)
     campaign = load_campaign(decode(_read(inputs.jobspec), file), file)
-    created_at = time.time()
-    options = PlanOptions(
+    options = _plan_options(inputs, time.time(), simulated=simulated)
+    path = _inventory_path(campaign, inputs, options)
+    if path is None:
+        plan = expand(campaign, None, options)
+    else:
+        inventory = read_inventory(path)
+        plan = expand(campaign, inventory.servers, replace(options, inventory_fingerprint=inventory.fingerprint))
+    refuse_unfitting(plan)
+    return plan
+
+
+def once_context(inputs: PlanInputs, now: float, *, simulated: bool) -> tuple[str, dict[str, Any]]:
+    """The campaign's name, and what the template of a once key sees. `now` is epoch seconds: `run.date` is its day.
+
+    Raises:
+        InvalidInput: the jobspec or plan cannot be read.
+    """
+    file = str(inputs.jobspec)
+    options = _plan_options(inputs, now, simulated=simulated)
+    if inputs.jobspec.suffix == ".json":
+        plan = plan_from_json(_read(inputs.jobspec), file)
+        campaign = load_campaign(plan.jobspec, file)
+        options = replace(options, variables=plan.variables)
+    else:
+        campaign = load_campaign(decode(_read(inputs.jobspec), file), file)
+    return campaign.name, campaign_context(campaign, options)
+
+
+def _plan_options(inputs: PlanInputs, created_at: float, *, simulated: bool) -> PlanOptions:
+    return PlanOptions(
         env=os.environ,
         run_date=datetime.fromtimestamp(created_at, UTC).date().isoformat(),
         created_at=created_at,
@@ -69,11 +97,6 @@ def make_plan(inputs: PlanInputs, *, simulated: bool = False) -> Plan:
         strict=inputs.strict,
         lane=SIMULATED_LANE if simulated else Lane(inputs.region, inputs.endpoint, inputs.project_id),
     )
-    path = _inventory_path(campaign, inputs, options)
-    if path is None:
-        return expand(campaign, None, options)
-    inventory = read_inventory(path)
-    return expand(campaign, inventory.servers, replace(options, inventory_fingerprint=inventory.fingerprint))
 
 
 def read_or_make_plan(inputs: PlanInputs, *, simulated: bool = False) -> Plan:

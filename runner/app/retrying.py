@@ -83,8 +83,9 @@ def _counts(row: RunRow, asked: Collection[str], store: RunStore) -> bool:
 
 def _standings(plan: Plan, report: Report) -> dict[str, _Standing]:
     return {
-        task["server_id"]: _Standing(task["outcome"], request.step)
-        for request, job in zip(plan.requests, report["jobs"], strict=True)
+        task["server_id"]: _Standing(task["outcome"], plan.steps.index(job["step"]))
+        for job in report["jobs"]
+        if job["purpose"] == "change"
         for task in job["tasks"]
     }
 
@@ -103,21 +104,22 @@ def _again(
 def _look_again(plan: Plan, report: Report, ca_bundle: Path | None) -> None:
     """Bring the outcomes in a report up to date with what the service says now."""
     open_jobs = [
-        (index, job)
-        for index, job in enumerate(report["jobs"])
+        job
+        for job in report["jobs"]
         if job["job_id"] and any(task["outcome"] in _WORTH_A_LOOK for task in job["tasks"])
     ]
     if open_jobs:
         asyncio.run(_read_again(plan, open_jobs, ca_bundle))
 
 
-async def _read_again(plan: Plan, open_jobs: list[tuple[int, dict[str, Any]]], ca_bundle: Path | None) -> None:
+async def _read_again(plan: Plan, open_jobs: list[dict[str, Any]], ca_bundle: Path | None) -> None:
     from runner.app.services import open_lane_services  # noqa: PLC0415  brings aiohttp, which takes long to import
 
     async with AsyncExitStack() as stack:
         services = await open_lane_services(stack, plan, None, ca_bundle, str)
-        for index, shown in open_jobs:
-            job = await services[plan.groups[plan.requests[index].group].lane].get(shown["job_id"])
+        lanes = {group.name: group.lane for group in plan.groups}
+        for shown in open_jobs:
+            job = await services[lanes[shown["group"]]].get(shown["job_id"])
             server_ids = [task["server_id"] for task in shown["tasks"]]
             if isinstance(job, ReadFailed):
                 raise RefusedToStart(
@@ -175,5 +177,6 @@ def _servers(run_id: str, report: Report) -> dict[str, dict[str, Any]]:
             "run": run_id,
         }
         for job in report["jobs"]
+        if job["purpose"] == "change"
         for task in job["tasks"]
     }

@@ -8,27 +8,30 @@ import math
 import os
 import random
 import secrets
-import signal
 import time
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from runner import __version__
 from runner.app.bodies import BodyMaker
+from runner.app.checking import LocalChecker
 from runner.app.history import open_store, stored_plan, stored_run
+from runner.app.operating import StoredPost
+from runner.app.process import Signals, first_error, run_loop
 from runner.campaign import events as e
 from runner.campaign.evolve import replay
+from runner.campaign.gate import Patience
 from runner.campaign.outcomes import OUTCOME
 from runner.campaign.state import Phase, RunState, new_state
-from runner.campaign.verdict import FINISHED, STOPPED, Verdict
+from runner.campaign.verdict import OVER, STOPPED, Verdict
 from runner.engine.clock import SystemClock
 from runner.engine.lane import LaneContext
 from runner.engine.pace import Pace
 from runner.engine.recorder import Recorder
-from runner.engine.run import RunEngine
-from runner.errors import ExitCode, InvalidInput, Problem, RefusedToStart, RunnerError, RunStopped
+from runner.engine.run import Deadline, RunEngine, Surroundings
+from runner.errors import ExitCode, InvalidInput, Problem, RefusedToStart, RunStopped
 from runner.journal.owner import this_process
 from runner.journal.store import Leased, RunRecord
 from runner.model import Outcome
@@ -36,7 +39,7 @@ from runner.plan.codec import plan_to_json
 from runner.plan.keys import run_token
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
     from runner.engine.ports import Clock, JobService
@@ -52,6 +55,10 @@ _LOCK_POLL_S = 0.5
 class Progress(Protocol):
     """Shows a run while it goes on."""
 
+    def begin(self, run_id: str, state: RunState) -> None:
+        """Called once, before the first event: this is the run to show, and its state as it will change."""
+        ...
+
     def observe(self, event: e.Event) -> None:
         """Called for every event: must cost next to nothing."""
         ...
@@ -63,7 +70,10 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a plan is carried out. `behaviour` is that of the simulator to run against, None for the real service."""
+    """How a plan is carried out. `behaviour` is that of the simulator to run against, None for the real service.
+
+    `once_key` is that of the slot of a schedule that a new run is for. From `deadline` on nothing new is sent.
+    """
 
     state_dir: Path
     progress: Progress
@@ -72,6 +82,9 @@ class RunOptions:
     behaviour: Behaviour | None = None
     ca_bundle: Path | None = None
     wait_for_lock_s: float = 0.0
+    deadline: Deadline | None = None
+    once_key: str | None = None
+    patience: Patience = field(default_factory=Patience)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +98,25 @@ class RunResult:
     report_path: Path
 
 
+class AlreadyFinished(RefusedToStart):
+    """There is nothing left to do of a run."""
+
+
 def run_plan(plan: Plan, options: RunOptions) -> RunResult:
-    """Carry a plan out as a new run."""
-    if not options.watch and len(plan.steps) > 1:
-        raise InvalidInput(
-            Problem("--no-wait: a campaign of several steps must be watched, for its next steps to start")
-        )
+    """Carry a plan out as a new run.
+
+    Raises:
+        RefusedToStart: the deadline is over.
+        SlotTaken: its slot has a run already.
+    """
+    if not options.watch and (len(plan.steps) > 1 or plan.rollout is not None):
+        what = "several steps" if plan.rollout is None else "waves"
+        raise InvalidInput(Problem(f"--no-wait: a campaign of {what} must be watched, for the next ones to start"))
     now = time.time()
+    if options.deadline is not None and options.deadline.at <= now:
+        raise RefusedToStart(
+            f"deadline {options.deadline.text} is over: nothing would be sent", hint="give a later one"
+        )
     run_id = f"{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     started = e.RunStarted(
         now, plan.campaign, plan.plan_hash, __version__, options.behaviour is not None, options.watch
@@ -109,8 +134,8 @@ def resume_run(text: str, options: RunOptions) -> RunResult:
         replay(state, store.read_events(run_id, without=("job_read",)))
         if state.simulated:
             raise RefusedToStart(f"run {run_id} was against a simulator, which ended with it", hint="start a new one")
-        if state.ended == FINISHED:
-            raise RefusedToStart(f"run {run_id} is finished", hint=f"see it with `runner show {run_id}`")
+        if state.ended in OVER:
+            raise AlreadyFinished(f"run {run_id} is {state.ended}", hint=f"see it with `runner show {run_id}`")
         return _Run(store, run_id, plan, state, options).carry_out(e.RunResumed(time.time(), __version__))
 
 
@@ -126,10 +151,10 @@ class _Run:
 
     def carry_out(self, first: e.Event) -> RunResult:
         gc.freeze()  # the plan stays: the collector need not look through it
-        verdict = _run_loop(self._drive(first))
+        verdict = run_loop(self._drive(first))
         stored = stored_run(self.store, self.run_id, self.options.state_dir, self.plan)
         path = stored.write_report(self.options.report)
-        resumable = verdict.state != FINISHED and self.options.behaviour is None
+        resumable = verdict.state not in OVER and self.options.behaviour is None
         return RunResult(self.run_id, verdict.exit_code, resumable, stored.summary(), path)
 
     async def _drive(self, first: e.Event) -> Verdict:
@@ -144,23 +169,28 @@ class _Run:
                 await self._patiently(lambda: self.store.lease(self.run_id, self._servers_to_do()))
             journal = self.store.open_run(self.run_id, owner)
             stack.callback(journal.close)
+            self.options.progress.begin(self.run_id, self.state)
             recorder = Recorder(self.state, journal, self.options.progress.observe)
             clock = SystemClock()
-            engine = RunEngine(recorder, self._lanes(services, recorder, bodies, clock), clock)
+            lanes = self._lanes(services, recorder, bodies, clock)
+            checker, post = LocalChecker(bodies.redact, os.environ), StoredPost(self.store, self.run_id)
+            around = Surroundings(self.options.deadline, self.options.patience, checker, post)
+            engine = RunEngine(recorder, lanes, clock, around)
             journal.on_failure(engine.fail)
             try:
                 return await self._at_work(engine, recorder.record, first)
             finally:
                 if journal.failure is None:
-                    self.store.release(
-                        self.run_id, keep=() if self.state.ended == FINISHED else self._servers_at_work()
-                    )
+                    self.store.release(self.run_id, keep=() if self.state.ended in OVER else self._servers_at_work())
                     self.store.finish(self.run_id, self.state.ended or STOPPED, _counts(self.state))
 
     def _record(self, started: e.RunStarted, owner: Owner) -> RunRecord:
         servers = [] if started.simulated else self._servers_to_do()
         lease_s = self.plan.watch.job_timeout_s
-        return RunRecord(self.run_id, started.campaign, started.plan_hash, started.at, owner, servers, lease_s)
+        once_key = self.options.once_key
+        return RunRecord(
+            self.run_id, started.campaign, started.plan_hash, started.at, owner, servers, lease_s, once_key
+        )
 
     async def _patiently(self, lease: Callable[[], None]) -> None:
         """Lease servers; where another run holds some, for as long as the user is ready to wait."""
@@ -183,19 +213,21 @@ class _Run:
 
     def _servers_in(self, chosen: Callable[[Phase], bool]) -> list[str]:
         requests = (request for request, phase in enumerate(self.state.phases) if chosen(phase))
-        return list(dict.fromkeys(server.id for request in requests for server in self.plan.servers_of(request)))
+        return list(
+            dict.fromkeys(server.id for request in requests for server in self.state.requests.servers_of(request))
+        )
 
     async def _at_work(
         self, engine: RunEngine, record: Callable[[e.Event], Awaitable[None]], first: e.Event
     ) -> Verdict:
         showing = asyncio.create_task(self.options.progress.show(self.state))
         try:
-            with _Signals(engine, asyncio.current_task()):
+            with Signals(engine, asyncio.current_task()):
                 # Only now, so that whoever sees the run has begun can already stop it.
                 await record(first)
                 return await engine.run()
         except BaseExceptionGroup as group:
-            raise _first_error(group) from group
+            raise first_error(group) from group
         except asyncio.CancelledError:
             raise RunStopped(
                 "ended at once; requests on their way are in doubt until they are looked up",
@@ -222,7 +254,7 @@ class _Run:
                 service=service,
                 recorder=recorder,
                 clock=clock,
-                creates=Pace(_limit(submit.rate), submit.burst, clock, resumed=self.state.started_at is not None),
+                creates=Pace(_limit(self.state.rate), submit.burst, clock, resumed=self.state.started_at is not None),
                 reads=Pace(_limit(watch.rate), _READS_BURST, clock),
                 body_of=bodies.body_of,
                 job_name_of=bodies.job_name_of,
@@ -233,52 +265,16 @@ class _Run:
         ]
 
 
-def _run_loop(main: Coroutine[object, object, Verdict]) -> Verdict:
-    """Run on uvloop where it is installed: it carries 1.3 to 1.8 times the requests per second."""
-    try:
-        import uvloop  # noqa: PLC0415  an extra
-    except ImportError:
-        return asyncio.run(main)
-    return uvloop.run(main)
-
-
-class _Signals:
-    """The first SIGINT or SIGTERM stops intake, the second one ends the run's task at once."""
-
-    def __init__(self, engine: RunEngine, task: asyncio.Task[Verdict] | None) -> None:
-        self._engine = engine
-        self._task = task
-        self._stopping = False
-
-    def __enter__(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, self._received, signal.Signals(number).name)
-
-    def __exit__(self, *_: object) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().remove_signal_handler(number)
-
-    def _received(self, name: str) -> None:
-        if self._stopping and self._task is not None:
-            self._task.cancel()
-        elif not self._stopping:
-            self._stopping = True
-            self._engine.stop(f"{name} received")
-
-
-def _first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error to tell the user: one that we foresaw, if there is one, or else the bug itself."""
-    error: BaseException = group.subgroup(RunnerError) or group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
 def _counts(state: RunState) -> dict[str, int]:
     """Servers by outcome, for lists. A server that is not over counts as the report counts it."""
     total = sum(len(group.servers) for group in state.plan.groups)
     counts = {outcome.value: state.counts[letter] for letter, outcome in OUTCOME.items()}
-    started = sum(len(state.servers_of(request)) for lane in state.lanes for request in (*lane.open, *lane.doubts))
+    started = sum(
+        len(state.servers_of(request))
+        for lane in state.lanes
+        for request in (*lane.open, *lane.doubts)
+        if state.is_main(request)
+    )
     counts[Outcome.UNKNOWN.value] += started
     counts[Outcome.NOT_STARTED.value] += total - sum(counts.values())
     return {"servers": total, **counts}

@@ -10,6 +10,7 @@ import click
 from runner.app import comparing, history, locks, retrying, verifying
 from runner.cli import output
 from runner.cli.options import format_option, state_options
+from runner.cli.table import table
 from runner.errors import ExitCode
 from runner.report.files import report_to_json, write_whole
 
@@ -44,7 +45,7 @@ def list_command(state_dir: Path, **options: str) -> None:
     if options["output"] == "json":
         output.print_json(rows)
     elif rows:
-        click.echo(output.table(("run", "campaign", "state", "started", "servers", "succeeded"), map(_list_row, rows)))
+        click.echo(table(("run", "campaign", "state", "started", "servers", "succeeded"), map(_list_row, rows)))
     else:
         click.echo(f"no runs in {state_dir}")
 
@@ -105,7 +106,7 @@ def locks_command(release: str | None, state_dir: Path, **options: str) -> None:
         output.print_json(rows)
     elif rows:
         held = ((row["id"], row["state"], row["servers"], row["until"] or "the run's end") for row in rows)
-        click.echo(output.table(("run", "state", "servers", "held until"), held))
+        click.echo(table(("run", "state", "servers", "held until"), held))
     else:
         click.echo("no run holds any server")
 

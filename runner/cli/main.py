@@ -41,6 +41,15 @@ COMMANDS = {
     "diff": _Entry("history", "What differs between two plans, or a plan and a run."),
     "verify": _Entry("history", "Check that a run's record is as it was written."),
     "locks": _Entry("history", "Which runs hold servers; let go of them."),
+    "pause": _Entry("operating", "Let in nothing new; go on watching."),
+    "continue": _Entry("operating", "Go on with a run that is paused or held."),
+    "abort": _Entry("operating", "End a campaign; what is in flight is watched."),
+    "approve": _Entry("operating", "Open the gate after a wave."),
+    "reject": _Entry("operating", "Reject a wave: the campaign is aborted."),
+    "set": _Entry("operating", "Change rate, concurrency or limits of a run."),
+    "exclude": _Entry("operating", "Leave servers out that were not started."),
+    "hold": _Entry("operating", "Let in nothing new of a group."),
+    "release": _Entry("operating", "Go on with a group that is held."),
     "simulate": _Entry("simulating", "A simulated Lite Server API on loopback."),
     "schema": _Entry("schemas", "Print a JSON Schema of a file format."),
     "completion": _Entry("completing", "Print the shell completion script."),
@@ -73,7 +82,7 @@ def cli() -> None:
     """Declarative batch jobs over fleets of ModelArts Lite Servers.
 
     A jobspec says what to run, on which servers, how carefully. `plan` shows what it comes to, `run` does it.
-    Exit codes: 0 all succeeded, 2 invalid input, 3 some servers did not succeed, 5 stopped (resume it),
+    Exit codes: 0 all succeeded, 2 invalid input, 3 some servers did not succeed, 4 aborted, 5 stopped (resume it),
     6 refused to start, 7 the service cannot be used.
     """
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def _all(*options: Decorator) -> Decorator:
+def all_of(*options: Decorator) -> Decorator:
+    """Several options as one decorator; help shows them in this order."""
+
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         for option in reversed(options):
             function = option(function)
@@ -37,7 +39,7 @@ def _variable(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
     return variables
 
 
-campaign_options = _all(
+campaign_options = all_of(
     click.option("-i", "--inventory", type=click.Path(path_type=Path), help="The servers; replaces the jobspec's."),
     click.option(
         "-e", "--var", "variables", metavar="KEY=VALUE", multiple=True, callback=_variable, help="Set a variable."
@@ -68,7 +70,7 @@ state_options = click.option(
     help="Where journals and reports are kept.",
 )
 
-log_options = _all(
+log_options = all_of(
     click.option(
         "--log-format", type=click.Choice(["console", "json"]), help="Default: console on a terminal, json elsewhere."
     ),

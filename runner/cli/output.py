@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
 
+from runner.cli.rollout_text import rollout_text
+from runner.cli.table import table
 from runner.plan.codec import request_body
 from runner.plan.estimate import estimate_text
 from runner.spec.secrets import mask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from runner.plan.plan import Plan
 
@@ -24,26 +27,15 @@ def print_json(value: object) -> None:
     click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Rows under a header, aligned; numbers to the right."""
-    cells = [[str(cell) for cell in row] for row in rows]
-    numeric = [all(row[i].replace(",", "").isdigit() for row in cells) for i in range(len(header))] if cells else []
-    widths = [max(len(row[i]) for row in [list(header), *cells]) for i in range(len(header))]
-
-    def line(row: Sequence[str]) -> str:
-        aligned = [
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(row, widths, numeric or [False] * len(header), strict=True)
-        ]
-        return "  ".join(aligned).rstrip()
-
-    return "\n".join(line(row) for row in [header, *cells])
-
-
 def warnings(plan: Plan) -> None:
     """Print what a person should look at before going on."""
-    for warning in plan.summary.warnings:
-        click.echo(f"warning: {warning}", err=True)
+    for text in plan.summary.warnings:
+        warning(text)
+
+
+def warning(text: str) -> None:
+    """Print one such thing."""
+    click.echo(f"warning: {text}", err=True)
 
 
 def plan_line(plan: Plan) -> str:
@@ -52,7 +44,7 @@ def plan_line(plan: Plan) -> str:
     return f"{summary.selected:,} servers in {len(plan.groups):,} groups, {summary.requests:,} requests"
 
 
-def plan_text(plan: Plan) -> str:
+def plan_text(plan: Plan, forecast: Sequence[dict[str, Any]] = ()) -> str:
     """A plan for a person."""
     summary = plan.summary
     lines = [
@@ -64,7 +56,7 @@ def plan_text(plan: Plan) -> str:
     ]
     if not plan.requests:
         return "\n".join([*lines, "nothing to do: no server is selected"])
-    return "\n\n".join(["\n".join(lines), _groups(plan), _first_requests(plan)])
+    return "\n\n".join(["\n".join(lines), _groups(plan), *rollout_text(plan, forecast), _first_requests(plan)])
 
 
 def _groups(plan: Plan) -> str:
@@ -79,13 +71,10 @@ def _groups(plan: Plan) -> str:
 
 
 def _first_requests(plan: Plan) -> str:
-    parts = []
-    for step, name in enumerate(plan.steps):
-        index = next(index for index, request in enumerate(plan.requests) if request.step == step)
-        parts.append(
-            f"first request of step {name} (its name gets the request's key at the end):\n{_body(plan, index)}"
-        )
-    return "\n\n".join(parts)
+    return "\n\n".join(
+        f"first request of step {plan.steps[step]} (its name gets the request's key at the end):\n{_body(plan, index)}"
+        for step, index in _first_of_steps(plan).items()
+    )
 
 
 def _body(plan: Plan, index: int) -> str:
@@ -93,11 +82,11 @@ def _body(plan: Plan, index: int) -> str:
     shown = ids[:_PREVIEWED_SERVERS]
     if len(ids) > len(shown):
         shown.append(f"... and {len(ids) - len(shown):,} more")
-    body = request_body(plan, index, shown, str(plan.requests[index].body["name"]))
+    body = request_body(plan.requests[index].body, shown, str(plan.requests[index].body["name"]))
     return mask(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode())
 
 
-def plan_object(plan: Plan) -> dict[str, Any]:
+def plan_object(plan: Plan, forecast: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
     """A plan for a machine, without its servers (`-o` writes those)."""
     counts = dict.fromkeys(("succeeded", "failed", "skipped", "timed_out", "unknown"), 0)
     return {
@@ -119,20 +108,26 @@ def plan_object(plan: Plan) -> dict[str, Any]:
             {"name": group.name, "servers": len(group.servers), "lane": plan.lanes[group.lane].label}
             for group in plan.groups
         ],
+        "waves": [asdict(wave) for wave in plan.rollout.waves] if plan.rollout else [],
+        "forecast": list(forecast),
         "first_requests": [
-            orjson.loads(mask(orjson.dumps(_first_body(plan, step)).decode())) for step in _steps_with_requests(plan)
+            orjson.loads(mask(orjson.dumps(_first_body(plan, index)).decode()))
+            for index in _first_of_steps(plan).values()
         ],
     }
 
 
-def _steps_with_requests(plan: Plan) -> list[int]:
-    return list(range(len(plan.steps))) if plan.requests else []
+def _first_of_steps(plan: Plan) -> dict[int, int]:
+    """The first request of each step that has some."""
+    first: dict[int, int] = {}
+    for index, request in enumerate(plan.requests):
+        first.setdefault(request.step, index)
+    return dict(sorted(first.items()))
 
 
-def _first_body(plan: Plan, step: int) -> object:
-    index = next(index for index, request in enumerate(plan.requests) if request.step == step)
+def _first_body(plan: Plan, index: int) -> object:
     ids = [server.id for server in plan.servers_of(index)]
-    return request_body(plan, index, ids, str(plan.requests[index].body["name"]))
+    return request_body(plan.requests[index].body, ids, str(plan.requests[index].body["name"]))
 
 
 _MOST_LINES = 20
@@ -148,6 +143,7 @@ def diff_text(found: Mapping[str, Sequence[Any]]) -> str:
             f"{change['step']} of {change['group']}: {change['parameter']}: {change['from']!r} -> {change['to']!r}"
             for change in found["changed"]
         ],
+        "rules changed": [f"{rule['parameter']}: {rule['from']!r} -> {rule['to']!r}" for rule in found["rules"]],
         "servers not done": [f"{server['server_id']}: {server['outcome']}" for server in found["undone"]],
     }
     lines = []

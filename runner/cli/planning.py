@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.app import planning
+from runner.app import forecasting, planning
 from runner.cli import output
 from runner.cli.options import campaign_options, format_option, plan_inputs
 
@@ -43,9 +43,9 @@ def plan_command(jobspec: Path, **options: Any) -> None:  # noqa: ANN401  likewi
 def show_plan(plan: Plan, output_format: str, plan_file: Path | None = None) -> None:
     """Print a plan for a person, or for a machine."""
     if output_format == "json":
-        output.print_json([output.plan_object(plan)])
+        output.print_json([output.plan_object(plan, forecasting.forecast_plan(plan))])
         return
     output.warnings(plan)
-    click.echo(output.plan_text(plan))
+    click.echo(output.plan_text(plan, forecasting.forecast_plan(plan)))
     if plan_file is not None:
         click.echo(f"plan written to {plan_file}")

@@ -7,14 +7,13 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from runner.campaign import events as e
 from runner.campaign.outcomes import OUTCOME
+from runner.cli.news import Newsroom
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rich.console import RenderableType
 
+    from runner.campaign import events as e
     from runner.campaign.state import RunState
     from runner.cli.logs import Logs
 
@@ -40,61 +39,24 @@ class LoggedProgress:
 
     def __init__(self, logs: Logs) -> None:
         self._logs = logs
-        self._handlers: dict[type, Callable[[e.Event], None]] = {
-            e.RunStarted: lambda event: self._info("run started", event),
-            e.RunResumed: lambda event: self._info("run resumed", event),
-            e.Refused: lambda event: self._warn("request refused", event),
-            e.InDoubt: lambda event: self._warn("request in doubt, looking it up", event),
-            e.Adopted: lambda event: self._info("request in doubt found, adopted", event),
-            e.NotFound: lambda event: self._warn("request in doubt made no job, sending it again", event),
-            e.Conflict: lambda event: self._warn("conflict", event),
-            e.GivenUp: lambda event: self._warn("request given up, its servers are unknown", event),
-            e.Throttled: lambda event: self._info("throttled", event),
-            e.LaneStopped: lambda event: self._warn("lane stopped", event),
-            e.StopRequested: lambda event: self._warn("stopping", event),
-            e.Accepted: self._accepted,
-            e.Settled: self._settled,
-        }
+        self._news: Newsroom | None = None
+
+    def begin(self, run_id: str, state: RunState) -> None:
+        """Make news of this run."""
+        self._news = Newsroom(run_id, state)
 
     def observe(self, event: e.Event) -> None:
         """Log the event if a person should know."""
-        handler = self._handlers.get(type(event))
-        if handler is not None:
-            handler(event)
+        item = self._news.item(event) if self._news else None
+        if item is not None:
+            self._logs.write(item.level, item.what, **item.fields)
 
     async def show(self, state: RunState) -> None:
         """Say how the run stands every ten seconds, until cancelled."""
         while True:
             await asyncio.sleep(_LOG_EVERY_S)
-            self._logs.write(logging.INFO, "progress", **_figures(state))
-
-    def _info(self, what: str, event: e.Event) -> None:
-        self._logs.write(logging.INFO, what, **_fields(event))
-
-    def _warn(self, what: str, event: e.Event) -> None:
-        self._logs.write(logging.WARNING, what, **_fields(event))
-
-    def _accepted(self, event: e.Event) -> None:
-        if isinstance(event, e.Accepted):
-            self._logs.write(logging.DEBUG, "job accepted", request=event.request, job_id=event.job.job_id)
-
-    def _settled(self, event: e.Event) -> None:
-        if isinstance(event, e.Settled) and set(event.outcomes) - {"s"}:
-            counts = {OUTCOME[letter].value: event.outcomes.count(letter) for letter in sorted(set(event.outcomes))}
-            what = "job over, not every server succeeded"
-            self._logs.write(logging.WARNING, what, request=event.request, **counts)
-
-
-def _fields(event: e.Event) -> dict[str, object]:
-    fields: dict[str, object] = {}
-    for name in event.__slots__:
-        value = getattr(event, name)
-        if name == "error" and value is not None:
-            fields |= {"http_status": value.http_status, "code": value.code, "error": value.message}
-            fields["request_id"] = value.request_id
-        elif name not in {"at", "job"}:
-            fields[name] = value
-    return fields
+            standing = "; ".join(self._news.standing()) if self._news else ""
+            self._logs.write(logging.INFO, "progress", **_figures(state), **({"now": standing} if standing else {}))
 
 
 class LiveProgress:
@@ -102,14 +64,19 @@ class LiveProgress:
 
     def __init__(self, *, color: bool) -> None:
         self._color = color
-        self._news = "starting"
+        self._news: Newsroom | None = None
+        self._latest = "starting"
+
+    def begin(self, run_id: str, state: RunState) -> None:
+        """Make news of this run."""
+        self._news = Newsroom(run_id, state)
 
     def observe(self, event: e.Event) -> None:
         """Keep the last thing a person should know."""
-        news = _NEWS.get(type(event))
-        if news is not None:
-            error = getattr(event, "error", None)
-            self._news = f"{news}: {error.message}" if error else news
+        item = self._news.item(event) if self._news else None
+        if item is not None and item.level >= logging.INFO:
+            # What waits for a person is shown for as long as it does.
+            self._latest = "" if "next" in item.fields else item.line
 
     async def show(self, state: RunState) -> None:
         """Draw how the run stands, until cancelled; the last picture stays."""
@@ -127,29 +94,17 @@ class LiveProgress:
                 live.update(self._picture(state, began), refresh=True)
 
     def _picture(self, state: RunState, began: float) -> RenderableType:
+        from rich.console import Group  # noqa: PLC0415  likewise
         from rich.progress_bar import ProgressBar  # noqa: PLC0415  likewise
         from rich.table import Table  # noqa: PLC0415  likewise
+        from rich.text import Text  # noqa: PLC0415  likewise
 
         total = sum(len(group.servers) for group in state.plan.groups)
         done = sum(state.counts.values())
-        grid = Table.grid(padding=(0, 2))
+        head = Table.grid(padding=(0, 2))
+        head.add_row(state.plan.campaign, ProgressBar(total or 1, done, width=40), f"{done:,}/{total:,} servers")
         minutes, seconds = divmod(int(time.monotonic() - began), 60)
-        grid.add_row(state.plan.campaign, ProgressBar(total or 1, done, width=40), f"{done:,}/{total:,} servers")
-        grid.add_row(f"{minutes:02}:{seconds:02}", "  ".join(f"{n} {v:,}" for n, v in _figures(state).items()), "")
-        grid.add_row("", self._news, "")
-        return grid
-
-
-_NEWS: dict[type, str] = {
-    e.RunStarted: "submitting",
-    e.RunResumed: "resumed",
-    e.Refused: "refused",
-    e.InDoubt: "in doubt, looking it up",
-    e.Adopted: "found and adopted",
-    e.NotFound: "made no job, sending again",
-    e.Conflict: "conflict",
-    e.GivenUp: "given up as unknown",
-    e.Throttled: "throttled",
-    e.LaneStopped: "lane stopped",
-    e.StopRequested: "stopping",
-}
+        figures = "  ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in _figures(state).items())
+        standing = self._news.standing() if self._news else []
+        # As plain text: what a check or a person said may look like markup.
+        return Group(head, *map(Text, (f"{minutes:02}:{seconds:02}  {figures}", *standing, self._latest)))

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.app import approving, planning, retrying, running, simulating
+from runner.app import approving, planning, retrying, running, simulating, slots
+from runner.campaign.gate import Patience
 from runner.cli import output
 from runner.cli.logs import Logs
+from runner.cli.operating import patience_options
 from runner.cli.options import (
     Duration,
     campaign_options,
@@ -22,10 +24,13 @@ from runner.cli.options import (
 )
 from runner.cli.planning import show_plan
 from runner.cli.progress import LiveProgress, LoggedProgress
+from runner.cli.scheduling import deadline_option, slot_from, slot_options
 from runner.errors import ExitCode
 from runner.model import Outcome
 
 if TYPE_CHECKING:
+    from runner.engine.run import Deadline
+    from runner.plan.plan import Plan
     from runner.simulator.behaviour import Behaviour
 
 _report_option = click.option(
@@ -57,7 +62,10 @@ def _outcomes(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @click.option("--behaviour", type=click.Path(path_type=Path), help="How the simulator behaves: a YAML file.")
 @click.option("--require-hash", metavar="sha256:...", help="Only if this is the plan's hash.")
 @click.option("--max-plan-age", "max_age_s", type=Duration(), help="Only if the plan is not older.")
+@slot_options
 @click.option("--no-wait", is_flag=True, help="Submit, and do not watch; `runner resume` watches later.")
+@deadline_option
+@patience_options
 @lock_option
 @_report_option
 @_ca_option
@@ -69,21 +77,27 @@ def run_command(file: Path, **options: Any) -> int:  # noqa: ANN401  click hands
     simulate = options.pop("simulate") or options["behaviour"] is not None
     dry_run = options.pop("dry_run")
     behaviour = simulating.simulator_behaviour(options.pop("behaviour"), demo=True) if simulate else None
-    plan = planning.read_or_make_plan(inputs, simulated=simulate)
-    approving.refuse_unapproved(plan, options.pop("require_hash"), options.pop("max_age_s"), time.time())
+    slot, required_hash, max_age_s = slot_from(options), options.pop("require_hash"), options.pop("max_age_s")
+
+    def approved_plan() -> Plan:
+        plan = planning.read_or_make_plan(inputs, simulated=simulate)
+        approving.refuse_unapproved(plan, required_hash, max_age_s, time.time())
+        if not dry_run:
+            output.warnings(plan)
+        return plan
+
     if dry_run:
-        show_plan(plan, "text")
-        return ExitCode.OK
-    output.warnings(plan)
-    if not plan.requests:
-        click.echo("nothing to do: no server is selected")
+        show_plan(approved_plan(), "text")
         return ExitCode.OK
     how = _how(options, watch=not options.pop("no_wait"), behaviour=behaviour)
-    return _finish(running.run_plan(plan, how), quiet=options["quiet"])
+    result = slots.run_in_slot(slot, inputs, approved_plan, how, required_hash=required_hash, warn=output.warning)
+    return _finish(result, quiet=options["quiet"])
 
 
 @click.command("resume")
 @click.argument("run", metavar="RUN")
+@deadline_option
+@patience_options
 @lock_option
 @_report_option
 @_ca_option
@@ -100,6 +114,8 @@ def resume_command(run: str, **options: Any) -> int:  # noqa: ANN401  likewise
 @click.option("--no-look", is_flag=True, help="Do not read the jobs of timed-out and unknown servers once more.")
 @click.option("-o", "--output", "plan_file", type=click.Path(path_type=Path), help="Only write the plan.")
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
+@deadline_option
+@patience_options
 @lock_option
 @_report_option
 @_ca_option
@@ -132,15 +148,25 @@ def _how(options: dict[str, Any], *, watch: bool, behaviour: Behaviour | None) -
         watch=watch,
         behaviour=behaviour,
         ca_bundle=options["ca_bundle"],
-        wait_for_lock_s=options["wait_for_lock_s"],
+        wait_for_lock_s=_patience(options["wait_for_lock_s"], options["deadline"]),
+        deadline=options["deadline"],
+        patience=Patience(not options["no_wait_for_window"], not options["no_wait_for_person"]),
         progress=progress,
     )
 
 
-def _finish(result: running.RunResult, *, quiet: bool) -> int:
+def _patience(wait_s: float, deadline: Deadline | None) -> float:
+    """For how long to wait for servers, seconds: after the deadline they would be of no use."""
+    return wait_s if deadline is None else max(0.0, min(wait_s, deadline.at - time.time()))
+
+
+def _finish(result: running.RunResult | slots.Untouched, *, quiet: bool) -> int:
+    if isinstance(result, slots.Untouched):
+        click.echo(result.reason)
+        return ExitCode.OK
     if not quiet:
         click.echo(result.summary)
     click.echo(f"report: {result.report_path}")
-    if result.resumable:
+    if result.resumable and quiet:  # the summary says it, and what must come before
         click.echo(f"go on with: runner resume {result.run_id}")
     return result.exit_code

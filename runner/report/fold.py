@@ -9,17 +9,22 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from runner.campaign import events as e
+from runner.campaign.evolve import evolve
 from runner.campaign.outcomes import LETTER, OUTCOME
+from runner.campaign.requests import RequestTable
+from runner.campaign.state import new_state
 from runner.campaign.verdict import RUNNING
 from runner.model import Outcome
 from runner.plan.keys import job_name, request_key, run_token
 from runner.report.pace import PaceStory
 from runner.report.requests import RequestState, RequestStory
+from runner.report.rollout import DecisionStory, budget_part, evidence_part, wave_part
 from runner.report.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from runner.campaign.rollout import RolloutState
     from runner.model import Server, Task
     from runner.plan.plan import Plan
 
@@ -54,20 +59,25 @@ class _Fold:
         self._run_id = run_id
         self._token = run_token(run_id)
         self._unended_state = unended_state
+        # The state tells of waves and budgets, and is not needed without: folding it, too, would take as long again.
+        self._state = new_state(plan) if plan.rollout is not None else None
+        self._table = self._state.requests if self._state is not None else RequestTable(plan)
         self._stories = [RequestStory() for _ in plan.requests]
         self._pace = PaceStory(self._lane_of, len(plan.lanes))
+        self._decisions = DecisionStory(plan)
         self._started: e.RunStarted | None = None
         self._ended: e.RunEnded | None = None
         self._behind: list[set[str]] = [set() for _ in plan.groups]
         self._counts: list[Counter[str]] = [Counter() for _ in plan.groups]
+        self._wave_counts: list[Counter[str]] = [Counter() for _ in plan.rollout.waves] if plan.rollout else []
 
     def _lane_of(self, request: int) -> int:
-        return self._plan.groups[self._plan.requests[request].group].lane
+        return self._plan.groups[self._table.entries[request].group].lane
 
     def report(self, events: Iterable[e.Event]) -> Report:
         for event in events:
             self._tell(event)
-        jobs = [self._job(index) for index in range(len(self._plan.requests))]
+        jobs = self._jobs()
         counts = sum(self._counts, Counter())
         return {
             "schema_version": SCHEMA_VERSION,
@@ -81,10 +91,32 @@ class _Fold:
                 {"name": group.name, "counts": _counts(part), "abnormal_count": _abnormal(part)}
                 for group, part in zip(self._plan.groups, self._counts, strict=True)
             ],
+            "waves": self._waves(),
+            "budget": budget_part(self._rollout.ledger) if self._rollout else None,
+            "evidence": evidence_part(self._rollout) if self._rollout else None,
+            "decisions": self._decisions.decisions,
             "jobs": jobs,
         }
 
+    @property
+    def _rollout(self) -> RolloutState | None:
+        return self._state.rollout if self._state else None
+
+    def _waves(self) -> list[dict[str, Any]]:
+        if self._rollout is None:
+            return []
+        return [
+            {**wave_part(wave), "counts": _counts(counts), "decisions": self._decisions.of_wave(wave.plan.name)}
+            for wave, counts in zip(self._rollout.waves, self._wave_counts, strict=True)
+        ]
+
     def _tell(self, event: e.Event) -> None:
+        if self._state is not None:
+            evolve(self._state, event)
+        elif isinstance(event, e.Split):
+            self._table.split(event.request, event.cut)
+        while len(self._stories) < len(self._table):
+            self._stories.append(RequestStory())
         request = getattr(event, "request", None)
         if request is not None:
             self._stories[request].tell(event)
@@ -95,6 +127,8 @@ class _Fold:
             self._ended = None
         elif isinstance(event, e.RunEnded):
             self._ended = event
+        else:
+            self._decisions.tell(event)
 
     def _run(self) -> dict[str, Any]:
         started, ended = self._started, self._ended
@@ -118,28 +152,59 @@ class _Fold:
         stories = self._stories
         open_doubts = {RequestState.IN_DOUBT, RequestState.GIVEN_UP, RequestState.CONFLICT}
         return {
-            "planned": len(stories),
+            "planned": len(self._plan.requests),
+            "split": len(self._table.pieces),
             "accepted": sum(story.accepted for story in stories),
             "refused": sum(story.state is RequestState.REFUSED for story in stories),
             "adopted": sum(story.adopted for story in stories),
             "in_doubt": sum(story.state in open_doubts for story in stories),
         }
 
+    def _jobs(self) -> list[dict[str, Any]]:
+        """Every request but those that were split, and those of checks that were never made; pieces in their place."""
+        entries = self._table.entries
+        shown = [index for index in range(len(entries)) if self._is_shown(index)]
+        # What a server did in an earlier step must be known first.
+        if len(self._plan.steps) > 1:
+            shown.sort(key=lambda index: entries[index].step)
+        jobs = {index: self._job(index) for index in shown}
+        if len(entries) > len(self._plan.requests):
+            shown.sort(key=lambda i: (entries[i].wave, entries[i].group, entries[i].step, entries[i].start))
+        else:
+            shown.sort()
+        return [jobs[index] for index in shown]
+
+    def _is_shown(self, index: int) -> bool:
+        story = self._stories[index]
+        if index in self._table.pieces:
+            return story.state is RequestState.CONFLICT  # its servers are those of its pieces
+        return self._is_main(index) or story.attempts > 0 or story.state is not RequestState.PLANNED
+
+    def _is_main(self, index: int) -> bool:
+        return self._table.entries[index].step < self._plan.main_steps
+
+    def _purpose(self, index: int) -> str:
+        if self._is_main(index):
+            return "change"
+        return "after_failure" if self._table.is_follow_up(index) else "check"
+
     def _job(self, index: int) -> dict[str, Any]:
-        """One request's entry. Called in the order of the plan: what a server did in an earlier step is known then."""
-        request, story = self._plan.requests[index], self._stories[index]
+        """One request's entry. Called step by step: what a server did in an earlier step is known then."""
+        request, story = self._table.entries[index], self._stories[index]
         servers = self._servers_left(index)
         letters = story.outcomes or story.state.letter * len(servers)
         self._count(index, servers, letters)
         state = RequestState.VOID if not servers and story.state is RequestState.PLANNED else story.state
-        key = request_key(self._token, index)
+        key = request_key(self._token, self._table.number_of(index))
         job = story.job
         return {
             "key": key,
             "name": job_name(str(request.body["name"]), key),
             "job_id": job.job_id if job else None,
+            "wave": self._plan.rollout.waves[request.wave].name if self._plan.rollout else None,
             "group": self._plan.groups[request.group].name,
             "step": self._plan.steps[request.step],
+            "purpose": self._purpose(index),
             "lane": self._plan.lanes[self._lane_of(index)].label,
             "type": request.body["type"],
             "service_type": job.service_type if job else None,
@@ -157,21 +222,25 @@ class _Fold:
         }
 
     def _servers_left(self, index: int) -> Sequence[Server]:
-        request = self._plan.requests[index]
+        request = self._table.entries[index]
         behind = self._behind[request.group]
-        servers = self._plan.servers_of(index)
-        return [server for server in servers if server.id not in behind] if request.step and behind else servers
+        servers = () if index in self._table.pieces else self._table.servers_of(index)
+        if not request.step or not behind or self._table.is_follow_up(index):
+            return servers
+        return [server for server in servers if server.id not in behind]
 
     def _count(self, index: int, servers: Sequence[Server], letters: str) -> None:
-        request = self._plan.requests[index]
-        is_last = request.step == len(self._plan.steps) - 1
-        if is_last:
-            self._counts[request.group].update(letters)
+        if not self._is_main(index):
             return
-        for server, letter in zip(servers, letters, strict=True):
-            if letter != _SUCCEEDED:
-                self._counts[request.group][letter] += 1
-                self._behind[request.group].add(server.id)
+        request = self._table.entries[index]
+        is_last = request.step == self._plan.main_steps - 1
+        final = letters if is_last else "".join(letter for letter in letters if letter != _SUCCEEDED)
+        self._counts[request.group].update(final)
+        if self._wave_counts:
+            self._wave_counts[request.wave].update(final)
+        if request.step < len(self._plan.steps) - 1:
+            behind = (server.id for server, letter in zip(servers, letters, strict=True) if letter != _SUCCEEDED)
+            self._behind[request.group].update(behind)
 
 
 def _counts(counts: Counter[str]) -> dict[str, int]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Outcome = Literal["succeeded", "failed", "skipped", "timed_out", "unknown", "not_started"]
-State = Literal["planned", "in_doubt", "accepted", "settled", "refused", "given_up", "conflict", "void"]
+State = Literal["planned", "in_doubt", "accepted", "settled", "refused", "given_up", "conflict", "void", "withdrawn"]
 
 
 class _Part(BaseModel):
@@ -20,7 +20,9 @@ class RunPart(_Part):
     id: str
     campaign: str
     plan_hash: str
-    state: str = Field(description="finished, submitted, stopped, unusable; running or interrupted while it has no end")
+    state: str = Field(
+        description="finished, submitted, stopped, aborted, unusable; running or interrupted while it has no end"
+    )
     reason: str
     exit_code: int | None
     started_at: str | None
@@ -44,9 +46,13 @@ class Counts(_Part):
 
 
 class RequestsPart(_Part):
-    """Requests by what became of them; `in_doubt` counts those given up and in conflict, too."""
+    """Requests by what became of them; `in_doubt` counts those given up and in conflict, too.
+
+    `split` are those that two smaller ones took the place of, because a limit had no room for them.
+    """
 
     planned: int
+    split: int
     accepted: int
     refused: int
     adopted: int
@@ -107,8 +113,10 @@ class JobPart(_Part):
     key: str
     name: str
     job_id: str | None
+    wave: str | None
     group: str
     step: str
+    purpose: Literal["change", "check", "after_failure"] = Field(description="Counts are of those for the change only.")
     lane: str
     type: str
     service_type: str | None
@@ -125,6 +133,69 @@ class JobPart(_Part):
     tasks: list[TaskPart]
 
 
+class DecisionPart(_Part):
+    """What was decided, when, on which wave and evidence, by whom (`runner`, or a person) and why."""
+
+    at: str
+    what: str = Field(
+        description="start, pass, hold, abort, end_intake, check_passed, ..., or what a person asked for."
+    )
+    wave: str | None
+    evidence: str
+    who: str
+    why: str
+
+
+class WavePart(_Part):
+    """One wave of the rollout. `finished_at` is when its last request was over, `passed_at` when its gate opened."""
+
+    name: str
+    state: Literal["waiting", "running", "soaking", "checking", "awaiting_approval", "passed", "rejected"]
+    servers: int
+    started_at: str | None
+    finished_at: str | None
+    passed_at: str | None
+    counts: Counts
+    decisions: list[DecisionPart]
+
+
+class LimitPart(_Part):
+    """One limit: at most `most` of `of` servers `spent` (abnormal, or skipped) and in flight; `peak` is the most ever."""
+
+    name: str
+    scope: str
+    counts: Literal["abnormal", "skipped"]
+    most: int
+    of: int
+    spent: int
+    peak: int
+
+
+class BudgetPart(_Part):
+    """The limits of the rollout and their use."""
+
+    limits: list[LimitPart]
+
+
+class CurvePart(_Part):
+    """The evidence, nats, after so many servers of which so many were abnormal."""
+
+    servers: int
+    abnormal: int
+    evidence: float
+
+
+class EvidencePart(_Part):
+    """What the sequential test says: BAD is proven where the evidence reaches the boundary (both in nats)."""
+
+    verdict: Literal["open", "healthy", "bad"]
+    abnormal: int
+    normal: int
+    evidence: float
+    boundary: float
+    curve: list[CurvePart]
+
+
 class ReportFile(_Part):
     """A report."""
 
@@ -136,6 +207,10 @@ class ReportFile(_Part):
     throttling: ThrottlingPart
     submission: SubmissionPart | None
     groups: list[GroupPart]
+    waves: list[WavePart]
+    budget: BudgetPart | None
+    evidence: EvidencePart | None
+    decisions: list[DecisionPart]
     jobs: list[JobPart]
 
 

@@ -31,11 +31,15 @@ class RequestState(StrEnum):
     GIVEN_UP = "given_up"
     CONFLICT = "conflict"
     VOID = "void"  # none of its servers got through the step before
+    WITHDRAWN = "withdrawn"  # a person excluded its servers
 
     @property
     def letter(self) -> str:
         """The outcome of its servers where the request itself does not tell."""
-        return _NOT_STARTED if self in {RequestState.PLANNED, RequestState.REFUSED} else _UNKNOWN
+        return _NOT_STARTED if self in _NOT_SENT else _UNKNOWN
+
+
+_NOT_SENT = frozenset({RequestState.PLANNED, RequestState.REFUSED, RequestState.WITHDRAWN})
 
 
 @dataclass(slots=True)
@@ -116,9 +120,15 @@ def _suspected(story: RequestStory, event: e.Suspected) -> None:
 
 
 def _doubled(story: RequestStory, event: e.Doubled) -> None:
-    reason = "more than one job has the request's name: " + ", ".join(event.job_ids)
+    what = "more than one job has the request's name" if len(event.job_ids) > 1 else "a job was made after all"
+    reason = f"{what}: {', '.join(event.job_ids)}"
     story.error = ServiceError(None, "CONFLICT", reason, None)
     story.state = RequestState.CONFLICT
+
+
+def _withdrawn(story: RequestStory, event: e.Withdrawn) -> None:
+    del event
+    story.state = RequestState.WITHDRAWN
 
 
 def _given_up(story: RequestStory, event: e.GivenUp) -> None:
@@ -149,6 +159,7 @@ _HANDLERS: dict[type, Callable[[RequestStory, Any], None]] = {
     e.Adopted: _adopted,
     e.Conflict: _conflict,
     e.GivenUp: _given_up,
+    e.Withdrawn: _withdrawn,
     e.JobRead: _job_read,
     e.Settled: _settled,
 }

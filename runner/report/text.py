@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from runner.report.next_steps import next_command
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 5
 _EXAMPLES = 3
+_WAVES = 12
+_CLOCK = slice(11, 19)
 _WORDS = {
     "succeeded": "succeeded",
     "failed": "FAILED",
@@ -20,10 +24,11 @@ _WORDS = {
     "unknown": "UNKNOWN",
     "not_started": "not started",
 }
+_DECISIVE = {"hold", "abort", "ask_approval", "end_intake", "check_failed", "pause", "reject", "continue", "approve"}
 
 
 def summary_text(report: Report) -> str:
-    """How the run ended, who did not succeed and why."""
+    """How the run ended, or stands; where its waves are; who did not succeed and why; what to type next."""
     run = report["run"]
     reason = f": {run['reason']}" if run["reason"] else ""
     took = f", {run['duration_s']:.0f} s" if run["duration_s"] is not None else ""
@@ -36,12 +41,39 @@ def summary_text(report: Report) -> str:
     throttling = report["throttling"]
     if throttling["throttled_answers"]:
         lines.append(f"throttled  {throttling['throttled_answers']:,} times, waited {throttling['waited_s']:.0f} s")
-    return "\n".join([*lines, *_abnormal_servers(report), *_request_errors(report)])
+    lines += [*_waves(report), *_abnormal_servers(report), *_request_errors(report), *_last_decision(report)]
+    command = next_command(report)
+    return "\n".join([*lines, f"next       {command}"] if command else lines)
 
 
 def _counts(counts: dict[str, int]) -> str:
     parts = [f"{counts[name]:,} {word}" for name, word in _WORDS.items() if counts[name]]
     return f"{counts['servers']:,}" + (": " + ", ".join(parts) if parts else "")
+
+
+def _waves(report: Report) -> Iterator[str]:
+    """Each wave; of many, those around the one at work."""
+    waves = report["waves"]
+    at_work = next((place for place, wave in enumerate(waves) if wave["state"] != "passed"), len(waves))
+    first = max(0, min(at_work - _WAVES // 2, len(waves) - _WAVES))
+    shown = waves[first : first + _WAVES]
+    width = max((len(wave["name"]) for wave in shown), default=0)
+    for place, wave in enumerate(shown):
+        title = "waves" if place == 0 else ""
+        yield f"{title:10} {wave['name']:{width}}  {wave['state'].replace('_', ' '):17} {_counts(wave['counts'])}"
+    if len(waves) > len(shown):
+        yield f"{'':10} and {len(waves) - len(shown)} more: see the report"
+
+
+def _last_decision(report: Report) -> Iterator[str]:
+    """The last one that stands in the way, with its evidence: who reads this need not know what came before."""
+    decisive = [decision for decision in report["decisions"] if decision["what"] in _DECISIVE]
+    if decisive and report["run"]["state"] != "finished":
+        last = decisive[-1]
+        because = ": ".join(filter(None, (last["evidence"], last["why"] if last["who"] != "runner" else "")))
+        what = last["what"].replace("_", " ")
+        detail = f" {because}" if because else f" {last['wave']}" if last["wave"] else ""
+        yield f"{'decided':10} {last['at'][_CLOCK]} {what}{detail} (by {last['who']})"
 
 
 def _requests(requests: dict[str, int]) -> str:

@@ -37,7 +37,7 @@ def test_the_bytes_are_the_planned_body(spec: dict[str, str], description: str |
     bodies = BodyMaker(plan, "run-1", new_state(plan), {"TOKEN": secret})
     for index in range(len(plan.requests)):
         ids = [server.id for server in plan.servers_of(index)]
-        planned = request_body(plan, index, ids, bodies.job_name_of(index))
+        planned = request_body(plan.requests[index].body, ids, bodies.job_name_of(index))
         sent = orjson.loads(bodies.body_of(index))
         assert list(sent) == list(planned)
         texts = planned["items"][0]["spec"]

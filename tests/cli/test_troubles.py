@@ -23,7 +23,7 @@ from tests.cli.test_runs import SLOW, report_of
 def test_a_full_disk_stops_the_run_and_nothing_is_lost(program: Program, simulator: StartSimulator) -> None:
     program.servers(400)
     url = simulator(SLOW)
-    process = program.start("run", program.jobspec, "--endpoint", url, limits={resource.RLIMIT_FSIZE: 150_000})
+    process = program.start("run", program.jobspec, "--endpoint", url, limits={resource.RLIMIT_FSIZE: 300_000})
     _, err = process.communicate(timeout=60)
     assert process.returncode == 6, err
     assert "runner resume" in err

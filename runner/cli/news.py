@@ -1,0 +1,184 @@
+"""What a person is told of a run while it goes on: which events are news, in which words, and how the run stands."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from runner.campaign import events as e
+from runner.campaign.outcomes import OUTCOME
+from runner.campaign.rollout import Stage
+from runner.report.next_steps import Waiting, waiting_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from runner.campaign.rollout import RolloutState, WaveState
+    from runner.campaign.state import RunState
+
+_INFO, _WARN, _DEBUG = logging.INFO, logging.WARNING, logging.DEBUG
+_SUCCEEDED = "s"
+
+
+class NewsItem(NamedTuple):
+    """Something to tell: its level as in the logging module, what happened, and the particulars."""
+
+    level: int
+    what: str
+    fields: Mapping[str, object]
+
+    @property
+    def line(self) -> str:
+        """In one line, with what a person would want to know at once."""
+        said = [str(self.fields[name]) for name in _SAID if self.fields.get(name)]
+        return ": ".join([self.what, *said])
+
+
+_SAID = ("wave", "check", "refused", "reason", "error", "detail", "next")
+
+
+class Newsroom:
+    """Makes news of the events of one run."""
+
+    def __init__(self, run_id: str, state: RunState) -> None:
+        self._run_id = run_id
+        self._state = state
+
+    def item(self, event: e.Event) -> NewsItem | None:
+        """What to tell of an event that has just become true; None: nothing."""
+        plain = _PLAIN.get(type(event))
+        if plain is not None:
+            return NewsItem(*plain, _fields(event))
+        particular = _PARTICULAR.get(type(event))
+        return None if particular is None else particular(self, event)
+
+    def standing(self) -> list[str]:
+        """How the rollout stands and what a person can do now, line by line; nothing for a run that just goes on."""
+        state = self._state
+        wave = state.rollout.wave if state.rollout else None
+        lines = [] if wave is None or state.rollout is None else [_wave_line(state.rollout, wave)]
+        if state.stop_reason is not None:
+            lines.append(f"stopping: {state.stop_reason}")
+        elif state.aborted is not None:
+            lines.append(f"aborted, what is at work is watched to its end: {state.aborted}")
+        elif state.intake_ended is not None:
+            lines.append(f"nothing new is sent, what is at work is watched: {state.intake_ended}")
+        return lines + waiting_in(state).lines(self._run_id)
+
+    def _wave_name(self, index: int) -> str:
+        rollout = self._state.rollout
+        return rollout.waves[index].plan.name if rollout else str(index)
+
+    def wave_started(self, event: e.WaveStarted) -> NewsItem:
+        """A wave begins."""
+        servers = self._state.rollout.waves[event.wave].plan.servers if self._state.rollout else 0
+        return NewsItem(_INFO, "wave started", {"wave": self._wave_name(event.wave), "servers": servers})
+
+    def wave_passed(self, event: e.WavePassed) -> NewsItem:
+        """A wave is over and its gate open."""
+        return NewsItem(_INFO, "wave passed", {"wave": self._wave_name(event.wave)})
+
+    def approval_asked(self, event: e.ApprovalAsked) -> NewsItem:
+        """A person must approve."""
+        name = self._wave_name(event.wave)
+        fields = {"wave": name, "next": Waiting(wave=name).commands(self._run_id)}
+        return NewsItem(_WARN, "wave waits for approval", fields)
+
+    def checked(self, event: e.Checked) -> NewsItem:
+        """A check was made."""
+        name = self._state.rollout.waves[event.wave].plan.checks[event.check].name if self._state.rollout else ""
+        fields = {"wave": self._wave_name(event.wave), "check": name, "detail": event.detail}
+        if event.passed:
+            return NewsItem(_INFO, "check passed", fields)
+        return NewsItem(_WARN, "check failed" if event.is_last else "check failed, it is tried again", fields)
+
+    def held(self, event: e.Held) -> NewsItem:
+        """A person must decide."""
+        commands = Waiting(held=event.reason).commands(self._run_id)
+        return NewsItem(_WARN, "held", {"rule": event.rule, "reason": event.reason, "next": commands})
+
+    def aborted(self, event: e.Aborted) -> NewsItem:
+        """The campaign is over."""
+        return NewsItem(
+            _WARN, "aborted, what is at work is watched to its end", {"rule": event.rule, "reason": event.reason}
+        )
+
+    def commanded(self, event: e.Commanded) -> NewsItem:
+        """A person asked for something."""
+        fields = {name: value for name, value in _fields(event).items() if value and name not in {"number", "action"}}
+        if event.refused is not None:
+            return NewsItem(_WARN, f"{event.action} refused", fields)
+        commands = waiting_in(self._state).commands(self._run_id)
+        return NewsItem(_INFO, f"{event.action} by {event.who}", fields | ({"next": commands} if commands else {}))
+
+    def settled(self, event: e.Settled) -> NewsItem | None:
+        """A job is over; it is news if not every server succeeded."""
+        if not set(event.outcomes) - {_SUCCEEDED}:
+            return None
+        counts = {OUTCOME[letter].value: event.outcomes.count(letter) for letter in sorted(set(event.outcomes))}
+        return NewsItem(_WARN, "job over, not every server succeeded", {"request": event.request, **counts})
+
+    def accepted(self, event: e.Accepted) -> NewsItem:
+        """The service made a job."""
+        return NewsItem(_DEBUG, "job accepted", {"request": event.request, "job_id": event.job.job_id})
+
+
+def _wave_line(rollout: RolloutState, wave: WaveState) -> str:
+    counts = rollout.wave_counts[rollout.current]
+    done = sum(counts.values())
+    abnormal = sum(count for letter, count in counts.items() if OUTCOME[letter].is_abnormal)
+    harm = f", {abnormal:,} abnormal" if abnormal else ""
+    place = f"{rollout.current + 1} of {len(rollout.waves)}"
+    return f"wave {wave.plan.name} ({place}): {_stage(wave)}, {done:,}/{wave.plan.servers:,} servers{harm}"
+
+
+def _stage(wave: WaveState) -> str:
+    check = wave.next_check
+    if wave.stage is Stage.CHECKING and check is not None:
+        tries = f", attempt {wave.attempts} of {check.attempts}" if check.attempts > 1 and wave.attempts else ""
+        return f"checking `{check.name}`{tries}"
+    if wave.stage is Stage.SOAKING:
+        return f"soaking until {datetime.fromtimestamp(wave.soak_until, UTC):%H:%M:%S} UTC"
+    return "waiting for its turn" if wave.stage is Stage.WAITING else wave.stage.replace("_", " ")
+
+
+def _fields(event: e.Event) -> dict[str, object]:
+    fields: dict[str, object] = {}
+    for name in event.__slots__:
+        value = getattr(event, name)
+        if name == "error" and value is not None:
+            fields |= {"http_status": value.http_status, "code": value.code, "error": value.message}
+            fields["request_id"] = value.request_id
+        elif name not in {"at", "job"}:
+            fields[name] = value
+    return fields
+
+
+_PLAIN: dict[type, tuple[int, str]] = {
+    e.RunStarted: (_INFO, "run started"),
+    e.RunResumed: (_INFO, "run resumed"),
+    e.Refused: (_WARN, "request refused"),
+    e.InDoubt: (_WARN, "request in doubt, looking it up"),
+    e.Adopted: (_INFO, "request in doubt found, adopted"),
+    e.NotFound: (_WARN, "request in doubt made no job, it may be sent again"),
+    e.Conflict: (_WARN, "conflict"),
+    e.GivenUp: (_WARN, "request given up, its servers are unknown"),
+    e.Throttled: (_INFO, "throttled"),
+    e.LaneStopped: (_WARN, "lane stopped"),
+    e.StopRequested: (_WARN, "stopping"),
+    e.IntakeEnded: (_WARN, "nothing new is sent, what is at work is watched"),
+    e.Split: (_DEBUG, "request split, a limit has no room for all of it"),
+    e.Withdrawn: (_DEBUG, "request withdrawn, its servers were excluded"),
+}
+_PARTICULAR: dict[type, Callable[[Newsroom, Any], NewsItem | None]] = {
+    e.Accepted: Newsroom.accepted,
+    e.Settled: Newsroom.settled,
+    e.WaveStarted: Newsroom.wave_started,
+    e.WavePassed: Newsroom.wave_passed,
+    e.ApprovalAsked: Newsroom.approval_asked,
+    e.Checked: Newsroom.checked,
+    e.Held: Newsroom.held,
+    e.Aborted: Newsroom.aborted,
+    e.Commanded: Newsroom.commanded,
+}

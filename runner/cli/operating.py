@@ -1,0 +1,133 @@
+"""What people ask of a run that goes on: pause, continue, abort, approve, reject, set, exclude, hold, release."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runner.app import operating
+from runner.campaign.commands import SETTINGS, Command
+from runner.cli.options import all_of, state_options
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_EPILOG = (
+    "RUN is a run's id, the start of it, or `last`. A run at work takes the command in within two seconds; "
+    "one that was stopped or crashed does so with `runner resume`."
+)
+_run = click.argument("run", metavar="RUN")
+_why = click.option("--why", default="", metavar="TEXT", help="Why; kept in the record with who and when.")
+_hash = click.option("--plan-hash", metavar="sha256:...", help="Only if the run carries out this plan.")
+_common = all_of(_why, state_options)
+
+
+def _give(run: str, state_dir: Path, why: str, command: Command) -> None:
+    click.echo(operating.give(state_dir, run, command, why))
+
+
+@click.command("pause", epilog=_EPILOG)
+@_run
+@_common
+def pause_command(run: str, state_dir: Path, why: str) -> None:
+    """Let in nothing new; what is in flight is watched on."""
+    _give(run, state_dir, why, Command("pause"))
+
+
+@click.command("continue", epilog=_EPILOG)
+@_run
+@_common
+def continue_command(run: str, state_dir: Path, why: str) -> None:
+    """Go on with a run that is paused or held. A check that failed is made again; a limit that is reached holds again."""
+    _give(run, state_dir, why, Command("continue"))
+
+
+@click.command("abort", epilog=_EPILOG)
+@_run
+@_common
+def abort_command(run: str, state_dir: Path, why: str) -> None:
+    """End a campaign: nothing new is sent, what is in flight is watched to its end. It cannot be resumed."""
+    _give(run, state_dir, why, Command("abort"))
+
+
+@click.command("approve", epilog=_EPILOG)
+@_run
+@click.argument("wave")
+@_hash
+@_common
+def approve_command(run: str, wave: str, plan_hash: str | None, state_dir: Path, why: str) -> None:
+    """Open the gate after a wave that waits for approval."""
+    _give(run, state_dir, why, Command("approve", wave, _hash_setting(plan_hash)))
+
+
+@click.command("reject", epilog=_EPILOG)
+@_run
+@click.argument("wave")
+@_hash
+@_common
+def reject_command(run: str, wave: str, plan_hash: str | None, state_dir: Path, why: str) -> None:
+    """Reject a wave that waits for approval: the campaign is aborted."""
+    _give(run, state_dir, why, Command("reject", wave, _hash_setting(plan_hash)))
+
+
+def _hash_setting(plan_hash: str | None) -> dict[str, str]:
+    return {} if plan_hash is None else {"plan_hash": plan_hash}
+
+
+def _settings(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    settings = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals or not text:
+            raise click.BadParameter(f"{value!r}: expected NAME=VALUE, such as rate=5/s", ctx, param)
+        settings[name] = text
+    return settings
+
+
+@click.command("set", epilog=_EPILOG)
+@_run
+@click.argument("settings", metavar="NAME=VALUE...", nargs=-1, required=True, callback=_settings)
+@_common
+def set_command(run: str, settings: dict[str, str], state_dir: Path, why: str) -> None:
+    """Change how a run goes on."""
+    _give(run, state_dir, why, Command("set", settings=settings))
+
+
+set_command.help = f"Change how a run goes on: {', '.join(SETTINGS)}, such as rate=5/s max_abnormal=10."
+
+
+@click.command("exclude", epilog=_EPILOG)
+@_run
+@click.argument("servers", metavar="SERVER|EXPR")
+@_common
+def exclude_command(run: str, servers: str, state_dir: Path, why: str) -> None:
+    """Leave servers out that were not started yet: one by id or name, or all for which an expression holds."""
+    _give(run, state_dir, why, Command("exclude", servers))
+
+
+@click.command("hold", epilog=_EPILOG)
+@_run
+@click.argument("group")
+@_common
+def hold_command(run: str, group: str, state_dir: Path, why: str) -> None:
+    """Let in nothing new of a group; the others go on."""
+    _give(run, state_dir, why, Command("hold", group))
+
+
+@click.command("release", epilog=_EPILOG)
+@_run
+@click.argument("group")
+@_common
+def release_command(run: str, group: str, state_dir: Path, why: str) -> None:
+    """Go on with a group that is held."""
+    _give(run, state_dir, why, Command("release", group))
+
+
+def patience_options(function: Any) -> Any:  # noqa: ANN401  a click decorator
+    """Whether a run waits where it has to, or ends there with exit 5."""
+    decorate = all_of(
+        click.option("--no-wait-for-window", is_flag=True, help="Outside its windows the run ends, to be resumed."),
+        click.option("--no-wait-for-person", is_flag=True, help="Where a person must decide the run ends, likewise."),
+    )
+    return decorate(function)

@@ -1,0 +1,67 @@
+"""Mistakes in a jobspec's rollout: one message each, with its place and what was expected."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.conftest import JOBSPEC, Program
+from tests.cli.rollouts import WAVES, with_rollout
+from tests.cli.test_mistakes import refused
+
+MAIN = "waves: [{name: canary, groups: [canary]}, "
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        ([WAVES, "budgt: {}"], "job.yaml:21:3: rollout: unknown key `budgt`\n  did you mean `budget`?"),
+        (["waves: [{name: all, soke: 1h}]"], "job.yaml:20:23: rollout.waves[0]: unknown key `soke`\n  did you mean `soak`?"),
+        ([MAIN + "{name: main, groups: [man]}]"], "job.yaml:20:52: rollout.waves[1].name: wave `main`: no such group `man`\n  did you mean `main`?"),
+        ([MAIN + "{name: rest, groups: [canary, main]}]"], "group `canary` is in wave `canary` already, and in `rest`"),
+        ([MAIN[:-2] + "]"], "job.yaml:20:3: rollout: group `main` is in no wave\n  name it in an entry of waves, or add an entry without `groups`"),
+        (["waves: [{name: all, sizes: [1, 2]}]"], "job.yaml:20:18: rollout.waves[0].name: wave `all`: sizes cover 3 of 8 servers; end with `rest`"),
+        (["waves: [{name: all, sizes: [5kg, rest]}]"], "job.yaml:20:31: rollout.waves[0].sizes[0]: '5kg' is no size; expected a number of servers such as 5, a share of what is left such as 5%, or rest"),
+        (["waves: [{name: all, sizes: [120%, rest]}]"], "rollout.waves[0].sizes[0]: '120%' is no size; expected"),
+        ([WAVES, "budget: {max_abnormal: 10pc}"], "job.yaml:21:26: rollout.budget.max_abnormal: '10pc' is no limit; expected"),
+        ([WAVES, 'window: {allow: ["Sam 01:00-06:00"]}'], "job.yaml:21:20: rollout.window.allow[0]: 'Sam 01:00-06:00' is no window; expected days and times such as"),
+        ([WAVES, "window: {timezone: Europe/Berlinn}"], "job.yaml:21:22: rollout.window.timezone: 'Europe/Berlinn' is no time zone known here; expected an IANA time zone"),
+        ([WAVES, "checks: [{name: a, step: upgrad}]"], "job.yaml:21:12: rollout.checks[0]: there is no step `upgrad`\n  did you mean `upgrade`?"),
+        ([WAVES, "on_failure: {step: upgrad}"], "there is no step `upgrad`\n  did you mean `upgrade`?"),
+        ([WAVES, "checks: [{name: a, http: http://x, command: [x]}]"], "job.yaml:21:12: rollout.checks[0]: check `a` needs exactly one of `command`, `http` and `step`"),
+        ([WAVES, "budget: {max_abnormal: 1%}"], "rollout.budget.max_abnormal: max_abnormal comes to 0 of 8 servers: not one could be touched\n  give a number of servers, or a larger percentage"),
+        (["waves: [{name: all, sizes: adaptive}]"], "rollout.waves[0].name: wave `all` is adaptive, and there is no evidence for it to follow\n  add abort.sequential"),
+        ([WAVES, "abort: {sequential: {healthy: 5%, bad: 5%}}"], "job.yaml:21:23: rollout.abort.sequential: healthy (5%) must be less than bad (5%)"),
+        ([WAVES, "abort: {sequential: {healthy: 5}}"], "rollout.abort.sequential.healthy: expected text, found the number 5"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_the_rollout(program: Program, parts: list[str], says: str) -> None:
+    with_rollout(program, *parts)
+    said = refused(program, "plan", program.jobspec, "--region", "cn-north-9", code=2, says=says)
+    assert said.count(str(program.jobspec)) == 1, said
+
+
+def test_servers_that_must_go_together_and_cannot(program: Program) -> None:
+    rows = "id,name,pod\n" + "".join(f"id-{i},server-{i},p{i // 4}\n" for i in range(8))
+    (program.folder / "fleet.csv").write_text(rows)
+    says = "rollout.budget.per.labels.pod: "
+    program.jobspec.write_text(JOBSPEC + "rollout:\n  budget: {per: {labels.pod: whole}}\n")
+    whole = "job.yaml:10:11: steps[0].name: step `upgrade`: 4 servers must go together, and servers_per_job is 2\n  raise it"
+    refused(program, "plan", program.jobspec, "--region", "r-1", code=2, says=whole)
+    program.jobspec.write_text(program.jobspec.read_text().replace("servers_per_job: 2", "servers_per_job: 4"))
+    limit = ["--limit", 'name != "server-7"']
+    refused(
+        program,
+        "plan",
+        program.jobspec,
+        "--region",
+        "r-1",
+        *limit,
+        code=2,
+        says=says + "p1 is selected in part: server-7",
+    )
+
+
+def test_a_rollout_must_be_watched(program: Program) -> None:
+    with_rollout(program, WAVES)
+    says = "--no-wait: a campaign of waves must be watched, for the next ones to start"
+    refused(program, "run", program.jobspec, "--simulate", "--no-wait", code=2, says=says)
