@@ -47,8 +47,24 @@ def test_the_readme_has_every_command_and_every_exit_code() -> None:
 
 
 def test_the_jobspec_of_the_readme_is_one() -> None:
-    (text,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    text, rollout = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
     assert load_campaign(text, "README.md").name == "hdk-upgrade"
+    assert load_campaign(text + rollout, "README.md").rollout is not None
+
+
+def test_the_rollouts_of_the_documents_are_some() -> None:
+    (jobspec, _) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    parts = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "rollouts.md").read_text(), re.DOTALL)
+    assert len(parts) >= 4
+    (steps,) = re.findall(r"(?m)^steps:.*\n", jobspec)
+    logs = "  - {name: collect-logs, type: LOG_COLLECT, job_name: logs, items: [{type: DEVICE_LOG_COLLECT}]}\n"
+    check = "  - {name: smoke-test, type: COMMON, job_name: smoke, items: [{type: COMMON}]}\n"
+    for part in parts:
+        text = jobspec + (part if part.startswith("rollout:") else "rollout:\n" + re.sub(r"(?m)^", "  ", part))
+        text = text.replace(
+            steps, steps + (logs if "collect-logs" in part else "") + (check if "smoke" in part else "")
+        )
+        assert load_campaign(text, "rollouts.md").rollout is not None
 
 
 def test_commands_in_the_readme_are_understood() -> None:
