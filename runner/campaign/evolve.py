@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _SUCCEEDED = LETTER[Outcome.SUCCEEDED]
 _UNKNOWN = LETTER[Outcome.UNKNOWN]
 _NOT_STARTED = LETTER[Outcome.NOT_STARTED]
+_AT_WORK = {_SUCCEEDED, LETTER[Outcome.FAILED]}
 _NOT_SEEN = {_UNKNOWN, LETTER[Outcome.TIMED_OUT]}
 
 
@@ -194,8 +195,9 @@ def _abandon(state: RunState, event: e.Conflict | e.GivenUp) -> None:
 def _settled(state: RunState, event: e.Settled) -> None:
     job = state.lane_of(event.request).open.pop(event.request, None)
     state.settled += 1
-    # How long a job would have taken that was not seen to end is not known: a time-out must not close every window.
-    ended = event.duration_s is not None or not set(event.outcomes) & _NOT_SEEN
+    # A job that skipped all its servers took no time. One that was not seen to end: how long it would have taken is not
+    # known, and a time-out must not close every window.
+    ended = set(event.outcomes) & _AT_WORK and (event.duration_s is not None or not set(event.outcomes) & _NOT_SEEN)
     if state.rollout is not None and job is not None and ended:
         took = event.at - job.accepted_at if event.duration_s is None else event.duration_s
         state.rollout.durations[state.requests.entries[event.request].step].add(took)

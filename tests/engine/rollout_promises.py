@@ -182,7 +182,7 @@ class RolloutPromises:
 
     def _on_settled(self, event: e.Settled, _: bool) -> None:
         step = self._state.requests[event.request].step
-        if event.duration_s is None and set(event.outcomes) & {"t", "u"}:
+        if not set(event.outcomes) & {"s", "f"} or (event.duration_s is None and set(event.outcomes) & {"t", "u"}):
             return
         took = event.duration_s
         if took is None:
@@ -288,7 +288,7 @@ class RolloutPromises:
             return
         zone = ZoneInfo(self._rules.window.timezone)
         need_s = self._longest.get(step, self._rules.expected_s[step])
-        moments = [at, *(at + 30.0 * half for half in range(1, int(need_s // 30) + 1)), at + need_s - 1e-3]
+        moments = [at, *(at + 30.0 * half for half in range(1, int(need_s // 30) + 1)), max(at, at + need_s - 1e-3)]
         for moment in moments:
             wall = datetime.fromtimestamp(moment, zone)
             assert wall.hour * 60 + wall.minute in self._windows, f"not over by the end of the window: {wall}"
