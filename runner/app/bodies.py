@@ -36,14 +36,15 @@ class BodyMaker:
     def job_name_of(self, request: int) -> str:
         """The name of the request's job."""
         requests = self._state.requests
-        return job_name(str(requests[request].body["name"]), request_key(self._token, requests.number_of(request)))
+        name = str(requests.entries[request].body["name"])
+        return job_name(name, request_key(self._token, requests.number_of(request)))
 
     def body_of(self, request: int) -> bytes:
         """What to send: the only place where secrets have their values.
 
         The same as `request_body` gives, put together from parts that requests share: that takes a tenth of the time.
         """
-        body = self._state.requests[request].body
+        body = self._state.requests.entries[request].body
         shared = self._shared.get(id(body))
         if shared is None:
             shared = self._shared[id(body)] = self._shared_parts(body)

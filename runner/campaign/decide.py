@@ -57,7 +57,7 @@ _DONE = AllSubmitted()
 def decide(state: RunState, lane_index: int, now: float) -> Command:
     """What to submit next on a lane at `now` (epoch seconds)."""
     lane = state.lanes[lane_index]
-    if sends_no_more(state, lane) or nothing_left(state, lane):
+    if sends_no_more(state, lane) or (not lane.unsubmitted and nothing_left(state, lane)):
         return _DONE
     must_wait = lane.unsurveyed_since is not None or state.is_waiting_for_person
     if must_wait or _slots_taken(lane) >= _slots(state, lane):
@@ -132,11 +132,10 @@ def _slots_taken(lane: LaneState) -> int:
 
 def next_in_line(state: RunState, lane: LaneState) -> int | None:
     """The request that is looked at first of those that are ready."""
-    for queue in (lane.urgent, lane.ready):
-        while queue:
-            if state.phases[queue[0]] is Phase.READY:
-                return queue[0]
-            queue.popleft()
+    while queue := lane.urgent or lane.ready:
+        if state.phases[queue[0]] is Phase.READY:
+            return queue[0]
+        queue.popleft()
     return None
 
 

@@ -39,6 +39,7 @@ class RequestTable:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self.entries: list[PlannedRequest] = list(plan.requests)
+        self._planned = len(self.entries)
         self._numbers: list[int] = []  # of those beyond the plan
         self._places: dict[int, int] = {}  # by number, of those beyond the plan
         self._offsets = [0, *accumulate(len(group.servers) for group in plan.groups)]
@@ -58,16 +59,15 @@ class RequestTable:
 
     def number_of(self, request: int) -> int:
         """The number that the request's key is made from."""
-        planned = len(self._plan.requests)
-        return request if request < planned else self._numbers[request - planned]
+        return request if request < self._planned else self._numbers[request - self._planned]
 
     def place_of(self, number: int) -> int | None:
         """The request of a number; None if there is no such request yet."""
-        return number if number < len(self._plan.requests) else self._places.get(number)
+        return number if number < self._planned else self._places.get(number)
 
     def is_follow_up(self, request: int) -> bool:
         """Whether the request was made for a server that failed."""
-        return request >= len(self._plan.requests) and self.number_of(request) >= self._first_follow_up
+        return request >= self._planned and self.number_of(request) >= self._first_follow_up
 
     def cut_of(self, request: int) -> int | None:
         """Where to split: the start of a unit that is nearest the middle, a position in the group; None: it cannot be."""
@@ -82,7 +82,7 @@ class RequestTable:
     def split(self, request: int, cut: int) -> tuple[int, int]:
         """Put two pieces in the place of a request; `cut` is where the second one begins."""
         entry = self.entries[request]
-        number = len(self._plan.requests) + 2 * self._global(entry, cut)
+        number = self._planned + 2 * self._global(entry, cut)
         pieces = self._add(entry._replace(stop=cut), number), self._add(entry._replace(start=cut), number + 1)
         self.pieces[request] = pieces
         return pieces
@@ -94,7 +94,7 @@ class RequestTable:
 
     def piece(self, number: int) -> Piece | None:
         """What a number beyond the plan stands for; None if it cannot be one of this plan's."""
-        beyond = number - len(self._plan.requests)
+        beyond = number - self._planned
         servers = self._offsets[-1]
         if beyond < 0 or not servers:
             return None
@@ -108,7 +108,7 @@ class RequestTable:
 
     def numbers_of_pieces(self, request: int) -> list[int]:
         """The numbers that pieces of the request, and pieces of those, may come to have."""
-        entry, planned = self.entries[request], len(self._plan.requests)
+        entry, planned = self.entries[request], self._planned
         cuts = (self._global(entry, position) for position in range(entry.start + 1, entry.stop))
         return [planned + 2 * cut + side for cut in cuts for side in (0, 1)]
 
@@ -119,7 +119,7 @@ class RequestTable:
 
     @property
     def _first_follow_up(self) -> int:
-        return len(self._plan.requests) + 2 * len(self._plan.steps) * self._offsets[-1]
+        return self._planned + 2 * len(self._plan.steps) * self._offsets[-1]
 
     def _global(self, entry: PlannedRequest, position: int) -> int:
         return entry.step * self._offsets[-1] + self._offsets[entry.group] + position

@@ -170,8 +170,8 @@ class RunState:
 
     def servers_of(self, request: int) -> Sequence[Server]:
         """The servers that the request is for: those planned, less those left behind in an earlier step."""
-        servers = self.requests.servers_of(request)
         planned = self.requests.entries[request]
+        servers = self.plan.groups[planned.group].servers[planned.start : planned.stop]
         behind = self.left_behind[planned.group]
         if not behind or planned.step == 0 or self.requests.is_follow_up(request):
             return servers

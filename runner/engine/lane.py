@@ -67,9 +67,11 @@ class LaneContext:
 
     def holds_back(self, request: int) -> bool:
         """Whether the request is not sent before a person says so, or ever."""
-        run = self.run
-        held = run.controls.held_groups and run.requests.entries[request].group in run.controls.held_groups
-        return bool(held or self.sends_no_more or run.is_waiting_for_person)
+        run = self.recorder.state
+        if run.over or run.lanes[self.index].stopped is not None or run.is_waiting_for_person:
+            return True
+        held = run.controls.held_groups
+        return bool(held) and run.requests.entries[request].group in held
 
     @property
     def jobs_may_come(self) -> bool:
