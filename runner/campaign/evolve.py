@@ -218,7 +218,7 @@ def _close(state: RunState, event: _Closing, phase: Phase, letters: str) -> None
     planned = state.requests.entries[request]
     if len(letters) == 1:
         letters *= len(state.servers_of(request))
-    if not state.is_main(request):
+    if state.rollout is not None and not state.is_main(request):
         set_phase(state, request, phase)
         check_outcomes(state, request, letters)
         return

@@ -162,7 +162,7 @@ class RunState:
 
     def lane_of(self, request: int) -> LaneState:
         """The lane that the request goes to."""
-        return self.lanes[self.lane_index(request)]
+        return self.lanes[self.plan.groups[self.requests.entries[request].group].lane]
 
     def lane_index(self, request: int) -> int:
         """The place of that lane in `lanes`."""

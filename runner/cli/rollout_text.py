@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from runner.campaign.sequential import fewest_failures
 from runner.cli.table import table
 from runner.plan.estimate import duration_text
 from runner.plan.limits import campaign_limits, domain_tables, part_limits
@@ -50,7 +51,8 @@ def _rules(plan: Plan, rollout: Rollout) -> str:
     if test is not None:
         lines.append(
             f"abort      once outcomes prove that more than {_percent(test.healthy)} of the servers fail "
-            f"(wrong in at most {_percent(test.false_alarm)} of healthy campaigns)"
+            f"(wrong in at most {_percent(test.false_alarm)} of healthy campaigns); "
+            f"{fewest_failures(test)} failures at the start are enough"
         )
     if rollout.abort.after_unknown is not None:
         lines.append(f"abort      at {rollout.abort.after_unknown:,} unknown or timed-out servers")

@@ -34,11 +34,6 @@ def diff_plans(before: Plan, after: Plan) -> PlanDiff:
     }
 
 
-def is_same(diff: PlanDiff) -> bool:
-    """Whether nothing differs."""
-    return not any(diff.values())
-
-
 def _places_of_servers(plan: Plan) -> dict[str, str]:
     """The group of each server; in a plan with a rollout, its wave and group."""
     if plan.rollout is None:
