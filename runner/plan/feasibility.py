@@ -113,5 +113,5 @@ def _selected_in_part(
 
 
 def _at(spec: RolloutSpec, path: str, message: str, hint: str) -> Problem:
-    place = spec.place
+    place = spec.place_of(path)
     return Problem(message, place.file, place.line, place.column, f"rollout.{path}", hint)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from runner.spec.campaign import Place, Template
     from runner.spec.sizes import Sizes
 
@@ -123,7 +125,10 @@ class WaveSpec:
 
 @dataclass(frozen=True, slots=True)
 class RolloutSpec:
-    """How carefully a campaign goes. `strata` None: those that the budget has limits for."""
+    """How carefully a campaign goes. `strata` None: those that the budget has limits for.
+
+    `places` says where its parts stand, by their path in it, such as `budget.max_abnormal`.
+    """
 
     place: Place
     waves: tuple[WaveSpec, ...]
@@ -137,3 +142,8 @@ class RolloutSpec:
     deadline_s: float | None = None
     checks: tuple[CheckSpec, ...] = ()
     on_failure: str | None = None
+    places: Mapping[str, Place] = field(default_factory=dict)
+
+    def place_of(self, path: str) -> Place:
+        """Where a part stands, or else the rollout."""
+        return self.places.get(path, self.place)

@@ -40,7 +40,7 @@ def side_steps(rollout: RolloutSpec) -> dict[str, Place]:
     """The steps that only the rollout asks for, each with the place where it does."""
     steps = {check.step: check.place for check in rollout.checks if check.step is not None}
     if rollout.on_failure is not None:
-        steps.setdefault(rollout.on_failure, rollout.place)
+        steps.setdefault(rollout.on_failure, rollout.place_of("on_failure.step"))
     return steps
 
 

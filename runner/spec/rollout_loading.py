@@ -31,6 +31,7 @@ from runner.spec.rollout_document import (
 from runner.spec.sizes import Adaptive, Ramp, Rest, Sizes, parse_size
 
 if TYPE_CHECKING:
+    from runner.spec.campaign import Place
     from runner.spec.yaml_source import Path, Source
 
 _PATH: Path = ("rollout",)
@@ -56,7 +57,14 @@ def load_rollout(document: RolloutDocument, source: Source) -> RolloutSpec:
         deadline_s=_seconds(document.deadline),
         checks=tuple(_check(check, source, index) for index, check in enumerate(document.checks)),
         on_failure=document.on_failure.step if document.on_failure else None,
+        places=_places(document.budget, source),
     )
+
+
+def _places(budget: BudgetDocument, source: Source) -> dict[str, Place]:
+    paths: list[Path] = [("budget", name) for name in type(budget).model_fields]
+    paths += [("budget", "per", expression) for expression in budget.per]
+    return {".".join(map(str, path)): place_of(source, (*_PATH, *path)) for path in (*paths, ("on_failure", "step"))}
 
 
 def _wave(wave: WaveDocument, source: Source, index: int) -> WaveSpec:
