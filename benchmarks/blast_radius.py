@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.peers import batches, iot_jobs, systems_manager
 from benchmarks.tools import header, row
-from runner.campaign.forecast import Fate, ForecastRules, fate
-from runner.campaign.sequential import Evidence, Verdict
-from runner.spec.rollout import SequentialRule
+from runner.rules.forecast import Fate, ForecastRules, fate
+from runner.rules.sequential import Conclusion, Evidence
+from runner.spec.rollout.model import SequentialRule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -180,12 +180,12 @@ def _margin(ours: Result, other: Result, at: int) -> str:
     return f"{ours.harmed[at] - other.harmed[at]:+.2f} ± {error:.2f}"
 
 
-def verdicts(rule: SequentialRule, rate: float, chance: random.Random) -> set[Verdict]:
+def verdicts(rule: SequentialRule, rate: float, chance: random.Random) -> set[Conclusion]:
     """Every verdict of one campaign in waves, asked after each outcome until it is BAD.
 
     Between two failures `log_alarm` only falls and `log_healthy` only rises, so it is enough to look at the ends.
     """
-    evidence, seen, gap = Evidence(rule), set[Verdict](), _gap(rate, chance)
+    evidence, seen, gap = Evidence(rule), set[Conclusion](), _gap(rate, chance)
     for wave in ERROR_WAVES:
         evidence.begin_wave()
         left = wave
@@ -198,7 +198,7 @@ def verdicts(rule: SequentialRule, rate: float, chance: random.Random) -> set[Ve
                 evidence.add(1, 0)
                 left, gap = left - 1, _gap(rate, chance)
                 if evidence.tripped:
-                    return seen | {Verdict.BAD}
+                    return seen | {Conclusion.BAD}
     return seen
 
 
@@ -213,8 +213,8 @@ def errors() -> None:
     chance = _chance()
     for rule in (DEFAULT, STRICT):
         for rate, wrong, asked in (
-            (rule.healthy, Verdict.BAD, rule.false_alarm),
-            (rule.bad, Verdict.HEALTHY, rule.miss),
+            (rule.healthy, Conclusion.BAD, rule.false_alarm),
+            (rule.bad, Conclusion.HEALTHY, rule.miss),
         ):
             share = fmean(wrong in verdicts(rule, rate, chance) for _ in range(ERROR_CAMPAIGNS))
             error = sqrt(share * (1 - share) / ERROR_CAMPAIGNS)

@@ -8,14 +8,14 @@ from collections import deque
 from collections.abc import Mapping
 
 from benchmarks.tools import header, median, row
-from runner.campaign import events as e
-from runner.campaign.decide import SplitUp, Submit, decide
-from runner.campaign.evolve import evolve
-from runner.campaign.gate import Patience, Record, next_step
-from runner.campaign.state import RunState, new_state
 from runner.model import Job, Lane, Server
 from runner.plan.expansion import PlanOptions, expand
 from runner.plan.plan import Plan
+from runner.run import events as e
+from runner.run.decide import Send, SplitUp, decide
+from runner.run.evolve import evolve
+from runner.run.facts import Facts, initial_facts
+from runner.run.gate import Patience, Record, next_step
 from runner.spec.loading import load_campaign
 
 FLEETS = (1_000, 10_000, 100_000, 1_000_000)
@@ -83,7 +83,7 @@ class Healthy:
     def _began(self) -> None:
         plan = self._plan
         self._open.clear()
-        self._state: RunState = new_state(plan)
+        self._state: Facts = initial_facts(plan)
         self._now = 0.0
         evolve(self._state, e.RunStarted(0.0, "c", plan.plan_hash, "0", simulated=True, watched=True))
 
@@ -131,7 +131,7 @@ class Healthy:
 
     def _next(self, command: object) -> e.Event | None:
         self._now += 1.0
-        if isinstance(command, Submit):
+        if isinstance(command, Send):
             self._open.append(command.request)
             return e.Intended(self._now, command.request)
         if isinstance(command, SplitUp):

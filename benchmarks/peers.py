@@ -1,4 +1,4 @@
-"""How other tools stop a rollout, as their documentation says, in the model of `runner.campaign.forecast`.
+"""How other tools stop a rollout, as their documentation says, in the model of `runner.rules.forecast`.
 
 Jobs take one unit of time; what is sent together comes back together; what is in flight when a stop comes is harmed all
 the same. Where a page leaves something open, it is read in the tool's favour: forks and workers without limit, decisions
@@ -20,7 +20,7 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING
 
-from runner.campaign.forecast import Chance, Fate, binomial
+from runner.rules.forecast import Chance, Fate, binomial
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

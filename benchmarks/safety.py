@@ -26,9 +26,6 @@ from benchmarks.tools import RUNS, header, median, row, runner, timed
 from runner.app.bodies import BodyMaker
 from runner.app.history import open_store, stored_plan
 from runner.app.services import open_lane_services
-from runner.campaign import events as e
-from runner.campaign.evolve import replay
-from runner.campaign.state import RunState, new_state
 from runner.engine.clock import SystemClock
 from runner.engine.lane import LaneContext
 from runner.engine.pace import Pace
@@ -41,6 +38,9 @@ from runner.model import Job, Task
 from runner.plan.codec import plan_from_json, plan_to_json
 from runner.plan.keys import job_name, request_key, run_token
 from runner.plan.plan import Plan
+from runner.run import events as e
+from runner.run.evolve import replay
+from runner.run.facts import Facts, initial_facts
 from runner.settings import JOURNAL_FILE
 
 REQUESTS = 20_000
@@ -96,7 +96,7 @@ async def _submit(plan: Plan, journal_kind: str) -> tuple[float, float]:
     """Creates per second and CPU microseconds a create, from the first intent to the end of the run."""
     async with AsyncExitStack() as stack:
         store = stack.enter_context(open_store(stack.enter_context(_state_folder())))
-        state = new_state(plan)
+        state = initial_facts(plan)
         bodies = BodyMaker(plan, RUN_ID, state, os.environ)
         (service,) = await open_lane_services(stack, plan, None, None, bodies.redact)
         journal = _new_run(store, plan) if journal_kind == "sqlite" else NullJournal()
@@ -200,17 +200,17 @@ def _read_plan(folder: Path) -> Plan:
         return stored_plan(store, RUN_ID)
 
 
-def _replayed(folder: Path, plan: Plan) -> RunState:
+def _replayed(folder: Path, plan: Plan) -> Facts:
     with open_store(folder) as store:
-        state = new_state(plan)
+        state = initial_facts(plan)
         replay(state, store.read_events(RUN_ID, without=("job_read",)))
         return state
 
 
-def _resumed(folder: Path) -> RunState:
+def _resumed(folder: Path) -> Facts:
     """All that `runner.app.running.resume_run` does before it can act."""
     with open_store(folder) as store:
-        state = new_state(stored_plan(store, RUN_ID))
+        state = initial_facts(stored_plan(store, RUN_ID))
         replay(state, store.read_events(RUN_ID, without=("job_read",)))
         return state
 

@@ -40,6 +40,32 @@ class Outcome(StrEnum):
 _ABNORMAL = frozenset({Outcome.FAILED, Outcome.TIMED_OUT, Outcome.UNKNOWN})
 
 
+class RunState(StrEnum):
+    """How a run stands, as lists and reports say it."""
+
+    RUNNING = "running"
+    FINISHED = "finished"  # every request is over
+    SUBMITTED = "submitted"  # every request is accepted or refused; its jobs are not watched
+    ABORTED = "aborted"  # by its own rules or by a person, and nothing is at work any more; cannot be resumed
+    STOPPED = "stopped"  # ended before its end
+    UNUSABLE = "unusable"  # a lane could not be used
+    INTERRUPTED = "interrupted"  # its process is gone without a word
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to do of the run."""
+        return self in _OVER
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether its process ended before the run did."""
+        return self in _RESUMABLE
+
+
+_OVER = frozenset({RunState.FINISHED, RunState.ABORTED})
+_RESUMABLE = frozenset({RunState.STOPPED, RunState.UNUSABLE, RunState.INTERRUPTED})
+
+
 class Lane(NamedTuple):
     """One (endpoint, project): one credential, one rate limit.
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from random import Random
 
-from runner.campaign import events as e
-from runner.campaign.budget import Cell
-from runner.campaign.decide import SplitUp, Submit, WaitUntil, decide
-from runner.campaign.evolve import evolve, replay
-from runner.campaign.excluding import exclusions
-from runner.campaign.gate import Patience, Record, Sleep, next_step
-from runner.campaign.state import Phase, RunState, new_state
 from runner.model import Job, Server
-from runner.plan.limits import value_getter
 from runner.plan.plan import Plan
+from runner.plan.rollout.limits import value_getter
+from runner.rules.budget import Cell
+from runner.run import events as e
+from runner.run.decide import Send, SplitUp, WaitUntil, decide
+from runner.run.evolve import evolve, replay
+from runner.run.excluding import exclusions
+from runner.run.facts import Facts, Phase, initial_facts
+from runner.run.gate import Patience, Record, Sleep, next_step
 
 Letter = Callable[[Server], str]
 ABNORMAL = "ftu"
@@ -29,7 +29,7 @@ class Drive:
 
     def __init__(self, plan: Plan, seed: int, letter: Letter = lambda _: "s") -> None:
         self.plan = plan
-        self.state: RunState = new_state(plan)
+        self.state: Facts = initial_facts(plan)
         self.events: list[e.Event] = []
         self.now = 0.0
         self.chance = Random(seed)
@@ -60,7 +60,7 @@ class Drive:
 
     def forget(self) -> None:
         """Go on with what the events alone tell."""
-        again = new_state(self.plan)
+        again = initial_facts(self.plan)
         replay(again, self.events)
         self.state = again
 
@@ -83,7 +83,7 @@ class Drive:
         waits = isinstance(step, Sleep)
         for lane in range(len(self.state.lanes)):
             command = decide(self.state, lane, self.now)
-            if isinstance(command, Submit):
+            if isinstance(command, Send):
                 yield lambda request=command.request: self._send(request)  # type: ignore[misc]
             elif isinstance(command, SplitUp):
                 yield lambda split=command: self.record(e.Split(self.now, split.request, split.cut))  # type: ignore[misc]
@@ -149,25 +149,25 @@ class Accounts:
     def ended(self, server: Server, letter: str) -> None:
         self._letters[server.id] = letter
 
-    def check(self, state: RunState) -> None:
+    def check(self, state: Facts) -> None:
         """Nothing in flight and spent is above a limit, and the ledger knows both."""
         assert state.rollout is not None
-        flying = {
+        in_flight = {
             server.id
             for request, phase in enumerate(state.phases)
             if phase in {Phase.SENT, Phase.OPEN} and state.is_main(request)
             for server in state.servers_of(request)
         }
-        assert state.rollout.ledger.flying == len(flying)
+        assert state.rollout.ledger.in_flight == len(in_flight)
         for cell in state.rollout.ledger.cells():
-            self._check_cell(cell, flying)
+            self._check_cell(cell, in_flight)
 
-    def _check_cell(self, cell: Cell, flying: set[str]) -> None:
+    def _check_cell(self, cell: Cell, in_flight: set[str]) -> None:
         scope = self._scopes[cell.limit.scope]
         bad = "k" if cell.limit.counts == "skipped" else ABNORMAL
         spent = sum(letter in bad and server in scope for server, letter in self._letters.items())
         key = (cell.limit.name, cell.limit.scope)
-        self._peaks[key] = max(self._peaks.get(key, 0), spent + len(flying & scope))
-        assert (cell.spent, cell.flying) == (spent, len(flying & scope))
+        self._peaks[key] = max(self._peaks.get(key, 0), spent + len(in_flight & scope))
+        assert (cell.spent, cell.in_flight) == (spent, len(in_flight & scope))
         assert cell.peak == self._peaks[key]
-        assert cell.spent + cell.flying <= cell.most
+        assert cell.spent + cell.in_flight <= cell.most

@@ -16,12 +16,12 @@ from runner.api.replies import Broken, Reply
 from runner.api.service_errors import read_error, request_id
 from runner.api.throttling import read_throttle
 from runner.api.wire import UnreadableAnswer, read_job
-from runner.campaign.answers import Accepted, Cause, InDoubt, ReadFailed, Refused, ServiceError
+from runner.rules.answers import Cause, Created, ReadFailed, Refusal, ServiceError, Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runner.campaign.answers import Answer
+    from runner.rules.answers import Answer
 
 T = TypeVar("T")
 
@@ -78,15 +78,15 @@ _MISSING = frozenset({(400, "ModelArts.6404"), (400, "ModelArts.6309")})
 def create_answer(reply: Reply | Broken, clean: Callable[[str], str], now: float) -> Answer:
     """What became of a create. `now` is epoch seconds, for Retry-After dates."""
     if isinstance(reply, Broken):
-        return InDoubt(reply.error) if reply.cause is None else Refused(reply.cause, reply.error)
+        return Unanswered(reply.error) if reply.cause is None else Refusal(reply.cause, reply.error)
     if reply.status in _ACCEPTING:
         return _accepted(reply, clean)
     error = read_error(reply, clean)
     cause = refusal(reply.status, error.code, error.message)
     if cause is None:
-        return InDoubt(error)
+        return Unanswered(error)
     throttle = read_throttle(error.message, reply.headers, now) if cause is Cause.THROTTLED else None
-    return Refused(cause, error, throttle)
+    return Refusal(cause, error, throttle)
 
 
 def read_answer(
@@ -121,9 +121,9 @@ def refusal(status: int, code: str | None, message: str) -> Cause | None:
 
 def _accepted(reply: Reply, clean: Callable[[str], str]) -> Answer:
     try:
-        return Accepted(read_job(reply.body, clean), request_id(reply.headers))
+        return Created(read_job(reply.body, clean), request_id(reply.headers))
     except UnreadableAnswer as exc:
-        return InDoubt(_unreadable(reply, exc))
+        return Unanswered(_unreadable(reply, exc))
 
 
 def _unreadable(reply: Reply, exc: UnreadableAnswer) -> ServiceError:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from runner.api.credentials import AccessKey
-    from runner.campaign.answers import Cause, ServiceError
+    from runner.rules.answers import Cause, ServiceError
 
 USER_AGENT = f"lite-server-runner/{__version__}"
 TOKEN_HEADER = "X-Auth-Token"  # noqa: S105  the name of a header

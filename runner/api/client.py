@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from runner.api.authentication import Authenticator, Headers
     from runner.api.transport import Transport
-    from runner.campaign.answers import Answer, ReadFailed
     from runner.model import Job, JobPage
+    from runner.rules.answers import Answer, ReadFailed
 
 _UNAUTHORIZED = 401
 # As the official SDK sends them (api-facts 1).

@@ -11,8 +11,8 @@ from runner.api.authentication import IamFailed, IssuedToken, blank_out, outgoin
 from runner.api.replies import Reply
 from runner.api.signing import canonical_query
 from runner.api.wire import UnreadableAnswer, read_object, read_time
-from runner.campaign.answers import Cause, ReadFailed, ServiceError
 from runner.errors import ServiceUnusable
+from runner.rules.answers import Cause, ReadFailed, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runner.campaign.answers import Cause, ServiceError
+    from runner.rules.answers import Cause, ServiceError
 
 
 class Reply(NamedTuple):

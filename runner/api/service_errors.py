@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from runner.campaign.answers import ServiceError
+from runner.rules.answers import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -35,7 +35,7 @@ class OpenLane(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ServiceSettings:
     """All that opening the lanes needs from outside.
 
     `iam_endpoint` goes before what the environment says. `ca_bundle` is a PEM file. `timeout_s` is for a whole
@@ -52,19 +52,19 @@ class Surroundings:
 
 
 @asynccontextmanager
-async def open_services(lanes: Sequence[Lane], surroundings: Surroundings) -> AsyncIterator[dict[Lane, OpenLane]]:
+async def open_services(lanes: Sequence[Lane], settings: ServiceSettings) -> AsyncIterator[dict[Lane, OpenLane]]:
     """The services of the lanes, by the lanes as asked for; closed at the end.
 
     Raises InvalidInput for a lane that cannot be one, and ServiceUnusable where credentials, IAM, the project of a
     region or TLS fail. With an access key and project ids given, nothing is sent before the first request.
     """
-    env = surroundings.env
-    credentials = find_credentials(env, surroundings.home)
+    env = settings.env
+    credentials = find_credentials(env, settings.home)
     resolved = [_resolve(lane, _spare_project(lanes, credentials), env) for lane in lanes]
     secure = any(not (lane.endpoint or "").startswith("http:") or lane.project_id is None for lane in resolved)
-    trust = trust_of(surroundings.ca_bundle, env) if secure or not isinstance(credentials.proof, AccessKey) else None
+    trust = trust_of(settings.ca_bundle, env) if secure or not isinstance(credentials.proof, AccessKey) else None
     async with open_session(trust) as session:
-        opening = _Opening(session, credentials, surroundings)
+        opening = _Opening(session, credentials, settings)
         yield {asked: await opening.open(lane) for asked, lane in zip(lanes, resolved, strict=True)}
 
 
@@ -90,10 +90,10 @@ def _resolve(lane: Lane, spare_project: str | None, env: Mapping[str, str]) -> L
 class _Opening:
     """What the lanes share while they are opened. Tokens are of one project, so each lane has its own authenticator."""
 
-    def __init__(self, session: aiohttp.ClientSession, credentials: Credentials, surroundings: Surroundings) -> None:
+    def __init__(self, session: aiohttp.ClientSession, credentials: Credentials, settings: ServiceSettings) -> None:
         self._session = session
         self._credentials = credentials
-        self._around = surroundings
+        self._around = settings
 
     async def open(self, lane: Lane) -> OpenLane:
         place = iam_endpoint(lane.region, self._around.iam_endpoint or self._credentials.iam_endpoint)

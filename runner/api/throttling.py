@@ -7,7 +7,7 @@ import re
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from runner.campaign.answers import Throttle
+from runner.rules.answers import Throttle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.campaign.rollout import window_of
-from runner.campaign.windows import longest_stretch_s
 from runner.errors import InvalidInput, Problem, RefusedToStart
+from runner.rules.windows import longest_stretch_s
+from runner.run.waves import window_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,8 +15,8 @@ from runner.spec.suggest import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runner.campaign.state import RunState
     from runner.plan.plan import Plan
+    from runner.run.facts import Facts
 
 
 class BodyMaker:
@@ -26,7 +26,7 @@ class BodyMaker:
         InvalidInput: a secret that the plan refers to is not in the environment.
     """
 
-    def __init__(self, plan: Plan, run_id: str, state: RunState, env: Mapping[str, str]) -> None:
+    def __init__(self, plan: Plan, run_id: str, state: Facts, env: Mapping[str, str]) -> None:
         self._state = state
         self._token = run_token(run_id)
         self._secrets = _secrets(plan, env)

@@ -14,7 +14,7 @@ from runner.spec.secrets import redactor
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from runner.plan.rollout import PlannedCheck
+    from runner.plan.rollout.model import PlannedCheck
 
 # How much is recorded of what a check says, and how much is kept of it until then, so that no secret is cut in two
 # before it is taken out.

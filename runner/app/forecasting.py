@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
-from runner.campaign.forecast import ForecastRules, forecast
-from runner.plan.limits import campaign_limits
+from runner.plan.rollout.limits import campaign_limits
+from runner.rules.forecast import ForecastRules, forecast
 
 if TYPE_CHECKING:
     from runner.plan.plan import Plan
-    from runner.plan.rollout import Rollout
+    from runner.plan.rollout.model import Rollout
 
 RATES = (0.005, 0.01, 0.02, 0.05, 0.10, 0.30, 0.80)
 _CAMPAIGNS = 300

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from runner.campaign.verdict import INTERRUPTED, RUNNING
 from runner.journal.sqlite import SqliteStore
+from runner.model import RunState
 from runner.plan.codec import plan_from_json
 from runner.report.files import report_to_json, write_whole
 from runner.report.fold import Report, fold_report
@@ -78,7 +78,7 @@ def read_run(state_dir: Path, text: str) -> StoredRun:
 def stored_run(store: RunStore, run_id: str, state_dir: Path, plan: Plan | None = None) -> StoredRun:
     """One run, by its exact id; `plan` is its plan where that is at hand."""
     row = next(row for row in store.runs() if row.id == run_id)
-    unended = INTERRUPTED if row.state == INTERRUPTED else RUNNING
+    unended = RunState.INTERRUPTED if row.state == RunState.INTERRUPTED else RunState.RUNNING
     head = store.head(run_id)
     events = store.read_events(run_id)
     plan = plan or stored_plan(store, run_id)

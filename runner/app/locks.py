@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from runner.app.history import open_store
-from runner.campaign.verdict import RUNNING
 from runner.errors import RefusedToStart
+from runner.model import RunState
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ def release_locks(state_dir: Path, text: str) -> str:
     """
     with open_store(state_dir) as store:
         run_id = store.resolve(text)
-        if any(row.id == run_id and row.state == RUNNING for row in store.runs()):
+        if any(row.id == run_id and row.state == RunState.RUNNING for row in store.runs()):
             raise RefusedToStart(f"run {run_id} goes on: it needs its servers", hint="stop it first (SIGINT)")
         store.release(run_id)
         return run_id

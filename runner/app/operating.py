@@ -11,38 +11,38 @@ from typing import TYPE_CHECKING
 import orjson
 
 from runner.app.history import open_store, stored_plan
-from runner.campaign import events as e
-from runner.campaign.commands import Command, refusal
-from runner.campaign.evolve import replay
-from runner.campaign.excluding import NoSuchServers, matching_servers
-from runner.campaign.state import new_state
-from runner.campaign.verdict import ABORTED, FINISHED, RUNNING
-from runner.engine.ports import Posted
+from runner.engine.ports import ReceivedCommand
 from runner.errors import InvalidInput, Problem, RefusedToStart
+from runner.model import RunState
+from runner.run import events as e
+from runner.run.commands import Command, refusal
+from runner.run.evolve import replay
+from runner.run.excluding import NoSuchServers, matching_servers
+from runner.run.facts import initial_facts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from runner.campaign.state import RunState
     from runner.journal.store import RunStore
+    from runner.run.facts import Facts
 
 # How long to wait for a run to take a command in, seconds: it looks every half second.
 _PATIENCE_S = 5.0
 _POLL_S = 0.1
 
 
-class StoredPost:
+class StoredCommands:
     """The commands for a run, in its state store."""
 
     def __init__(self, store: RunStore, run_id: str) -> None:
         self._store = store
         self._run_id = run_id
 
-    def read(self, after: int) -> Sequence[Posted]:
+    def read(self, after: int) -> Sequence[ReceivedCommand]:
         """The commands with a number above `after`, in order."""
         rows = self._store.read_commands(self._run_id, after)
-        return [Posted(row.id, row.who, row.why, Command(**orjson.loads(row.body))) for row in rows]
+        return [ReceivedCommand(row.id, row.who, row.why, Command(**orjson.loads(row.body))) for row in rows]
 
 
 def give(state_dir: Path, text: str, command: Command, why: str) -> str:
@@ -56,12 +56,12 @@ def give(state_dir: Path, text: str, command: Command, why: str) -> str:
         run_id = store.resolve(text)
         state = _state(store, run_id)
         row = next(row for row in store.runs() if row.id == run_id)
-        if row.state in {FINISHED, ABORTED}:
+        if row.state in {RunState.FINISHED, RunState.ABORTED}:
             raise RefusedToStart(f"run {run_id} is {row.state}", hint=f"see it with `runner show {run_id}`")
         refused = refusal(state, command)
         if refused is not None:
             raise _refused(run_id, refused)
-        lives = row.state == RUNNING
+        lives = row.state == RunState.RUNNING
         if not lives and state.simulated:
             raise RefusedToStart(f"run {run_id} was against a simulator, which ended with it", hint="start a new one")
         body = orjson.dumps({"action": command.action, "target": command.target, "settings": dict(command.settings)})
@@ -73,8 +73,8 @@ def give(state_dir: Path, text: str, command: Command, why: str) -> str:
     return f"run {run_id}: {command.action} done{extent}"
 
 
-def _state(store: RunStore, run_id: str) -> RunState:
-    state = new_state(stored_plan(store, run_id))
+def _state(store: RunStore, run_id: str) -> Facts:
+    state = initial_facts(stored_plan(store, run_id))
     replay(state, store.read_events(run_id, without=("job_read",)))
     return state
 
@@ -87,7 +87,7 @@ def _who() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def _extent(state: RunState, command: Command) -> str:
+def _extent(state: Facts, command: Command) -> str:
     if command.action != "exclude":
         return ""
     try:

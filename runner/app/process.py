@@ -11,8 +11,8 @@ from runner.errors import RunnerError
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from runner.campaign.verdict import Verdict
     from runner.engine.run import RunEngine
+    from runner.run.verdict import Verdict
 
 
 def run_loop(main: Coroutine[object, object, Verdict]) -> Verdict:

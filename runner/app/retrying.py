@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner import __version__
 from runner.app.history import open_store, stored_plan, stored_run
-from runner.campaign.answers import ReadFailed
-from runner.campaign.outcomes import OUTCOME, Ending, is_finished, outcome_letters
 from runner.errors import InvalidInput, Problem, RefusedToStart
 from runner.model import Outcome
 from runner.plan.retry import Parent, retry_plan
+from runner.rules.answers import ReadFailed
+from runner.rules.outcomes import OUTCOME, Ending, is_finished, outcome_letters
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

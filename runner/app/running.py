@@ -18,25 +18,24 @@ from runner import __version__
 from runner.app.bodies import BodyMaker
 from runner.app.checking import LocalChecker
 from runner.app.history import open_store, stored_plan, stored_run
-from runner.app.operating import StoredPost
+from runner.app.operating import StoredCommands
 from runner.app.process import Signals, first_error, run_loop
-from runner.campaign import events as e
-from runner.campaign.evolve import replay
-from runner.campaign.gate import Patience
-from runner.campaign.outcomes import OUTCOME
-from runner.campaign.state import Phase, RunState, new_state
-from runner.campaign.verdict import OVER, STOPPED, Verdict
 from runner.engine.clock import SystemClock
 from runner.engine.lane import LaneContext
 from runner.engine.pace import Pace
 from runner.engine.recorder import Recorder
-from runner.engine.run import Deadline, RunEngine, Surroundings
+from runner.engine.run import Deadline, RunContext, RunEngine
 from runner.errors import ExitCode, InvalidInput, Problem, RefusedToStart, RunStopped
 from runner.journal.owner import this_process
 from runner.journal.store import Leased, RunRecord
-from runner.model import Outcome
+from runner.model import Outcome, RunState
 from runner.plan.codec import plan_to_json
 from runner.plan.keys import run_token
+from runner.rules.outcomes import OUTCOME
+from runner.run import events as e
+from runner.run.evolve import replay
+from runner.run.facts import Facts, Phase, initial_facts
+from runner.run.gate import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from runner.journal.owner import Owner
     from runner.journal.store import RunStore
     from runner.plan.plan import Plan
+    from runner.run.verdict import Verdict
     from runner.simulator.behaviour import Behaviour
 
 _READS_BURST = 10
@@ -55,7 +55,7 @@ _LOCK_POLL_S = 0.5
 class Progress(Protocol):
     """Shows a run while it goes on."""
 
-    def begin(self, run_id: str, state: RunState) -> None:
+    def begin(self, run_id: str, state: Facts) -> None:
         """Called once, before the first event: this is the run to show, and its state as it will change."""
         ...
 
@@ -63,7 +63,7 @@ class Progress(Protocol):
         """Called for every event: must cost next to nothing."""
         ...
 
-    async def show(self, state: RunState) -> None:
+    async def show(self, state: Facts) -> None:
         """Show how the run stands, until cancelled."""
         ...
 
@@ -122,7 +122,7 @@ def run_plan(plan: Plan, options: RunOptions) -> RunResult:
         now, plan.campaign, plan.plan_hash, __version__, options.behaviour is not None, options.watch
     )
     with open_store(options.state_dir) as store:
-        return _Run(store, run_id, plan, new_state(plan), options).carry_out(started)
+        return _Run(store, run_id, plan, initial_facts(plan), options).carry_out(started)
 
 
 def resume_run(text: str, options: RunOptions) -> RunResult:
@@ -130,11 +130,11 @@ def resume_run(text: str, options: RunOptions) -> RunResult:
     with open_store(options.state_dir) as store:
         run_id = store.resolve(text)
         plan = stored_plan(store, run_id)
-        state = new_state(plan)
+        state = initial_facts(plan)
         replay(state, store.read_events(run_id, without=("job_read",)))
         if state.simulated:
             raise RefusedToStart(f"run {run_id} was against a simulator, which ended with it", hint="start a new one")
-        if state.ended in OVER:
+        if state.ended is not None and state.ended.is_over:
             raise AlreadyFinished(f"run {run_id} is {state.ended}", hint=f"see it with `runner show {run_id}`")
         return _Run(store, run_id, plan, state, options).carry_out(e.RunResumed(time.time(), __version__))
 
@@ -146,7 +146,7 @@ class _Run:
     store: RunStore
     run_id: str
     plan: Plan
-    state: RunState
+    state: Facts
     options: RunOptions
 
     def carry_out(self, first: e.Event) -> RunResult:
@@ -154,7 +154,7 @@ class _Run:
         verdict = run_loop(self._drive(first))
         stored = stored_run(self.store, self.run_id, self.options.state_dir, self.plan)
         path = stored.write_report(self.options.report)
-        resumable = verdict.state not in OVER and self.options.behaviour is None
+        resumable = not verdict.state.is_over and self.options.behaviour is None
         return RunResult(self.run_id, verdict.exit_code, resumable, stored.summary(), path)
 
     async def _drive(self, first: e.Event) -> Verdict:
@@ -173,16 +173,20 @@ class _Run:
             recorder = Recorder(self.state, journal, self.options.progress.observe)
             clock = SystemClock()
             lanes = self._lanes(services, recorder, bodies, clock)
-            checker, post = LocalChecker(bodies.redact, os.environ), StoredPost(self.store, self.run_id)
-            around = Surroundings(self.options.deadline, self.options.patience, checker, post)
+            checker, post = LocalChecker(bodies.redact, os.environ), StoredCommands(self.store, self.run_id)
+            around = RunContext(self.options.deadline, self.options.patience, checker, post)
             engine = RunEngine(recorder, lanes, clock, around)
             journal.on_failure(engine.fail)
             try:
                 return await self._at_work(engine, recorder.record, first)
             finally:
                 if journal.failure is None:
-                    self.store.release(self.run_id, keep=() if self.state.ended in OVER else self._servers_at_work())
-                    self.store.finish(self.run_id, self.state.ended or STOPPED, _counts(self.state))
+                    self._let_go()
+                    self.store.finish(self.run_id, self.state.ended or RunState.STOPPED, _counts(self.state))
+
+    def _let_go(self) -> None:
+        is_over = self.state.ended is not None and self.state.ended.is_over
+        self.store.release(self.run_id, keep=() if is_over else self._servers_at_work())
 
     def _record(self, started: e.RunStarted, owner: Owner) -> RunRecord:
         servers = [] if started.simulated else self._servers_to_do()
@@ -265,7 +269,7 @@ class _Run:
         ]
 
 
-def _counts(state: RunState) -> dict[str, int]:
+def _counts(state: Facts) -> dict[str, int]:
     """Servers by outcome, for lists. A server that is not over counts as the report counts it."""
     total = sum(len(group.servers) for group in state.plan.groups)
     counts = {outcome.value: state.counts[letter] for letter, outcome in OUTCOME.items()}

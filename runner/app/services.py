@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.api.services import Surroundings, open_services
+from runner.api.services import ServiceSettings, open_services
 from runner.model import Lane
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ async def open_lane_services(
         lanes = [Lane(None, simulator.url, lane.project_id or _SIMULATED_PROJECT) for lane in lanes]
         env = _simulated_env(behaviour)
     timeout_s = plan.submit.timeout_s
-    surroundings = Surroundings(env, Path.home(), time.time, redact, ca_bundle=ca_bundle, timeout_s=timeout_s)
-    opened = await stack.enter_async_context(open_services(lanes, surroundings))
+    settings = ServiceSettings(env, Path.home(), time.time, redact, ca_bundle=ca_bundle, timeout_s=timeout_s)
+    opened = await stack.enter_async_context(open_services(lanes, settings))
     return [opened[lane].service for lane in lanes]
 
 

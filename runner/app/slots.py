@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from runner.app.history import open_store
 from runner.app.planning import once_context
 from runner.app.running import AlreadyFinished, RunOptions, RunResult, resume_run, run_plan
-from runner.campaign import slots
-from runner.campaign.slots import Attempt, CatchUp, Holder, Leave, Refuse, Resume, Start
 from runner.errors import InvalidInput, Problem, RefusedToStart
 from runner.journal.store import RunIsOpen, SlotTaken
+from runner.rules import slots
+from runner.rules.slots import Attempt, CatchUp, Holder, Leave, Refuse, Resume, Start
 from runner.spec.campaign import Place, Template
 from runner.spec.moments import is_too_late, next_at, slot_day
 from runner.spec.secrets import secret_names

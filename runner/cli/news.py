@@ -6,16 +6,16 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runner.campaign import events as e
-from runner.campaign.outcomes import OUTCOME
-from runner.campaign.rollout import Stage
 from runner.report.next_steps import Waiting, waiting_in
+from runner.rules.outcomes import OUTCOME
+from runner.run import events as e
+from runner.run.waves import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from runner.campaign.rollout import RolloutState, WaveState
-    from runner.campaign.state import RunState
+    from runner.run.facts import Facts
+    from runner.run.waves import RolloutFacts, WaveFacts
 
 _INFO, _WARN, _DEBUG = logging.INFO, logging.WARNING, logging.DEBUG
 _SUCCEEDED = "s"
@@ -41,7 +41,7 @@ _SAID = ("wave", "check", "refused", "reason", "error", "detail", "next")
 class Newsroom:
     """Makes news of the events of one run."""
 
-    def __init__(self, run_id: str, state: RunState) -> None:
+    def __init__(self, run_id: str, state: Facts) -> None:
         self._run_id = run_id
         self._state = state
 
@@ -124,7 +124,7 @@ class Newsroom:
         return NewsItem(_DEBUG, "job accepted", {"request": event.request, "job_id": event.job.job_id})
 
 
-def _wave_line(rollout: RolloutState, wave: WaveState) -> str:
+def _wave_line(rollout: RolloutFacts, wave: WaveFacts) -> str:
     counts = rollout.wave_counts[rollout.current]
     done = sum(counts.values())
     abnormal = sum(count for letter, count in counts.items() if OUTCOME[letter].is_abnormal)
@@ -133,7 +133,7 @@ def _wave_line(rollout: RolloutState, wave: WaveState) -> str:
     return f"wave {wave.plan.name} ({place}): {_stage(wave)}, {done:,}/{wave.plan.servers:,} servers{harm}"
 
 
-def _stage(wave: WaveState) -> str:
+def _stage(wave: WaveFacts) -> str:
     check = wave.next_check
     if wave.stage is Stage.CHECKING and check is not None:
         tries = f", attempt {wave.attempts} of {check.attempts}" if check.attempts > 1 and wave.attempts else ""

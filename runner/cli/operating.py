@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.app import operating
-from runner.campaign.commands import SETTINGS, Command
 from runner.cli.options import all_of, state_options
+from runner.run.commands import SETTINGS, Command
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,21 +7,21 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from runner.campaign.outcomes import OUTCOME
 from runner.cli.news import Newsroom
+from runner.rules.outcomes import OUTCOME
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from runner.campaign import events as e
-    from runner.campaign.state import RunState
     from runner.cli.logs import Logs
+    from runner.run import events as e
+    from runner.run.facts import Facts
 
 _LIVE_REFRESH_S = 0.2
 _LOG_EVERY_S = 10.0
 
 
-def _figures(state: RunState) -> dict[str, int]:
+def _figures(state: Facts) -> dict[str, int]:
     """The numbers that tell how a run stands; each is kept by the state, so this costs the same for any fleet."""
     return {
         "requests": len(state.phases),
@@ -41,7 +41,7 @@ class LoggedProgress:
         self._logs = logs
         self._news: Newsroom | None = None
 
-    def begin(self, run_id: str, state: RunState) -> None:
+    def begin(self, run_id: str, state: Facts) -> None:
         """Make news of this run."""
         self._news = Newsroom(run_id, state)
 
@@ -51,7 +51,7 @@ class LoggedProgress:
         if item is not None:
             self._logs.write(item.level, item.what, **item.fields)
 
-    async def show(self, state: RunState) -> None:
+    async def show(self, state: Facts) -> None:
         """Say how the run stands every ten seconds, until cancelled."""
         while True:
             await asyncio.sleep(_LOG_EVERY_S)
@@ -67,7 +67,7 @@ class LiveProgress:
         self._news: Newsroom | None = None
         self._latest = "starting"
 
-    def begin(self, run_id: str, state: RunState) -> None:
+    def begin(self, run_id: str, state: Facts) -> None:
         """Make news of this run."""
         self._news = Newsroom(run_id, state)
 
@@ -78,7 +78,7 @@ class LiveProgress:
             # What waits for a person is shown for as long as it does.
             self._latest = "" if "next" in item.fields else item.line
 
-    async def show(self, state: RunState) -> None:
+    async def show(self, state: Facts) -> None:
         """Draw how the run stands, until cancelled; the last picture stays."""
         from rich.console import Console  # noqa: PLC0415  rich takes long to import, and only a terminal needs it
         from rich.live import Live  # noqa: PLC0415  likewise
@@ -93,7 +93,7 @@ class LiveProgress:
             finally:
                 live.update(self._picture(state, began), refresh=True)
 
-    def _picture(self, state: RunState, began: float) -> RenderableType:
+    def _picture(self, state: Facts, began: float) -> RenderableType:
         from rich.console import Group  # noqa: PLC0415  likewise
         from rich.progress_bar import ProgressBar  # noqa: PLC0415  likewise
         from rich.table import Table  # noqa: PLC0415  likewise

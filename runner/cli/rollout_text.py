@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runner.campaign.sequential import fewest_failures
 from runner.cli.table import table
 from runner.plan.estimate import duration_text
-from runner.plan.limits import campaign_limits, domain_tables, part_limits
+from runner.plan.rollout.limits import campaign_limits, domain_tables, part_limits
+from runner.rules.sequential import fewest_failures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from runner.plan.limits import Limit
     from runner.plan.plan import Plan
-    from runner.plan.rollout import PlannedWave, Rollout
+    from runner.plan.rollout.limits import Limit
+    from runner.plan.rollout.model import PlannedWave, Rollout
 
 _SHOWN = 3
 

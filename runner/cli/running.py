@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.app import approving, planning, retrying, running, simulating, slots
-from runner.campaign.gate import Patience
 from runner.cli import output
 from runner.cli.logs import Logs
 from runner.cli.operating import patience_options
@@ -27,6 +26,7 @@ from runner.cli.progress import LiveProgress, LoggedProgress
 from runner.cli.scheduling import deadline_option, slot_from, slot_options
 from runner.errors import ExitCode
 from runner.model import Outcome
+from runner.run.gate import Patience
 
 if TYPE_CHECKING:
     from runner.engine.run import Deadline

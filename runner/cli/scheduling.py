@@ -9,9 +9,9 @@ from typing import Any, cast
 import click
 
 from runner.app.slots import Slot
-from runner.campaign.slots import CatchUp
 from runner.cli.options import all_of
 from runner.engine.run import Deadline
+from runner.rules.slots import CatchUp
 from runner.spec.moments import EXPECTED_MOMENT, Moment, parse_deadline, parse_moment
 from runner.spec.quantities import EXPECTED_DURATION
 

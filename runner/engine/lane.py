@@ -6,15 +6,15 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from runner.campaign.intake import jobs_may_come, sends_no_more
 from runner.engine.recorder import News, Recorder
+from runner.run.intake import jobs_may_come, sends_no_more
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runner.campaign.state import LaneState, RunState
     from runner.engine.pace import Pace
     from runner.engine.ports import Clock, JobService
+    from runner.run.facts import Facts, LaneFacts
 
 
 @dataclass(slots=True)
@@ -51,12 +51,12 @@ class LaneContext:
             news.tell()
 
     @property
-    def run(self) -> RunState:
+    def run(self) -> Facts:
         """The state of the run."""
         return self.recorder.state
 
     @property
-    def state(self) -> LaneState:
+    def state(self) -> LaneFacts:
         """This lane's part of it."""
         return self.recorder.state.lanes[self.index]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runner.campaign.answers import Cause, ReadFailed
+from runner.rules.answers import Cause, ReadFailed
 
 if TYPE_CHECKING:
     from runner.engine.lane import LaneContext

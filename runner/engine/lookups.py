@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from runner.campaign.answers import Cause, ReadFailed, ServiceError
 from runner.engine.listing import MOST_PAGES, read_listing
+from runner.rules.answers import Cause, ReadFailed, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence

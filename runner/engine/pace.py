@@ -6,9 +6,9 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from runner.campaign.answers import Throttle
-from runner.campaign.throttle import Throttling, rate_at, throttled
 from runner.engine.limiter import Limiter
+from runner.rules.answers import Throttle
+from runner.rules.throttle import Throttling, rate_at, throttled
 
 if TYPE_CHECKING:
     from runner.engine.ports import Clock

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
-    from runner.campaign.answers import Answer, ReadFailed
-    from runner.campaign.commands import Command
-    from runner.campaign.events import Event
     from runner.model import Job, JobPage
-    from runner.plan.rollout import PlannedCheck
+    from runner.plan.rollout.model import PlannedCheck
+    from runner.rules.answers import Answer, ReadFailed
+    from runner.run.commands import Command
+    from runner.run.events import Event
 
 
 class JobService(Protocol):
@@ -57,7 +57,7 @@ class Journal(Protocol):
         ...
 
 
-class Posted(NamedTuple):
+class ReceivedCommand(NamedTuple):
     """A command as it lies in the state store: its number there, who gave it, and why."""
 
     number: int
@@ -66,10 +66,10 @@ class Posted(NamedTuple):
     command: Command
 
 
-class PostBox(Protocol):
+class CommandSource(Protocol):
     """Where people leave commands for a run."""
 
-    def read(self, after: int) -> Sequence[Posted]:
+    def read(self, after: int) -> Sequence[ReceivedCommand]:
         """The commands with a number above `after`, in order."""
         ...
 

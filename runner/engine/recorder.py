@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from runner.campaign.evolve import evolve
+from runner.run.evolve import evolve
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from runner.campaign.events import Event
-    from runner.campaign.state import RunState
     from runner.engine.ports import Journal
+    from runner.run.events import Event
+    from runner.run.facts import Facts
 
 
 # A wait that moves every clock: the one that was asked for may differ from the loop's by a rounding error.
@@ -53,7 +53,7 @@ class Recorder:
     event of a run with a rollout.
     """
 
-    def __init__(self, state: RunState, journal: Journal, observe: Callable[[Event], None]) -> None:
+    def __init__(self, state: Facts, journal: Journal, observe: Callable[[Event], None]) -> None:
         self._journal = journal
         self._observe = observe
         self.state = state

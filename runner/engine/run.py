@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
-from runner.campaign import events as e
-from runner.campaign.gate import Patience
-from runner.campaign.verdict import Verdict, verdict
-from runner.engine.gatekeeping import Gatekeeper
-from runner.engine.operating import Operator
-from runner.engine.reconciling import Reconciler
-from runner.engine.submitting import Submitter
-from runner.engine.surveying import Surveyor
-from runner.engine.watching import Watcher
+from runner.engine.gatekeeper import Gatekeeper
+from runner.engine.operator import Operator
+from runner.engine.reconciler import Reconciler
+from runner.engine.submitter import Submitter
+from runner.engine.surveyor import Surveyor
+from runner.engine.watcher import Watcher
+from runner.run import events as e
+from runner.run.gate import Patience
+from runner.run.verdict import Verdict, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from runner.engine.lane import LaneContext
-    from runner.engine.ports import Checker, Clock, PostBox
+    from runner.engine.ports import Checker, Clock, CommandSource
     from runner.engine.recorder import Recorder
 
 
@@ -30,13 +30,13 @@ class Deadline(NamedTuple):
     text: str
 
 
-class Surroundings(NamedTuple):
+class RunContext(NamedTuple):
     """What a run may need beside its lanes. Without a `post` nobody can ask anything of it."""
 
     deadline: Deadline | None = None
     patience: Patience = Patience()
     checker: Checker | None = None
-    post: PostBox | None = None
+    post: CommandSource | None = None
 
 
 class RunEngine:
@@ -47,13 +47,13 @@ class RunEngine:
         recorder: Recorder,
         lanes: Sequence[LaneContext],
         clock: Clock,
-        surroundings: Surroundings = Surroundings(),  # noqa: B008  it cannot be changed
+        context: RunContext = RunContext(),  # noqa: B008  it cannot be changed
     ) -> None:
         self._recorder = recorder
         self._lanes = lanes
         self._clock = clock
-        self._surroundings = surroundings
-        self._deadline = surroundings.deadline
+        self._surroundings = context
+        self._deadline = context.deadline
         self._operators = list(self._make_operators())
         self._readers: list[asyncio.Task[None]] = []
         self._failure: asyncio.Future[None] | None = None

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import orjson
 
-from runner.campaign.answers import Cause, ServiceError
-from runner.campaign.events import Event, JobRead
 from runner.errors import StateFolderError
 from runner.model import Job, Task
+from runner.rules.answers import Cause, ServiceError
+from runner.run.events import Event, JobRead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence

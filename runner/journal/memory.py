@@ -26,10 +26,10 @@ from runner.journal.store import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 
-    from runner.campaign.events import Event
     from runner.journal.codec import Batch
     from runner.journal.naming import IsAlive
     from runner.journal.owner import Owner
+    from runner.run.events import Event
 
 
 class _StoredRun:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.campaign.verdict import INTERRUPTED, RUNNING
 from runner.errors import InvalidInput, Problem
 from runner.journal.store import RunIsOpen
+from runner.model import RunState
 from runner.spec.suggest import nearest
 
 if TYPE_CHECKING:
@@ -69,6 +69,6 @@ def owner_may_live(owner: Owner | None, silent_s: float, takeover_s: float, is_a
     return silent_s <= takeover_s
 
 
-def run_state(noted: str | None, owner_lives: bool) -> str:  # noqa: FBT001  two facts about one run
+def run_state(noted: str | None, owner_lives: bool) -> RunState:  # noqa: FBT001  two facts about one run
     """What to call a run in a list."""
-    return noted or (RUNNING if owner_lives else INTERRUPTED)
+    return RunState(noted) if noted else (RunState.RUNNING if owner_lives else RunState.INTERRUPTED)

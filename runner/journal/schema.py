@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
-from runner.campaign.events import Event
+from runner.run.events import Event
 
 
 def event_schema() -> dict[str, Any]:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from runner.campaign.events import Event
     from runner.journal.naming import IsAlive
+    from runner.run.events import Event
 
 _PIECE = 500
 

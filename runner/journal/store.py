@@ -10,9 +10,10 @@ from runner.errors import RefusedToStart, RunnerError, RunStopped
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 
-    from runner.campaign.events import Event
     from runner.journal.chain import Link
     from runner.journal.owner import Owner
+    from runner.model import RunState
+    from runner.run.events import Event
 
 TAKEOVER_S = 30.0
 """An owner whose heartbeat is older than this, seconds, may be replaced."""
@@ -61,7 +62,7 @@ class LeaseRow(NamedTuple):
 
     run_id: str
     servers: int
-    state: str
+    state: RunState
     until: float | None
 
 
@@ -93,7 +94,7 @@ class RunRow(NamedTuple):
     campaign: str
     plan_hash: str
     started_at: float
-    state: str
+    state: RunState
     counts: Mapping[str, int] | None
     owner: Owner | None
 

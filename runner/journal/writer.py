@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from runner.campaign.events import Event
+    from runner.run.events import Event
 
 
 _COMMIT_EVERY_S = 0.005

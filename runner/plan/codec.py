@@ -13,7 +13,7 @@ import orjson
 from runner.errors import InvalidInput, Problem, RefusedToStart
 from runner.model import Lane
 from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary, StoredServers
-from runner.plan.rollout_codec import labels_to_json, rollout_from_json, rollout_to_json
+from runner.plan.rollout.codec import labels_to_json, rollout_from_json, rollout_to_json
 from runner.spec.campaign import Submit, Watch
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from runner.plan.rollout_codec import rollout_to_json
+from runner.plan.rollout.codec import rollout_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from runner.plan.codec import hash_plan
 from runner.plan.grouping import SelectedGroup, select_groups
 from runner.plan.lanes import LaneTable
 from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary
-from runner.plan.rolling import ChosenGroup, RolloutExpansion, ordered_steps
+from runner.plan.rollout.expansion import ChosenGroup, RolloutExpansion, ordered_steps
 from runner.plan.variables import base_context, context_with, resolve_variables
 from runner.spec.campaign import Place, Template
 from runner.spec.expressions import ServerExpression
@@ -24,9 +24,9 @@ from runner.spec.templates import TemplateProblem, render_text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from runner.plan.rollout import Rollout
+    from runner.plan.rollout.model import Rollout
     from runner.spec.campaign import Campaign, GroupSpec
-    from runner.spec.rollout import RolloutSpec
+    from runner.spec.rollout.model import RolloutSpec
 
 _COMMAND_LINE = "command line"
 

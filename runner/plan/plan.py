@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from runner.model import Lane
-    from runner.plan.rollout import Rollout
+    from runner.plan.rollout.model import Rollout
     from runner.spec.campaign import Submit, Watch
 
 _NO_LABELS: Mapping[str, str] = {}

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import InvalidInput, Problem
 from runner.plan.codec import hash_plan
-from runner.plan.limits import domain_tables
 from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary
-from runner.plan.rollout import PlannedBudget, PlannedDomains
-from runner.spec.rollout import Share
+from runner.plan.rollout.limits import domain_tables
+from runner.plan.rollout.model import PlannedBudget, PlannedDomains
+from runner.spec.rollout.model import Share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from runner.model import Lane, Server
-    from runner.plan.rollout import Rollout
+    from runner.plan.rollout.model import Rollout
 
 
 class Parent(NamedTuple):

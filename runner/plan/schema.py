@@ -19,7 +19,7 @@ class LanePart(_Part):
     project_id: str | None
 
 
-class GroupPart(_Part):
+class PlannedGroupPart(_Part):
     """A group: ids and names of its servers, in the order of its requests."""
 
     name: str
@@ -68,7 +68,7 @@ class CheckPart(_Part):
     attempts: int
 
 
-class WavePart(_Part):
+class PlannedWavePart(_Part):
     """A wave; the servers in it are those of its requests."""
 
     name: str
@@ -79,7 +79,7 @@ class WavePart(_Part):
     checks: list[CheckPart]
 
 
-class BudgetPart(_Part):
+class PlannedBudgetPart(_Part):
     """Limits as they were written; `per` is by expression."""
 
     max_abnormal: str | None
@@ -119,8 +119,8 @@ class RolloutPart(_Part):
     """In which waves, and within which limits. The first `main_steps` steps are those that every server goes through."""
 
     main_steps: int
-    waves: list[WavePart]
-    budget: BudgetPart
+    waves: list[PlannedWavePart]
+    budget: PlannedBudgetPart
     abort: AbortPart
     on_breach: Literal["hold", "abort"]
     window: WindowPart | None
@@ -176,7 +176,7 @@ class PlanFile(_Part):
     watch: WatchPart
     lanes: list[LanePart]
     steps: list[str]
-    groups: list[GroupPart]
+    groups: list[PlannedGroupPart]
     requests: list[RequestPart]
     rollout: RolloutPart | None = None
     labels: LabelsPart | None = None

@@ -8,25 +8,24 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from runner.campaign import events as e
-from runner.campaign.evolve import evolve
-from runner.campaign.outcomes import LETTER, OUTCOME
-from runner.campaign.requests import RequestTable
-from runner.campaign.state import new_state
-from runner.campaign.verdict import RUNNING
-from runner.model import Outcome
+from runner.model import Outcome, RunState
 from runner.plan.keys import job_name, request_key, run_token
 from runner.report.pace import PaceStory
 from runner.report.requests import RequestState, RequestStory
 from runner.report.rollout import DecisionStory, budget_part, evidence_part, wave_part
 from runner.report.times import rfc3339
+from runner.rules.outcomes import LETTER, OUTCOME
+from runner.run import events as e
+from runner.run.evolve import evolve
+from runner.run.facts import initial_facts
+from runner.run.requests import RequestTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from runner.campaign.rollout import RolloutState
     from runner.model import Server, Task
     from runner.plan.plan import Plan
+    from runner.run.waves import RolloutFacts
 
 SCHEMA_VERSION = "runner/report/v1"
 Report = dict[str, Any]
@@ -41,7 +40,7 @@ def fold_report(
     run_id: str,
     events: Iterable[e.Event],
     *,
-    unended_state: str = RUNNING,
+    unended_state: str = RunState.RUNNING,
     journal_head: str | None = None,
 ) -> Report:
     """Make the report of a run. `unended_state` is what to call it if nothing says how it ended.
@@ -60,7 +59,7 @@ class _Fold:
         self._token = run_token(run_id)
         self._unended_state = unended_state
         # The state tells of waves and budgets, and is not needed without: folding it, too, would take as long again.
-        self._state = new_state(plan) if plan.rollout is not None else None
+        self._state = initial_facts(plan) if plan.rollout is not None else None
         self._table = self._state.requests if self._state is not None else RequestTable(plan)
         self._stories = [RequestStory() for _ in plan.requests]
         self._pace = PaceStory(self._lane_of, len(plan.lanes))
@@ -99,7 +98,7 @@ class _Fold:
         }
 
     @property
-    def _rollout(self) -> RolloutState | None:
+    def _rollout(self) -> RolloutFacts | None:
         return self._state.rollout if self._state else None
 
     def _waves(self) -> list[dict[str, Any]]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runner.campaign.commands import LIMITS
-from runner.campaign.gate import DEADLINE_PASSED
-from runner.campaign.rollout import Stage
-from runner.campaign.verdict import INTERRUPTED, RUNNING, STOPPED, UNUSABLE
+from runner.model import RunState
+from runner.run.commands import LIMITS
+from runner.run.gate import DEADLINE_PASSED
+from runner.run.waves import Stage
 
 if TYPE_CHECKING:
-    from runner.campaign.state import RunState
-
-_RESUMABLE = frozenset({STOPPED, INTERRUPTED, UNUSABLE})
+    from runner.run.facts import Facts
 
 
 class Waiting(NamedTuple):
@@ -51,7 +49,7 @@ def _go_on(held: str, run_id: str) -> str:
     return f"{first}runner continue {run_id}, or runner abort {run_id}"
 
 
-def waiting_in(state: RunState) -> Waiting:
+def waiting_in(state: Facts) -> Waiting:
     """What a run at work waits for."""
     if state.over:
         return Waiting()
@@ -66,7 +64,7 @@ def waiting_in(state: RunState) -> Waiting:
 
 def waiting_of(report: dict[str, Any]) -> Waiting:
     """What the run of a report waits for, or waited for when it ended."""
-    if report["run"]["state"] not in {RUNNING, *_RESUMABLE}:
+    if not _may_go_on(report):
         return Waiting()
     held, paused, groups = None, False, {}
     for decision in report["decisions"]:
@@ -87,13 +85,18 @@ def waiting_of(report: dict[str, Any]) -> Waiting:
     return Waiting(held, paused, tuple(groups), wave)
 
 
+def _may_go_on(report: dict[str, Any]) -> bool:
+    state = RunState(report["run"]["state"])
+    return state is RunState.RUNNING or state.is_resumable
+
+
 def next_command(report: dict[str, Any]) -> str:
     """What to type next; empty where nothing is left to do, or no person is needed."""
     run = report["run"]
-    if run["simulated"] and run["state"] in _RESUMABLE:
+    if run["simulated"] and RunState(run["state"]).is_resumable:
         return ""  # its simulator ended with it
     commands = waiting_of(report).commands(run["id"])
     if run["reason"].startswith(DEADLINE_PASSED):
         commands = f"runner set {run['id']} deadline=DURATION"
-    resume = f"runner resume {run['id']}" if run["state"] in _RESUMABLE else ""
+    resume = f"runner resume {run['id']}" if RunState(run["state"]).is_resumable else ""
     return "; then ".join(filter(None, (commands, resume)))

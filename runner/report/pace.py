@@ -6,8 +6,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from runner.campaign import events as e
 from runner.report.times import rfc3339
+from runner.run import events as e
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from runner.campaign import events as e
-from runner.campaign.answers import ServiceError
-from runner.campaign.outcomes import LETTER
 from runner.model import Outcome
+from runner.rules.answers import ServiceError
+from runner.rules.outcomes import LETTER
+from runner.run import events as e
 
 if TYPE_CHECKING:
     from collections.abc import Callable

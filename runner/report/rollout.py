@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runner.campaign import events as e
 from runner.report.times import rfc3339
+from runner.run import events as e
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runner.campaign.budget import Ledger
-    from runner.campaign.rollout import RolloutState, WaveState
     from runner.plan.plan import Plan
-    from runner.plan.rollout import PlannedWave
+    from runner.plan.rollout.model import PlannedWave
+    from runner.rules.budget import Ledger
+    from runner.run.waves import RolloutFacts, WaveFacts
 
 Decision = dict[str, Any]
 
 
-def wave_part(wave: WaveState) -> dict[str, Any]:
+def wave_part(wave: WaveFacts) -> dict[str, Any]:
     """One wave as it stands, without its counts and decisions."""
     return {
         "name": wave.plan.name,
@@ -47,7 +47,7 @@ def budget_part(ledger: Ledger) -> dict[str, Any]:
     return {"limits": limits}
 
 
-def evidence_part(rollout: RolloutState) -> dict[str, Any] | None:
+def evidence_part(rollout: RolloutFacts) -> dict[str, Any] | None:
     """What the sequential test says, and how it came to that; None where none is asked for."""
     evidence = rollout.evidence
     if evidence is None:

@@ -38,7 +38,7 @@ class Auth(_Switches):
     lock_s: Seconds = Field(300.0, description="How long it stays locked, seconds.")
 
 
-class Throttle(_Switches):
+class ThrottleSwitches(_Switches):
     """Rate limits (api-facts 8.18). A throttled create makes nothing; refused calls count, too."""
 
     creates: int | None = Field(10, description="Creates in each period; null: no limit.")
@@ -49,7 +49,7 @@ class Throttle(_Switches):
     says_limit: bool = Field(default=True, description="Whether a throttled answer tells the limit and its period.")
 
 
-class Listing(_Switches):
+class ListingSwitches(_Switches):
     """The job list (api-facts 8.5, 8.6)."""
 
     name_filter: Literal["substring", "exact"] = Field("substring", description="What the filter by name matches.")
@@ -142,8 +142,8 @@ class Behaviour(_Switches):
 
     seed: int = Field(0, description="Where all chance comes from.")
     auth: Auth = Field(default_factory=Auth)
-    throttle: Throttle = Field(default_factory=Throttle)
-    listing: Listing = Field(default_factory=Listing)
+    throttle: ThrottleSwitches = Field(default_factory=ThrottleSwitches)
+    listing: ListingSwitches = Field(default_factory=ListingSwitches)
     tasks: Tasks = Field(default_factory=Tasks)
     jobs: Jobs = Field(default_factory=Jobs)
     servers: Servers = Field(default_factory=Servers)
@@ -155,8 +155,8 @@ class Behaviour(_Switches):
         """Quick and kind: for a first look."""
         return cls(
             tasks=Tasks(duration_s=3.0, spread=0.5),
-            throttle=Throttle(creates=1000, create_period_s=1.0, reads=1000),
-            listing=Listing(lag_s=0.5),
+            throttle=ThrottleSwitches(creates=1000, create_period_s=1.0, reads=1000),
+            listing=ListingSwitches(lag_s=0.5),
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class SimulatedReply:
     """An answer: HTTP status, JSON body, more headers."""
 
     status: int
@@ -15,16 +15,16 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def refusal(status: int, code: str, message: str, **headers: str) -> Reply:
+def refusal(status: int, code: str, message: str, **headers: str) -> SimulatedReply:
     """An error in the service's usual shape."""
-    return Reply(
+    return SimulatedReply(
         status, {"error_code": code, "error_msg": message}, {k.replace("_", "-"): v for k, v in headers.items()}
     )
 
 
-def page(rows: list[dict[str, Any]], total: int, size: int, offset: int) -> Reply:
+def page(rows: list[dict[str, Any]], total: int, size: int, offset: int) -> SimulatedReply:
     """One page of a list."""
-    return Reply(
+    return SimulatedReply(
         200,
         {
             "current": offset // size + 1 if size else 1,

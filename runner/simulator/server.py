@@ -13,7 +13,7 @@ from aiohttp import web
 
 from runner.errors import ServiceUnusable
 from runner.simulator.behaviour import Fault
-from runner.simulator.replies import Reply, refusal
+from runner.simulator.replies import SimulatedReply, refusal
 from runner.simulator.service import SimulatedService
 from runner.simulator.templates import TEMPLATES
 from runner.simulator.verifying import Verifier
@@ -100,7 +100,9 @@ class Simulator:
             return scripted
         return Fault(kind=faults.kinds[int(self.service.chance() * len(faults.kinds))])
 
-    async def _go_wrong(self, request: web.Request, kind: FaultKind, reply: Reply | None) -> web.StreamResponse:
+    async def _go_wrong(
+        self, request: web.Request, kind: FaultKind, reply: SimulatedReply | None
+    ) -> web.StreamResponse:
         if kind == "hang":
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), self.behaviour.faults.hang_s)
@@ -140,7 +142,7 @@ class Simulator:
     async def _templates(self, request: web.Request) -> web.StreamResponse:
         refused = await self._refused(request, b"")
         body = {"current": 1, "pages": 1, "size": len(TEMPLATES), "total": len(TEMPLATES), "data": TEMPLATES}
-        return refused or _response(Reply(200, body))
+        return refused or _response(SimulatedReply(200, body))
 
     async def _refused(self, request: web.Request, body: bytes) -> web.StreamResponse | None:
         if self.behaviour.faults.latency_s:
@@ -165,23 +167,23 @@ class Simulator:
             user = orjson.loads(await request.read())["auth"]["identity"]["password"]["user"]
             known = self.behaviour.auth.users.get(user["name"]) == user["password"]
         except (orjson.JSONDecodeError, KeyError, TypeError):
-            return _response(Reply(400, {"error": {"code": "IAM.0001", "message": "Invalid request."}}))
+            return _response(SimulatedReply(400, {"error": {"code": "IAM.0001", "message": "Invalid request."}}))
         if not known:
             return _response(
-                Reply(401, {"error": {"code": "IAM.0002", "message": "The username or password is wrong."}})
+                SimulatedReply(401, {"error": {"code": "IAM.0002", "message": "The username or password is wrong."}})
             )
         token = secrets.token_hex(32)
         expires_at = self._clock() + self.behaviour.auth.token_lifetime_s
         self._verifier.add_token(token, expires_at)
         when = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(expires_at))
-        return _response(Reply(201, {"token": {"expires_at": when}}, {"X-Subject-Token": token}))
+        return _response(SimulatedReply(201, {"token": {"expires_at": when}}, {"X-Subject-Token": token}))
 
     async def _projects(self, request: web.Request) -> web.StreamResponse:
         """IAM's projects of a region (api-facts 3.3)."""
         refused = await self._refused(request, b"")
         ids = self.behaviour.auth.project_ids or ["0123456789abcdef0123456789abcdef"]
         projects = [{"id": project, "name": request.query.get("name")} for project in ids]
-        return refused or _response(Reply(200, {"projects": projects}))
+        return refused or _response(SimulatedReply(200, {"projects": projects}))
 
 
 def _parse(body: bytes) -> Any:  # noqa: ANN401  whatever the caller sent
@@ -195,7 +197,7 @@ def _request_id() -> dict[str, str]:
     return {"X-Request-Id": secrets.token_hex(16)}
 
 
-def _response(reply: Reply) -> web.Response:
+def _response(reply: SimulatedReply) -> web.Response:
     return web.Response(
         status=reply.status,
         body=orjson.dumps(reply.body),

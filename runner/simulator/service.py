@@ -9,8 +9,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from runner.simulator.jobs import JobFactory, JobView, SimulatedJob
-from runner.simulator.replies import Reply, page, refusal
-from runner.simulator.windows import Window
+from runner.simulator.replies import SimulatedReply, page, refusal
+from runner.simulator.windows import ThrottleWindow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,13 +36,13 @@ class SimulatedService:
         self._busy: dict[str, SimulatedJob] = {}
         self._names: set[str] = set()
         limits = behaviour.throttle
-        self._creates = Window(limits.creates, limits.create_period_s)
-        self._reads = Window(limits.reads, limits.read_period_s)
+        self._creates = ThrottleWindow(limits.creates, limits.create_period_s)
+        self._reads = ThrottleWindow(limits.reads, limits.read_period_s)
         self._add_foreign_jobs()
 
     # --- what the API does ------------------------------------------------------------------------------------------
 
-    def create(self, body: object) -> Reply:
+    def create(self, body: object) -> SimulatedReply:
         """Make a job, or refuse (api-facts 1.1)."""
         self.calls["create"] += 1
         throttled = self._throttled(self._creates)
@@ -58,9 +58,9 @@ class SimulatedService:
                 return answer
         job = self._factory.make(body, self._clock(), skipped, failed)
         self._keep(job)
-        return Reply(200, self._view.detail(job, job.created_at, at_create=True))
+        return SimulatedReply(200, self._view.detail(job, job.created_at, at_create=True))
 
-    def get(self, job_id: str) -> Reply:
+    def get(self, job_id: str) -> SimulatedReply:
         """One job (api-facts 1.2)."""
         self.calls["get"] += 1
         throttled = self._throttled(self._reads)
@@ -70,9 +70,9 @@ class SimulatedService:
         if job is None or job.deleted:
             status = 404 if self.behaviour.jobs.missing_is_404 else 400
             return refusal(status, "ModelArts.6404", f"Job '{job_id}' not found.")
-        return Reply(200, self._view.detail(job, self._clock()))
+        return SimulatedReply(200, self._view.detail(job, self._clock()))
 
-    def list_jobs(self, query: Mapping[str, str]) -> Reply:
+    def list_jobs(self, query: Mapping[str, str]) -> SimulatedReply:
         """A page of the list (api-facts 1.3)."""
         self.calls["list"] += 1
         throttled = self._throttled(self._reads)
@@ -88,7 +88,7 @@ class SimulatedService:
             offset = int(query.get("offset") or 0)
         return page([self._view.row(job, now) for job in rows[offset : offset + size]], len(rows), size, offset)
 
-    def delete(self, body: object) -> Reply:
+    def delete(self, body: object) -> SimulatedReply:
         """Delete jobs (api-facts 1.5)."""
         job_ids = body.get("job_ids") if isinstance(body, dict) else None
         if not isinstance(job_ids, list) or not job_ids:
@@ -105,7 +105,7 @@ class SimulatedService:
             job.deleted = True
         return page([self._view.row(job, now) for job in found], len(found), len(found), 0)
 
-    def list_servers(self, query: Mapping[str, str]) -> Reply:
+    def list_servers(self, query: Mapping[str, str]) -> SimulatedReply:
         """The fleet (api-facts 2); empty where every id is known."""
         limit, offset = int(query.get("limit") or 10), int(query.get("offset") or 0)
         if query.get("limit") == "0" or not 0 < limit <= _MOST_SERVERS_LISTED:
@@ -133,7 +133,7 @@ class SimulatedService:
 
     # --- rules ------------------------------------------------------------------------------------------------------
 
-    def _throttled(self, window: Window) -> Reply | None:
+    def _throttled(self, window: ThrottleWindow) -> SimulatedReply | None:
         wait_s = window.refuses(self._clock())
         if wait_s is None:
             return None
@@ -143,7 +143,7 @@ class SimulatedService:
         if switches.says_limit:
             text += f": policy user over ratelimit,limit:{window.limit},time:{period}"
         reply = refusal(429, "APIGW.0308", text)
-        return Reply(429, reply.body, {"Retry-After": str(int(wait_s) + 1)}) if switches.retry_after else reply
+        return SimulatedReply(429, reply.body, {"Retry-After": str(int(wait_s) + 1)}) if switches.retry_after else reply
 
     def _invalid(self, body: object) -> str | None:
         if not isinstance(body, dict):
@@ -171,7 +171,7 @@ class SimulatedService:
             return "Invalid items."
         return None if isinstance(body.get("is_reboot", False), bool) else "Invalid is_reboot."
 
-    def _check_server(self, server: str, failed: set[str], skipped: set[str]) -> Reply | None:
+    def _check_server(self, server: str, failed: set[str], skipped: set[str]) -> SimulatedReply | None:
         switches = self.behaviour.servers
         status = "RUNNING" if switches.fleet is None else switches.fleet.get(server)
         busy = self._busy.get(server)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote
 
-from runner.simulator.replies import Reply, refusal
+from runner.simulator.replies import SimulatedReply, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,7 @@ class Verifier:
 
     def refuses(
         self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes, now: float
-    ) -> Reply | None:
+    ) -> SimulatedReply | None:
         """None if the call may pass, else the answer to it. `path` and `query` are as they came over the wire."""
         token = headers.get("x-auth-token")
         if token is not None:
@@ -55,7 +55,7 @@ class Verifier:
         headers: Mapping[str, str],
         body: bytes,
         now: float,
-    ) -> Reply | None:
+    ) -> SimulatedReply | None:
         access, names, signature = match.groups()
         if self._locked_until.get(access, 0.0) > now:
             return refusal(401, "APIGW.0301", "Incorrect IAM authentication information: ak is locked")

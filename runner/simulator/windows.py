@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Window:
+class ThrottleWindow:
     """Counts calls. `limit` is None for no limit."""
 
     def __init__(self, limit: int | None, period_s: float) -> None:

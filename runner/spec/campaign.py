@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runner.spec.rollout import RolloutSpec
+    from runner.spec.rollout.model import RolloutSpec
 
 
 @dataclass(frozen=True, slots=True)

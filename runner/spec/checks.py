@@ -8,7 +8,7 @@ from runner.errors import Problem
 from runner.spec.campaign import Template
 from runner.spec.expressions import ServerExpression
 from runner.spec.ranges import RangeError, expand_ranges
-from runner.spec.rollout_checks import check_rollout, public_templates
+from runner.spec.rollout.checks import check_rollout, public_templates
 from runner.spec.rules import DESCRIPTION, NAME, TYPE
 from runner.spec.templates import TemplateProblem, check_syntax, has_template, names_used
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, StrictBool, StrictFloat, StrictInt, 
 
 from runner.spec import quantities
 from runner.spec.parts import Duration, Name, Part
-from runner.spec.rollout_document import RolloutDocument
+from runner.spec.rollout.document import RolloutDocument
 from runner.spec.rules import LABEL
 
 Scalar = StrictStr | StrictBool | StrictInt | StrictFloat

@@ -14,7 +14,7 @@ from runner.spec.checks import check
 from runner.spec.document import GroupDocument, JobspecDocument, LaneDocument, StepDocument
 from runner.spec.placing import place_of, template_of
 from runner.spec.quantities import parse_duration, parse_rate
-from runner.spec.rollout_loading import load_rollout
+from runner.spec.rollout.loading import load_rollout
 from runner.spec.suggest import did_you_mean
 from runner.spec.yaml_source import Path, Source, path_text, read_yaml
 

@@ -6,7 +6,7 @@ import pytest
 
 from runner.api.answers import read_answer, refusal
 from runner.api.replies import Reply
-from runner.campaign.answers import Cause, ReadFailed
+from runner.rules.answers import Cause, ReadFailed
 
 IN_DOUBT = None
 ROWS: list[tuple[int, str | None, Cause | None]] = [

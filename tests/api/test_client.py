@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
-from runner.api.services import Surroundings, open_services
-from runner.campaign.answers import Accepted, Cause, InDoubt, ReadFailed, Refused
+from runner.api.services import ServiceSettings, open_services
 from runner.model import Lane
+from runner.rules.answers import Cause, Created, ReadFailed, Refusal, Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -37,7 +37,7 @@ async def opened(
     wall: Callable[[], float] = lambda: NOW,
 ) -> AsyncIterator[LiteServerClient]:
     lane = Lane(None, endpoint, project)
-    around = Surroundings(env, Path("/nowhere"), wall, clean, ca_bundle=ca_bundle, timeout_s=timeout_s)
+    around = ServiceSettings(env, Path("/nowhere"), wall, clean, ca_bundle=ca_bundle, timeout_s=timeout_s)
     async with open_services([lane], around) as lanes:
         yield lanes[lane].service
 
@@ -117,7 +117,7 @@ async def test_a_create_is_sent_signed_as_it_is_and_accepted() -> None:
     server = Server(reply(200, b'{"id":"job-1"}', "X-Request-Id: r1"))
     async with server.client() as client:
         answer = await client.create(BODY)
-    assert isinstance(answer, Accepted)
+    assert isinstance(answer, Created)
     assert (answer.job.job_id, answer.request_id) == ("job-1", "r1")
     ((head, body),) = server.seen
     assert head.startswith("POST /v1/p/dev-servers/jobs HTTP/1.1")
@@ -145,15 +145,15 @@ async def test_a_create_is_sent_signed_as_it_is_and_accepted() -> None:
 async def test_a_create_without_a_usable_answer_is_in_doubt_and_sent_once(answer: bytes | None) -> None:
     server = Server(answer, keep=False)
     async with server.client() as client:
-        assert isinstance(await client.create(BODY), InDoubt)
+        assert isinstance(await client.create(BODY), Unanswered)
     assert len(server.seen) == 1
 
 
 async def test_a_create_on_a_kept_connection_that_is_cut_is_not_sent_again() -> None:
     server = Server(reply(200, b'{"id":"job-1"}'), None)
     async with server.client() as client:
-        assert isinstance(await client.create(BODY), Accepted)
-        assert isinstance(await client.create(BODY), InDoubt)
+        assert isinstance(await client.create(BODY), Created)
+        assert isinstance(await client.create(BODY), Unanswered)
     assert len(server.seen) == 2
 
 
@@ -163,7 +163,7 @@ async def test_a_create_that_hangs_is_in_doubt() -> None:
         writer.close()
 
     async with listening(hang) as port, opened(f"http://127.0.0.1:{port}", timeout_s=0.05) as client:
-        assert isinstance(await client.create(BODY), InDoubt)
+        assert isinstance(await client.create(BODY), Unanswered)
 
 
 async def test_a_refused_connection_is_a_refusal_that_can_pass() -> None:
@@ -174,7 +174,7 @@ async def test_a_refused_connection_is_a_refusal_that_can_pass() -> None:
         endpoint = f"http://127.0.0.1:{port}"
     async with opened(endpoint) as client:
         answer = await client.create(BODY)
-    assert isinstance(answer, Refused)
+    assert isinstance(answer, Refusal)
     assert answer.cause is Cause.UNREACHABLE
 
 
@@ -190,7 +190,7 @@ async def test_a_throttled_create_says_the_limit(body: bytes) -> None:
     server = Server(reply(429, body, "Retry-After: 7", "X-Request-Id: r2"))
     async with server.client() as client:
         answer = await client.create(BODY)
-    assert isinstance(answer, Refused)
+    assert isinstance(answer, Refusal)
     assert (answer.cause, answer.error.code, answer.error.request_id) == (Cause.THROTTLED, "APIGW.0308", "r2")
     assert answer.throttle is not None
     assert (answer.throttle.limit, answer.throttle.period_s, answer.throttle.retry_after_s) == (10, 60.0, 7.0)
@@ -240,7 +240,7 @@ async def test_a_token_that_must_be_updated_is_renewed_and_the_create_sent_again
         async with service.client(env, wall=lambda: now[0]) as client:
             now[0] += 120  # a token is renewed once a minute at most: a wrong password would lock the account
             answer = await client.create(BODY)
-    assert isinstance(answer, Accepted)
+    assert isinstance(answer, Created)
     assert [head.split("X-Auth-Token: ")[1].split("\r\n")[0] for head, _ in service.seen] == ["one", "two"]
     assert orjson.loads(iam.seen[0][1])["auth"]["scope"] == {"project": {"id": "p"}}
 
@@ -269,8 +269,8 @@ async def test_only_a_trusted_certificate_will_do(trusted: bool, certificate: Pa
     ):
         answer = await client.create(BODY)
     if trusted:
-        assert isinstance(answer, Accepted)
+        assert isinstance(answer, Created)
     else:
-        assert isinstance(answer, Refused)
+        assert isinstance(answer, Refusal)
         assert answer.cause is Cause.UNUSABLE
         assert server.seen == []

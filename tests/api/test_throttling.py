@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.api.throttling import read_throttle
-from runner.campaign.answers import Throttle
+from runner.rules.answers import Throttle
 
 NOW = 1767225600.0
 POLICY = "The throttling threshold has been reached: policy user over ratelimit,"

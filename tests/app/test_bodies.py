@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.app.bodies import BodyMaker
-from runner.campaign.state import new_state
 from runner.errors import InvalidInput
 from runner.plan.codec import request_body
 from runner.plan.plan import Plan
+from runner.run.facts import initial_facts
 from tests.conftest import small_plan
 
 SECRET = "***secret.TOKEN***"
@@ -34,7 +34,7 @@ def with_spec(plan: Plan, spec: dict[str, str], description: str | None) -> Plan
 )
 def test_the_bytes_are_the_planned_body(spec: dict[str, str], description: str | None, secret: str) -> None:
     plan = with_spec(small_plan((3,), (2,)), spec, description)
-    bodies = BodyMaker(plan, "run-1", new_state(plan), {"TOKEN": secret})
+    bodies = BodyMaker(plan, "run-1", initial_facts(plan), {"TOKEN": secret})
     for index in range(len(plan.requests)):
         ids = [server.id for server in plan.servers_of(index)]
         planned = request_body(plan.requests[index].body, ids, bodies.job_name_of(index))
@@ -50,4 +50,4 @@ def test_the_bytes_are_the_planned_body(spec: dict[str, str], description: str |
 def test_a_secret_that_is_not_there_stops_before_anything_is_sent() -> None:
     plan = with_spec(small_plan(), {"token": SECRET}, None)
     with pytest.raises(InvalidInput, match="the secret TOKEN is not in the environment"):
-        BodyMaker(plan, "run-1", new_state(plan), {"TOKE": "x"})
+        BodyMaker(plan, "run-1", initial_facts(plan), {"TOKE": "x"})

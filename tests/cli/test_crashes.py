@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.api.services import Surroundings, open_services
+from runner.api.services import ServiceSettings, open_services
 from runner.model import JobPage, Lane
 from tests.cli.conftest import Program, StartSimulator
 from tests.cli.test_runs import report_of
@@ -28,7 +28,7 @@ KEY = {"HUAWEICLOUD_SDK_AK": "SIMULATORAK", "HUAWEICLOUD_SDK_SK": "SIMULATORSK"}
 async def made_by(url: str) -> list[str]:
     """The names of all jobs that the simulator made."""
     lane = Lane(None, url, "p")
-    async with open_services([lane], Surroundings(KEY, Path("/nowhere"), time.time, str)) as lanes:
+    async with open_services([lane], ServiceSettings(KEY, Path("/nowhere"), time.time, str)) as lanes:
         page = await lanes[lane].service.list(name=None, offset=0, limit=1000)
     assert isinstance(page, JobPage)
     return [str(row.name) for row in page.rows]

@@ -12,24 +12,24 @@ from typing import Any
 import orjson
 import pytest
 
-from runner.campaign import events as e
-from runner.campaign.commands import Command
-from runner.campaign.evolve import replay
-from runner.campaign.gate import Patience
-from runner.campaign.state import new_state
-from runner.campaign.verdict import Verdict
 from runner.engine.lane import LaneContext
 from runner.engine.pace import Pace
-from runner.engine.ports import Posted
+from runner.engine.ports import ReceivedCommand
 from runner.engine.recorder import Recorder
-from runner.engine.run import Deadline, RunEngine, Surroundings
+from runner.engine.run import Deadline, RunContext, RunEngine
 from runner.journal.memory import MemoryStore
 from runner.journal.owner import Owner
 from runner.journal.store import RunRecord
 from runner.plan.keys import job_name, request_key, run_token
 from runner.plan.plan import Plan
-from runner.plan.rollout import PlannedCheck
+from runner.plan.rollout.model import PlannedCheck
 from runner.report.fold import Report, fold_report
+from runner.run import events as e
+from runner.run.commands import Command
+from runner.run.evolve import replay
+from runner.run.facts import initial_facts
+from runner.run.gate import Patience
+from runner.run.verdict import Verdict
 from runner.simulator.behaviour import Behaviour
 from runner.simulator.service import SimulatedService
 from tests.engine.disk import Disk
@@ -94,9 +94,9 @@ class World:
         self.promises = Promises(plan, RUN, self.store, loop.time)
         self.network = Network(self.service, service_time, self.promises, random.Random(seed), self.clock.now)
         self.engine: RunEngine | None = None
-        self.state = new_state(plan)
+        self.state = initial_facts(plan)
         self.patience = Patience()
-        self.posted: list[Posted] = []
+        self.posted: list[ReceivedCommand] = []
         self.checks: list[tuple[PlannedCheck, float]] = []
         self.passes: Callable[[PlannedCheck], bool] = lambda check: True
         self.jumps = self.freezes = self.intrusions = self.commit_s = 0.0
@@ -109,9 +109,9 @@ class World:
 
     def command(self, action: str, target: str = "", why: str = "", **settings: str) -> None:
         """Leave a command for the run, as a person would."""
-        self.posted.append(Posted(len(self.posted) + 1, "someone", why, Command(action, target, settings)))
+        self.posted.append(ReceivedCommand(len(self.posted) + 1, "someone", why, Command(action, target, settings)))
 
-    def read(self, after: int) -> list[Posted]:
+    def read(self, after: int) -> list[ReceivedCommand]:
         return [posted for posted in self.posted if posted.number > after]
 
     async def check(self, check: PlannedCheck) -> tuple[bool, str]:
@@ -135,7 +135,7 @@ class World:
 
         When so many events were recorded: crash, or be asked to stop, or to send nothing new.
         """
-        state = self.state = new_state(self.plan)
+        state = self.state = initial_facts(self.plan)
         journalled = self.events()
         replay(state, journalled)
         self._opened += 1
@@ -156,7 +156,7 @@ class World:
 
     async def _carry_out(self, recorder: Recorder, deadline: Deadline | None, *, watched: bool) -> Verdict:
         resumed = self._opened > 1
-        around = Surroundings(deadline, self.patience, self, self)
+        around = RunContext(deadline, self.patience, self, self)
         self.engine = RunEngine(recorder, self._lanes(recorder, resumed=resumed), self.clock, around)
         now = self.clock.now()
         if resumed:

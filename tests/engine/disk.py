@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from runner.campaign.events import Event
 from runner.journal.memory import MemoryJournal
+from runner.run.events import Event
 
 
 class Disk:

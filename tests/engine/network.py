@@ -20,8 +20,8 @@ import orjson
 from runner.api.answers import broken, create_answer, read_answer
 from runner.api.replies import Broken, Reply
 from runner.api.wire import read_job, read_page
-from runner.campaign.answers import Answer, ReadFailed
 from runner.model import Job, JobPage
+from runner.rules.answers import Answer, ReadFailed
 from runner.simulator import replies as simulated
 from runner.simulator.jobs import SimulatedJob
 from runner.simulator.service import SimulatedService
@@ -205,7 +205,9 @@ class Network:
             self._witness.made(next(reversed(self.service.jobs.values())))
         return reply
 
-    async def _read(self, call: Callable[[], simulated.Reply], understand: Callable[[bytes], T]) -> T | ReadFailed:
+    async def _read(
+        self, call: Callable[[], simulated.SimulatedReply], understand: Callable[[bytes], T]
+    ) -> T | ReadFailed:
         await asyncio.sleep(_LATENCY_S)
         self._catch_up()
         reply: Reply | Broken = _reply(call())
@@ -222,5 +224,5 @@ class Network:
         return asyncio.get_running_loop()
 
 
-def _reply(reply: simulated.Reply) -> Reply:
+def _reply(reply: simulated.SimulatedReply) -> Reply:
     return Reply(reply.status, reply.headers, orjson.dumps(reply.body))

@@ -13,10 +13,7 @@ from typing import Any
 
 import pytest
 
-from runner.campaign import events as e
-from runner.campaign.outcomes import LETTER
-from runner.campaign.state import LaneState, Phase, RunState
-from runner.engine.submitting import INTENT_GOOD_FOR_S
+from runner.engine.submitter import INTENT_GOOD_FOR_S
 from runner.journal.memory import MemoryStore
 from runner.journal.store import Leased, RunRecord
 from runner.model import Outcome
@@ -24,6 +21,9 @@ from runner.plan.dependencies import prerequisites
 from runner.plan.keys import number_in, run_token
 from runner.plan.plan import Plan
 from runner.report.fold import Report
+from runner.rules.outcomes import LETTER
+from runner.run import events as e
+from runner.run.facts import Facts, LaneFacts, Phase
 from runner.simulator.jobs import SimulatedJob
 from runner.spec.quantities import parse_rate
 from tests.engine.rollout_promises import RolloutPromises
@@ -55,7 +55,7 @@ class Promises:
 
     # --- what happens -----------------------------------------------------------------------------------------------
 
-    def process_began(self, state: RunState, journal: Iterable[e.Event]) -> None:
+    def process_began(self, state: Facts, journal: Iterable[e.Event]) -> None:
         """Another process has read the journal: it holds what had become durable, in order."""
         assert list(journal) == self.durable
         self._state = state
@@ -218,7 +218,7 @@ class Promises:
             assert len(lane.open) == mine.count(Phase.OPEN)
             assert lane.unsubmitted == sum(map(mine.count, _UNSUBMITTED))
 
-    def _phases_beyond(self, lane: LaneState) -> bytes:
+    def _phases_beyond(self, lane: LaneFacts) -> bytes:
         state, planned = self._state, len(self._plan.requests)
         return bytes(state.phases[r] for r in range(planned, len(state.requests)) if state.lane_of(r) is lane)
 

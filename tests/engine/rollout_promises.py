@@ -12,13 +12,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from runner.campaign import events as e
-from runner.campaign.state import Phase, RunState
 from runner.model import Server
 from runner.plan.plan import Plan
-from runner.plan.rollout import Rollout
+from runner.plan.rollout.model import Rollout
 from runner.report.fold import Report
-from runner.spec.rollout import Share
+from runner.run import events as e
+from runner.run.facts import Facts, Phase
+from runner.spec.rollout.model import Share
 
 _IN_FLIGHT = frozenset({Phase.SENT, Phase.IN_DOUBT, Phase.OPEN})
 _ABNORMAL, _SKIPPED = frozenset("ftu"), frozenset("k")
@@ -63,7 +63,7 @@ class RolloutPromises:
         self._windows = None if rollout.window is None else _minutes_allowed(rollout.window.allow)
         _check_waves(plan, rollout)
 
-    def process_began(self, state: RunState) -> None:
+    def process_began(self, state: Facts) -> None:
         """Another process goes on: what follows is its journal, then what it does."""
         self._state = state
         self._shares = {name: limit.share for limit in self._limits if (name := limit.name) in _SETTABLE}
@@ -260,7 +260,7 @@ class RolloutPromises:
         Others may be: jobs that a torn journal forgot and the network made twice are in conflict when they are found.
         """
         state = self._state
-        flying = {
+        in_flight = {
             server.id
             for request, phase in enumerate(state.phases)
             if phase in _IN_FLIGHT and state.is_main(request)
@@ -271,7 +271,7 @@ class RolloutPromises:
                 continue
             most = limit.most(self._shares.get(limit.name, limit.share))
             spent = {server for server in limit.members if self._letters.get(server, "-") in limit.counted}
-            used = len(spent | (flying & limit.members))
+            used = len(spent | (in_flight & limit.members))
             assert used <= most, f"{limit.name}: {used} of {len(limit.members)}, and at most {most}"
 
     def _check_whole(self, request: int) -> None:

@@ -6,11 +6,11 @@ import asyncio
 import random
 from typing import Any
 
-from runner.campaign.rollout import Stage
 from runner.errors import InvalidInput
 from runner.model import Server
 from runner.plan.plan import Plan
-from runner.plan.rollout import PlannedCheck
+from runner.plan.rollout.model import PlannedCheck
+from runner.run.waves import Stage
 from tests.engine.conftest import World
 from tests.engine.rollout_plans import group, rollout_plan, step
 

@@ -15,9 +15,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from runner.campaign.gate import Patience
-from runner.campaign.verdict import ABORTED, FINISHED, OVER, Verdict
+from runner.model import RunState
 from runner.plan.plan import Plan
+from runner.run.gate import Patience
+from runner.run.verdict import Verdict
 from runner.spec.campaign import Submit, Watch
 from tests.conftest import small_plan
 from tests.engine.conftest import World, play, until_it_dies
@@ -189,7 +190,7 @@ class RolloutStory(Story):
             world.tear(torn)
         for _ in range(_MOST_PROCESSES):
             verdict: Verdict = await world.run()
-            if verdict.state in OVER:
+            if verdict.state.is_over:
                 return
             if "deadline" in verdict.reason:
                 self._person.go_on_after_deadline()
@@ -200,8 +201,8 @@ class RolloutStory(Story):
         report, events = world.report(), world.events()
         counts = dict(report["counts"])
         assert counts.pop("servers") == sum(counts.values()) == report["counts"]["servers"]
-        finished = report["run"]["state"] == FINISHED
-        assert finished or report["run"]["state"] == ABORTED
+        finished = report["run"]["state"] == RunState.FINISHED
+        assert finished or report["run"]["state"] == RunState.ABORTED
         check_nothing_is_left_at_work(world)
         world.promises.kept_by(report, max(world.network.list_calls_at, default=0.0) - self.lag_s)
         if world.promises.rollout is not None:

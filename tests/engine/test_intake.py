@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from runner.campaign import events as e
 from runner.engine.run import Deadline
 from runner.errors import ExitCode
+from runner.run import events as e
 from runner.spec.campaign import Submit
 from tests.conftest import PlanMaker
 from tests.engine.conftest import InWorld, World, until_it_dies

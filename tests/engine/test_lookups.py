@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from runner.campaign import events as e
 from runner.errors import ExitCode
+from runner.run import events as e
 from runner.spec.campaign import Submit, Watch
 from tests.conftest import PlanMaker
 from tests.engine.conftest import InWorld, World, until_it_dies

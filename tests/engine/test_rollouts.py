@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from runner.campaign import events as e
-from runner.campaign.gate import Patience
 from runner.errors import ExitCode, InvalidInput
 from runner.model import Server
+from runner.run import events as e
+from runner.run.gate import Patience
 from tests.engine.conftest import InWorld, World, until_it_dies
 from tests.engine.rollout_plans import fleet, group, rollout_plan, step
 

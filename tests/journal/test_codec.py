@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.campaign.events import Event, Intended
 from runner.errors import StateFolderError
 from runner.journal.codec import decode_batch, encode_batch
 from runner.model import Task
+from runner.run.events import Event, Intended
 
 st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
 st.register_type_strategy(int, st.integers(-(2**63), 2**63 - 1))

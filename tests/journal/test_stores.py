@@ -13,8 +13,6 @@ import apsw
 import orjson
 import pytest
 
-from runner.campaign import events as e
-from runner.campaign.answers import Cause, ServiceError
 from runner.errors import InvalidInput, RefusedToStart, StateFolderError
 from runner.journal.chain import first_hash, follow, next_hash
 from runner.journal.memory import MemoryStore
@@ -22,6 +20,8 @@ from runner.journal.owner import Owner, is_alive, process_start, this_process
 from runner.journal.sqlite import SqliteStore
 from runner.journal.store import CommandRow, Leased, OwnershipLost, RunIsOpen, RunRecord, RunStore, SlotTaken
 from runner.model import Job, Task
+from runner.rules.answers import Cause, ServiceError
+from runner.run import events as e
 
 MakeStore = Callable[..., RunStore]
 HERE = Owner("here", 1, 1, "token-1")

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from runner.campaign import events as e
-from runner.campaign.answers import Cause, ServiceError
 from runner.model import Job, Task
 from runner.report.files import report_to_json
 from runner.report.fold import fold_report
 from runner.report.models import ReportFile
 from runner.report.text import summary_text
+from runner.rules.answers import Cause, ServiceError
+from runner.run import events as e
 from tests.conftest import PlanMaker, small_plan
 
 ERROR = ServiceError(400, "ModelArts.6404", "LiteServer instance 'x' not found.", "0f" * 16)

@@ -12,9 +12,9 @@ import orjson
 import pytest
 
 from runner.api.client import LiteServerClient
-from runner.api.services import Surroundings, open_services
-from runner.campaign.answers import Accepted, Cause, InDoubt, ReadFailed, Refused
+from runner.api.services import ServiceSettings, open_services
 from runner.model import Job, JobPage, Lane
+from runner.rules.answers import Cause, Created, ReadFailed, Refusal, Unanswered
 from runner.simulator.behaviour import Behaviour
 from runner.simulator.server import Simulator
 
@@ -31,7 +31,7 @@ async def simulated(
     behaviour = Behaviour.model_validate({"throttle": {"creates": None, "reads": None}} | switches)
     async with Simulator(behaviour) as simulator:
         lane = Lane("region-1", simulator.url, project)
-        around = Surroundings(env, Path("/nowhere"), time.time, str, iam_endpoint=simulator.url, timeout_s=timeout_s)
+        around = ServiceSettings(env, Path("/nowhere"), time.time, str, iam_endpoint=simulator.url, timeout_s=timeout_s)
         async with open_services([lane], around) as lanes:
             yield simulator, lanes[lane].service
 
@@ -41,7 +41,7 @@ async def simulated(
 async def test_a_job_is_made_read_and_listed(env: Mapping[str, str], project: str | None) -> None:
     async with simulated(env, project, listing={"lag_s": 0}, tasks={"duration_s": 0}) as (simulator, client):
         made = await client.create(BODY)
-        assert isinstance(made, Accepted)
+        assert isinstance(made, Created)
         read = await client.get(made.job.job_id)
         assert isinstance(read, Job)
         assert [task.server_id for task in read.tasks] == ["s-1"]
@@ -55,9 +55,9 @@ async def test_a_wrong_secret_key_is_refused_and_after_a_few_the_key_is_locked()
     wrong = {**KEY, "HUAWEICLOUD_SDK_SK": "wrong"}
     async with simulated(wrong, auth={"locked_after": 3}) as (simulator, client):
         answers = [await client.create(BODY) for _ in range(4)]
-        causes = [answer.cause for answer in answers if isinstance(answer, Refused)]
+        causes = [answer.cause for answer in answers if isinstance(answer, Refusal)]
         assert causes == [Cause.UNAUTHENTICATED] * 4
-        messages = [answer.error.message for answer in answers if isinstance(answer, Refused)]
+        messages = [answer.error.message for answer in answers if isinstance(answer, Refusal)]
         assert messages[0] != messages[3]
         assert simulator.service.jobs == {}
 
@@ -65,15 +65,15 @@ async def test_a_wrong_secret_key_is_refused_and_after_a_few_the_key_is_locked()
 async def test_a_foreign_project_is_refused() -> None:
     async with simulated(auth={"project_ids": ["other"]}) as (_, client):
         answer = await client.create(BODY)
-        assert isinstance(answer, Refused)
+        assert isinstance(answer, Refusal)
         assert (answer.cause, answer.error.code) == (Cause.UNUSABLE, "ModelArts.0210")
 
 
 async def test_a_throttled_create_makes_nothing_and_names_the_limit() -> None:
     async with simulated(throttle={"creates": 1, "create_period_s": 60, "retry_after": True}) as (simulator, client):
-        assert isinstance(await client.create(BODY), Accepted)
+        assert isinstance(await client.create(BODY), Created)
         answer = await client.create(BODY.replace(b"s-1", b"s-2"))
-        assert isinstance(answer, Refused)
+        assert isinstance(answer, Refusal)
         assert answer.throttle is not None
         assert (answer.throttle.limit, answer.throttle.period_s) == (1, 60)
         assert len(simulator.service.jobs) == 1
@@ -84,7 +84,7 @@ async def test_a_throttled_create_makes_nothing_and_names_the_limit() -> None:
 async def test_whatever_goes_wrong_after_sending_is_in_doubt(kind: str, executed: bool) -> None:
     faults = {"script": {1: {"kind": kind, "executed": executed}}, "hang_s": 10}
     async with simulated(timeout_s=0.3, faults=faults) as (simulator, client):
-        assert isinstance(await client.create(BODY), InDoubt)
+        assert isinstance(await client.create(BODY), Unanswered)
         assert len(simulator.service.jobs) == executed
 
 

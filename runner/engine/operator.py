@@ -1,0 +1,77 @@
+"""Takes in what people ask of a run while it goes on, from any shell that shares its state store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.run import events as e
+from runner.run.commands import refusal
+from runner.run.excluding import exclusions, matching_servers
+from runner.run.intake import waits_for_survey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from runner.engine.ports import Clock, CommandSource, ReceivedCommand
+    from runner.engine.recorder import Recorder
+
+# How often to look for commands, seconds: they take effect within two.
+POLL_S = 0.5
+
+
+class Operator:
+    """Looks for commands and carries them out, each once; what came of it is in the journal.
+
+    `applied` is called after every command that was not refused.
+    """
+
+    def __init__(self, recorder: Recorder, clock: Clock, post: CommandSource, applied: Callable[[], None]) -> None:
+        self._recorder = recorder
+        self._clock = clock
+        self._post = post
+        self._applied = applied
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            self.look()
+            await self._clock.sleep(POLL_S)
+
+    def look(self) -> None:
+        """Take in what was left since the last look."""
+        self.take_in(self._post.read(self._recorder.state.controls.last_command))
+
+    def take_in(self, posted: Sequence[ReceivedCommand]) -> None:
+        """Carry commands out, in their order.
+
+        To exclude servers, what became of their requests must be known: after a crash that waits for the survey, and so
+        does what was asked after it.
+        """
+        state = self._recorder.state
+        for command in posted:
+            unknown = (waits_for_survey(state, lane) and lane.stopped is None for lane in state.lanes)
+            if command.command.action == "exclude" and any(unknown):
+                break
+            self._carry_out(command)
+
+    def _carry_out(self, posted: ReceivedCommand) -> None:
+        state, now, command = self._recorder.state, self._clock.now(), posted.command
+        refused = refusal(state, command)
+        if command.action == "exclude" and refused is None:
+            # Before the command itself: it counts as carried out from then on, and must be, whenever the process dies.
+            for event in exclusions(state, matching_servers(state.plan, command.target), now):
+                self._recorder.record(event)
+        self._recorder.record(
+            e.Commanded(
+                now,
+                posted.number,
+                command.action,
+                command.target,
+                dict(command.settings),
+                posted.who,
+                posted.why,
+                refused,
+            )
+        )
+        if refused is None:
+            self._applied()

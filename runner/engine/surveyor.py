@@ -1,0 +1,135 @@
+"""Looks at the whole job list: before a resumed run sends anything, and before any run with doubts ends."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from runner.engine.listing import Listing, read_listing
+from runner.engine.lookups import Lookups
+from runner.plan.keys import KEY_LENGTH, job_name, number_in, request_key
+from runner.rules.answers import Cause, ReadFailed
+from runner.rules.refusals import UNAUTHENTICATED_LIMIT
+from runner.run import events as e
+from runner.run.facts import UNSENT, Phase
+from runner.run.intake import nothing_left
+from runner.run.survey import doubles, recoveries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from runner.engine.lane import LaneContext
+    from runner.model import JobRow
+
+# For how many tries a list that cannot be read is waited for, about ten minutes in all; the run can be resumed then.
+_MOST_TRIES = 14
+_LONGEST_PAUSE_S = 60.0
+
+
+class Surveyor:
+    """Finds jobs of one lane that the journal does not tell of."""
+
+    def __init__(self, lane: LaneContext) -> None:
+        self._lane = lane
+        self._lookups = Lookups(lane, self._list)
+        self._is_resumed = lane.state.unsurveyed_since is not None
+
+    @property
+    def _requests(self) -> list[int]:
+        run = self._lane.run
+        return [request for request in range(len(run.requests)) if run.lane_index(request) == self._lane.index]
+
+    async def before_sending(self) -> None:
+        """After a crash: let the lane send only when every job that its requests may have made is known of.
+
+        The end of the journal may be lost with the machine, so a request that looks unsent may have a job. A new job
+        may take as long as the settle time to be listed.
+        """
+        lane = self._lane
+        since = lane.state.unsurveyed_since
+        if since is None or nothing_left(lane.run, lane.state) or lane.over:
+            return
+        await lane.clock.sleep(since + lane.run.plan.submit.settle_s - lane.clock.now())
+        unsent = [index for index in self._requests if lane.run.phases[index] in UNSENT]
+        listed = await self._rows(unsent, list(self._names_beyond(self._requests)))
+        now = lane.clock.now()
+        if isinstance(listed, ReadFailed):
+            lane.recorder.record(e.LaneStopped(now, lane.index, listed.error))
+        else:
+            numbers = sorted(self._jobs_by_number(listed))
+            for event in recoveries(lane.run, numbers, now):
+                lane.recorder.record(event)
+            lane.recorder.record(e.Surveyed(now, lane.index))
+        lane.tell_all()
+
+    async def before_the_end(self) -> None:
+        """Look once more for second jobs of requests that were ever in doubt: a lost create may have arrived late.
+
+        After a crash that may be any request: the doubt itself may have been lost with the end of the journal.
+        """
+        lane = self._lane
+        doubted = self._requests if self._is_resumed else sorted(lane.state.ever_in_doubt)
+        if not doubted or lane.over:
+            return
+        listed = await self._rows(doubted)
+        if isinstance(listed, ReadFailed):
+            return
+        jobs = self._jobs_by_number(listed)
+        numbers = {lane.run.requests.number_of(request) for request in doubted}
+        for found in doubles(lane.run, {number: jobs[number] for number in jobs.keys() & numbers}):
+            lane.recorder.record(e.Doubled(lane.clock.now(), found.request, found.job_ids))
+
+    def _jobs_by_number(self, rows: Iterable[JobRow]) -> dict[int, set[str]]:
+        """The jobs of this lane's requests, by the number in their names: also of requests that are yet to come to be."""
+        jobs: dict[int, set[str]] = {}
+        for row in rows:
+            number = number_in(row.name or "", self._lane.run_token)
+            if number is not None and self._is_of_the_lane(number, row.name or ""):
+                jobs.setdefault(number, set()).add(row.job_id)
+        return jobs
+
+    def _is_of_the_lane(self, number: int, name: str) -> bool:
+        run = self._lane.run
+        request = run.requests.place_of(number)
+        if request is not None:
+            return run.lane_index(request) == self._lane.index and self._lane.job_name_of(request) == name
+        piece = run.requests.piece(number)
+        return piece is not None and run.plan.groups[piece.group].lane == self._lane.index
+
+    def _names_beyond(self, requests: Iterable[int]) -> Iterator[str]:
+        """The names that jobs may have of requests that are yet to come to be: pieces of these, or what follows failures."""
+        run, token = self._lane.run, self._lane.run_token
+        rules = run.rollout.rules if run.rollout else None
+        if rules is None:
+            return
+        for request in requests:
+            if run.phases[request] in UNSENT:
+                start = self._lane.job_name_of(request)[:-KEY_LENGTH]
+                yield from (start + request_key(token, number) for number in run.requests.numbers_of_pieces(request))
+            if rules.on_failure is not None and run.is_main(request) and run.phases[request] < Phase.SETTLED:
+                name = str(rules.failure_bodies[run.requests[request].group]["name"])
+                numbers = run.requests.numbers_of_follow_ups(request)
+                yield from (job_name(name, request_key(token, number)) for number in numbers)
+
+    async def _rows(self, requests: Sequence[int], names: Sequence[str] = ()) -> Sequence[JobRow] | ReadFailed:
+        """Every row that may be about these requests, or have one of these names."""
+        rows: list[JobRow] = []
+        async with aclosing(self._lookups.of(requests, names)) as lookups:
+            async for looked_up in lookups:
+                if isinstance(looked_up.rows, ReadFailed):
+                    return looked_up.rows
+                rows += looked_up.rows
+        return rows
+
+    async def _list(self, name: str | None, most_pages: int) -> Listing | ReadFailed:
+        """Read the list, again and again if need be."""
+        refused = tried = 0
+        while True:
+            listing = await read_listing(self._lane, name, most_pages)
+            if not isinstance(listing, ReadFailed):
+                return listing
+            tried += 1
+            refused += listing.cause is Cause.UNAUTHENTICATED
+            if tried == _MOST_TRIES or refused == UNAUTHENTICATED_LIMIT or self._lane.run.stop_reason is not None:
+                return listing
+            await self._lane.clock.sleep(min(_LONGEST_PAUSE_S, 2.0**tried))

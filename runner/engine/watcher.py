@@ -1,0 +1,168 @@
+"""Watches the jobs of one lane to their end, with few reads."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from runner.engine.listing import read_listing
+from runner.rules.answers import Cause, ReadFailed
+from runner.rules.outcomes import DELETED, FINISHED, Ending, is_finished, outcome_letters
+from runner.rules.refusals import UNAUTHENTICATED_LIMIT
+from runner.rules.watch_schedule import WatchSchedule
+from runner.run import events as e
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from runner.engine.lane import LaneContext
+    from runner.model import Job, JobRow
+    from runner.rules.answers import ServiceError
+
+_AT_ONCE = 32
+# A listing is tried where it may stand in for this many reads of single jobs.
+_WORTH_LISTING = 8
+# A job that the service no longer knows is asked for this often before it counts as lost.
+_MISSING_LIMIT = 3
+
+
+class Watcher:
+    """Reads each open job when it is due, and records its outcome when it is over."""
+
+    def __init__(self, lane: LaneContext) -> None:
+        run = lane.run
+        self._lane = lane
+        self._schedule = WatchSchedule(len(run.plan.steps), run.plan.watch.job_timeout_s)
+        self._odd_reads: dict[int, int] = {}
+        self._unauthenticated_in_a_row = 0
+        self._error: ServiceError | None = None
+        self._page_size = 0
+        self._listing_pays = True
+
+    async def run(self) -> None:
+        """Return when no job is open and none can be opened any more, or the run was asked to stop."""
+        lane = self._lane
+        while lane.run.stop_reason is None and self._unauthenticated_in_a_row < UNAUTHENTICATED_LIMIT:
+            lane.watch_news.seen()
+            self._take_up_new_jobs()
+            if not lane.state.open and (lane.state.stopped or not lane.jobs_may_come):
+                return
+            now = lane.clock.now()
+            due = self._schedule.take_due(now, _AT_ONCE)
+            if due:
+                await self._read(due)
+            else:
+                next_due = self._schedule.next_due()
+                await lane.watch_news.wait(None if next_due is None else next_due - now)
+        if lane.run.stop_reason is None and self._error is not None:
+            lane.recorder.record(e.LaneStopped(lane.clock.now(), lane.index, self._error, watched=False))
+            lane.tell_all()
+
+    def _take_up_new_jobs(self) -> None:
+        opened = self._lane.newly_open
+        while opened:
+            request = opened.popleft()
+            self._schedule.opened(request, self._step(request), self._accepted_at(request))
+
+    async def _read(self, due: Sequence[int]) -> None:
+        due = await self._less_those_listed_as_running(due)
+        async with asyncio.TaskGroup() as reads:
+            for request in due:
+                await self._lane.reads.wait()
+                reads.create_task(self._read_one(request))
+
+    async def _less_those_listed_as_running(self, due: Sequence[int]) -> Sequence[int]:
+        """Read the list where it replaces many reads; what it shows as over, or does not show, is read itself."""
+        lane = self._lane
+        pages = -(-lane.state.accepted // self._page_size) if self._page_size else 1
+        if not self._listing_pays or len(due) < max(_WORTH_LISTING, 2 * pages):
+            return due
+        listing = await read_listing(lane, lane.run_token)
+        if isinstance(listing, ReadFailed):
+            return due
+        now = lane.clock.now()
+        self._page_size = max(1, listing.page_size)
+        running = [request for request in due if self._is_running(request, listing.rows, now)]
+        self._listing_pays = len(running) > listing.pages
+        for request in running:
+            self._schedule.read_again(request, self._step(request), self._accepted_at(request), now)
+        return [request for request in due if request not in set(running)]
+
+    def _is_running(self, request: int, rows: Mapping[str, JobRow], now: float) -> bool:
+        row = rows.get(self._lane.state.open[request].job_id)
+        return row is not None and row.status not in {FINISHED, DELETED} and not self._is_late(request, now)
+
+    async def _read_one(self, request: int) -> None:
+        lane = self._lane
+        sent_at = lane.clock.monotonic()
+        job = await lane.service.get(lane.state.open[request].job_id)
+        if isinstance(job, ReadFailed):
+            self._read_failed(request, job, sent_at)
+        else:
+            self._unauthenticated_in_a_row = 0
+            self._job_read(request, job)
+
+    def _job_read(self, request: int, job: Job) -> None:
+        now = self._lane.clock.now()
+        if is_finished(job, (server.id for server in self._lane.run.servers_of(request))):
+            self._settle(request, job, Ending.FINISHED)
+        elif job.status == DELETED:
+            self._settle(request, job, Ending.LOST)
+        elif self._is_late(request, now):
+            self._settle(request, job, Ending.TIMED_OUT)
+        elif job.status == FINISHED:
+            self._schedule.soon(request, now, self._one_more_odd_read(request))
+        else:
+            self._read_again(request, now)
+
+    def _read_failed(self, request: int, failed: ReadFailed, sent_at: float) -> None:
+        now = self._lane.clock.now()
+        if failed.cause is Cause.THROTTLED:
+            self._lane.reads.throttled(failed.throttle, sent_at)
+            self._schedule.soon(request, now, 1)
+        elif failed.missing and self._one_more_odd_read(request) >= _MISSING_LIMIT:
+            self._settle(request, None, Ending.LOST)
+        elif self._is_late(request, now) and self._one_more_odd_read(request) >= _MISSING_LIMIT:
+            self._settle(request, None, Ending.TIMED_OUT)
+        else:
+            if failed.cause is Cause.UNAUTHENTICATED:
+                self._unauthenticated_in_a_row += 1
+                self._error = failed.error
+            self._read_again(request, now)
+
+    def _settle(self, request: int, job: Job | None, ending: Ending) -> None:
+        lane, now = self._lane, self._lane.clock.now()
+        server_ids = [server.id for server in lane.run.servers_of(request)]
+        duration_s = _duration(job) if ending is Ending.FINISHED else None
+        if duration_s is not None:
+            # Not when the read showed it: the next job would be read later, and seem longer, and so on.
+            self._schedule.learn(self._step(request), duration_s)
+        if job is not None:
+            lane.recorder.record(e.JobRead(now, request, job))
+        letters = outcome_letters(server_ids, job, ending)
+        lane.recorder.record(e.Settled(now, request, letters, duration_s))
+        self._odd_reads.pop(request, None)
+        lane.submit_news.tell()
+        lane.doubt_news.tell()
+
+    def _read_again(self, request: int, now: float) -> None:
+        self._schedule.read_again(request, self._step(request), self._accepted_at(request), now)
+
+    def _one_more_odd_read(self, request: int) -> int:
+        self._odd_reads[request] = self._odd_reads.get(request, 0) + 1
+        return self._odd_reads[request]
+
+    def _is_late(self, request: int, now: float) -> bool:
+        return now - self._accepted_at(request) >= self._lane.run.plan.watch.job_timeout_s
+
+    def _accepted_at(self, request: int) -> float:
+        return self._lane.state.open[request].accepted_at
+
+    def _step(self, request: int) -> int:
+        return self._lane.run.requests.entries[request].step
+
+
+def _duration(job: Job | None) -> float | None:
+    if job is None or job.created_at is None or job.updated_at is None:
+        return None
+    return max(0.0, job.updated_at - job.created_at)

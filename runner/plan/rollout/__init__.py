@@ -1,0 +1,1 @@
+"""A rollout in a plan: waves drawn, limits counted, gates rendered."""

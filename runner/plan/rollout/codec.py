@@ -1,0 +1,95 @@
+"""A plan's rollout as JSON, and back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from runner.plan.rollout.model import PlannedBudget, PlannedCheck, PlannedDomains, PlannedWave, Rollout
+from runner.spec.quantities import WHOLE, parse_share
+from runner.spec.rollout.model import AbortRules, SequentialRule, WindowRules
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from runner.plan.plan import PlannedGroup
+    from runner.spec.rollout.model import Share
+
+_LIMITS = ("max_abnormal", "max_abnormal_per_wave", "max_abnormal_per_group", "max_unavailable", "max_skipped")
+
+
+def rollout_to_json(rollout: Rollout) -> dict[str, Any]:
+    """The rollout; limits as they were written."""
+    budget = rollout.budget
+    return {
+        "main_steps": rollout.main_steps,
+        "waves": [asdict(wave) for wave in rollout.waves],
+        "budget": {
+            **{name: _text(getattr(budget, name)) for name in _LIMITS},
+            "per": {domains.expression: _text(domains.most) or WHOLE for domains in budget.per},
+        },
+        "abort": asdict(rollout.abort),
+        "on_breach": rollout.on_breach,
+        "window": None if rollout.window is None else asdict(rollout.window),
+        "deadline_s": rollout.deadline_s,
+        "expected_s": list(rollout.expected_s),
+        "on_failure": rollout.on_failure,
+        "failure_bodies": [dict(body) for body in rollout.failure_bodies],
+    }
+
+
+def rollout_from_json(document: Mapping[str, Any]) -> Rollout:
+    """The rollout of `rollout_to_json`."""
+    window, sequential = document["window"], document["abort"]["sequential"]
+    return Rollout(
+        main_steps=document["main_steps"],
+        waves=tuple(_wave(wave) for wave in document["waves"]),
+        budget=PlannedBudget(
+            **{name: _share(document["budget"][name]) for name in _LIMITS},
+            per=tuple(
+                PlannedDomains(expression, None if most == WHOLE else parse_share(most))
+                for expression, most in document["budget"]["per"].items()
+            ),
+        ),
+        abort=AbortRules(
+            sequential=None if sequential is None else SequentialRule(**sequential),
+            after_unknown=document["abort"]["after_unknown"],
+        ),
+        on_breach=document["on_breach"],
+        window=None
+        if window is None
+        else WindowRules(**{**window, "allow": tuple(window["allow"]), "deny": tuple(window["deny"])}),
+        deadline_s=document["deadline_s"],
+        expected_s=tuple(document["expected_s"]),
+        on_failure=document["on_failure"],
+        failure_bodies=tuple(document["failure_bodies"]),
+    )
+
+
+def _wave(wave: Mapping[str, Any]) -> PlannedWave:
+    checks = (
+        PlannedCheck(**{**check, "command": None if check["command"] is None else tuple(check["command"])})
+        for check in wave["checks"]
+    )
+    return PlannedWave(**{**wave, "checks": tuple(checks)})
+
+
+def _text(share: Share | None) -> str | None:
+    return None if share is None else share.text
+
+
+def _share(text: str | None) -> Share | None:
+    return None if text is None else parse_share(text)
+
+
+def labels_to_json(groups: Sequence[PlannedGroup]) -> dict[str, Any]:
+    """The labels of all servers: the different ones, and which of them each server of each group has."""
+    places: dict[int, int] = {}
+    different: list[dict[str, str]] = []
+    of: list[list[int]] = []
+    for group in groups:
+        for server in group.servers:
+            if places.setdefault(id(server.labels), len(different)) == len(different):
+                different.append(dict(server.labels))
+        of.append([places[id(server.labels)] for server in group.servers])
+    return {"different": different, "of": of}

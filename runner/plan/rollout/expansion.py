@@ -1,0 +1,189 @@
+"""A campaign with a rollout to a plan: waves drawn, requests cut so that they fit the limits, gates rendered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from runner.plan.batching import Cap, batch_sizes
+from runner.plan.bodies import BodyTemplate
+from runner.plan.plan import PlannedGroup, PlannedRequest
+from runner.plan.rollout.feasibility import infeasible
+from runner.plan.rollout.limits import campaign_limits, domain_table, part_limits, value_getter
+from runner.plan.rollout.model import PlannedBudget, PlannedCheck, PlannedDomains, PlannedWave, Rollout
+from runner.plan.rollout.waves import DrawnWave, GroupServers, WavePlan, draw_waves
+from runner.spec.rollout.checks import side_steps
+from runner.spec.rollout.model import DEFAULT_EXPECTED_S
+from runner.spec.templates import TemplateProblem, render_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from runner.errors import Problem
+    from runner.model import Server
+    from runner.plan.bodies import Body
+    from runner.spec.campaign import Campaign, StepSpec
+    from runner.spec.rollout.model import BudgetRules, CheckSpec, RolloutSpec
+
+
+class ChosenGroup(NamedTuple):
+    """A group that is part of the plan: `context` is what its templates see, `lane` an index."""
+
+    name: str
+    spec_name: str
+    lane: int
+    servers: Sequence[Server]
+    context: Mapping[str, Any]
+
+
+def ordered_steps(campaign: Campaign) -> list[StepSpec]:
+    """The steps that every server goes through, then those that only the rollout asks for."""
+    side = side_steps(campaign.rollout) if campaign.rollout else {}
+    main = [step for step in campaign.steps if step.name not in side]
+    return [*main, *(step for step in campaign.steps if step.name in side)]
+
+
+class RolloutExpansion:
+    """Makes groups, requests and rollout of a plan. What is wrong goes to `problems`."""
+
+    def __init__(
+        self,
+        campaign: Campaign,
+        spec: RolloutSpec,
+        chosen: Sequence[ChosenGroup],
+        context: Mapping[str, Any],
+        problems: list[Problem],
+    ) -> None:
+        self._spec = spec
+        self._chosen = chosen
+        self._context = context
+        self._problems = problems
+        self._steps = ordered_steps(campaign)
+        self._main = len(campaign.steps) - len(side_steps(spec))
+        self._known = [group.name for group in campaign.groups]
+        self._budget = _planned_budget(spec.budget)
+        self._failure_bodies: list[Body] = []
+        self._caps: list[Cap] = []
+
+    def plan(self, inventory: Sequence[Server]) -> tuple[list[PlannedGroup], list[PlannedRequest], Rollout | None]:
+        """The groups, each with its servers in the order of its requests; the requests; the rollout.
+
+        `inventory` are all servers there are: those that must go together may not be selected in part.
+        """
+        named = [GroupServers(group.name, group.spec_name, group.servers) for group in self._chosen]
+        waves = draw_waves(self._spec, named, self._known, self._problems)
+        if self._problems:
+            return [], [], None
+        steps = self._steps[: self._main]
+        self._problems += infeasible(self._spec, self._budget, waves, named, inventory, steps)
+        if self._problems:
+            return [], [], None
+        self._caps = _caps(self._budget, [group.servers for group in named])
+        groups = [
+            PlannedGroup(group.name, group.lane, tuple(s for part in parts for s in part.servers))
+            for group, parts in zip(self._chosen, waves.slices, strict=True)
+        ]
+        requests = [request for group in range(len(groups)) for request in self._requests(group, waves, groups)]
+        requests.sort(key=lambda request: (request.wave, request.group, request.step, request.start))
+        return groups, requests, self._rollout(waves)
+
+    def _requests(self, group: int, waves: WavePlan, groups: Sequence[PlannedGroup]) -> list[PlannedRequest]:
+        requests: list[PlannedRequest] = []
+        chosen = self._chosen[group]
+        for index, step in enumerate(self._steps):
+            body = BodyTemplate(step)
+            if step.name == self._spec.on_failure:
+                self._failure_bodies.append(body.render(chosen.context, 1, 1, self._problems))
+                continue
+            sizes = [
+                (part.wave, self._sizes(part.wave, part.units, group, index, waves, groups))
+                for part in waves.slices[group]
+            ]
+            count, start, batch = sum(len(wave_sizes) for _, wave_sizes in sizes), 0, 0
+            for wave, wave_sizes in sizes:
+                for size in wave_sizes:
+                    batch += 1
+                    rendered = body.render(chosen.context, batch, count, self._problems)
+                    requests.append(PlannedRequest(index, group, start, start + size, rendered, wave))
+                    start += size
+        return requests
+
+    def _sizes(
+        self,
+        wave: int,
+        units: Sequence[Sequence[Server]],
+        group: int,
+        step: int,
+        waves: WavePlan,
+        groups: Sequence[PlannedGroup],
+    ) -> list[int]:
+        most = self._steps[step].servers_per_job
+        if step >= self._main:
+            return batch_sizes(units, most, ())
+        total = sum(len(planned.servers) for planned in groups)
+        budget, drawn = self._budget, waves.waves[wave]
+        limits = [
+            *campaign_limits(budget, total),
+            *part_limits("wave", budget.max_abnormal_per_wave, [(drawn.name, drawn.servers)]),
+            *part_limits("group", budget.max_abnormal_per_group, [("", len(groups[group].servers))]),
+        ]
+        return batch_sizes(units, min([most, *(limit.most for limit in limits)]), self._caps)
+
+    def _rollout(self, waves: WavePlan) -> Rollout:
+        spec = self._spec
+        places = {step.name: index for index, step in enumerate(self._steps)}
+        return Rollout(
+            main_steps=self._main,
+            waves=tuple(self._wave(wave, places) for wave in waves.waves),
+            budget=self._budget,
+            abort=spec.abort,
+            on_breach=spec.on_breach,
+            window=spec.window,
+            deadline_s=spec.deadline_s,
+            expected_s=tuple(step.expected_duration_s or DEFAULT_EXPECTED_S for step in self._steps),
+            on_failure=None if spec.on_failure is None else places[spec.on_failure],
+            failure_bodies=tuple(self._failure_bodies),
+        )
+
+    def _wave(self, wave: DrawnWave, places: Mapping[str, int]) -> PlannedWave:
+        context = {**self._context, "wave": {"name": wave.name}}
+        return PlannedWave(
+            name=wave.name,
+            servers=wave.servers,
+            soak_s=wave.entry.soak_s,
+            approve=wave.entry.approve,
+            growth=wave.growth,
+            checks=tuple(self._check(check, context, places) for check in self._spec.checks),
+        )
+
+    def _check(self, check: CheckSpec, context: Mapping[str, Any], places: Mapping[str, int]) -> PlannedCheck:
+        command, url = check.command, check.url
+        try:
+            rendered = None if command is None else tuple(render_text(part, context) for part in command)
+            address = None if url is None else render_text(url, context)
+        except TemplateProblem as error:
+            self._problems.append(error.problem)
+            rendered = address = None
+        step = None if check.step is None else places[check.step]
+        return PlannedCheck(check.name, rendered, address, step, check.timeout_s, check.attempts)
+
+
+def _planned_budget(budget: BudgetRules) -> PlannedBudget:
+    return PlannedBudget(
+        max_abnormal=budget.max_abnormal,
+        max_abnormal_per_wave=budget.max_abnormal_per_wave,
+        max_abnormal_per_group=budget.max_abnormal_per_group,
+        max_unavailable=budget.max_unavailable,
+        max_skipped=budget.max_skipped,
+        per=tuple(PlannedDomains(str(limit.expression.source), limit.most) for limit in budget.per),
+    )
+
+
+def _caps(budget: PlannedBudget, groups: Sequence[Sequence[Server]]) -> list[Cap]:
+    """What the limits of failure domains mean for one request."""
+    caps = []
+    for rule in budget.per:
+        if rule.most is not None:
+            limits = domain_table(rule.expression, rule.most, groups).limits
+            most = {limit.scope.removeprefix(f"{rule.expression}="): limit.most for limit in limits}
+            caps.append(Cap(value_getter(rule.expression), most))
+    return caps

@@ -1,0 +1,115 @@
+"""What the limits of a rollout come to for the servers of a plan: the denominators are said here, and nowhere else.
+
+A limit in percent is of the servers that it is about: those of the campaign, of the wave, of the group, or of one value
+of the expression (a rack, say), counted over all servers of the plan; it is rounded down.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from runner.plan.rollout.ordering import units_of
+from runner.spec.campaign import Place, Template
+from runner.spec.expressions import ServerExpression, text_getter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from runner.model import Server
+    from runner.plan.plan import Plan
+    from runner.plan.rollout.model import PlannedBudget
+    from runner.spec.rollout.model import Share
+
+ABNORMAL = "abnormal"
+SKIPPED = "skipped"
+
+
+class Limit(NamedTuple):
+    """At most `most` servers of `total` may be counted, with all in flight taken as lost.
+
+    `counts` is `abnormal` or `skipped`; `scope` names what it is about, such as `labels.rack=r01`.
+    """
+
+    name: str
+    scope: str
+    most: int
+    total: int
+    counts: str = ABNORMAL
+
+
+def value_getter(expression: str) -> Callable[[Server], str | None]:
+    """The value of an expression for a server, as text; None where there is none.
+
+    Raises:
+        TemplateProblem: it cannot be evaluated for a server.
+    """
+    return text_getter(ServerExpression(Template(expression, Place("rollout", 1, 1, "budget.per"))))
+
+
+@dataclass(frozen=True, slots=True)
+class DomainTable:
+    """The limits of one expression: for each server of each group the place of its limit in `limits`, or None."""
+
+    limits: tuple[Limit, ...]
+    places: tuple[tuple[int | None, ...], ...]
+
+
+def campaign_limits(budget: PlannedBudget, total: int) -> list[Limit]:
+    """The limits that are about all servers."""
+    named = (
+        ("max_abnormal", budget.max_abnormal, ABNORMAL),
+        ("max_unavailable", budget.max_unavailable, ABNORMAL),
+        ("max_skipped", budget.max_skipped, SKIPPED),
+    )
+    return [Limit(name, "campaign", share.of(total), total, counts) for name, share, counts in named if share]
+
+
+def part_limits(name: str, share: Share | None, parts: Iterable[tuple[str, int]]) -> list[Limit]:
+    """One limit a part, such as a wave, of (its scope, its servers)."""
+    return [] if share is None else [Limit(name, scope, share.of(total), total) for scope, total in parts]
+
+
+def domain_tables(plan: Plan) -> list[DomainTable]:
+    """A table for each expression with a limit."""
+    if plan.rollout is None:
+        return []
+    groups = [group.servers for group in plan.groups]
+    return [domain_table(rule.expression, rule.most, groups) for rule in plan.rollout.budget.per if rule.most]
+
+
+def domain_table(expression: str, most: Share, groups: Sequence[Sequence[Server]]) -> DomainTable:
+    """The limits of an expression for the servers of each group."""
+    value_of = value_getter(expression)
+    values = [[value_of(server) for server in servers] for servers in groups]
+    sizes = Counter(value for servers in values for value in servers if value is not None)
+    place = {value: index for index, value in enumerate(sizes)}
+    limits = tuple(
+        Limit("per", domain_scope(expression, value), most.of(total), total) for value, total in sizes.items()
+    )
+    places = tuple(tuple(None if value is None else place[value] for value in servers) for servers in values)
+    return DomainTable(limits, places)
+
+
+def domain_scope(expression: str, value: str | None) -> str:
+    """What the limit of a value is about."""
+    return f"{expression}={value}"
+
+
+def unit_starts(plan: Plan) -> list[Sequence[bool]] | None:
+    """For each group, whether a server begins a new unit (servers that are never parted); None: each is its own.
+
+    The servers of a unit stand together in a plan.
+    """
+    if plan.rollout is None:
+        return None
+    whole = [value_getter(rule.expression) for rule in plan.rollout.budget.per if rule.most is None]
+    if not whole:
+        return None
+    return [_starts(group.servers, whole) for group in plan.groups]
+
+
+def _starts(servers: Sequence[Server], whole: Sequence[Callable[[Server], str | None]]) -> list[bool]:
+    firsts = {unit[0] for unit in units_of([[value_of(s) for s in servers] for value_of in whole], len(servers))}
+    return [place in firsts for place in range(len(servers))]

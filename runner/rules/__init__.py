@@ -1,0 +1,1 @@
+"""Pure rules that know nothing of a run: budgets, tests, windows, schedules, answers."""

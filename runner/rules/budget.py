@@ -1,0 +1,161 @@
+"""The budgets of a rollout, kept before the fact: what is in flight counts as lost, so no limit can be broken later.
+
+Each limit has a cell that counts the servers spent (abnormal, or skipped) and those in flight. A request is let in only if
+every cell of its servers has room for all of them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from runner.plan.rollout.limits import SKIPPED, DomainTable, Limit, campaign_limits, domain_tables, part_limits
+from runner.plan.rollout.model import PlannedBudget
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from runner.plan.plan import Plan, PlannedRequest
+
+
+class Cell:
+    """One limit and what was used of it. `peak` is the most that was spent and in flight at once.
+
+    `parked` are the requests that wait for room here, `stuck` those that there will never be room for.
+    """
+
+    __slots__ = ("in_flight", "limit", "most", "parked", "peak", "spent", "stuck")
+
+    def __init__(self, limit: Limit) -> None:
+        self.limit = limit
+        self.most = limit.most
+        self.spent = 0
+        self.in_flight = 0
+        self.peak = 0
+        self.parked: deque[int] = deque()
+        self.stuck: list[int] = []
+
+    @property
+    def room(self) -> int:
+        """How many servers more may be let in now."""
+        return self.most - self.spent - self.in_flight
+
+    @property
+    def room_for_good(self) -> int:
+        """How many servers may be let in once nothing is in flight, as things stand."""
+        return self.most - self.spent
+
+    def describe(self) -> str:
+        """The limit and its use, for a person."""
+        limit = self.limit
+        scope = "" if limit.scope == "campaign" else f" of {limit.scope}"
+        in_flight = f" and {self.in_flight} in flight" if self.in_flight else ""
+        return (
+            f"{limit.name}{scope}: {self.spent} {limit.counts}{in_flight}, at most {self.most} of {limit.total} servers"
+        )
+
+
+class Blocked(NamedTuple):
+    """Why a request is not let in. `for_good`: not even once nothing is in flight. `for_all`: nor is any other one.
+
+    `parts_may_go`: some of its servers might be let in, if they were asked for without the others.
+    """
+
+    cell: Cell
+    for_good: bool
+    for_all: bool
+    parts_may_go: bool
+
+
+class Ledger:
+    """The cells of a plan. Servers are named by group and position in it."""
+
+    def __init__(self, plan: Plan) -> None:
+        budget = PlannedBudget() if plan.rollout is None else plan.rollout.budget
+        total = sum(len(group.servers) for group in plan.groups)
+        waves = [] if plan.rollout is None else [(f"wave {wave.name}", wave.servers) for wave in plan.rollout.waves]
+        groups = [(f"group {group.name}", len(group.servers)) for group in plan.groups]
+        self._campaign = list(map(Cell, campaign_limits(budget, total)))
+        self._waves = list(map(Cell, part_limits("max_abnormal_per_wave", budget.max_abnormal_per_wave, waves)))
+        self._groups = list(map(Cell, part_limits("max_abnormal_per_group", budget.max_abnormal_per_group, groups)))
+        self._domains = [_Domains(table) for table in domain_tables(plan)]
+        self.in_flight = 0
+
+    def cells(self) -> Iterator[Cell]:
+        """All of them, the general ones first."""
+        yield from self._campaign
+        yield from self._waves
+        yield from self._groups
+        for domains in self._domains:
+            yield from domains.cells
+
+    def cell(self, name: str) -> Cell | None:
+        """The campaign-wide cell of a limit."""
+        return next((cell for cell in self._campaign if cell.limit.name == name), None)
+
+    def blocked(self, request: PlannedRequest, positions: Sequence[int]) -> Blocked | None:
+        """What keeps the servers at these positions from being let in together; None: nothing.
+
+        What will not pass by itself is told before what will.
+        """
+        found: Blocked | None = None
+        for cell, count, for_all in self._needs(request, positions):
+            if count > cell.room_for_good:
+                parts_may_go = cell.room_for_good > 0 or count < len(positions)
+                return Blocked(cell, for_good=True, for_all=for_all, parts_may_go=parts_may_go)
+            if found is None and count > cell.room:
+                found = Blocked(cell, for_good=False, for_all=for_all, parts_may_go=True)
+        return found
+
+    def reserve(self, request: PlannedRequest, positions: Sequence[int]) -> None:
+        """The servers are in flight from here on."""
+        self.in_flight += len(positions)
+        for cell, count, _ in self._needs(request, positions):
+            cell.in_flight += count
+            cell.peak = max(cell.peak, cell.in_flight + cell.spent)
+
+    def give_back(self, request: PlannedRequest, positions: Sequence[int]) -> list[Cell]:
+        """They are not any more. Returns the cells with room for requests that wait there."""
+        self.in_flight -= len(positions)
+        freed = []
+        for cell, count, _ in self._needs(request, positions):
+            cell.in_flight -= count
+            if cell.parked:
+                freed.append(cell)
+        return freed
+
+    def spend(self, request: PlannedRequest, abnormal: Sequence[int], skipped: Sequence[int]) -> None:
+        """Servers at these positions ended so."""
+        for positions, counts_skipped in ((abnormal, False), (skipped, True)):
+            for cell, count, _ in self._needs(request, positions) if positions else ():
+                if (cell.limit.counts == SKIPPED) is counts_skipped:
+                    cell.spent += count
+                    cell.peak = max(cell.peak, cell.in_flight + cell.spent)
+
+    def _needs(self, request: PlannedRequest, positions: Sequence[int]) -> Iterator[tuple[Cell, int, bool]]:
+        count = len(positions)
+        for cell in self._campaign:
+            yield cell, count, True
+        if self._waves:
+            yield self._waves[request.wave], count, True
+        if self._groups:
+            yield self._groups[request.group], count, False
+        for domains in self._domains:
+            for cell, servers in domains.needs(request.group, positions):
+                yield cell, servers, False
+
+
+class _Domains:
+    def __init__(self, table: DomainTable) -> None:
+        self._places = table.places
+        self.cells = [Cell(limit) for limit in table.limits]
+
+    def needs(self, group: int, positions: Iterable[int]) -> Iterator[tuple[Cell, int]]:
+        places = self._places[group]
+        counts: dict[int, int] = {}
+        for position in positions:
+            place = places[position]
+            if place is not None:
+                counts[place] = counts.get(place, 0) + 1
+        for place, count in counts.items():
+            yield self.cells[place], count

@@ -1,0 +1,391 @@
+"""The events of a run. Its journal is a list of these, and all that is known of it is a fold over them.
+
+`at` is epoch seconds. `request` is the index of a request in the plan. Every event is a frozen value that JSON can
+carry; `kind` is its name in the journal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from runner.model import Job
+from runner.rules.answers import Cause, ServiceError
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """The run began. `watched` is False for a run that only submits."""
+
+    kind: ClassVar[str] = "run_started"
+    at: float
+    campaign: str
+    plan_hash: str
+    runner_version: str
+    simulated: bool
+    watched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunResumed:
+    """Another process took the run over: what was sent without an answer is in doubt from here on."""
+
+    kind: ClassVar[str] = "run_resumed"
+    at: float
+    runner_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """The request is about to be sent. Durable before its first byte leaves."""
+
+    kind: ClassVar[str] = "intended"
+    at: float
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lapsed:
+    """An intent grew too old before it was acted on: certainly nothing was sent, and it may be intended again."""
+
+    kind: ClassVar[str] = "lapsed"
+    at: float
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """The service refused because of its rate limit. The lane paused `pause_s` and went on at `rate` per second."""
+
+    kind: ClassVar[str] = "throttled"
+    at: float
+    request: int
+    error: ServiceError
+    pause_s: float
+    rate: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The service, or the network before it, certainly made nothing.
+
+    `retry_at` says when the request may be sent again, epoch seconds; None: never, it is refused for good.
+    """
+
+    kind: ClassVar[str] = "refused"
+    at: float
+    request: int
+    cause: Cause
+    error: ServiceError
+    retry_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The service made a job of the request."""
+
+    kind: ClassVar[str] = "accepted"
+    at: float
+    request: int
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """The request was sent and got no usable answer."""
+
+    kind: ClassVar[str] = "in_doubt"
+    at: float
+    request: int
+    error: ServiceError
+
+
+@dataclass(frozen=True, slots=True)
+class Suspected:
+    """The list shows a job under the name of a request that the journal does not tell was sent: its tail was lost."""
+
+    kind: ClassVar[str] = "suspected"
+    at: float
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """The list shows a job under the name that a request would have that is yet to come to be: the tail was lost.
+
+    `number` is that of a request that follows a failure, and so the name tells it (`RequestTable`).
+    """
+
+    kind: ClassVar[str] = "foreseen"
+    at: float
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Doubled:
+    """A request whose job is known was found to have made another one: `job_ids` are all of them."""
+
+    kind: ClassVar[str] = "doubled"
+    at: float
+    request: int
+    job_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """The names of all requests of a lane were looked up before a resumed run sent anything on it."""
+
+    kind: ClassVar[str] = "surveyed"
+    at: float
+    lane: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A request in doubt was found to have made exactly this job."""
+
+    kind: ClassVar[str] = "adopted"
+    at: float
+    request: int
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """A request in doubt made no job, as far as the list tells after the settle time: it may be sent again."""
+
+    kind: ClassVar[str] = "not_found"
+    at: float
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Jobs were found under the request's name that cannot all be its own: two of them, or one on other servers."""
+
+    kind: ClassVar[str] = "conflict"
+    at: float
+    request: int
+    job_ids: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A request in doubt could not be settled: its servers stay unknown."""
+
+    kind: ClassVar[str] = "given_up"
+    at: float
+    request: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobRead:
+    """What the service last said of a job, with its tasks: for the report. Nothing is decided on it."""
+
+    kind: ClassVar[str] = "job_read"
+    at: float
+    request: int
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Every server of the request has its outcome.
+
+    `outcomes` has one letter a server, in the order of the request (`runner.rules.outcomes`). `duration_s` is how
+    long the job took by the service's own times, None where it did not tell.
+    """
+
+    kind: ClassVar[str] = "settled"
+    at: float
+    request: int
+    outcomes: str
+    duration_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LaneStopped:
+    """Nothing more is sent on the lane: the service cannot be used there. Nor are its jobs `watched`, if that says so."""
+
+    kind: ClassVar[str] = "lane_stopped"
+    at: float
+    lane: int
+    error: ServiceError
+    watched: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """A person or a signal asked the run to stop: nothing new is sent."""
+
+    kind: ClassVar[str] = "stop_requested"
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeEnded:
+    """Nothing new is sent from here on. Requests on their way and jobs at work are followed to their end."""
+
+    kind: ClassVar[str] = "intake_ended"
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A limit has no room for the whole request: two pieces take its place, the second one from position `cut` on.
+
+    The pieces are the next two requests, counted on from the plan's. A position is one in the group's servers.
+    """
+
+    kind: ClassVar[str] = "split"
+    at: float
+    request: int
+    cut: int
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The request will not be sent: a person excluded its servers."""
+
+    kind: ClassVar[str] = "withdrawn"
+    at: float
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaveStarted:
+    """The gate before the wave said go: its requests may be sent."""
+
+    kind: ClassVar[str] = "wave_started"
+    at: float
+    wave: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckStarted:
+    """The next check of the wave is made."""
+
+    kind: ClassVar[str] = "check_started"
+    at: float
+    wave: int
+    check: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A check of the wave was made. `detail` is the end of what it said; `is_last` that it is not tried again."""
+
+    kind: ClassVar[str] = "checked"
+    at: float
+    wave: int
+    check: int
+    passed: bool
+    detail: str
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalAsked:
+    """The wave is through its soak and its checks; a person must approve before the next one."""
+
+    kind: ClassVar[str] = "approval_asked"
+    at: float
+    wave: int
+
+
+@dataclass(frozen=True, slots=True)
+class WavePassed:
+    """The wave is over and its gate is open."""
+
+    kind: ClassVar[str] = "wave_passed"
+    at: float
+    wave: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Nothing new is sent before a person decides. `rule` is one of `runner.run.gate`; `reason` is the evidence."""
+
+    kind: ClassVar[str] = "held"
+    at: float
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Aborted:
+    """The campaign is over: nothing new is sent, and what is in flight is watched to its end. As in `Held`."""
+
+    kind: ClassVar[str] = "aborted"
+    at: float
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commanded:
+    """A person asked for something (`runner.run.commands`). `number` is the command's place in the state store.
+
+    `refused` says why nothing came of it; None: it was done.
+    """
+
+    kind: ClassVar[str] = "commanded"
+    at: float
+    number: int
+    action: str
+    target: str
+    settings: dict[str, str]
+    who: str
+    why: str
+    refused: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """The process that owned the run ended it. `state` is one of `runner.run.verdict`."""
+
+    kind: ClassVar[str] = "run_ended"
+    at: float
+    state: str
+    reason: str
+    exit_code: int
+
+
+Event = (
+    RunStarted
+    | RunResumed
+    | Intended
+    | Lapsed
+    | Throttled
+    | Refused
+    | Accepted
+    | InDoubt
+    | Suspected
+    | Foreseen
+    | Doubled
+    | Surveyed
+    | Adopted
+    | NotFound
+    | Conflict
+    | GivenUp
+    | JobRead
+    | Settled
+    | LaneStopped
+    | StopRequested
+    | IntakeEnded
+    | Split
+    | Withdrawn
+    | WaveStarted
+    | CheckStarted
+    | Checked
+    | ApprovalAsked
+    | WavePassed
+    | Held
+    | Aborted
+    | Commanded
+    | RunEnded
+)

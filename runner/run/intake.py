@@ -1,0 +1,42 @@
+"""Whether a lane still sends, and whether it may still get jobs: two different ends.
+
+Intake ends before the run does: what is on its way, in doubt or at work is followed to its end.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runner.run.facts import Facts, LaneFacts
+
+
+def sends_no_more(state: Facts, lane: LaneFacts) -> bool:
+    """Whether nothing new is sent on the lane, whatever is left to send."""
+    return state.over or lane.stopped is not None
+
+
+def nothing_left(state: Facts, lane: LaneFacts) -> bool:
+    """Whether no request of the lane may still be sent, nor come to be: a job that fails may ask for one more."""
+    if lane.unsubmitted:
+        return False
+    rollout = state.rollout
+    follows = rollout is not None and rollout.rules.on_failure is not None
+    return not (follows and (lane.in_flight or lane.doubts or lane.open))
+
+
+def jobs_may_come(state: Facts, lane: LaneFacts) -> bool:
+    """Whether a job that is not known yet may still be made, or be found, on a lane that is usable.
+
+    After the end of intake, or an abort: by a request on its way or in doubt; by the survey of a resumed run; or by a
+    request that the survey found sent already, which is in doubt as soon as the step before is over, or its server failed.
+    """
+    if nothing_left(state, lane) or not state.over:
+        return not nothing_left(state, lane)
+    pending = lane.in_flight or lane.doubts or lane.unsurveyed_since is not None
+    return bool(pending or ((state.suspected or state.foreseen) and lane.open))
+
+
+def waits_for_survey(state: Facts, lane: LaneFacts) -> bool:
+    """Whether it is not known yet which requests of a resumed lane were sent. Where nothing is left, nobody looks."""
+    return lane.unsurveyed_since is not None and not nothing_left(state, lane)

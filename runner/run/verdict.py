@@ -1,0 +1,58 @@
+"""How a run ended: its state, the reason in words, and the exit code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from runner.errors import ExitCode
+from runner.model import Outcome, RunState
+from runner.rules.outcomes import LETTER
+
+if TYPE_CHECKING:
+    from runner.run.facts import Facts
+
+
+class Verdict(NamedTuple):
+    """State, reason and exit code of a run that ends."""
+
+    state: RunState
+    reason: str
+    exit_code: ExitCode
+
+
+def verdict(state: Facts) -> Verdict:
+    """What to say of a run whose process has nothing more to do."""
+    if state.aborted is not None and not any(lane.open or lane.doubts for lane in state.lanes):
+        return Verdict(RunState.ABORTED, state.aborted, ExitCode.ABORTED)
+    broken = next((lane.stopped for lane in state.lanes if lane.stopped), None)
+    if broken is not None:
+        return Verdict(RunState.UNUSABLE, broken.message, ExitCode.UNUSABLE)
+    if state.stop_reason is not None:
+        return Verdict(RunState.STOPPED, state.stop_reason, ExitCode.STOPPED)
+    left = _left_undone(state)
+    if state.intake_ended is not None and left is not None:
+        return Verdict(RunState.STOPPED, f"{state.intake_ended}: {left}", ExitCode.STOPPED)
+    if not state.watched and any(lane.open for lane in state.lanes):
+        clean = not (state.refused or state.conflicts or state.counts)
+        return Verdict(RunState.SUBMITTED, "jobs are not watched", ExitCode.OK if clean else ExitCode.ABNORMAL)
+    return _finished(state)
+
+
+def _left_undone(state: Facts) -> str | None:
+    """What the end of intake kept from being done; None where there is nothing."""
+    unsent = sum(lane.unsubmitted for lane in state.lanes)
+    if unsent:
+        return f"{unsent:,} of {len(state.phases):,} requests were not sent"
+    waves = state.rollout.waves[state.rollout.current :] if state.rollout else ()
+    unchecked = next((wave.plan.name for wave in waves if wave.next_check is not None), None)
+    return None if unchecked is None else f"wave {unchecked} is not through its checks"
+
+
+def _finished(state: Facts) -> Verdict:
+    total = sum(len(group.servers) for group in state.plan.groups)
+    succeeded = state.counts[LETTER[Outcome.SUCCEEDED]]
+    if succeeded == total and state.conflicts:
+        return Verdict(RunState.FINISHED, "every server succeeded, but some have more than one job", ExitCode.ABNORMAL)
+    if succeeded == total:
+        return Verdict(RunState.FINISHED, "every server succeeded", ExitCode.OK)
+    return Verdict(RunState.FINISHED, f"{total - succeeded} of {total} servers did not succeed", ExitCode.ABNORMAL)

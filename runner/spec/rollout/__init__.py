@@ -1,0 +1,1 @@
+"""What a jobspec says under `rollout`: from its text to typed rules."""

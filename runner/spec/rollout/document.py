@@ -1,0 +1,243 @@
+"""The shape of a jobspec's `rollout`, as pydantic models: they check it, and its JSON Schema comes from them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    Tag,
+    model_validator,
+)
+
+from runner.spec import quantities
+from runner.spec.parts import Duration, Name, Part
+from runner.spec.rollout.sizes import EXPECTED_SIZE, parse_size
+from runner.spec.rollout.windows import (
+    EXPECTED_ALLOW,
+    EXPECTED_DENY,
+    EXPECTED_TIMEZONE,
+    is_timezone,
+    parse_allow,
+    parse_deny,
+)
+
+
+def _share(value: str | int) -> str | int:
+    if quantities.parse_share(value) is None:
+        raise ValueError(f"{value!r} is no limit; expected {quantities.EXPECTED_SHARE}")
+    return value
+
+
+def _domain_limit(value: str | int) -> str | int:
+    if value != quantities.WHOLE and quantities.parse_share(value) is None:
+        raise ValueError(f"{value!r} is no limit; expected {quantities.EXPECTED_SHARE}, or whole")
+    return value
+
+
+def _percent(value: str) -> str:
+    share = quantities.parse_percent(value)
+    if share is None or not 0 < share < 1:
+        raise ValueError(f"{value!r} is no rate; expected a percentage between 0% and 100%, such as 1%")
+    return value
+
+
+def _cutoff(value: str) -> str:
+    if quantities.parse_quantile(value) is None:
+        raise ValueError(f"{value!r} is no quantile; expected one such as p95 or p50")
+    return value
+
+
+def _timezone(value: str) -> str:
+    if not is_timezone(value):
+        raise ValueError(f"{value!r} is no time zone known here; expected {EXPECTED_TIMEZONE}")
+    return value
+
+
+def _allow(value: str) -> str:
+    if parse_allow(value) is None:
+        raise ValueError(f"{value!r} is no window; expected {EXPECTED_ALLOW}")
+    return value
+
+
+def _deny(value: str) -> str:
+    if parse_deny(value) is None:
+        raise ValueError(f"{value!r} is no date or span of dates; expected {EXPECTED_DENY}")
+    return value
+
+
+def _size(value: str | int) -> str | int:
+    if parse_size(value) is None:
+        raise ValueError(f"{value!r} is no size; expected {EXPECTED_SIZE}")
+    return value
+
+
+LimitText = Annotated[StrictInt | StrictStr, AfterValidator(_share), Field(examples=[10, "2%"])]
+DomainLimitText = Annotated[StrictInt | StrictStr, AfterValidator(_domain_limit), Field(examples=[1, "20%", "whole"])]
+Percentage = Annotated[StrictStr, AfterValidator(_percent), Field(examples=["1%"])]
+WaveSize = Annotated[StrictInt | StrictStr, AfterValidator(_size), Field(examples=[5, "5%", "rest"])]
+
+
+class RampDocument(Part):
+    """Sizes that grow: `first`, then each time `factor` as many, at most `most`."""
+
+    first: StrictInt = Field(1, ge=1, description="Servers of the first wave.")
+    factor: StrictInt | StrictFloat = Field(2, gt=1, le=100, description="How much larger each wave is.")
+    most: WaveSize | None = Field(None, description="At most so many: a number, or percent of the entry's servers.")
+
+
+class AdaptiveDocument(Part):
+    """One wave whose size follows the evidence of health so far."""
+
+    growth: StrictInt | StrictFloat = Field(
+        gt=1, le=10, description="In flight may be `growth` - 1 times as many as came out well so far; `adaptive` is 2."
+    )
+
+
+def _form_of_sizes(value: object) -> str | None:
+    """Which of its forms `sizes` has: so that a mistake is one in that form only. None: it has none."""
+    if isinstance(value, list):
+        return "one-of-list"
+    if isinstance(value, AdaptiveDocument) or (isinstance(value, dict) and "growth" in value):
+        return "one-of-adaptive"
+    if isinstance(value, dict | RampDocument):
+        return "one-of-ramp"
+    return "one-of-words" if value == "adaptive" else None
+
+
+WaveSizes = Annotated[
+    Annotated[list[WaveSize], Tag("one-of-list")]
+    | Annotated[RampDocument, Tag("one-of-ramp")]
+    | Annotated[AdaptiveDocument, Tag("one-of-adaptive")]
+    | Annotated[Literal["adaptive"], Tag("one-of-words")],
+    Discriminator(
+        _form_of_sizes,
+        custom_error_type="sizes",
+        custom_error_message="expected a list such as [1, 5%, rest], a ramp such as {first: 1, factor: 2}, or adaptive",
+    ),
+]
+
+
+class WaveDocument(Part):
+    """An entry of `waves`: one wave, or several by `sizes`. The next wave begins when this one's gate says go on."""
+
+    name: Name = Field(description="Name of the wave; with several sizes they are called NAME-1, NAME-2 and so on.")
+    groups: list[StrictStr] | None = Field(
+        None, min_length=1, description="Groups, in order; without, all that are in no other wave."
+    )
+    sizes: WaveSizes | None = Field(
+        None,
+        description="How many servers go together: numbers, percent of what is left, `rest`; a ramp; or `adaptive`.",
+        examples=[[1, 5, "5%", "25%", "rest"], {"first": 1, "factor": 2, "most": "25%"}, "adaptive", {"growth": 3}],
+    )
+    soak: Duration | None = Field(None, description="How long to wait after the wave before its checks.")
+    approve: StrictBool = Field(default=False, description="Whether a person must approve before the next wave.")
+
+
+class BudgetDocument(Part):
+    """Limits that hold even if everything in flight fails. Abnormal is failed, timed out and unknown."""
+
+    max_abnormal: LimitText | None = Field(None, description="Abnormal servers of the campaign.")
+    max_abnormal_per_wave: LimitText | None = Field(None, description="Abnormal servers of each wave.")
+    max_abnormal_per_group: LimitText | None = Field(None, description="Abnormal servers of each group.")
+    max_unavailable: LimitText | None = Field(None, description="Servers that are abnormal or in flight at once.")
+    max_skipped: LimitText | None = Field(None, description="Servers that the service skipped.")
+    per: dict[str, DomainLimitText] = Field(
+        default_factory=dict,
+        description="Failure domains: for each value of an expression over servers, how many may be abnormal or in "
+        "flight; `whole`: its servers go together or not at all.",
+        examples=[{"labels.rack": 1, "labels.hyper_instance": "whole", "labels.az": "20%"}],
+    )
+
+
+class SequentialDocument(Part):
+    """A sequential test of the share of abnormal servers: `healthy` against `bad`."""
+
+    healthy: Percentage = Field("1%", description="A share of abnormal servers that is nobody's fault.")
+    bad: Percentage = Field("5%", description="A share that means the change is bad.")
+    false_alarm: Percentage = Field("1%", description="Chance to stop a healthy campaign, at most.")
+    miss: Percentage = Field("5%", description="Chance to call a bad change healthy, at most.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> SequentialDocument:
+        healthy, bad = quantities.parse_percent(self.healthy), quantities.parse_percent(self.bad)
+        if healthy is not None and bad is not None and healthy >= bad:
+            raise ValueError(f"healthy ({self.healthy}) must be less than bad ({self.bad})")
+        return self
+
+
+class AbortDocument(Part):
+    """Evidence that the change itself is bad: nothing new is sent, and the run ends with exit 4."""
+
+    sequential: SequentialDocument | None = Field(None, description="Stop once outcomes prove the change bad.")
+    after_unknown: StrictInt | None = Field(None, ge=1, description="Stop at so many unknown or timed-out servers.")
+
+
+class WindowDocument(Part):
+    """When requests may be sent. Nothing starts that is not expected to end inside."""
+
+    allow: list[Annotated[StrictStr, AfterValidator(_allow)]] = Field(
+        default_factory=list, description="Weekdays and times; empty: always.", examples=[["Sat,Sun 01:00-06:00"]]
+    )
+    deny: list[Annotated[StrictStr, AfterValidator(_deny)]] = Field(
+        default_factory=list, description="Dates, or spans of dates, without.", examples=[["2026-12-24..2027-01-02"]]
+    )
+    timezone: Annotated[StrictStr, AfterValidator(_timezone)] = Field("UTC", description="Of all times here.")
+    cutoff: Annotated[StrictStr, AfterValidator(_cutoff)] = Field(
+        "p95", description="How long a job is expected to last: this quantile of those seen, of the same step."
+    )
+
+
+class CheckDocument(Part):
+    """A health gate after each wave: a command that exits 0, a GET that answers 2xx, or a step that succeeds."""
+
+    name: StrictStr = Field(min_length=1, max_length=100, description="What is checked, for reports.")
+    command: list[StrictStr] | None = Field(None, min_length=1, description="Program and arguments; no shell.")
+    http: StrictStr | None = Field(None, description="A URL.")
+    step: StrictStr | None = Field(None, description="A step to run on the wave's servers that succeeded.")
+    timeout: Duration = Field("5m", description="How long one attempt may take.")
+    attempts: StrictInt = Field(1, ge=1, le=100, description="How often it may be tried.")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> CheckDocument:
+        if sum(kind is not None for kind in (self.command, self.http, self.step)) != 1:
+            raise ValueError(f"check `{self.name}` needs exactly one of `command`, `http` and `step`")
+        return self
+
+
+class FailureDocument(Part):
+    """What to do for servers that failed, before anything else is started."""
+
+    step: StrictStr = Field(description="A step to run on them, such as one that collects logs.")
+
+
+class RolloutDocument(Part):
+    """How carefully the campaign goes: waves, budgets, gates, windows."""
+
+    waves: list[WaveDocument] = Field(
+        default_factory=list, description="In order; without any, all groups are one wave."
+    )
+    order: Literal["stratified", "listed", "shuffled"] = Field(
+        "stratified", description="In which order servers are taken: early waves cover every stratum; as listed; mixed."
+    )
+    strata: list[StrictStr] | None = Field(
+        None, min_length=1, description="Expressions over servers; without, those of budget.per."
+    )
+    seed: StrictStr | StrictInt = Field("", description="For order: shuffled.")
+    budget: BudgetDocument = Field(
+        default_factory=lambda: BudgetDocument.model_validate({}), description="Hard limits."
+    )
+    abort: AbortDocument = Field(default_factory=lambda: AbortDocument.model_validate({}), description="Evidence.")
+    on_breach: Literal["hold", "abort"] = Field(
+        "hold", description="What a limit or a failed check leads to: a person decides, or the run is aborted."
+    )
+    window: WindowDocument | None = Field(None, description="When requests may be sent.")
+    deadline: Duration | None = Field(None, description="So long after its start nothing new is sent.")
+    checks: list[CheckDocument] = Field(default_factory=list, description="Health gates after each wave.")
+    on_failure: FailureDocument | None = Field(None, description="What to do for servers that failed.")

@@ -1,0 +1,152 @@
+"""From a checked `rollout` document to typed values, each with its place in the file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.spec.placing import place_of, template_of
+from runner.spec.quantities import WHOLE, parse_duration, parse_percent, parse_quantile, parse_share
+from runner.spec.rollout.document import (
+    AbortDocument,
+    AdaptiveDocument,
+    BudgetDocument,
+    CheckDocument,
+    RampDocument,
+    RolloutDocument,
+    SequentialDocument,
+    WaveDocument,
+    WindowDocument,
+)
+from runner.spec.rollout.model import (
+    AbortRules,
+    BudgetRules,
+    CheckSpec,
+    DomainLimit,
+    RolloutSpec,
+    SequentialRule,
+    Share,
+    WaveSpec,
+    WindowRules,
+)
+from runner.spec.rollout.sizes import Adaptive, Ramp, Rest, Sizes, parse_size
+
+if TYPE_CHECKING:
+    from runner.spec.campaign import Place
+    from runner.spec.yaml_source import Path, Source
+
+_PATH: Path = ("rollout",)
+_ALL = "all"
+
+
+def load_rollout(document: RolloutDocument, source: Source) -> RolloutSpec:
+    """The rollout of a jobspec."""
+    strata = document.strata
+    return RolloutSpec(
+        place=place_of(source, _PATH),
+        waves=tuple(_wave(wave, source, index) for index, wave in enumerate(document.waves))
+        or (WaveSpec(_ALL, place_of(source, _PATH), None, [Rest()]),),
+        order=document.order,
+        strata=None
+        if strata is None
+        else tuple(template_of(source, text, (*_PATH, "strata", index)) for index, text in enumerate(strata)),
+        seed=str(document.seed),
+        budget=_budget(document.budget, source),
+        abort=_abort(document.abort),
+        on_breach=document.on_breach,
+        window=_window(document.window),
+        deadline_s=_seconds(document.deadline),
+        checks=tuple(_check(check, source, index) for index, check in enumerate(document.checks)),
+        on_failure=document.on_failure.step if document.on_failure else None,
+        places=_places(document.budget, source),
+    )
+
+
+def _places(budget: BudgetDocument, source: Source) -> dict[str, Place]:
+    paths: list[Path] = [("budget", name) for name in type(budget).model_fields]
+    paths += [("budget", "per", expression) for expression in budget.per]
+    return {".".join(map(str, path)): place_of(source, (*_PATH, *path)) for path in (*paths, ("on_failure", "step"))}
+
+
+def _wave(wave: WaveDocument, source: Source, index: int) -> WaveSpec:
+    return WaveSpec(
+        name=wave.name,
+        place=place_of(source, (*_PATH, "waves", index, "name")),
+        groups=None if wave.groups is None else tuple(wave.groups),
+        sizes=_sizes(wave),
+        soak_s=_seconds(wave.soak) or 0.0,
+        approve=wave.approve,
+    )
+
+
+def _sizes(wave: WaveDocument) -> Sizes:
+    sizes = wave.sizes
+    if sizes is None:
+        return [Rest()]
+    if isinstance(sizes, str):
+        return Adaptive()
+    if isinstance(sizes, AdaptiveDocument):
+        return Adaptive(float(sizes.growth))
+    if isinstance(sizes, RampDocument):
+        most = None if sizes.most is None else parse_size(sizes.most)
+        return Ramp(sizes.first, float(sizes.factor), None if isinstance(most, Rest) else most)
+    return [size for text in sizes if (size := parse_size(text)) is not None]
+
+
+def _budget(budget: BudgetDocument, source: Source) -> BudgetRules:
+    per = tuple(
+        DomainLimit(
+            template_of(source, expression, (*_PATH, "budget", "per", expression)),
+            None if most == WHOLE else parse_share(most),
+        )
+        for expression, most in budget.per.items()
+    )
+    return BudgetRules(
+        max_abnormal=_share(budget.max_abnormal),
+        max_abnormal_per_wave=_share(budget.max_abnormal_per_wave),
+        max_abnormal_per_group=_share(budget.max_abnormal_per_group),
+        max_unavailable=_share(budget.max_unavailable),
+        max_skipped=_share(budget.max_skipped),
+        per=per,
+    )
+
+
+def _abort(abort: AbortDocument) -> AbortRules:
+    return AbortRules(_sequential(abort.sequential), abort.after_unknown)
+
+
+def _sequential(document: SequentialDocument | None) -> SequentialRule | None:
+    if document is None:
+        return None
+    rates = (document.healthy, document.bad, document.false_alarm, document.miss)
+    return SequentialRule(*(parse_percent(rate) or 0.0 for rate in rates))
+
+
+def _window(document: WindowDocument | None) -> WindowRules | None:
+    if document is None:
+        return None
+    cutoff = parse_quantile(document.cutoff) or 0.0
+    return WindowRules(tuple(document.allow), tuple(document.deny), document.timezone, cutoff)
+
+
+def _check(check: CheckDocument, source: Source, index: int) -> CheckSpec:
+    path = (*_PATH, "checks", index)
+    command = check.command
+    return CheckSpec(
+        name=check.name,
+        place=place_of(source, path),
+        command=None
+        if command is None
+        else tuple(template_of(source, text, (*path, "command", place)) for place, text in enumerate(command)),
+        url=None if check.http is None else template_of(source, check.http, (*path, "http")),
+        step=check.step,
+        timeout_s=_seconds(check.timeout) or 0.0,
+        attempts=check.attempts,
+    )
+
+
+def _share(value: str | int | None) -> Share | None:
+    return None if value is None else parse_share(value)
+
+
+def _seconds(text: str | None) -> float | None:
+    return None if text is None else parse_duration(text)
