@@ -192,7 +192,7 @@ def verdicts(rule: SequentialRule, rate: float, chance: random.Random) -> set[Co
         while left:
             good = min(gap, left)
             evidence.add(0, good)
-            seen.add(evidence.verdict)
+            seen.add(evidence.conclusion)
             left, gap = left - good, gap - good
             if left:
                 evidence.add(1, 0)

@@ -12,10 +12,10 @@ from runner.model import Job, Lane, Server
 from runner.plan.expansion import PlanOptions, expand
 from runner.plan.plan import Plan
 from runner.run import events as e
-from runner.run.decide import Send, SplitUp, decide
-from runner.run.evolve import evolve
-from runner.run.facts import Facts, initial_facts
-from runner.run.gate import Patience, Record, next_step
+from runner.run.decisions import Send, SplitUp
+from runner.run.facts import initial_facts
+from runner.run.gate import Patience, Record
+from runner.run.live import LiveRun
 from runner.spec.loading import load_campaign
 
 FLEETS = (1_000, 10_000, 100_000, 1_000_000)
@@ -83,9 +83,9 @@ class Healthy:
     def _began(self) -> None:
         plan = self._plan
         self._open.clear()
-        self._state: Facts = initial_facts(plan)
+        self._run = LiveRun(initial_facts(plan))
         self._now = 0.0
-        evolve(self._state, e.RunStarted(0.0, "c", plan.plan_hash, "0", simulated=True, watched=True))
+        self._run.apply(e.RunStarted(0.0, "c", plan.plan_hash, "0", simulated=True, watched=True))
 
     def take(self, count: int) -> float:
         """Seconds that so many events took, but for those that start a wave: they cost its size, once."""
@@ -102,13 +102,13 @@ class Healthy:
         return spent
 
     def _gate_records(self) -> bool:
-        step = next_step(self._state, self._now, Patience())
+        step = self._run.next_step(self._now, Patience())
         if not isinstance(step, Record):
             return False
         before = time.process_time()
-        evolve(self._state, step.event)
-        if isinstance(step.event, e.WaveStarted) and self._state.rollout is not None:
-            servers = self._state.rollout.waves[step.event.wave].plan.servers
+        self._run.apply(step.event)
+        if isinstance(step.event, e.WaveStarted) and self._run.facts.rollout is not None:
+            servers = self._run.facts.rollout.waves[step.event.wave].plan.servers
             self.wave_s.append((servers, time.process_time() - before))
         elif isinstance(step.event, e.Held | e.Aborted):
             raise SystemExit(step.event.reason)
@@ -116,16 +116,16 @@ class Healthy:
 
     def _events(self, most: int) -> int:
         """Until the gate has something to say, or nothing more can happen."""
-        state, done = self._state, 0
-        while done < most and not isinstance(next_step(state, self._now, Patience()), Record):
-            event = self._next(decide(state, 0, self._now))
+        run, done = self._run, 0
+        while done < most and not isinstance(run.next_step(self._now, Patience()), Record):
+            event = self._next(run.decide(0, self._now))
             if event is None:
                 break
-            evolve(state, event)
+            run.apply(event)
             done += 1
             if isinstance(event, e.Intended):
-                evolve(state, e.Accepted(self._now, event.request, _job(event.request)))
-                next_step(state, self._now, Patience())
+                run.apply(e.Accepted(self._now, event.request, _job(event.request)))
+                run.next_step(self._now, Patience())
                 done += 1
         return done
 
@@ -139,7 +139,7 @@ class Healthy:
         if not self._open:
             return None
         request = self._open.popleft()
-        return e.Settled(self._now, request, "s" * len(self._state.servers_of(request)), 60.0)
+        return e.Settled(self._now, request, "s" * len(self._run.facts.servers_of(request)), 60.0)
 
 
 def _job(request: int) -> Job:

@@ -91,3 +91,7 @@ class StateFolderError(RunnerError):
     """The state folder or the journal in it cannot be used (unwritable, full, damaged, of another version)."""
 
     exit_code = ExitCode.REFUSED
+
+
+class ImpossibleEvent(StateFolderError):  # noqa: N818
+    """A journal tells of something that cannot have happened: it was changed, or two processes wrote it."""

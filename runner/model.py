@@ -30,6 +30,7 @@ class Outcome(StrEnum):
     TIMED_OUT = "timed_out"
     UNKNOWN = "unknown"
     NOT_STARTED = "not_started"
+    EXCLUDED = "excluded"  # by a person, or because another run does it
 
     @property
     def is_abnormal(self) -> bool:

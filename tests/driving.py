@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from enum import Enum
 from random import Random
 
 from runner.model import Job, Server
@@ -10,11 +12,13 @@ from runner.plan.plan import Plan
 from runner.plan.rollout.limits import value_getter
 from runner.rules.budget import Cell
 from runner.run import events as e
-from runner.run.decide import Send, SplitUp, WaitUntil, decide
-from runner.run.evolve import evolve, replay
+from runner.run.decisions import Send, SplitUp, WaitUntil
+from runner.run.evolve import replay
 from runner.run.excluding import exclusions
-from runner.run.facts import Facts, Phase, initial_facts
-from runner.run.gate import Patience, Record, Sleep, next_step
+from runner.run.facts import Facts, initial_facts
+from runner.run.gate import Patience, Record, Sleep
+from runner.run.live import LiveRun
+from runner.run.phases import Phase
 
 Letter = Callable[[Server], str]
 ABNORMAL = "ftu"
@@ -29,7 +33,7 @@ class Drive:
 
     def __init__(self, plan: Plan, seed: int, letter: Letter = lambda _: "s") -> None:
         self.plan = plan
-        self.state: Facts = initial_facts(plan)
+        self.live = LiveRun(initial_facts(plan))
         self.events: list[e.Event] = []
         self.now = 0.0
         self.chance = Random(seed)
@@ -41,8 +45,12 @@ class Drive:
         self._watch = Accounts(plan)
         self.record(e.RunStarted(0.0, "c", plan.plan_hash, "0", simulated=True, watched=True))
 
+    @property
+    def state(self) -> Facts:
+        return self.live.facts
+
     def record(self, event: e.Event) -> None:
-        evolve(self.state, event)
+        self.live.apply(event)
         self.events.append(event)
         self._watch.check(self.state)
 
@@ -62,7 +70,9 @@ class Drive:
         """Go on with what the events alone tell."""
         again = initial_facts(self.plan)
         replay(again, self.events)
-        self.state = again
+        assert_same(self.live.facts, again)
+        assert_same_queues(self.live, LiveRun(again))
+        self.live = LiveRun(again)
 
     def command(self, action: str, target: str = "", **settings: str) -> None:
         self.record(e.Commanded(self.now, len(self.events), action, target, settings, "me", "", None))
@@ -77,12 +87,12 @@ class Drive:
         return bool(self._sent or self._open)
 
     def _actions(self) -> Iterator[Callable[[], None]]:
-        step = next_step(self.state, self.now, Patience())
+        step = self.live.next_step(self.now, Patience())
         if isinstance(step, Record):
             yield lambda: self.record(step.event)
         waits = isinstance(step, Sleep)
         for lane in range(len(self.state.lanes)):
-            command = decide(self.state, lane, self.now)
+            command = self.live.decide(lane, self.now)
             if isinstance(command, Send):
                 yield lambda request=command.request: self._send(request)  # type: ignore[misc]
             elif isinstance(command, SplitUp):
@@ -123,6 +133,43 @@ class Drive:
                     self.ends[server.id] = letter
                     self._watch.ended(server, letter)
         self.record(event)
+
+
+def assert_same(one: object, other: object, path: str = "facts") -> None:
+    """Two values are alike, whatever they are made of; what the last event moved is no part of the facts."""
+    assert type(one) is type(other), path
+    if isinstance(one, list | tuple | deque):
+        assert isinstance(other, list | tuple | deque)
+        assert len(one) == len(other), path
+        for place, (mine, theirs) in enumerate(zip(one, other, strict=True)):
+            assert_same(mine, theirs, f"{path}[{place}]")
+    elif isinstance(one, Counter):
+        assert isinstance(other, Counter)
+        assert +one == +other, path
+    elif isinstance(one, dict):
+        assert isinstance(other, dict)
+        assert one.keys() == other.keys(), path
+        for key in one:
+            assert_same(one[key], other[key], f"{path}[{key}]")
+    elif type(one).__module__.startswith("runner.") and not isinstance(one, Enum):
+        for name in _fields(one):
+            if name not in {"moved", "freed", "plan", "_plan", "rules"}:
+                assert_same(getattr(one, name), getattr(other, name), f"{path}.{name}")
+    else:
+        assert one == other, path
+
+
+def _fields(value: object) -> list[str]:
+    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
+    return slots or list(vars(value))
+
+
+def assert_same_queues(live: LiveRun, replayed: LiveRun) -> None:
+    """Whatever may be sent has its one place in a queue, in a run at work as in one that was taken up again."""
+    waiting = sorted(live.dispatcher.waiting())
+    assert waiting == sorted(replayed.dispatcher.waiting())
+    unsent = (Phase.READY, Phase.RETRY)
+    assert waiting == [request for request, phase in enumerate(live.facts.phases) if phase in unsent]
 
 
 class Accounts:

@@ -11,7 +11,7 @@ from runner.journal.sqlite import SqliteStore
 from runner.model import RunState
 from runner.plan.codec import plan_from_json
 from runner.report.files import report_to_json, write_whole
-from runner.report.fold import Report, fold_report
+from runner.report.fold import Report, fold, make_report
 from runner.report.text import summary_text
 from runner.settings import JOURNAL_FILE, report_path
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from runner.journal.store import RunRow, RunStore
     from runner.plan.plan import Plan
+    from runner.run.facts import Facts
 
 RunObject = dict[str, Any]
 """One run as `runner list --format json` shows it."""
@@ -52,6 +53,7 @@ class StoredRun:
 
     row: RunObject
     report: Report
+    facts: Facts
     default_path: Path
 
     def report_bytes(self) -> bytes:
@@ -66,7 +68,7 @@ class StoredRun:
 
     def summary(self) -> str:
         """The report in a few lines, for a person."""
-        return summary_text(self.report)
+        return summary_text(self.report, self.facts)
 
 
 def read_run(state_dir: Path, text: str) -> StoredRun:
@@ -80,10 +82,9 @@ def stored_run(store: RunStore, run_id: str, state_dir: Path, plan: Plan | None 
     row = next(row for row in store.runs() if row.id == run_id)
     unended = RunState.INTERRUPTED if row.state == RunState.INTERRUPTED else RunState.RUNNING
     head = store.head(run_id)
-    events = store.read_events(run_id)
-    plan = plan or stored_plan(store, run_id)
-    report = fold_report(plan, run_id, events, unended_state=unended, journal_head=head)
-    return StoredRun(_run_object(row), report, report_path(state_dir, run_id))
+    folded = fold(plan or stored_plan(store, run_id), store.read_events(run_id))
+    report = make_report(folded, run_id, unended_state=unended, journal_head=head)
+    return StoredRun(_run_object(row), report, folded.facts, report_path(state_dir, run_id))
 
 
 def list_runs(state_dir: Path) -> list[RunObject]:

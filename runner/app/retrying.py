@@ -14,7 +14,7 @@ from runner.errors import InvalidInput, Problem, RefusedToStart
 from runner.model import Outcome
 from runner.plan.retry import Parent, retry_plan
 from runner.rules.answers import ReadFailed
-from runner.rules.outcomes import OUTCOME, Ending, is_finished, outcome_letters
+from runner.rules.outcomes import JobEnding, Outcomes, is_finished
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -126,9 +126,10 @@ async def _read_again(plan: Plan, open_jobs: list[dict[str, Any]], ca_bundle: Pa
                     f"job {shown['job_id']} cannot be looked at: {job.error.message}",
                     hint="try again; with --no-look its servers are taken as the run left them",
                 )
-            letters = outcome_letters(server_ids, job, Ending.FINISHED) if is_finished(job, server_ids) else None
+            finished = is_finished(job, server_ids)
+            outcomes = list(Outcomes.of_job(server_ids, job, JobEnding.FINISHED)) if finished else []
             for place, task in enumerate(shown["tasks"]):
-                task["outcome"] = OUTCOME[letters[place]].value if letters else _AT_WORK
+                task["outcome"] = outcomes[place].value if outcomes else _AT_WORK
 
 
 def lineage(state_dir: Path, text: str) -> dict[str, Any]:

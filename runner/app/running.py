@@ -28,14 +28,15 @@ from runner.engine.run import Deadline, RunContext, RunEngine
 from runner.errors import ExitCode, InvalidInput, Problem, RefusedToStart, RunStopped
 from runner.journal.owner import this_process
 from runner.journal.store import Leased, RunRecord
-from runner.model import Outcome, RunState
+from runner.model import RunState
 from runner.plan.codec import plan_to_json
 from runner.plan.keys import run_token
-from runner.rules.outcomes import OUTCOME
 from runner.run import events as e
 from runner.run.evolve import replay
-from runner.run.facts import Facts, Phase, initial_facts
+from runner.run.facts import Facts, initial_facts
 from runner.run.gate import Patience
+from runner.run.phases import IN_FLIGHT, Phase
+from runner.run.standing import counts_by_name, standings, tally
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -182,7 +183,11 @@ class _Run:
             finally:
                 if journal.failure is None:
                     self._let_go()
-                    self.store.finish(self.run_id, self.state.ended or RunState.STOPPED, _counts(self.state))
+                    self.store.finish(
+                        self.run_id,
+                        self.state.ended or RunState.STOPPED,
+                        counts_by_name(tally(self.state, standings(self.state)).counts),
+                    )
 
     def _let_go(self) -> None:
         is_over = self.state.ended is not None and self.state.ended.is_over
@@ -209,11 +214,11 @@ class _Run:
 
     def _servers_to_do(self) -> list[str]:
         """Those of every request that is not over."""
-        return self._servers_in(lambda phase: phase < Phase.SETTLED)
+        return self._servers_in(lambda phase: not phase.is_over)
 
     def _servers_at_work(self) -> list[str]:
         """Those that a job of ours may be working on."""
-        return self._servers_in(lambda phase: phase in {Phase.SENT, Phase.IN_DOUBT, Phase.OPEN})
+        return self._servers_in(IN_FLIGHT.__contains__)
 
     def _servers_in(self, chosen: Callable[[Phase], bool]) -> list[str]:
         requests = (request for request, phase in enumerate(self.state.phases) if chosen(phase))
@@ -267,21 +272,6 @@ class _Run:
             )
             for index, service in enumerate(services)
         ]
-
-
-def _counts(state: Facts) -> dict[str, int]:
-    """Servers by outcome, for lists. A server that is not over counts as the report counts it."""
-    total = sum(len(group.servers) for group in state.plan.groups)
-    counts = {outcome.value: state.counts[letter] for letter, outcome in OUTCOME.items()}
-    started = sum(
-        len(state.servers_of(request))
-        for lane in state.lanes
-        for request in (*lane.open, *lane.doubts)
-        if state.is_main(request)
-    )
-    counts[Outcome.UNKNOWN.value] += started
-    counts[Outcome.NOT_STARTED.value] += total - sum(counts.values())
-    return {"servers": total, **counts}
 
 
 def _limit(rate: float) -> float | None:

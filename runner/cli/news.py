@@ -6,9 +6,11 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from runner.model import Outcome
 from runner.report.next_steps import Waiting, waiting_in
-from runner.rules.outcomes import OUTCOME
+from runner.rules.outcomes import Outcomes
 from runner.run import events as e
+from runner.run.facts import Hold
 from runner.run.waves import Stage
 
 if TYPE_CHECKING:
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from runner.run.waves import RolloutFacts, WaveFacts
 
 _INFO, _WARN, _DEBUG = logging.INFO, logging.WARNING, logging.DEBUG
-_SUCCEEDED = "s"
 
 
 class NewsItem(NamedTuple):
@@ -57,14 +58,15 @@ class Newsroom:
         """How the rollout stands and what a person can do now, line by line; nothing for a run that just goes on."""
         state = self._state
         wave = state.rollout.wave if state.rollout else None
-        lines = [] if wave is None or state.rollout is None else [_wave_line(state.rollout, wave)]
+        is_cut_short = wave is not None and state.stage_of(wave) is Stage.ABORTED
+        lines = [] if wave is None or is_cut_short or state.rollout is None else [_wave_line(state.rollout, wave)]
         if state.stop_reason is not None:
             lines.append(f"stopping: {state.stop_reason}")
         elif state.aborted is not None:
             lines.append(f"aborted, what is at work is watched to its end: {state.aborted}")
         elif state.intake_ended is not None:
             lines.append(f"nothing new is sent, what is at work is watched: {state.intake_ended}")
-        return lines + waiting_in(state).lines(self._run_id)
+        return lines if state.over else lines + waiting_in(state).lines(self._run_id)
 
     def _wave_name(self, index: int) -> str:
         rollout = self._state.rollout
@@ -95,7 +97,7 @@ class Newsroom:
 
     def held(self, event: e.Held) -> NewsItem:
         """A person must decide."""
-        commands = Waiting(held=event.reason).commands(self._run_id)
+        commands = Waiting(held=Hold(event.rule, event.reason, event.limit)).commands(self._run_id)
         return NewsItem(_WARN, "held", {"rule": event.rule, "reason": event.reason, "next": commands})
 
     def aborted(self, event: e.Aborted) -> NewsItem:
@@ -109,14 +111,14 @@ class Newsroom:
         fields = {name: value for name, value in _fields(event).items() if value and name not in {"number", "action"}}
         if event.refused is not None:
             return NewsItem(_WARN, f"{event.action} refused", fields)
-        commands = waiting_in(self._state).commands(self._run_id)
+        commands = "" if self._state.over else waiting_in(self._state).commands(self._run_id)
         return NewsItem(_INFO, f"{event.action} by {event.who}", fields | ({"next": commands} if commands else {}))
 
     def settled(self, event: e.Settled) -> NewsItem | None:
         """A job is over; it is news if not every server succeeded."""
-        if not set(event.outcomes) - {_SUCCEEDED}:
+        counts = {outcome.value: count for outcome, count in Outcomes(event.outcomes).counts().items()}
+        if counts.keys() <= {Outcome.SUCCEEDED.value}:
             return None
-        counts = {OUTCOME[letter].value: event.outcomes.count(letter) for letter in sorted(set(event.outcomes))}
         return NewsItem(_WARN, "job over, not every server succeeded", {"request": event.request, **counts})
 
     def accepted(self, event: e.Accepted) -> NewsItem:
@@ -125,9 +127,8 @@ class Newsroom:
 
 
 def _wave_line(rollout: RolloutFacts, wave: WaveFacts) -> str:
-    counts = rollout.wave_counts[rollout.current]
-    done = sum(counts.values())
-    abnormal = sum(count for letter, count in counts.items() if OUTCOME[letter].is_abnormal)
+    done = sum(wave.counts.values())
+    abnormal = sum(count for outcome, count in wave.counts.items() if outcome.is_abnormal)
     harm = f", {abnormal:,} abnormal" if abnormal else ""
     place = f"{rollout.current + 1} of {len(rollout.waves)}"
     return f"wave {wave.plan.name} ({place}): {_stage(wave)}, {done:,}/{wave.plan.servers:,} servers{harm}"
@@ -169,6 +170,7 @@ _PLAIN: dict[type, tuple[int, str]] = {
     e.StopRequested: (_WARN, "stopping"),
     e.IntakeEnded: (_WARN, "nothing new is sent, what is at work is watched"),
     e.Split: (_DEBUG, "request split, a limit has no room for all of it"),
+    e.Included: (_DEBUG, "request included again"),
     e.Withdrawn: (_DEBUG, "request withdrawn, its servers were excluded"),
 }
 _PARTICULAR: dict[type, Callable[[Newsroom, Any], NewsItem | None]] = {

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from runner.cli.news import Newsroom
-from runner.rules.outcomes import OUTCOME
+from runner.model import Outcome
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -27,10 +27,11 @@ def _figures(state: Facts) -> dict[str, int]:
         "requests": len(state.phases),
         "accepted": state.accepted,
         "over": state.settled,
-        "in_flight": sum(lane.in_flight for lane in state.lanes),
+        "on_their_way": sum(lane.in_flight for lane in state.lanes),
+        "at_work": sum(len(lane.open) for lane in state.lanes),
         "in_doubt": sum(len(lane.doubts) for lane in state.lanes),
         "refused": state.refused,
-        **{OUTCOME[letter].value: count for letter, count in sorted(state.counts.items()) if count},
+        **{outcome.value: state.counts[outcome] for outcome in Outcome if state.counts[outcome]},
     }
 
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from runner.run import events as e
-from runner.run.gate import GateOver, MakeCheck, Patience, Record, Sleep, after_check, next_step
+from runner.run.gate import GateOver, MakeCheck, Patience, Record, Sleep, after_check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,10 +34,9 @@ class Gatekeeper:
 
     async def run(self) -> None:
         """Return when nothing will be decided any more."""
-        state = self._recorder.state
         while True:
             self._news.seen()
-            match next_step(state, self._clock.now(), self._patience):
+            match self._recorder.live.next_step(self._clock.now(), self._patience):
                 case Record(event):
                     self._recorder.record(event)
                     self._after(event)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from runner.engine.pace import Pace
     from runner.engine.ports import Clock, JobService
+    from runner.run.decisions import Decision
     from runner.run.facts import Facts, LaneFacts
 
 
@@ -59,6 +60,10 @@ class LaneContext:
     def state(self) -> LaneFacts:
         """This lane's part of it."""
         return self.recorder.state.lanes[self.index]
+
+    def decide(self) -> Decision:
+        """What the lane does next."""
+        return self.recorder.live.decide(self.index, self.clock.now())
 
     @property
     def sends_no_more(self) -> bool:

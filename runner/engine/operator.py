@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING
 
 from runner.run import events as e
 from runner.run.commands import refusal
-from runner.run.excluding import exclusions, matching_servers
-from runner.run.intake import waits_for_survey
+from runner.run.excluding import exclusions, inclusions, matching_servers
+from runner.run.intake import is_unsurveyed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from runner.engine.ports import Clock, CommandSource, ReceivedCommand
     from runner.engine.recorder import Recorder
 
 # How often to look for commands, seconds: they take effect within two.
 POLL_S = 0.5
+
+_ABOUT_SERVERS = frozenset({"exclude", "include"})
 
 
 class Operator:
@@ -44,22 +46,21 @@ class Operator:
     def take_in(self, posted: Sequence[ReceivedCommand]) -> None:
         """Carry commands out, in their order.
 
-        To exclude servers, what became of their requests must be known: after a crash that waits for the survey, and so
-        does what was asked after it.
+        To exclude servers, or include them, what became of their requests must be known: after a crash that waits for
+        the survey, and so does what was asked after it.
         """
         state = self._recorder.state
         for command in posted:
-            unknown = (waits_for_survey(state, lane) and lane.stopped is None for lane in state.lanes)
-            if command.command.action == "exclude" and any(unknown):
+            if command.command.action in _ABOUT_SERVERS and is_unsurveyed(state):
                 break
             self._carry_out(command)
 
     def _carry_out(self, posted: ReceivedCommand) -> None:
-        state, now, command = self._recorder.state, self._clock.now(), posted.command
-        refused = refusal(state, command)
-        if command.action == "exclude" and refused is None:
+        now, command = self._clock.now(), posted.command
+        refused = refusal(self._recorder.state, command)
+        if refused is None and command.action in _ABOUT_SERVERS:
             # Before the command itself: it counts as carried out from then on, and must be, whenever the process dies.
-            for event in exclusions(state, matching_servers(state.plan, command.target), now):
+            for event in self._of_servers(posted, now):
                 self._recorder.record(event)
         self._recorder.record(
             e.Commanded(
@@ -75,3 +76,10 @@ class Operator:
         )
         if refused is None:
             self._applied()
+
+    def _of_servers(self, posted: ReceivedCommand, now: float) -> Iterable[e.Event]:
+        facts = self._recorder.state
+        ids = matching_servers(facts.plan, posted.command.target)
+        if posted.command.action == "include":
+            return inclusions(facts, ids, now)
+        return exclusions(facts, ids, now, posted.who, posted.why)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from runner.run.evolve import evolve
+from runner.run.live import LiveRun
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -57,12 +57,13 @@ class Recorder:
         self._journal = journal
         self._observe = observe
         self.state = state
+        self.live = LiveRun(state)
         self.gate_news = News()
 
     def record(self, *events: Event) -> Awaitable[None]:
         """Make events true; the awaitable is done when they are durable."""
         for event in events:
-            evolve(self.state, event)
+            self.live.apply(event)
             self._observe(event)
         if self.state.rollout is not None:
             self.gate_news.tell()

@@ -10,7 +10,7 @@ from runner.rules import answers
 from runner.rules.answers import Cause
 from runner.rules.refusals import lane_stops, retry_at
 from runner.run import events as e
-from runner.run.decide import AllSubmitted, Send, SplitUp, WaitForEvent, WaitUntil, decide
+from runner.run.decisions import AllSubmitted, Send, SplitUp, WaitForEvent, WaitUntil
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -35,7 +35,7 @@ class Submitter:
         async with asyncio.TaskGroup() as sends:
             while True:
                 lane.submit_news.seen()
-                match decide(lane.run, lane.index, lane.clock.now()):
+                match lane.decide():
                     case Send(request):
                         await self._submit(request, sends)
                     case SplitUp(request, cut):
@@ -52,7 +52,7 @@ class Submitter:
         # The slot itself is taken right before the create, or commits and freezes in between would bunch the creates.
         waited = await lane.creates.near(self._unsent)
         # The wait may have been long: only what is still right is done.
-        if waited and decide(lane.run, lane.index, lane.clock.now()) != Send(request):
+        if waited and lane.decide() != Send(request):
             return
         intended_at = lane.clock.monotonic()
         durable = lane.recorder.record(e.Intended(lane.clock.now(), request))

@@ -11,8 +11,8 @@ from runner.plan.keys import KEY_LENGTH, job_name, number_in, request_key
 from runner.rules.answers import Cause, ReadFailed
 from runner.rules.refusals import UNAUTHENTICATED_LIMIT
 from runner.run import events as e
-from runner.run.facts import UNSENT, Phase
 from runner.run.intake import nothing_left
+from runner.run.phases import UNSENT
 from runner.run.survey import doubles, recoveries
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Surveyor:
             if run.phases[request] in UNSENT:
                 start = self._lane.job_name_of(request)[:-KEY_LENGTH]
                 yield from (start + request_key(token, number) for number in run.requests.numbers_of_pieces(request))
-            if rules.on_failure is not None and run.is_main(request) and run.phases[request] < Phase.SETTLED:
+            if rules.on_failure is not None and run.is_main(request) and not run.phases[request].is_over:
                 name = str(rules.failure_bodies[run.requests[request].group]["name"])
                 numbers = run.requests.numbers_of_follow_ups(request)
                 yield from (job_name(name, request_key(token, number)) for number in numbers)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from runner.engine.listing import read_listing
 from runner.rules.answers import Cause, ReadFailed
-from runner.rules.outcomes import DELETED, FINISHED, Ending, is_finished, outcome_letters
+from runner.rules.outcomes import DELETED, FINISHED, JobEnding, Outcomes, is_finished
 from runner.rules.refusals import UNAUTHENTICATED_LIMIT
 from runner.rules.watch_schedule import WatchSchedule
 from runner.run import events as e
@@ -105,11 +105,11 @@ class Watcher:
     def _job_read(self, request: int, job: Job) -> None:
         now = self._lane.clock.now()
         if is_finished(job, (server.id for server in self._lane.run.servers_of(request))):
-            self._settle(request, job, Ending.FINISHED)
+            self._settle(request, job, JobEnding.FINISHED)
         elif job.status == DELETED:
-            self._settle(request, job, Ending.LOST)
+            self._settle(request, job, JobEnding.LOST)
         elif self._is_late(request, now):
-            self._settle(request, job, Ending.TIMED_OUT)
+            self._settle(request, job, JobEnding.TIMED_OUT)
         elif job.status == FINISHED:
             self._schedule.soon(request, now, self._one_more_odd_read(request))
         else:
@@ -121,26 +121,26 @@ class Watcher:
             self._lane.reads.throttled(failed.throttle, sent_at)
             self._schedule.soon(request, now, 1)
         elif failed.missing and self._one_more_odd_read(request) >= _MISSING_LIMIT:
-            self._settle(request, None, Ending.LOST)
+            self._settle(request, None, JobEnding.LOST)
         elif self._is_late(request, now) and self._one_more_odd_read(request) >= _MISSING_LIMIT:
-            self._settle(request, None, Ending.TIMED_OUT)
+            self._settle(request, None, JobEnding.TIMED_OUT)
         else:
             if failed.cause is Cause.UNAUTHENTICATED:
                 self._unauthenticated_in_a_row += 1
                 self._error = failed.error
             self._read_again(request, now)
 
-    def _settle(self, request: int, job: Job | None, ending: Ending) -> None:
+    def _settle(self, request: int, job: Job | None, ending: JobEnding) -> None:
         lane, now = self._lane, self._lane.clock.now()
         server_ids = [server.id for server in lane.run.servers_of(request)]
-        duration_s = _duration(job) if ending is Ending.FINISHED else None
+        duration_s = _duration(job) if ending is JobEnding.FINISHED else None
         if duration_s is not None:
             # Not when the read showed it: the next job would be read later, and seem longer, and so on.
             self._schedule.learn(self._step(request), duration_s)
         if job is not None:
             lane.recorder.record(e.JobRead(now, request, job))
-        letters = outcome_letters(server_ids, job, ending)
-        lane.recorder.record(e.Settled(now, request, letters, duration_s))
+        outcomes = Outcomes.of_job(server_ids, job, ending)
+        lane.recorder.record(e.Settled(now, request, outcomes.letters, duration_s))
         self._odd_reads.pop(request, None)
         lane.submit_news.tell()
         lane.doubt_news.tell()

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Outcome = Literal["succeeded", "failed", "skipped", "timed_out", "unknown", "not_started"]
+Outcome = Literal["succeeded", "failed", "skipped", "timed_out", "unknown", "not_started", "excluded"]
 State = Literal["planned", "in_doubt", "accepted", "settled", "refused", "given_up", "conflict", "void", "withdrawn"]
 
 
@@ -34,7 +34,7 @@ class RunPart(_Part):
 
 
 class Counts(_Part):
-    """Servers by outcome; the last six add up to the first."""
+    """Servers by outcome; the last seven add up to the first."""
 
     servers: int
     succeeded: int
@@ -43,6 +43,7 @@ class Counts(_Part):
     timed_out: int
     unknown: int
     not_started: int
+    excluded: int
 
 
 class RequestsPart(_Part):
@@ -93,6 +94,13 @@ class ErrorPart(_Part):
     request_id: str | None
 
 
+class ExclusionPart(_Part):
+    """Who left the servers of a request out, and why."""
+
+    who: str
+    why: str
+
+
 class TaskPart(_Part):
     """One server of a request; `status` and `message` are the service's own words."""
 
@@ -130,6 +138,7 @@ class JobPart(_Part):
     updated_at: str | None
     attempts: int
     error: ErrorPart | None
+    excluded: ExclusionPart | None
     tasks: list[TaskPart]
 
 
@@ -150,7 +159,7 @@ class WavePart(_Part):
     """One wave of the rollout. `finished_at` is when its last request was over, `passed_at` when its gate opened."""
 
     name: str
-    state: Literal["waiting", "running", "soaking", "checking", "awaiting_approval", "passed", "rejected"]
+    state: Literal["waiting", "running", "soaking", "checking", "awaiting_approval", "passed", "rejected", "aborted"]
     servers: int
     started_at: str | None
     finished_at: str | None
@@ -203,6 +212,7 @@ class ReportFile(_Part):
     run: RunPart
     counts: Counts
     abnormal_count: int
+    at_work: int = Field(description="Servers whose job is at work: they count as unknown, too, until it is over.")
     requests: RequestsPart
     throttling: ThrottlingPart
     submission: SubmissionPart | None

@@ -1,22 +1,23 @@
-"""What a person can type now: the exact commands that a run waits for, for its report and for its display."""
+"""What a person can type now: the exact commands that a run waits for, for its summary and for its display."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from runner.model import RunState
 from runner.run.commands import LIMITS
+from runner.run.facts import Hold, StopRule
 from runner.run.gate import DEADLINE_PASSED
 from runner.run.waves import Stage
 
 if TYPE_CHECKING:
+    from runner.model import RunState
     from runner.run.facts import Facts
 
 
 class Waiting(NamedTuple):
-    """What a run waits for a person for: the evidence it is held on, a pause, groups held, a wave to be approved."""
+    """What a run waits for a person for: what it is held on, a pause, groups held, a wave to be approved."""
 
-    held: str | None = None
+    held: Hold | None = None
     paused: bool = False
     groups: tuple[str, ...] = ()
     wave: str | None = None
@@ -32,7 +33,7 @@ class Waiting(NamedTuple):
     def _waits(self, run_id: str) -> list[tuple[str, str]]:
         waits = []
         if self.held is not None:
-            waits.append((f"held: {self.held}", _go_on(self.held, run_id)))
+            waits.append((f"held: {self.held.reason}", _go_on(self.held, run_id)))
         elif self.paused:
             waits.append(("paused", f"runner continue {run_id}"))
         waits += [(f"group {group} is held", f"runner release {run_id} {group}") for group in self.groups]
@@ -42,61 +43,32 @@ class Waiting(NamedTuple):
         return waits
 
 
-def _go_on(held: str, run_id: str) -> str:
-    """A limit that is not raised would hold the run again at once."""
-    name = held.partition(":")[0]
-    first = f"runner set {run_id} {name}=N and " if name in LIMITS else ""
-    return f"{first}runner continue {run_id}, or runner abort {run_id}"
+def _go_on(held: Hold, run_id: str) -> str:
+    """A limit that is not raised would hold the run again at once, and a check that fails again, too."""
+    first = f"runner set {run_id} {held.limit}=N and " if held.limit in LIMITS else ""
+    skip = f", or runner continue {run_id} --skip-check" if held.rule == StopRule.CHECK else ""
+    return f"{first}runner continue {run_id}{skip}, or runner abort {run_id}"
 
 
-def waiting_in(state: Facts) -> Waiting:
-    """What a run at work waits for."""
-    if state.over:
+def waiting_in(facts: Facts) -> Waiting:
+    """What a run waits for, or waited for when it ended."""
+    if facts.aborted is not None or (facts.ended is not None and facts.ended.is_over):
         return Waiting()
-    controls, wave = state.controls, state.rollout.wave if state.rollout else None
+    controls, wave = facts.controls, facts.rollout.wave if facts.rollout else None
     return Waiting(
         controls.held,
         controls.paused,
-        tuple(state.plan.groups[group].name for group in sorted(controls.held_groups)),
+        tuple(facts.plan.groups[group].name for group in sorted(controls.held_groups)),
         wave.plan.name if wave is not None and wave.stage is Stage.AWAITING_APPROVAL else None,
     )
 
 
-def waiting_of(report: dict[str, Any]) -> Waiting:
-    """What the run of a report waits for, or waited for when it ended."""
-    if not _may_go_on(report):
-        return Waiting()
-    held, paused, groups = None, False, {}
-    for decision in report["decisions"]:
-        match decision["what"], decision["who"]:
-            case "abort" | "reject", _:
-                return Waiting()
-            case "hold", "runner":
-                held = decision["evidence"]
-            case "hold", _:
-                groups[decision["evidence"]] = True
-            case "release", _:
-                groups.pop(decision["evidence"], None)
-            case "pause", _:
-                paused = True
-            case "continue", _:
-                held, paused = None, False
-    wave = next((wave["name"] for wave in report["waves"] if wave["state"] == Stage.AWAITING_APPROVAL), None)
-    return Waiting(held, paused, tuple(groups), wave)
-
-
-def _may_go_on(report: dict[str, Any]) -> bool:
-    state = RunState(report["run"]["state"])
-    return state is RunState.RUNNING or state.is_resumable
-
-
-def next_command(report: dict[str, Any]) -> str:
-    """What to type next; empty where nothing is left to do, or no person is needed."""
-    run = report["run"]
-    if run["simulated"] and RunState(run["state"]).is_resumable:
+def next_command(facts: Facts, run_id: str, state: RunState) -> str:
+    """What to type next, for a run that stands so; empty where nothing is left to do, or no person is needed."""
+    if facts.simulated and state.is_resumable:
         return ""  # its simulator ended with it
-    commands = waiting_of(report).commands(run["id"])
-    if run["reason"].startswith(DEADLINE_PASSED):
-        commands = f"runner set {run['id']} deadline=DURATION"
-    resume = f"runner resume {run['id']}" if RunState(run["state"]).is_resumable else ""
+    commands = waiting_in(facts).commands(run_id)
+    if facts.intake_ended == DEADLINE_PASSED and state.is_resumable:
+        commands = f"runner set {run_id} deadline=DURATION"
+    resume = f"runner resume {run_id}" if state.is_resumable else ""
     return "; then ".join(filter(None, (commands, resume)))

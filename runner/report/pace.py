@@ -10,7 +10,7 @@ from runner.report.times import rfc3339
 from runner.run import events as e
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from runner.run.facts import Facts
 
 _ANSWERS = (e.Accepted, e.Refused, e.Throttled, e.InDoubt)
 
@@ -23,18 +23,18 @@ class _LanePace:
     waited_s: float = 0.0
 
 
-class PaceStory:
-    """What the events say of submission. `lane_of` gives the lane of a request."""
+class SubmissionPace:
+    """What the events say of submission."""
 
-    def __init__(self, lane_of: Callable[[int], int], lanes: int) -> None:
-        self._lane_of = lane_of
-        self._lanes = [_LanePace() for _ in range(lanes)]
+    def __init__(self, facts: Facts) -> None:
+        self._lane_of = facts.lane_index
+        self._lanes = [_LanePace() for _ in facts.lanes]
         self._throttled = 0
         self._sent = 0
         self._first: float | None = None
         self._last: float | None = None
 
-    def tell(self, event: e.Event) -> None:
+    def take(self, event: e.Event) -> None:
         """Go on with the next event."""
         if isinstance(event, e.Intended):
             self._intended(event)

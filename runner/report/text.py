@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from runner.report.next_steps import next_command
+from runner.model import RunState
+from runner.report.next_steps import next_command, waiting_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runner.report.fold import Report
+    from runner.run.facts import Facts
 
 _SHOWN = 5
+_NOT_SAID = {"succeeded", "not_started", "excluded"}
 _EXAMPLES = 3
 _WAVES = 12
 _CLOCK = slice(11, 19)
@@ -23,11 +26,11 @@ _WORDS = {
     "timed_out": "TIMED OUT",
     "unknown": "UNKNOWN",
     "not_started": "not started",
+    "excluded": "excluded",
 }
-_DECISIVE = {"hold", "abort", "ask_approval", "end_intake", "check_failed", "pause", "reject", "continue", "approve"}
 
 
-def summary_text(report: Report) -> str:
+def summary_text(report: Report, facts: Facts) -> str:
     """How the run ended, or stands; where its waves are; who did not succeed and why; what to type next."""
     run = report["run"]
     reason = f": {run['reason']}" if run["reason"] else ""
@@ -35,19 +38,22 @@ def summary_text(report: Report) -> str:
     simulated = ", simulated" if run["simulated"] else ""
     lines = [
         f"run {run['id']} of {run['campaign']}: {run['state']}{reason}{took}{simulated}",
-        f"servers    {_counts(report['counts'])}",
+        f"servers    {_counts(report['counts'], report['at_work'])}",
         f"requests   {_requests(report['requests'])}",
     ]
     throttling = report["throttling"]
     if throttling["throttled_answers"]:
         lines.append(f"throttled  {throttling['throttled_answers']:,} times, waited {throttling['waited_s']:.0f} s")
-    lines += [*_waves(report), *_abnormal_servers(report), *_request_errors(report), *_last_decision(report)]
-    command = next_command(report)
+    lines += [*_waves(report), *_abnormal_servers(report), *_request_errors(report), *_last_decision(report, facts)]
+    command = next_command(facts, run["id"], RunState(run["state"]))
     return "\n".join([*lines, f"next       {command}"] if command else lines)
 
 
-def _counts(counts: dict[str, int]) -> str:
-    parts = [f"{counts[name]:,} {word}" for name, word in _WORDS.items() if counts[name]]
+def _counts(counts: dict[str, int], at_work: int = 0) -> str:
+    """`at_work` are among those that count as unknown, as long as nobody knows better."""
+    shown = {**counts, "unknown": counts["unknown"] - at_work}
+    parts = [f"{shown[name]:,} {word}" for name, word in _WORDS.items() if shown[name]]
+    parts += [f"{at_work:,} at work"] if at_work else []
     return f"{counts['servers']:,}" + (": " + ", ".join(parts) if parts else "")
 
 
@@ -65,15 +71,35 @@ def _waves(report: Report) -> Iterator[str]:
         yield f"{'':10} and {len(waves) - len(shown)} more: see the report"
 
 
-def _last_decision(report: Report) -> Iterator[str]:
-    """The last one that stands in the way, with its evidence: who reads this need not know what came before."""
-    decisive = [decision for decision in report["decisions"] if decision["what"] in _DECISIVE]
-    if decisive and report["run"]["state"] != "finished":
-        last = decisive[-1]
-        because = ": ".join(filter(None, (last["evidence"], last["why"] if last["who"] != "runner" else "")))
-        what = last["what"].replace("_", " ")
-        detail = f" {because}" if because else f" {last['wave']}" if last["wave"] else ""
-        yield f"{'decided':10} {last['at'][_CLOCK]} {what}{detail} (by {last['who']})"
+def _last_decision(report: Report, facts: Facts) -> Iterator[str]:
+    """The one that stands in the way now, with its evidence: who reads this need not know what came before.
+
+    What the first line says already is not said again.
+    """
+    in_force = _in_force(facts)
+    decisive = [decision for decision in report["decisions"] if decision["what"] in in_force]
+    if not decisive:
+        return
+    last = decisive[-1]
+    because = ": ".join(filter(None, (last["evidence"], last["why"] if last["who"] != "runner" else "")))
+    if because and because in report["run"]["reason"]:
+        return
+    detail = f" {because}" if because else f" {last['wave']}" if last["wave"] else ""
+    yield f"{'decided':10} {last['at'][_CLOCK]} {last['what'].replace('_', ' ')}{detail} (by {last['who']})"
+
+
+def _in_force(facts: Facts) -> set[str]:
+    """The kinds of decisions that still stand."""
+    waiting = waiting_in(facts)
+    kinds = {
+        "hold": waiting.held is not None or bool(waiting.groups),
+        "pause": waiting.paused,
+        "ask_approval": waiting.wave is not None,
+        "abort": facts.aborted is not None,
+        "reject": facts.aborted is not None,
+        "end_intake": facts.intake_ended is not None,
+    }
+    return {kind for kind, stands in kinds.items() if stands}
 
 
 def _requests(requests: dict[str, int]) -> str:
@@ -87,9 +113,9 @@ def _abnormal_servers(report: Report) -> Iterator[str]:
     """Servers that failed, timed out or are unknown though their request is clear, by what the service said."""
     by_message: dict[tuple[str, str], list[str]] = defaultdict(list)
     for job in report["jobs"]:
-        if job["error"] is None:
+        if job["error"] is None and job["purpose"] == "change" and job["state"] != "accepted":
             for task in job["tasks"]:
-                if task["outcome"] not in {"succeeded", "not_started"}:
+                if task["outcome"] not in _NOT_SAID:
                     by_message[task["outcome"], task["message"] or "the service gives no reason"].append(
                         task["server_name"]
                     )

@@ -6,7 +6,6 @@ every cell of its servers has room for all of them.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.plan.rollout.limits import SKIPPED, DomainTable, Limit, campaign_limits, domain_tables, part_limits
@@ -18,13 +17,26 @@ if TYPE_CHECKING:
     from runner.plan.plan import Plan, PlannedRequest
 
 
+class LimitUse(NamedTuple):
+    """A limit and what is used of it: servers spent and in flight, of at most `allowed`."""
+
+    limit: Limit
+    spent: int
+    in_flight: int
+    allowed: int
+
+    def __str__(self) -> str:
+        limit = self.limit
+        scope = "" if limit.scope == "campaign" else f" of {limit.scope}"
+        flying = f" and {self.in_flight} in flight" if self.in_flight else ""
+        used = f"{self.spent} {limit.counts}{flying}"
+        return f"{limit.name}{scope}: {used}, at most {self.allowed} of {limit.total} servers"
+
+
 class Cell:
-    """One limit and what was used of it. `peak` is the most that was spent and in flight at once.
+    """One limit and what was used of it. `peak` is the most that was spent and in flight at once."""
 
-    `parked` are the requests that wait for room here, `stuck` those that there will never be room for.
-    """
-
-    __slots__ = ("in_flight", "limit", "most", "parked", "peak", "spent", "stuck")
+    __slots__ = ("in_flight", "limit", "most", "peak", "spent")
 
     def __init__(self, limit: Limit) -> None:
         self.limit = limit
@@ -32,8 +44,6 @@ class Cell:
         self.spent = 0
         self.in_flight = 0
         self.peak = 0
-        self.parked: deque[int] = deque()
-        self.stuck: list[int] = []
 
     @property
     def room(self) -> int:
@@ -45,17 +55,13 @@ class Cell:
         """How many servers may be let in once nothing is in flight, as things stand."""
         return self.most - self.spent
 
-    def describe(self) -> str:
-        """The limit and its use, for a person."""
-        limit = self.limit
-        scope = "" if limit.scope == "campaign" else f" of {limit.scope}"
-        in_flight = f" and {self.in_flight} in flight" if self.in_flight else ""
-        return (
-            f"{limit.name}{scope}: {self.spent} {limit.counts}{in_flight}, at most {self.most} of {limit.total} servers"
-        )
+    @property
+    def use(self) -> LimitUse:
+        """How much of it is used now."""
+        return LimitUse(self.limit, self.spent, self.in_flight, self.most)
 
 
-class Blocked(NamedTuple):
+class NoRoom(NamedTuple):
     """Why a request is not let in. `for_good`: not even once nothing is in flight. `for_all`: nor is any other one.
 
     `parts_may_go`: some of its servers might be let in, if they were asked for without the others.
@@ -93,18 +99,18 @@ class Ledger:
         """The campaign-wide cell of a limit."""
         return next((cell for cell in self._campaign if cell.limit.name == name), None)
 
-    def blocked(self, request: PlannedRequest, positions: Sequence[int]) -> Blocked | None:
+    def no_room(self, request: PlannedRequest, positions: Sequence[int]) -> NoRoom | None:
         """What keeps the servers at these positions from being let in together; None: nothing.
 
         What will not pass by itself is told before what will.
         """
-        found: Blocked | None = None
+        found: NoRoom | None = None
         for cell, count, for_all in self._needs(request, positions):
             if count > cell.room_for_good:
                 parts_may_go = cell.room_for_good > 0 or count < len(positions)
-                return Blocked(cell, for_good=True, for_all=for_all, parts_may_go=parts_may_go)
+                return NoRoom(cell, for_good=True, for_all=for_all, parts_may_go=parts_may_go)
             if found is None and count > cell.room:
-                found = Blocked(cell, for_good=False, for_all=for_all, parts_may_go=True)
+                found = NoRoom(cell, for_good=False, for_all=for_all, parts_may_go=True)
         return found
 
     def reserve(self, request: PlannedRequest, positions: Sequence[int]) -> None:
@@ -114,15 +120,12 @@ class Ledger:
             cell.in_flight += count
             cell.peak = max(cell.peak, cell.in_flight + cell.spent)
 
-    def give_back(self, request: PlannedRequest, positions: Sequence[int]) -> list[Cell]:
-        """They are not any more. Returns the cells with room for requests that wait there."""
+    def give_back(self, request: PlannedRequest, positions: Sequence[int]) -> Iterator[Cell]:
+        """They are not any more. Yields each cell that they were counted in, once it has room again."""
         self.in_flight -= len(positions)
-        freed = []
         for cell, count, _ in self._needs(request, positions):
             cell.in_flight -= count
-            if cell.parked:
-                freed.append(cell)
-        return freed
+            yield cell
 
     def spend(self, request: PlannedRequest, abnormal: Sequence[int], skipped: Sequence[int]) -> None:
         """Servers at these positions ended so."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from runner.model import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from runner.model import Job
 
@@ -21,22 +22,22 @@ FINAL_TASK: dict[str | None, Outcome] = {
 FINISHED = "FINISHED"
 DELETED = "DELETED"
 
-# The letters of `Settled.outcomes`.
-LETTER: dict[Outcome, str] = {
+_LETTER: dict[Outcome, str] = {
     Outcome.SUCCEEDED: "s",
     Outcome.FAILED: "f",
     Outcome.SKIPPED: "k",
     Outcome.TIMED_OUT: "t",
     Outcome.UNKNOWN: "u",
     Outcome.NOT_STARTED: "n",
+    Outcome.EXCLUDED: "x",
 }
-OUTCOME: dict[str, Outcome] = {letter: outcome for outcome, letter in LETTER.items()}
+_OUTCOME: dict[str, Outcome] = {letter: outcome for outcome, letter in _LETTER.items()}
 
 # Where a server has several tasks, the worst one counts: a success must not hide a failure.
 _WORST_FIRST = (Outcome.FAILED, Outcome.SKIPPED, Outcome.SUCCEEDED)
 
 
-class Ending(StrEnum):
+class JobEnding(StrEnum):
     """Why a job is settled, which decides what its servers without a final task are."""
 
     FINISHED = "finished"  # every server has a final task
@@ -46,7 +47,43 @@ class Ending(StrEnum):
     @property
     def open_outcome(self) -> Outcome:
         """The outcome of a server whose task is missing or not final."""
-        return Outcome.TIMED_OUT if self is Ending.TIMED_OUT else Outcome.UNKNOWN
+        return Outcome.TIMED_OUT if self is JobEnding.TIMED_OUT else Outcome.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """How the servers of a request ended: one outcome each, in the order of the request.
+
+    `letters` is how events write it: s succeeded, f failed, k skipped, t timed out, u unknown, n not started, x excluded.
+    """
+
+    letters: str
+
+    @classmethod
+    def all(cls, outcome: Outcome, count: int) -> Outcomes:
+        """So many servers that all ended alike."""
+        return cls(_LETTER[outcome] * count)
+
+    @classmethod
+    def of_job(cls, server_ids: Sequence[str], job: Job | None, ending: JobEnding) -> Outcomes:
+        """What a job's last reading says of servers; `job` is None where there was none."""
+        known = known_outcomes(job) if job else {}
+        rest = ending.open_outcome
+        return cls("".join(_LETTER[known.get(server_id) or rest] for server_id in server_ids))
+
+    def __len__(self) -> int:
+        return len(self.letters)
+
+    def __iter__(self) -> Iterator[Outcome]:
+        return map(_OUTCOME.__getitem__, self.letters)
+
+    def count(self, outcome: Outcome) -> int:
+        """How many servers ended so."""
+        return self.letters.count(_LETTER[outcome])
+
+    def counts(self) -> dict[Outcome, int]:
+        """How many servers ended how; only what there is."""
+        return {_OUTCOME[letter]: self.letters.count(letter) for letter in sorted(set(self.letters))}
 
 
 def known_outcomes(job: Job) -> dict[str, Outcome | None]:
@@ -75,10 +112,3 @@ def is_finished(job: Job, server_ids: Iterable[str]) -> bool:
         return False
     known = known_outcomes(job)
     return all(known.get(server_id) is not None for server_id in server_ids)
-
-
-def outcome_letters(server_ids: Sequence[str], job: Job | None, ending: Ending) -> str:
-    """One letter a server, in the order given. `job` is the last reading, None where there was none."""
-    known = known_outcomes(job) if job else {}
-    rest = ending.open_outcome
-    return "".join(LETTER[known.get(server_id) or rest] for server_id in server_ids)

@@ -94,7 +94,7 @@ class Evidence:
         return -log(self.rule.miss)
 
     @property
-    def verdict(self) -> Conclusion:
+    def conclusion(self) -> Conclusion:
         """BAD once the alarm boundary was reached; else HEALTHY while the other one is."""
         if self.tripped:
             return Conclusion.BAD

@@ -1,13 +1,14 @@
-"""What people may ask of a run while it goes on: whether it makes sense now, and what it changes."""
+"""What people may ask of a run while it goes on: whether it makes sense now, and what it changes. One table: `KINDS`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
 
-from runner.run.excluding import NoSuchServers, matching_servers
-from runner.run.facts import unpark_group
+from runner.run.excluding import NoSuchServers, exclusion_scope, inclusion_refused, matching_servers
+from runner.run.facts import StopRule
 from runner.run.waves import Stage
+from runner.spec.moments import EXPECTED_MOMENT, parse_deadline
 from runner.spec.quantities import (
     EXPECTED_DURATION,
     EXPECTED_RATE,
@@ -25,79 +26,146 @@ if TYPE_CHECKING:
     from runner.run.facts import Facts
     from runner.run.waves import WaveFacts
 
-ACTIONS = ("pause", "continue", "abort", "approve", "reject", "set", "exclude", "hold", "release")
 LIMITS = ("max_abnormal", "max_unavailable", "max_skipped")
 SETTINGS = ("rate", "concurrency", *LIMITS, "deadline")
+SKIP_CHECK = "skip_check"
+# The moment that `set deadline=...` came to when it was given, epoch seconds, beside how it was written.
+_DEADLINE_AT = "deadline_at"
 _MOST_AT_ONCE = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a person asked for. `target` is a wave, a group, or servers, by the action; `settings` those of `set`.
+    """What a person asked for. `target` is a wave, a group, or servers, by the action.
 
-    `approve` may have the `plan_hash` that is approved among its settings.
+    `settings` are those of `set`; the `plan_hash` that is approved; or `skip_check` of `continue`.
     """
 
     action: str
     target: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
 
-
-def refusal(state: Facts, command: Command) -> str | None:
-    """Why the command makes no sense in this state; None if it does."""
-    if state.aborted is not None:
-        return f"the run is aborted already: {state.aborted}"
-    return _REFUSALS[command.action](state, command)
+    def shown(self) -> str:
+        """What it was asked with, in a line."""
+        settings = (f"{name}={value}" for name, value in self.settings.items() if name != _DEADLINE_AT)
+        return " ".join(part for part in (self.target, *settings) if part)
 
 
-def _nothing(state: Facts, command: Command) -> str | None:
-    del state, command
-    return None
+def dated(command: Command, now: float) -> Command:
+    """The command with its deadline as a moment: a span counts from `now`, when it is given (epoch seconds).
+
+    A time of day is one of this machine's zone. What is no deadline stays as it is, to be refused.
+    """
+    at = parse_deadline(command.settings.get("deadline", ""), now, None)
+    return command if at is None else replace(command, settings={**command.settings, _DEADLINE_AT: repr(at)})
 
 
-def _pause(state: Facts, command: Command) -> str | None:
+def refusal(facts: Facts, command: Command) -> str | None:
+    """Why the command makes no sense as things stand; None if it does."""
+    if facts.aborted is not None:
+        return f"the run is aborted already: {facts.aborted}"
+    kind = KINDS.get(command.action)
+    if kind is None:
+        return f"this version does not know `{command.action}`; it knows {', '.join(KINDS)}"
+    return kind.refusal(facts, command)
+
+
+def carry_out(facts: Facts, event: Commanded) -> None:
+    """Change the facts as a command asks that was not refused. What `exclude` changes is in events of their own."""
+    kind = KINDS.get(event.action)
+    if kind is not None:
+        kind.change(facts, event)
+
+
+def _nothing(facts: Facts, asked: Command | Commanded) -> None:
+    del facts, asked
+
+
+def _pause(facts: Facts, command: Command) -> str | None:
     del command
-    return "the run is paused already" if state.controls.paused else None
+    return "the run is paused already" if facts.controls.paused else None
 
 
-def _continue(state: Facts, command: Command) -> str | None:
-    del command
-    if state.is_waiting_for_person:
+def _pauses(facts: Facts, event: Commanded) -> None:
+    del event
+    facts.controls.paused = True
+
+
+def _continue(facts: Facts, command: Command) -> str | None:
+    held = facts.controls.held
+    if SKIP_CHECK in command.settings and (held is None or held.rule != StopRule.CHECK):
+        return "the run is not held on a check that failed, so there is none to skip"
+    if facts.is_waiting_for_person:
         return None
-    wave = _awaiting(state)
+    wave = _awaiting(facts)
     hint = f"; wave {wave.plan.name} waits for `approve`" if wave else ""
     return f"the run is neither paused nor held{hint}"
 
 
-def _awaiting(state: Facts) -> WaveFacts | None:
-    wave = state.rollout.wave if state.rollout else None
+def _continues(facts: Facts, event: Commanded) -> None:
+    held = facts.controls.held
+    facts.controls.paused, facts.controls.held = False, None
+    wave = facts.rollout.wave if facts.rollout else None
+    if wave is None or held is None:
+        return
+    if held.rule == StopRule.NOTHING_SUCCEEDED:
+        wave.waived = True
+    elif held.rule == StopRule.CHECK and SKIP_CHECK in event.settings and wave.check == held.check:
+        wave.check, wave.attempts = wave.check + 1, 0
+
+
+def _awaiting(facts: Facts) -> WaveFacts | None:
+    wave = facts.rollout.wave if facts.rollout else None
     return wave if wave is not None and wave.stage is Stage.AWAITING_APPROVAL else None
 
 
-def _wave(state: Facts, command: Command) -> str | None:
-    if state.rollout is None:
+def _aborts(facts: Facts, event: Commanded) -> None:
+    facts.aborted = f"aborted by {event.who}{_because(event)}"
+
+
+def _because(event: Commanded) -> str:
+    return f": {event.why}" if event.why else ""
+
+
+def _wave(facts: Facts, command: Command) -> str | None:
+    if facts.rollout is None:
         return "the run has no waves: its jobspec has no `rollout`"
-    names = [wave.plan.name for wave in state.rollout.waves]
+    names = [wave.plan.name for wave in facts.rollout.waves]
     if command.target not in names:
         return f"there is no wave {command.target}: {did_you_mean(command.target, names)}"
     wanted = command.settings.get("plan_hash")
-    if wanted is not None and wanted != state.plan.plan_hash:
-        return f"the run is of plan {state.plan.plan_hash}, not {wanted}"
-    wave = state.rollout.waves[names.index(command.target)]
+    if wanted is not None and wanted != facts.plan.plan_hash:
+        return f"the run is of plan {facts.plan.plan_hash}, not {wanted}"
+    wave = facts.rollout.waves[names.index(command.target)]
     if wave.stage is Stage.AWAITING_APPROVAL:
         return None
     stage = "waiting for its turn" if wave.stage is Stage.WAITING else wave.stage.value
     return f"wave {command.target} does not wait for approval: it is {stage}"
 
 
-def _set(state: Facts, command: Command) -> str | None:
-    if not command.settings:
+def _approves(facts: Facts, event: Commanded) -> None:
+    wave = _awaiting(facts)
+    if wave is not None and facts.rollout is not None:
+        wave.stage, wave.passed_at = Stage.PASSED, event.at
+        facts.rollout.current += 1
+
+
+def _rejects(facts: Facts, event: Commanded) -> None:
+    wave = _awaiting(facts)
+    if wave is not None:
+        wave.stage = Stage.REJECTED
+        facts.aborted = f"wave {event.target} was rejected by {event.who}{_because(event)}"
+
+
+def _set(facts: Facts, command: Command) -> str | None:
+    settings = {name: value for name, value in command.settings.items() if name != _DEADLINE_AT}
+    if not settings:
         return f"nothing to set; expected some of {', '.join(SETTINGS)}, such as rate=5/s"
-    problems = (_setting(state, name, value) for name, value in command.settings.items())
+    problems = (_setting(facts, command, name, value) for name, value in settings.items())
     return next((problem for problem in problems if problem), None)
 
 
-def _setting(state: Facts, name: str, value: str) -> str | None:
+def _setting(facts: Facts, command: Command, name: str, value: str) -> str | None:
     problem = None
     if name not in SETTINGS:
         problem = f"{name} cannot be set: {did_you_mean(name, SETTINGS)}"
@@ -106,128 +174,99 @@ def _setting(state: Facts, name: str, value: str) -> str | None:
     elif name == "concurrency":
         fits = value.isdecimal() and 1 <= int(value) <= _MOST_AT_ONCE
         problem = None if fits else f"{value!r} is no concurrency; expected 1 to {_MOST_AT_ONCE}"
-    elif state.rollout is None:
+    elif facts.rollout is None:
         problem = f"{name} is of a rollout, and the run has none"
     elif name == "deadline":
-        problem = None if parse_duration(value) else f"{value!r} is no duration; expected {EXPECTED_DURATION}"
+        known = _DEADLINE_AT in command.settings or parse_duration(value)
+        problem = None if known else f"{value!r}: expected {EXPECTED_DURATION}, or {EXPECTED_MOMENT}"
     elif parse_share(value) is None:
         problem = f"{value!r} is no limit; expected {EXPECTED_SHARE}"
-    elif state.rollout.ledger.cell(name) is None:
+    elif facts.rollout.ledger.cell(name) is None:
         problem = f"the plan has no {name}: a limit can be changed while a run goes on, but not added"
     return problem
 
 
-def _exclude(state: Facts, command: Command) -> str | None:
-    try:
-        matching_servers(state.plan, command.target)
-    except NoSuchServers as error:
-        return str(error)
-    return None
-
-
-def _group(state: Facts, command: Command) -> str | None:
-    names = [group.name for group in state.plan.groups]
-    if command.target not in names:
-        return f"there is no group {command.target}: {did_you_mean(command.target, names)}"
-    held = names.index(command.target) in state.controls.held_groups
-    if command.action == "hold":
-        return f"group {command.target} is held already" if held else None
-    return None if held else f"group {command.target} is not held"
-
-
-_REFUSALS: dict[str, Callable[[Facts, Command], str | None]] = {
-    "pause": _pause,
-    "continue": _continue,
-    "abort": _nothing,
-    "approve": _wave,
-    "reject": _wave,
-    "set": _set,
-    "exclude": _exclude,
-    "hold": _group,
-    "release": _group,
-}
-
-
-def carry_out(state: Facts, event: Commanded) -> None:
-    """Change the state as a command asks that was not refused. What `exclude` changes is in events of their own."""
-    change = _CHANGES.get(event.action)
-    if change is not None:
-        change(state, event)
-
-
-def _pauses(state: Facts, event: Commanded) -> None:
-    del event
-    state.controls.paused = True
-
-
-def _continues(state: Facts, event: Commanded) -> None:
-    del event
-    state.controls.paused = False
-    state.controls.held = None
-
-
-def _aborts(state: Facts, event: Commanded) -> None:
-    state.aborted = f"aborted by {event.who}{_because(event)}"
-
-
-def _approves(state: Facts, event: Commanded) -> None:
-    wave = _awaiting(state)
-    if wave is not None and state.rollout is not None:
-        wave.stage, wave.passed_at = Stage.PASSED, event.at
-        state.rollout.current += 1
-
-
-def _rejects(state: Facts, event: Commanded) -> None:
-    wave = _awaiting(state)
-    if wave is not None:
-        wave.stage = Stage.REJECTED
-        state.aborted = f"wave {event.target} was rejected by {event.who}{_because(event)}"
-
-
-def _because(event: Commanded) -> str:
-    return f": {event.why}" if event.why else ""
-
-
-def _sets(state: Facts, event: Commanded) -> None:
+def _sets(facts: Facts, event: Commanded) -> None:
     for name, value in event.settings.items():
         if name == "rate":
-            state.controls.rate = parse_rate(value)
+            facts.controls.rate = parse_rate(value)
         elif name == "concurrency":
-            state.controls.concurrency = int(value)
-        elif name == "deadline" and state.rollout is not None:
-            state.rollout.deadline_at = (state.started_at or event.at) + (parse_duration(value) or 0.0)
-        else:
-            _set_limit(state, name, value)
+            facts.controls.concurrency = int(value)
+        elif name == "deadline":
+            _set_deadline(facts, event, value)
+        elif name != _DEADLINE_AT:
+            _set_limit(facts, name, value)
 
 
-def _set_limit(state: Facts, name: str, value: str) -> None:
-    cell = state.rollout.ledger.cell(name) if state.rollout else None
+def _set_deadline(facts: Facts, event: Commanded, value: str) -> None:
+    """Versions before gave no moment, and counted from the start of the run."""
+    if facts.rollout is None:
+        return
+    given = event.settings.get(_DEADLINE_AT)
+    from_start = (facts.started_at or event.at) + (parse_duration(value) or 0.0)
+    facts.rollout.deadline_at = from_start if given is None else float(given)
+
+
+def _set_limit(facts: Facts, name: str, value: str) -> None:
+    cell = facts.rollout.ledger.cell(name) if facts.rollout else None
     share = parse_share(value)
     if cell is not None and share is not None:
         cell.most = share.of(cell.limit.total)
 
 
-def _holds(state: Facts, event: Commanded) -> None:
-    state.controls.held_groups.add(_group_index(state, event))
+def _exclude(facts: Facts, command: Command) -> str | None:
+    try:
+        scope = exclusion_scope(facts, matching_servers(facts.plan, command.target))
+    except NoSuchServers as error:
+        return str(error)
+    return None if scope.excluded_now else f"nothing to exclude: {scope.kept()}"
 
 
-def _releases(state: Facts, event: Commanded) -> None:
-    group = _group_index(state, event)
-    state.controls.held_groups.discard(group)
-    unpark_group(state, group)
+def _include(facts: Facts, command: Command) -> str | None:
+    try:
+        return inclusion_refused(facts, matching_servers(facts.plan, command.target))
+    except NoSuchServers as error:
+        return str(error)
 
 
-def _group_index(state: Facts, event: Commanded) -> int:
-    return next(index for index, group in enumerate(state.plan.groups) if group.name == event.target)
+def _group(facts: Facts, command: Command) -> str | None:
+    names = [group.name for group in facts.plan.groups]
+    if command.target not in names:
+        return f"there is no group {command.target}: {did_you_mean(command.target, names)}"
+    held = names.index(command.target) in facts.controls.held_groups
+    if command.action == "hold":
+        return f"group {command.target} is held already" if held else None
+    return None if held else f"group {command.target} is not held"
 
 
-_CHANGES: dict[str, Callable[[Facts, Commanded], None]] = {
-    "pause": _pauses,
-    "continue": _continues,
-    "abort": _aborts,
-    "approve": _approves,
-    "reject": _rejects,
-    "set": _sets,
-    "hold": _holds,
-    "release": _releases,
+def _holds(facts: Facts, event: Commanded) -> None:
+    facts.controls.held_groups.add(_group_index(facts, event))
+
+
+def _releases(facts: Facts, event: Commanded) -> None:
+    facts.controls.held_groups.discard(_group_index(facts, event))
+
+
+def _group_index(facts: Facts, event: Commanded) -> int:
+    return next(index for index, group in enumerate(facts.plan.groups) if group.name == event.target)
+
+
+class CommandKind(NamedTuple):
+    """One thing that may be asked: why it makes no sense now (None: it does), and what it changes."""
+
+    refusal: Callable[[Facts, Command], str | None]
+    change: Callable[[Facts, Commanded], None]
+
+
+KINDS: dict[str, CommandKind] = {
+    "pause": CommandKind(_pause, _pauses),
+    "continue": CommandKind(_continue, _continues),
+    "abort": CommandKind(_nothing, _aborts),
+    "approve": CommandKind(_wave, _approves),
+    "reject": CommandKind(_wave, _rejects),
+    "set": CommandKind(_set, _sets),
+    "exclude": CommandKind(_exclude, _nothing),
+    "include": CommandKind(_include, _nothing),
+    "hold": CommandKind(_group, _holds),
+    "release": CommandKind(_group, _releases),
 }

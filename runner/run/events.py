@@ -194,7 +194,7 @@ class JobRead:
 class Settled:
     """Every server of the request has its outcome.
 
-    `outcomes` has one letter a server, in the order of the request (`runner.rules.outcomes`). `duration_s` is how
+    `outcomes` has one letter a server, in the order of the request (`runner.rules.outcomes.Outcomes`). `duration_s` is how
     long the job took by the service's own times, None where it did not tell.
     """
 
@@ -249,9 +249,23 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """The request will not be sent: a person excluded its servers."""
+    """The request will not be sent: its servers were excluded, by `who` and `why`.
+
+    Empty where versions before wrote it; then its servers count as not started.
+    """
 
     kind: ClassVar[str] = "withdrawn"
+    at: float
+    request: int
+    who: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Included:
+    """Servers that were excluded are taken in again: the request may be sent."""
+
+    kind: ClassVar[str] = "included"
     at: float
     request: int
 
@@ -308,12 +322,19 @@ class WavePassed:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Nothing new is sent before a person decides. `rule` is one of `runner.run.gate`; `reason` is the evidence."""
+    """Nothing new is sent before a person decides. `rule` is one of `runner.run.gate`; `reason` is the evidence.
+
+    Where a limit is reached: `used` of `allowed` servers of the `limit`, of a `scope` such as `labels.rack=r01`.
+    """
 
     kind: ClassVar[str] = "held"
     at: float
     rule: str
     reason: str
+    limit: str | None = None
+    scope: str | None = None
+    used: int | None = None
+    allowed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +345,10 @@ class Aborted:
     at: float
     rule: str
     reason: str
+    limit: str | None = None
+    scope: str | None = None
+    used: int | None = None
+    allowed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,7 +371,7 @@ class Commanded:
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """The process that owned the run ended it. `state` is one of `runner.run.verdict`."""
+    """The process that owned the run ended it. `state` is a `runner.model.RunState`."""
 
     kind: ClassVar[str] = "run_ended"
     at: float
@@ -379,6 +404,7 @@ Event = (
     | IntakeEnded
     | Split
     | Withdrawn
+    | Included
     | WaveStarted
     | CheckStarted
     | Checked

@@ -1,288 +1,312 @@
-"""How each event changes the state. No decisions here: what was decided is in the events."""
+"""How each event changes the facts. No decisions here: what was decided is in the events.
+
+An event that this version does not know, or that tells of a request in a phase where it cannot be, is an error of the
+journal. To take it in silently would be to act on facts that are none.
+"""
 
 from __future__ import annotations
 
-from heapq import heappop
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from runner.errors import ImpossibleEvent
 from runner.model import Outcome, RunState
-from runner.rules.answers import Cause
-from runner.rules.outcomes import LETTER
+from runner.rules.answers import Cause, ServiceError
+from runner.rules.outcomes import Outcomes
 from runner.run import events as e
+from runner.run.closing import close, reopen
 from runner.run.evolve_rollout import HANDLERS as ROLLOUT_HANDLERS
-from runner.run.evolve_rollout import check_outcomes, server_outcomes
-from runner.run.facts import Facts, LaneFacts, OpenJob, Phase, make_ready, make_retry, queue_of, set_phase
-from runner.run.unblocking import doubt, unblock_dependents
+from runner.run.facts import Exclusion, Facts, LaneFacts, OpenJob, RunEnding, set_phase
+from runner.run.phases import UNSENT, Phase
+from runner.run.unblocking import doubt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
-_SUCCEEDED = LETTER[Outcome.SUCCEEDED]
-_UNKNOWN = LETTER[Outcome.UNKNOWN]
-_NOT_STARTED = LETTER[Outcome.NOT_STARTED]
-_AT_WORK = {_SUCCEEDED, LETTER[Outcome.FAILED]}
-_NOT_SEEN = {_UNKNOWN, LETTER[Outcome.TIMED_OUT]}
+_AT_WORK = {Outcome.SUCCEEDED, Outcome.FAILED}
+_NOT_SEEN = {Outcome.UNKNOWN, Outcome.TIMED_OUT}
 
 
-_Closing = e.Refused | e.Conflict | e.GivenUp | e.Settled | e.Withdrawn
+class _Step(NamedTuple):
+    """What an event does, and in which phases its request may be; None: it is of no one request, or of any."""
+
+    change: Callable[[Facts, Any], None]
+    legal: Collection[Phase] | None = None
 
 
-def evolve(state: Facts, event: e.Event) -> None:
-    """Make `state` what it is after `event`."""
-    handler = _HANDLERS.get(type(event))
-    if handler is not None:
-        handler(state, event)
+def evolve(facts: Facts, event: e.Event) -> None:
+    """Make `facts` what they are after `event`. What it moved is in `facts.moved` and `facts.freed` until the next one.
+
+    Raises:
+        ImpossibleEvent: it cannot have happened as things stand.
+    """
+    step = _STEPS.get(type(event))
+    if step is None:
+        raise _impossible(event, "this version does not know it")
+    facts.moved.clear()
+    facts.freed.clear()
+    if step.legal is not None:
+        request: int = getattr(event, "request", -1)
+        phase = facts.phases[request] if 0 <= request < len(facts.phases) else None
+        if phase not in step.legal:
+            raise _impossible(event, f"request {request} is {phase.name if phase is not None else 'none of the plan'}")
+    step.change(facts, event)
 
 
-def replay(state: Facts, events: Iterable[e.Event]) -> None:
-    """Make `state` what it is after all `events`."""
+def replay(facts: Facts, events: Iterable[e.Event]) -> None:
+    """Make `facts` what they are after all `events`.
+
+    Raises:
+        ImpossibleEvent: one of them cannot have happened.
+    """
     for event in events:
-        evolve(state, event)
+        evolve(facts, event)
 
 
-def _run_started(state: Facts, event: e.RunStarted) -> None:
-    state.started_at = event.at
-    if state.rollout is not None and state.rollout.rules.deadline_s is not None:
-        state.rollout.deadline_at = event.at + state.rollout.rules.deadline_s
-    state.watched = event.watched
-    state.simulated = event.simulated
+def _impossible(event: e.Event, why: str) -> ImpossibleEvent:
+    hint = "the journal was changed, or written by another version: `runner verify RUN` tells; nothing is sent"
+    return ImpossibleEvent(f"the journal says `{event.kind}`, which cannot be: {why}", hint=hint)
 
 
-def _run_resumed(state: Facts, event: e.RunResumed) -> None:
+def _run_started(facts: Facts, event: e.RunStarted) -> None:
+    if facts.started_at is not None:
+        raise _impossible(event, "the run began before")
+    facts.started_at = event.at
+    facts.watched = event.watched
+    facts.simulated = event.simulated
+    facts.runner_version = event.runner_version
+    if facts.rollout is not None and facts.rollout.rules.deadline_s is not None:
+        facts.rollout.deadline_at = event.at + facts.rollout.rules.deadline_s
+
+
+def _run_resumed(facts: Facts, event: e.RunResumed) -> None:
     """The process before may have sent what it intended: every intent without an answer is in doubt.
 
     It may also have done things that the journal lost with its tail, up to the moment it died, so every doubt is as
     young as that, whenever it began.
     """
-    state.stop_reason = state.intake_ended = state.ended = None
-    state.watched = True
-    for lane in state.lanes:
+    facts.stop_reason = facts.intake_ended = facts.ending = None
+    facts.watched = True
+    for lane in facts.lanes:
         lane.unsurveyed_since = event.at
         for waiting in lane.doubts.values():
             waiting.since = event.at
         lane.stopped, lane.watched = None, True
         lane.proven = False
         lane.unauthenticated_in_a_row = 0
-    for request, phase in enumerate(state.phases):
+    for request, phase in enumerate(facts.phases):
         if phase is Phase.SENT:
-            state.lane_of(request).in_flight -= 1
-            doubt(state, request, event.at)
+            facts.lane_of(request).in_flight -= 1
+            doubt(facts, request, event.at)
 
 
-def _intended(state: Facts, event: e.Intended) -> None:
+def _intended(facts: Facts, event: e.Intended) -> None:
     request = event.request
-    lane = state.lane_of(request)
-    # Only the heads are removed: an entry further back is skipped later, for its phase is no longer the queue's.
-    queue = queue_of(lane, state, request)
-    if queue and queue[0] == request:
-        queue.popleft()
-    elif lane.retries and lane.retries[0][1] == request:
-        heappop(lane.retries)
-    set_phase(state, request, Phase.SENT)
-    state.attempts[request] += 1
-    lane.in_flight += 1
+    facts.retry_at.pop(request, None)
+    set_phase(facts, request, Phase.SENT)
+    facts.attempts[request] += 1
+    facts.sent[request] += 1
+    facts.lane_of(request).in_flight += 1
 
 
-def _lapsed(state: Facts, event: e.Lapsed) -> None:
-    state.attempts[event.request] -= 1
-    _unsent(state, event.request)
+def _lapsed(facts: Facts, event: e.Lapsed) -> None:
+    facts.sent[event.request] -= 1
+    _unsent(facts, event.request)
 
 
-def _throttled(state: Facts, event: e.Throttled) -> None:
-    state.attempts[event.request] -= 1  # being told to slow down is not a failed try
-    _unsent(state, event.request)
+def _throttled(facts: Facts, event: e.Throttled) -> None:
+    facts.errors[event.request] = event.error
+    _unsent(facts, event.request)
 
 
-def _unsent(state: Facts, request: int) -> None:
-    lane = state.lane_of(request)
-    lane.in_flight -= 1
-    set_phase(state, request, Phase.READY)
-    queue_of(lane, state, request).appendleft(request)
+def _unsent(facts: Facts, request: int) -> None:
+    """To be told to slow down is no failed attempt, nor is one that was not made."""
+    facts.attempts[request] -= 1
+    facts.lane_of(request).in_flight -= 1
+    set_phase(facts, request, Phase.READY)
 
 
-def _refused(state: Facts, event: e.Refused) -> None:
-    lane = state.lane_of(event.request)
+def _refused(facts: Facts, event: e.Refused) -> None:
+    request, lane = event.request, facts.lane_of(event.request)
+    facts.errors[request] = event.error
     lane.in_flight -= 1
     if event.cause is Cause.UNAUTHENTICATED:
         lane.unauthenticated_in_a_row += 1
         lane.proven = False
     if event.retry_at is not None:
-        make_retry(lane, state, event.request, event.retry_at)
+        facts.retry_at[request] = event.retry_at
+        set_phase(facts, request, Phase.RETRY)
         return
-    state.refused += 1
+    facts.refused += 1
     lane.unsubmitted -= 1
-    _close(state, event, Phase.REFUSED, _NOT_STARTED)
+    close(facts, request, Phase.REFUSED, _all(facts, request, Outcome.NOT_STARTED), event.at)
 
 
-def _accepted(state: Facts, event: e.Accepted) -> None:
-    lane = state.lane_of(event.request)
+def _accepted(facts: Facts, event: e.Accepted) -> None:
+    lane = facts.lane_of(event.request)
     lane.in_flight -= 1
     lane.proven = True
     lane.unauthenticated_in_a_row = 0
-    _open(state, lane, event)
+    _open(facts, lane, event)
 
 
-def _adopted(state: Facts, event: e.Adopted) -> None:
-    lane = state.lane_of(event.request)
-    lane.doubts.pop(event.request, None)
-    _open(state, lane, event)
+def _adopted(facts: Facts, event: e.Adopted) -> None:
+    lane = facts.lane_of(event.request)
+    del lane.doubts[event.request]
+    facts.adopted += 1
+    _open(facts, lane, event)
 
 
-def _open(state: Facts, lane: LaneFacts, event: e.Accepted | e.Adopted) -> None:
-    set_phase(state, event.request, Phase.OPEN)
-    state.accepted += 1
+def _open(facts: Facts, lane: LaneFacts, event: e.Accepted | e.Adopted) -> None:
+    set_phase(facts, event.request, Phase.OPEN)
+    facts.errors.pop(event.request, None)
+    facts.accepted += 1
     lane.unsubmitted -= 1
     lane.accepted += 1
     lane.open[event.request] = OpenJob(event.job.job_id, event.at)
-    state.job_ids[event.request] = event.job.job_id
+    facts.job_ids[event.request] = event.job.job_id
 
 
-def _in_doubt(state: Facts, event: e.InDoubt) -> None:
-    state.lane_of(event.request).in_flight -= 1
-    doubt(state, event.request, event.at)
+def _in_doubt(facts: Facts, event: e.InDoubt) -> None:
+    facts.errors[event.request] = event.error
+    facts.lane_of(event.request).in_flight -= 1
+    doubt(facts, event.request, event.at)
 
 
-def _suspected(state: Facts, event: e.Suspected) -> None:
-    if state.waits_for_step(event.request):
-        state.suspected.add(event.request)  # which servers it is for is known once the step before is over
+def _suspected(facts: Facts, event: e.Suspected) -> None:
+    facts.sent[event.request] += 1
+    if facts.waits_for_step(event.request):
+        facts.suspected.add(event.request)  # which servers it is for is known once the step before is over
     else:
-        doubt(state, event.request, event.at)
+        doubt(facts, event.request, event.at)
 
 
-def _foreseen(state: Facts, event: e.Foreseen) -> None:
-    state.foreseen.add(event.number)
+def _foreseen(facts: Facts, event: e.Foreseen) -> None:
+    facts.foreseen.add(event.number)
 
 
-def _surveyed(state: Facts, event: e.Surveyed) -> None:
-    state.lanes[event.lane].unsurveyed_since = None
+def _surveyed(facts: Facts, event: e.Surveyed) -> None:
+    facts.lanes[event.lane].unsurveyed_since = None
 
 
-def _doubled(state: Facts, event: e.Doubled) -> None:
-    _jobs_in_conflict(state, event)
+def _doubled(facts: Facts, event: e.Doubled) -> None:
+    facts.conflict_jobs[event.request] = event.job_ids
+    what = "more than one job has the request's name" if len(event.job_ids) > 1 else "a job was made after all"
+    facts.errors[event.request] = _found(f"{what}: {', '.join(event.job_ids)}")
 
 
-def _jobs_in_conflict(state: Facts, event: e.Conflict | e.Doubled) -> None:
-    state.conflicts += event.request not in state.conflict_jobs
-    state.conflict_jobs[event.request] = event.job_ids
+def _found(reason: str) -> ServiceError:
+    return ServiceError(None, "CONFLICT", reason, None)
 
 
-def _not_found(state: Facts, event: e.NotFound) -> None:
-    lane = state.lane_of(event.request)
-    lane.doubts.pop(event.request, None)
-    if state.blocked_by[event.request]:
-        set_phase(state, event.request, Phase.BLOCKED)  # the list showed a job of it, and its wave has not begun
-        state.suspected.discard(event.request)
+def _not_found(facts: Facts, event: e.NotFound) -> None:
+    del facts.lane_of(event.request).doubts[event.request]
+    if facts.blocked_by[event.request]:
+        facts.suspected.discard(event.request)
+        set_phase(facts, event.request, Phase.BLOCKED)  # the list showed a job of it, and its wave has not begun
     else:
-        make_ready(lane, state, event.request)
+        set_phase(facts, event.request, Phase.READY)
 
 
-def _conflict(state: Facts, event: e.Conflict) -> None:
-    _jobs_in_conflict(state, event)
-    _abandon(state, event)
+def _conflict(facts: Facts, event: e.Conflict) -> None:
+    facts.conflict_jobs[event.request] = event.job_ids
+    facts.errors[event.request] = _found(event.reason)
+    _abandon(facts, event, Phase.CONFLICT)
 
 
-def _given_up(state: Facts, event: e.GivenUp) -> None:
-    _abandon(state, event)
+def _given_up(facts: Facts, event: e.GivenUp) -> None:
+    first = facts.errors.get(event.request)
+    before = f"; first: {first.message}" if first else ""
+    facts.errors[event.request] = ServiceError(None, "UNKNOWN", event.reason + before, None)
+    _abandon(facts, event, Phase.GIVEN_UP)
 
 
-def _abandon(state: Facts, event: e.Conflict | e.GivenUp) -> None:
-    lane = state.lane_of(event.request)
-    lane.doubts.pop(event.request, None)
+def _abandon(facts: Facts, event: e.Conflict | e.GivenUp, phase: Phase) -> None:
+    lane = facts.lane_of(event.request)
+    del lane.doubts[event.request]
     lane.unsubmitted -= 1
-    _close(state, event, Phase.GIVEN_UP, _UNKNOWN)
+    close(facts, event.request, phase, _all(facts, event.request, Outcome.UNKNOWN), event.at)
 
 
-def _settled(state: Facts, event: e.Settled) -> None:
-    job = state.lane_of(event.request).open.pop(event.request, None)
-    state.settled += 1
+def _job_read(facts: Facts, event: e.JobRead) -> None:
+    """What it says of servers is in `Settled`; the rest is for a report."""
+
+
+def _settled(facts: Facts, event: e.Settled) -> None:
+    job = facts.lane_of(event.request).open.pop(event.request)
+    outcomes = Outcomes(event.outcomes)
+    facts.settled += 1
     # A job that skipped all its servers took no time. One that was not seen to end: how long it would have taken is not
     # known, and a time-out must not close every window.
-    ended = set(event.outcomes) & _AT_WORK and (event.duration_s is not None or not set(event.outcomes) & _NOT_SEEN)
-    if state.rollout is not None and job is not None and ended:
+    seen = outcomes.counts().keys()
+    ended = seen & _AT_WORK and (event.duration_s is not None or not seen & _NOT_SEEN)
+    if facts.rollout is not None and ended:
         took = event.at - job.accepted_at if event.duration_s is None else event.duration_s
-        state.rollout.durations[state.requests.entries[event.request].step].add(took)
-    _close(state, event, Phase.SETTLED, event.outcomes)
+        facts.rollout.durations[facts.requests.entries[event.request].step].add(took)
+    close(facts, event.request, Phase.SETTLED, outcomes, event.at)
 
 
-def _withdrawn(state: Facts, event: e.Withdrawn) -> None:
-    state.lane_of(event.request).unsubmitted -= 1
-    _close(state, event, Phase.VOID, _NOT_STARTED)
-
-
-def _close(state: Facts, event: _Closing, phase: Phase, letters: str) -> None:
-    """The event's request is over: count its servers and let those that succeeded into the next step.
-
-    `letters` is one letter a server, or a single one for all.
-    """
+def _withdrawn(facts: Facts, event: e.Withdrawn) -> None:
     request = event.request
-    planned = state.requests.entries[request]
-    if len(letters) == 1:
-        letters *= len(state.servers_of(request))
-    if state.rollout is not None and not state.is_main(request):
-        set_phase(state, request, phase)
-        check_outcomes(state, request, letters)
-        return
-    positions = state.positions_of(request) if state.rollout is not None else ()
-    set_phase(state, request, phase)
-    last_step = planned.step == state.plan.main_steps - 1
-    if last_step and planned.step == len(state.plan.steps) - 1:
-        for letter in set(letters):
-            state.counts[letter] += letters.count(letter)
-    else:
-        # Steps that are checks are for those that succeeded, too.
-        state.counts[_SUCCEEDED] += letters.count(_SUCCEEDED) if last_step else 0
-        for server, letter in zip(state.servers_of(request), letters, strict=True):
-            if letter != _SUCCEEDED:
-                state.counts[letter] += 1
-                state.left_behind[planned.group].add(server.id)
-    if state.rollout is not None:
-        final = letters if last_step else letters.replace(_SUCCEEDED, "-")
-        server_outcomes(state, state.rollout, request, positions, final, event.at)
-    if not last_step:
-        unblock_dependents(state, request, event.at)
-    if state.rollout is not None:
-        state.rollout.request_over(planned.wave, event.at)
+    facts.lane_of(request).unsubmitted -= 1
+    facts.exclusions[request] = Exclusion(event.who, event.why)
+    facts.retry_at.pop(request, None)
+    outcome = Outcome.EXCLUDED if event.who else Outcome.NOT_STARTED
+    close(facts, request, Phase.EXCLUDED, _all(facts, request, outcome), event.at)
 
 
-def _lane_stopped(state: Facts, event: e.LaneStopped) -> None:
-    lane = state.lanes[event.lane]
+def _included(facts: Facts, event: e.Included) -> None:
+    del facts.exclusions[event.request]
+    facts.lane_of(event.request).unsubmitted += 1
+    reopen(facts, event.request)
+
+
+def _all(facts: Facts, request: int, outcome: Outcome) -> Outcomes:
+    return Outcomes.all(outcome, len(facts.servers_of(request)))
+
+
+def _lane_stopped(facts: Facts, event: e.LaneStopped) -> None:
+    lane = facts.lanes[event.lane]
     lane.stopped, lane.watched = event.error, event.watched
 
 
-def _stop_requested(state: Facts, event: e.StopRequested) -> None:
-    state.stop_reason = event.reason
+def _stop_requested(facts: Facts, event: e.StopRequested) -> None:
+    facts.stop_reason = event.reason
 
 
-def _intake_ended(state: Facts, event: e.IntakeEnded) -> None:
-    state.intake_ended = event.reason
+def _intake_ended(facts: Facts, event: e.IntakeEnded) -> None:
+    facts.intake_ended = event.reason
 
 
-def _run_ended(state: Facts, event: e.RunEnded) -> None:
-    state.ended = RunState(event.state)
+def _run_ended(facts: Facts, event: e.RunEnded) -> None:
+    facts.ending = RunEnding(event.at, RunState(event.state), event.reason, event.exit_code)
 
 
-_HANDLERS: dict[type, Callable[[Facts, Any], None]] = {
-    e.RunStarted: _run_started,
-    e.RunResumed: _run_resumed,
-    e.Intended: _intended,
-    e.Lapsed: _lapsed,
-    e.Throttled: _throttled,
-    e.Refused: _refused,
-    e.Accepted: _accepted,
-    e.InDoubt: _in_doubt,
-    e.Suspected: _suspected,
-    e.Foreseen: _foreseen,
-    e.Surveyed: _surveyed,
-    e.Doubled: _doubled,
-    e.Adopted: _adopted,
-    e.NotFound: _not_found,
-    e.Conflict: _conflict,
-    e.GivenUp: _given_up,
-    e.Settled: _settled,
-    e.LaneStopped: _lane_stopped,
-    e.StopRequested: _stop_requested,
-    e.IntakeEnded: _intake_ended,
-    e.Withdrawn: _withdrawn,
-    e.RunEnded: _run_ended,
-    **ROLLOUT_HANDLERS,
+_SENT, _IN_DOUBT, _OPEN = frozenset({Phase.SENT}), frozenset({Phase.IN_DOUBT}), frozenset({Phase.OPEN})
+_STEPS: dict[type, _Step] = {
+    e.RunStarted: _Step(_run_started),
+    e.RunResumed: _Step(_run_resumed),
+    e.Intended: _Step(_intended, frozenset({Phase.READY, Phase.RETRY})),
+    e.Lapsed: _Step(_lapsed, _SENT),
+    e.Throttled: _Step(_throttled, _SENT),
+    e.Refused: _Step(_refused, _SENT),
+    e.Accepted: _Step(_accepted, _SENT),
+    e.InDoubt: _Step(_in_doubt, _SENT),
+    e.Suspected: _Step(_suspected, UNSENT),
+    e.Foreseen: _Step(_foreseen),
+    e.Surveyed: _Step(_surveyed),
+    e.Doubled: _Step(_doubled),
+    e.Adopted: _Step(_adopted, _IN_DOUBT),
+    e.NotFound: _Step(_not_found, _IN_DOUBT),
+    e.Conflict: _Step(_conflict, _IN_DOUBT),
+    e.GivenUp: _Step(_given_up, _IN_DOUBT),
+    e.JobRead: _Step(_job_read, _OPEN),
+    e.Settled: _Step(_settled, _OPEN),
+    e.LaneStopped: _Step(_lane_stopped),
+    e.StopRequested: _Step(_stop_requested),
+    e.IntakeEnded: _Step(_intake_ended),
+    e.Withdrawn: _Step(_withdrawn, UNSENT),
+    e.Included: _Step(_included, frozenset({Phase.EXCLUDED})),
+    e.RunEnded: _Step(_run_ended),
+    e.Split: _Step(ROLLOUT_HANDLERS[e.Split], UNSENT),
+    **{kind: _Step(change) for kind, change in ROLLOUT_HANDLERS.items() if kind is not e.Split},
 }

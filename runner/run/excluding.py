@@ -1,11 +1,12 @@
-"""Leaving servers out of a run that goes on: which they are, and the events that do it."""
+"""Leaving servers out of a run that goes on, and taking them in again: which they are, and the events that do it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.run import events as e
-from runner.run.facts import UNSENT
+from runner.run.phases import IN_FLIGHT, UNSENT, Phase
+from runner.run.waves import Stage
 from runner.spec.campaign import Place, Template
 from runner.spec.expressions import ServerExpression
 from runner.spec.templates import TemplateProblem
@@ -16,9 +17,25 @@ if TYPE_CHECKING:
     from runner.plan.plan import Plan
     from runner.run.facts import Facts
 
+_SHOWN = 3
+
 
 class NoSuchServers(ValueError):  # noqa: N818  what it is, not that it is an error, is the news
     """The text names no server of the plan; the message says why."""
+
+
+class ExclusionScope(NamedTuple):
+    """What becomes of servers that are to be excluded, in servers: those not sent yet, and those that stay as they are."""
+
+    excluded_now: int
+    in_flight: int
+    over: int
+    excluded_before: int
+
+    def kept(self) -> str:
+        """Those that stay as they are, for a person; empty if there are none."""
+        parts = ((self.in_flight, "in flight"), (self.over, "over"), (self.excluded_before, "excluded already"))
+        return ", ".join(f"{count:,} {'is' if count == 1 else 'are'} {what}" for count, what in parts if count)
 
 
 def matching_servers(plan: Plan, text: str) -> set[str]:
@@ -42,29 +59,80 @@ def matching_servers(plan: Plan, text: str) -> set[str]:
     return found
 
 
-def exclusions(state: Facts, ids: Collection[str], at: float) -> Iterator[e.Split | e.Withdrawn]:
+def exclusion_scope(facts: Facts, ids: Collection[str]) -> ExclusionScope:
+    """What excluding these servers would come to now."""
+    unsent, in_flight, excluded = set[str](), set[str](), set[str]()
+    for request, phase in enumerate(facts.phases):
+        if not facts.is_main(request) or phase is Phase.SPLIT:
+            continue
+        theirs = {server.id for server in facts.servers_of(request) if server.id in ids}
+        if phase is Phase.EXCLUDED:
+            excluded |= theirs
+        elif phase in IN_FLIGHT or (theirs and request in facts.suspected):
+            in_flight |= theirs
+        elif phase in UNSENT and not _is_under_way(facts, request):
+            unsent |= theirs
+    over = len(ids) - len(unsent | in_flight | excluded)
+    return ExclusionScope(len(unsent - in_flight), len(in_flight), over, len(excluded - unsent - in_flight))
+
+
+def exclusions(
+    facts: Facts, ids: Collection[str], at: float, who: str = "", why: str = ""
+) -> Iterator[e.Split | e.Withdrawn]:
     """The events that withdraw these servers from requests that were not sent. Each must be true before the next is asked.
 
     Servers that are in flight, or over, stay. Those that may not be parted from an excluded one are excluded with it.
     """
-    for first in range(len(state.requests)):
+    for first in range(len(facts.requests)):
         pieces = [first]
         while pieces:
             request = pieces.pop()
-            if state.phases[request] not in UNSENT or not state.is_main(request) or _is_under_way(state, request):
+            if facts.phases[request] not in UNSENT or not facts.is_main(request) or _is_under_way(facts, request):
                 continue
-            if request in state.suspected:
+            if request in facts.suspected:
                 continue  # it has a job
-            servers = state.servers_of(request)
+            servers = facts.servers_of(request)
             hits = sum(server.id in ids for server in servers)
-            cut = state.requests.cut_of(request) if 0 < hits < len(servers) else None
+            cut = facts.requests.cut_of(request) if 0 < hits < len(servers) else None
             if cut is not None:
                 yield e.Split(at, request, cut)
-                pieces += state.requests.pieces[request]
+                pieces += facts.requests.pieces[request]
             elif hits:
-                yield e.Withdrawn(at, request)
+                yield e.Withdrawn(at, request, who, why)
 
 
-def _is_under_way(state: Facts, request: int) -> bool:
+def inclusion_refused(facts: Facts, ids: Collection[str]) -> str | None:
+    """Why these servers cannot be taken in again; None if they can.
+
+    A campaign of several steps has gone on without them, and so has one whose wave is over: a retry does them.
+    """
+    requests = _excluded(facts, ids)
+    if not requests:
+        return "none of these servers is excluded"
+    retry = "`runner retry RUN --only excluded` does them in a run of their own"
+    if facts.plan.main_steps > 1:
+        return f"the steps of the campaign went on without them: {retry}"
+    for request in requests:
+        servers = [server.id for server in facts.servers_of(request)]
+        if not set(servers) <= set(ids):
+            return f"{', '.join(servers[:_SHOWN])}{', ...' * (len(servers) > _SHOWN)} were excluded together: name all"
+        stage = None if facts.rollout is None else facts.rollout.waves[facts.requests.entries[request].wave].stage
+        if stage not in {None, Stage.WAITING, Stage.RUNNING}:
+            return f"the wave of {servers[0]} is over: {retry}"
+    return None
+
+
+def inclusions(facts: Facts, ids: Collection[str], at: float) -> list[e.Included]:
+    """The events that take these servers in again, where that is not refused."""
+    return [e.Included(at, request) for request in _excluded(facts, ids)]
+
+
+def _excluded(facts: Facts, ids: Collection[str]) -> list[int]:
+    return [
+        request for request in sorted(facts.exclusions) if any(server.id in ids for server in facts.servers_of(request))
+    ]
+
+
+def _is_under_way(facts: Facts, request: int) -> bool:
     """Whether an earlier step of the request's servers is not over: what becomes of them is not known yet."""
-    return state.requests.entries[request].step > 0 and state.waits_for_step(request)
+    return facts.requests.entries[request].step > 0 and facts.waits_for_step(request)

@@ -1,54 +1,39 @@
 """What is true of a run: the fold of its events so far.
 
-`Facts` is changed in place by `runner.run.evolve.evolve` and by nothing else, so that one event costs the same
-whatever the size of the fleet; everyone else reads it.
+`Facts` are changed in place by `runner.run.evolve.evolve` and by nothing else, so that one event costs the same whatever
+the size of the fleet; everyone else reads them. What is ready to be done follows from them: `runner.run.dispatch`.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass, field
-from enum import IntEnum
-from heapq import heappush
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.plan.dependencies import prerequisites
+from runner.run.phases import IN_FLIGHT, Phase
 from runner.run.requests import RequestTable
-from runner.run.waves import RolloutFacts, Turn, initial_rollout
+from runner.run.waves import RolloutFacts, Stage, WaveFacts, initial_rollout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runner.model import RunState, Server
+    from runner.model import Outcome, RunState, Server
     from runner.plan.plan import Plan
     from runner.rules.answers import ServiceError
     from runner.rules.budget import Cell
-
-
-class Phase(IntEnum):
-    """Where a request stands."""
-
-    BLOCKED = 0  # its wave, or its check, has not begun, or its servers are not through the step before
-    READY = 1
-    RETRY = 2  # refused; may be sent again at a time
-    SENT = 3  # intended, no answer yet
-    IN_DOUBT = 4
-    OPEN = 5  # accepted, its job not over
-    SETTLED = 6
-    REFUSED = 7  # for good
-    GIVEN_UP = 8  # unknown, or in conflict
-    VOID = 9  # none of its servers got through the step before, or all were excluded
-    SPLIT = 10  # its pieces stand in its place
+    from runner.rules.outcomes import Outcomes
 
 
 @dataclass(slots=True)
 class Doubt:
-    """A request in doubt: since when, and the id of no job yet."""
+    """A request in doubt, and since when."""
 
     since: float
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class OpenJob:
     """A job that is not over."""
 
@@ -58,14 +43,8 @@ class OpenJob:
 
 @dataclass(slots=True)
 class LaneFacts:
-    """One lane's part of the state. `unsubmitted` counts its requests that may still be sent (or sent again).
+    """One lane's part. `unsubmitted` counts its requests that may still be sent, or sent again."""
 
-    What follows failures is ready in `urgent`, and goes before what is in `ready`.
-    """
-
-    urgent: deque[int] = field(default_factory=deque)
-    ready: deque[int] = field(default_factory=deque)
-    retries: list[tuple[float, int]] = field(default_factory=list)
     in_flight: int = 0
     doubts: dict[int, Doubt] = field(default_factory=dict)
     ever_in_doubt: set[int] = field(default_factory=set)
@@ -79,6 +58,33 @@ class LaneFacts:
     watched: bool = True  # False: it stopped because its jobs cannot be read
 
 
+class StopRule(StrEnum):
+    """The rules that hold or abort a campaign."""
+
+    BUDGET = "budget"
+    SEQUENTIAL = "sequential"
+    UNSURE = "unknown"
+    CHECK = "check"
+    WINDOW = "window"
+    NOTHING_SUCCEEDED = "nothing_succeeded"
+
+
+class Hold(NamedTuple):
+    """Why a person must decide before a run goes on: the rule, its evidence; the limit, or the wave's check that failed."""
+
+    rule: str
+    reason: str
+    limit: str | None = None
+    check: int | None = None
+
+
+class Exclusion(NamedTuple):
+    """Who left a request's servers out, and why. `who` is empty where the journal does not tell."""
+
+    who: str
+    why: str
+
+
 @dataclass(slots=True)
 class Controls:
     """What people asked of a run while it went on. `held` is why a person must decide before it goes on.
@@ -87,53 +93,68 @@ class Controls:
     """
 
     paused: bool = False
-    held: str | None = None
+    held: Hold | None = None
     held_groups: set[int] = field(default_factory=set)
     rate: float | None = None
     concurrency: int | None = None
     last_command: int = 0
 
 
+_CUT_SHORT = frozenset({Stage.SOAKING, Stage.CHECKING, Stage.AWAITING_APPROVAL})
+
+
 @dataclass(slots=True)
 class Facts:
-    """The state of a run. Lists are indexed by the request's place in `requests`.
+    """What is true of a run. Lists are indexed by the request's place in `requests`.
 
-    `counts` are servers by outcome letter (`runner.rules.outcomes`), for servers whose outcome is final.
-    `left_behind` are, per group, the servers that did not succeed in an earlier step. `job_ids` are the jobs of requests.
-    `suspected` are blocked requests that the list shows a job of. `parked` are ready requests of groups that are held.
+    `attempts` are those that count against `submit.attempts`, `sent` all of them. `retry_at` is when a refused request may
+    be sent again, epoch seconds. `errors` is the last thing that went wrong with a request, `outcomes` how its servers
+    ended. `counts` are servers whose outcome is final.
+
+    `left_behind` are, per group, the servers that did not succeed in an earlier step. `suspected` are blocked requests that
+    the list shows a job of; `foreseen` are numbers of requests yet to come to be, of which it shows one. `conflict_jobs` are
+    all the jobs of requests that have more than their own. `job_ids` are the jobs of requests.
+
     `intake_ended` is why nothing new is sent any more, though what is in flight is followed to its end; `aborted` is why
     the campaign was aborted, which means that, too, and for good.
-    `conflict_jobs` are the jobs of requests in conflict. `foreseen` are numbers of requests that are yet to come to be,
-    of which the list shows a job already.
+
+    `moved` are the requests that the last event let stand elsewhere, `freed` the limits that it made room at.
     """
 
     plan: Plan
     requests: RequestTable
     phases: list[Phase]
     attempts: list[int]
+    sent: list[int]
     blocked_by: list[int]
     dependents: list[list[int]]
     lanes: list[LaneFacts]
     left_behind: list[set[str]]
     rollout: RolloutFacts | None = None
     controls: Controls = field(default_factory=Controls)
-    parked: dict[int, list[int]] = field(default_factory=dict)
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: Counter[Outcome] = field(default_factory=Counter)
+    retry_at: dict[int, float] = field(default_factory=dict)
     job_ids: dict[int, str] = field(default_factory=dict)
+    errors: dict[int, ServiceError] = field(default_factory=dict)
+    outcomes: dict[int, Outcomes] = field(default_factory=dict)
+    exclusions: dict[int, Exclusion] = field(default_factory=dict)
     suspected: set[int] = field(default_factory=set)
     conflict_jobs: dict[int, tuple[str, ...]] = field(default_factory=dict)
     foreseen: set[int] = field(default_factory=set)
     accepted: int = 0
+    adopted: int = 0
     settled: int = 0
     refused: int = 0
-    conflicts: int = 0
     watched: bool = True
     simulated: bool = False
+    runner_version: str | None = None
     started_at: float | None = None
     stop_reason: str | None = None
     intake_ended: str | None = None
     aborted: str | None = None
-    ended: RunState | None = None
+    ending: RunEnding | None = None
+    moved: list[int] = field(default_factory=list)
+    freed: list[Cell] = field(default_factory=list)
 
     @property
     def over(self) -> bool:
@@ -159,6 +180,16 @@ class Facts:
     def rate(self) -> float:
         """Creates per second and lane: as a person set it, or as planned."""
         return self.controls.rate or self.plan.submit.rate
+
+    @property
+    def ended(self) -> RunState | None:
+        """How the run was left by the process that carried it out last; None while one does."""
+        return self.ending.state if self.ending else None
+
+    @property
+    def conflicts(self) -> int:
+        """How many requests have more jobs than their own."""
+        return len(self.conflict_jobs)
 
     def lane_of(self, request: int) -> LaneFacts:
         """The lane that the request goes to."""
@@ -186,6 +217,16 @@ class Facts:
         servers = self.plan.groups[planned.group].servers
         return [place for place in range(planned.start, planned.stop) if servers[place].id not in behind]
 
+    def stage_of(self, wave: WaveFacts) -> Stage:
+        """Where a wave stands: of an aborted campaign nothing goes on, once what was in flight is over."""
+        is_cut_short = wave.stage in _CUT_SHORT or (wave.stage is Stage.RUNNING and not self.is_anything_open)
+        return Stage.ABORTED if self.aborted is not None and is_cut_short else wave.stage
+
+    @property
+    def is_anything_open(self) -> bool:
+        """Whether a request is on its way, in doubt, or has a job at work."""
+        return any(lane.in_flight or lane.doubts or lane.open for lane in self.lanes)
+
     def waits_for_step(self, request: int) -> bool:
         """Whether the step before is not over for all of the request's servers."""
         if self.rollout is None or not self.is_main(request):
@@ -198,14 +239,24 @@ class Facts:
         return self.requests.entries[request].step < self.plan.main_steps
 
 
+class RunEnding(NamedTuple):
+    """How the process that carried the run out ended it."""
+
+    at: float
+    state: RunState
+    reason: str
+    exit_code: int
+
+
 def initial_facts(plan: Plan) -> Facts:
-    """The state of a run of which nothing has happened yet."""
+    """What is true of a run of which nothing has happened yet."""
     count = len(plan.requests)
-    state = Facts(
+    facts = Facts(
         plan=plan,
         requests=RequestTable(plan),
         phases=[Phase.READY] * count,
         attempts=[0] * count,
+        sent=[0] * count,
         blocked_by=[0] * count,
         dependents=[],
         lanes=[LaneFacts() for _ in plan.lanes],
@@ -213,125 +264,41 @@ def initial_facts(plan: Plan) -> Facts:
         rollout=initial_rollout(plan),
     )
     if plan.main_steps > 1:
-        _block_later_steps(state)
-    if state.rollout is not None:
-        _block_waves(state)
-    for index, phase in enumerate(state.phases):
-        lane = state.lane_of(index)
-        lane.unsubmitted += 1
-        if phase is Phase.READY:
-            lane.ready.append(index)
-    return state
+        _block_later_steps(facts)
+    if facts.rollout is not None:
+        _block_waves(facts)
+    for request in plan.requests:
+        facts.lanes[plan.groups[request.group].lane].unsubmitted += 1
+    return facts
 
 
-def _block_later_steps(state: Facts) -> None:
-    state.dependents = [[] for _ in state.phases]
-    for index, needed in enumerate(prerequisites(state.plan)):
+def _block_later_steps(facts: Facts) -> None:
+    facts.dependents = [[] for _ in facts.phases]
+    for index, needed in enumerate(prerequisites(facts.plan)):
         if needed:
-            state.phases[index] = Phase.BLOCKED
-            state.blocked_by[index] = len(needed)
+            facts.phases[index] = Phase.BLOCKED
+            facts.blocked_by[index] = len(needed)
         for earlier in needed:
-            state.dependents[earlier].append(index)
+            facts.dependents[earlier].append(index)
 
 
-def _block_waves(state: Facts) -> None:
+def _block_waves(facts: Facts) -> None:
     """Every request waits for its wave to begin, or for its check."""
-    for index in range(len(state.phases)):
-        state.phases[index] = Phase.BLOCKED
-        state.blocked_by[index] += 1
+    for index in range(len(facts.phases)):
+        facts.phases[index] = Phase.BLOCKED
+        facts.blocked_by[index] += 1
 
 
-# How many that wait for room may try one after the other before a turn is kept.
-_TRIES = 8
-_IN_FLIGHT = frozenset({Phase.SENT, Phase.IN_DOUBT, Phase.OPEN})
-UNSENT = frozenset({Phase.BLOCKED, Phase.READY, Phase.RETRY})
-
-
-def set_phase(state: Facts, request: int, phase: Phase) -> None:
+def set_phase(facts: Facts, request: int, phase: Phase) -> None:
     """Let a request stand elsewhere. What that makes of the budgets is done here, and nowhere else."""
-    before = state.phases[request]
-    state.phases[request] = phase
-    rollout = state.rollout
-    if rollout is None or not state.is_main(request):
+    before = facts.phases[request]
+    facts.phases[request] = phase
+    facts.moved.append(request)
+    rollout = facts.rollout
+    if rollout is None or (before in IN_FLIGHT) is (phase in IN_FLIGHT) or not facts.is_main(request):
         return
-    if (before in _IN_FLIGHT) is not (phase in _IN_FLIGHT):
-        _move(state, rollout, request, reserving=phase in _IN_FLIGHT)
-    elif request in rollout.woken and phase is not Phase.READY:
-        pass_on(state, request)
-
-
-def _move(state: Facts, rollout: RolloutFacts, request: int, *, reserving: bool) -> None:
-    entry, positions = state.requests.entries[request], state.positions_of(request)
-    if reserving:
-        rollout.woken.pop(request, None)
+    entry, positions = facts.requests.entries[request], facts.positions_of(request)
+    if phase in IN_FLIGHT:
         rollout.ledger.reserve(entry, positions)
-        return
-    for cell in rollout.ledger.give_back(entry, positions):
-        _unpark(state, rollout, Turn(cell, _TRIES), max(cell.room, 1))
-
-
-def _unpark(state: Facts, rollout: RolloutFacts, turn: Turn, count: int) -> None:
-    """Let so many requests try again, those first that came first."""
-    going: list[int] = []
-    parked = turn.cell.parked
-    while parked and len(going) < count:
-        request = parked.popleft()
-        if state.phases[request] is Phase.READY:
-            going.append(request)
-            rollout.woken.setdefault(request, []).append(turn)
-    for request in reversed(going):
-        queue_of(state.lane_of(request), state, request).appendleft(request)
-
-
-def pass_on(state: Facts, request: int, full: Cell | None = None) -> None:
-    """A request that was let try again does not go: the next may, but not where it is `full`: a landing there wakes it.
-
-    One that waits for `full` may keep its turn elsewhere, and passes it on if it never goes: where many wait for two limits,
-    each turn would move them all from one queue to the other.
-    """
-    rollout = state.rollout
-    turns = None if rollout is None else rollout.woken.pop(request, None)
-    if rollout is None or not turns:
-        return
-    kept = [turn for turn in turns if turn.cell is not full and full is not None and not turn.tries]
-    if kept:
-        rollout.woken[request] = kept
-    for turn in turns:
-        if turn.cell is not full and turn not in kept:
-            _unpark(state, rollout, turn if full is None else Turn(turn.cell, turn.tries - 1), 1)
-
-
-def unpark_all(state: Facts) -> None:
-    """Let everything that waits for room try again: asked where a run would else wait for ever."""
-    if state.rollout is None:
-        return
-    for cell in state.rollout.ledger.cells():
-        parked = list(cell.parked)
-        cell.parked.clear()
-        for request in reversed(parked):
-            if state.phases[request] is Phase.READY:
-                queue_of(state.lane_of(request), state, request).appendleft(request)
-
-
-def unpark_group(state: Facts, group: int) -> None:
-    """Let the requests of a group that was held try again."""
-    for request in reversed(state.parked.pop(group, [])):
-        if state.phases[request] is Phase.READY:
-            queue_of(state.lane_of(request), state, request).appendleft(request)
-
-
-def queue_of(lane: LaneFacts, state: Facts, request: int) -> deque[int]:
-    """Where the request stands in line when it is ready."""
-    return lane.urgent if state.requests.is_follow_up(request) else lane.ready
-
-
-def make_ready(lane: LaneFacts, state: Facts, request: int) -> None:
-    """Put a request at the end of those that may be sent now."""
-    set_phase(state, request, Phase.READY)
-    queue_of(lane, state, request).append(request)
-
-
-def make_retry(lane: LaneFacts, state: Facts, request: int, at: float) -> None:
-    """Let a request be sent again from `at` on."""
-    set_phase(state, request, Phase.RETRY)
-    heappush(lane.retries, (at, request))
+    else:
+        facts.freed.extend(rollout.ledger.give_back(entry, positions))

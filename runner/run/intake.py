@@ -11,32 +11,49 @@ if TYPE_CHECKING:
     from runner.run.facts import Facts, LaneFacts
 
 
-def sends_no_more(state: Facts, lane: LaneFacts) -> bool:
+def sends_no_more(facts: Facts, lane: LaneFacts) -> bool:
     """Whether nothing new is sent on the lane, whatever is left to send."""
-    return state.over or lane.stopped is not None
+    return facts.over or lane.stopped is not None
 
 
-def nothing_left(state: Facts, lane: LaneFacts) -> bool:
+def nothing_left(facts: Facts, lane: LaneFacts) -> bool:
     """Whether no request of the lane may still be sent, nor come to be: a job that fails may ask for one more."""
     if lane.unsubmitted:
         return False
-    rollout = state.rollout
+    rollout = facts.rollout
     follows = rollout is not None and rollout.rules.on_failure is not None
     return not (follows and (lane.in_flight or lane.doubts or lane.open))
 
 
-def jobs_may_come(state: Facts, lane: LaneFacts) -> bool:
+def jobs_may_come(facts: Facts, lane: LaneFacts) -> bool:
     """Whether a job that is not known yet may still be made, or be found, on a lane that is usable.
 
     After the end of intake, or an abort: by a request on its way or in doubt; by the survey of a resumed run; or by a
     request that the survey found sent already, which is in doubt as soon as the step before is over, or its server failed.
     """
-    if nothing_left(state, lane) or not state.over:
-        return not nothing_left(state, lane)
+    if nothing_left(facts, lane) or not facts.over:
+        return not nothing_left(facts, lane)
     pending = lane.in_flight or lane.doubts or lane.unsurveyed_since is not None
-    return bool(pending or ((state.suspected or state.foreseen) and lane.open))
+    return bool(pending or ((facts.suspected or facts.foreseen) and lane.open))
 
 
-def waits_for_survey(state: Facts, lane: LaneFacts) -> bool:
+def waits_for_survey(facts: Facts, lane: LaneFacts) -> bool:
     """Whether it is not known yet which requests of a resumed lane were sent. Where nothing is left, nobody looks."""
-    return lane.unsurveyed_since is not None and not nothing_left(state, lane)
+    return lane.unsurveyed_since is not None and not nothing_left(facts, lane)
+
+
+def is_unsurveyed(facts: Facts) -> bool:
+    """Whether that is so of a lane that can be used."""
+    return any(waits_for_survey(facts, lane) and lane.stopped is None for lane in facts.lanes)
+
+
+def is_anything_in_flight(facts: Facts) -> bool:
+    """Whether anything will still come back from the service."""
+    return any(map(_is_in_flight, facts.lanes))
+
+
+def _is_in_flight(lane: LaneFacts) -> bool:
+    """On a lane that stopped nothing is looked up, and perhaps not even watched."""
+    if lane.stopped is None:
+        return bool(lane.in_flight or lane.doubts or lane.open)
+    return bool(lane.in_flight or (lane.open and lane.watched))

@@ -30,6 +30,14 @@ class Piece(NamedTuple):
     is_follow_up: bool
 
 
+class InLine(NamedTuple):
+    """Where a request stands among all, in the order of the plan; a piece stands where the request stood that was split."""
+
+    planned: int
+    start: int
+    request: int
+
+
 class RequestTable:
     """Requests by their place: first those of the plan, then others in the order in which they came to be.
 
@@ -45,6 +53,7 @@ class RequestTable:
         self._offsets = [0, *accumulate(len(group.servers) for group in plan.groups)]
         self._starts = unit_starts(plan)
         self.pieces: dict[int, tuple[int, int]] = {}
+        self._planned_of: dict[int, int] = {}  # of pieces
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -85,7 +94,16 @@ class RequestTable:
         number = self._planned + 2 * self._global(entry, cut)
         pieces = self._add(entry._replace(stop=cut), number), self._add(entry._replace(start=cut), number + 1)
         self.pieces[request] = pieces
+        self._planned_of |= dict.fromkeys(pieces, self._planned_of.get(request, request))
         return pieces
+
+    def in_line(self, request: int) -> InLine:
+        """Where the request stands in the order of the plan."""
+        return InLine(self._planned_of.get(request, request), self.entries[request].start, request)
+
+    def is_planned(self, request: int) -> bool:
+        """Whether the plan has it as it is, so that its place is its order."""
+        return request < self._planned
 
     def follow_up(self, step: int, group: int, position: int, body: Mapping[str, object], wave: int) -> int:
         """Add a request of a step for one server of a group."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.run import events as e
-from runner.run.facts import UNSENT, Phase
+from runner.run.phases import UNSENT, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -4,55 +4,57 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.run.facts import Doubt, Phase, make_ready, set_phase
+from runner.run.facts import Doubt, set_phase
+from runner.run.phases import Phase
 
 if TYPE_CHECKING:
     from runner.run.facts import Facts
 
 
-def unblock_dependents(state: Facts, request: int, at: float) -> None:
+def unblock_dependents(facts: Facts, request: int, at: float) -> None:
     """A request of an earlier step is over."""
-    for dependent in state.dependents[request]:
-        unblock(state, dependent, at)
+    for dependent in facts.dependents[request]:
+        unblock(facts, dependent, at)
 
 
-def unblock(state: Facts, request: int, at: float) -> None:
+def unblock(facts: Facts, request: int, at: float) -> None:
     """One of the things that a request waits for is there; `at` is epoch seconds."""
-    if state.phases[request] is Phase.SPLIT:
-        for piece in state.requests.pieces[request]:
-            unblock(state, piece, at)
+    if facts.phases[request] is Phase.SPLIT:
+        for piece in facts.requests.pieces[request]:
+            unblock(facts, piece, at)
         return
-    state.blocked_by[request] -= 1
-    if state.phases[request] is not Phase.BLOCKED:
+    facts.blocked_by[request] -= 1
+    if facts.phases[request] is not Phase.BLOCKED:
         return
-    lane = state.lane_of(request)
-    if request in state.suspected and not state.waits_for_step(request):
-        doubt(state, request, at)  # it has a job already: what else it would wait for does not matter
-    elif state.blocked_by[request]:
+    if request in facts.suspected and not facts.waits_for_step(request):
+        doubt(facts, request, at)  # it has a job already: what else it would wait for does not matter
+    elif facts.blocked_by[request]:
         return
-    elif state.servers_of(request):
-        make_ready(lane, state, request)
+    elif facts.servers_of(request):
+        set_phase(facts, request, Phase.READY)
     else:
-        _void(state, request, at)
+        _void(facts, request, at)
 
 
-def doubt(state: Facts, request: int, since: float) -> None:
+def doubt(facts: Facts, request: int, since: float) -> None:
     """The request may or may not have made a job."""
-    lane = state.lane_of(request)
-    set_phase(state, request, Phase.IN_DOUBT)
+    lane = facts.lane_of(request)
+    facts.retry_at.pop(request, None)
+    set_phase(facts, request, Phase.IN_DOUBT)
     lane.doubts[request] = Doubt(since)
     lane.ever_in_doubt.add(request)
 
 
-def _void(state: Facts, request: int, at: float) -> None:
+def _void(facts: Facts, request: int, at: float) -> None:
     """No server is left for it."""
-    state.lane_of(request).unsubmitted -= 1
-    set_phase(state, request, Phase.VOID)
-    entry = state.requests.entries[request]
-    if entry.step < state.plan.main_steps - 1:
-        unblock_dependents(state, request, at)
-    if state.rollout is not None:
-        if state.is_main(request):
-            state.rollout.request_over(entry.wave, at)
-        else:
-            state.rollout.check_request_over(entry.wave)
+    facts.lane_of(request).unsubmitted -= 1
+    set_phase(facts, request, Phase.VOID)
+    entry = facts.requests.entries[request]
+    if entry.step < facts.plan.main_steps - 1:
+        unblock_dependents(facts, request, at)
+    if facts.rollout is None:
+        return
+    if facts.is_main(request):
+        facts.rollout.waves[entry.wave].request_over(at)
+    else:
+        facts.rollout.waves[entry.wave].check_left -= 1

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import ExitCode
 from runner.model import Outcome, RunState
-from runner.rules.outcomes import LETTER
+from runner.run.waves import has_no_success
 
 if TYPE_CHECKING:
     from runner.run.facts import Facts
+    from runner.run.waves import WaveFacts
 
 
 class Verdict(NamedTuple):
@@ -44,13 +45,21 @@ def _left_undone(state: Facts) -> str | None:
     if unsent:
         return f"{unsent:,} of {len(state.phases):,} requests were not sent"
     waves = state.rollout.waves[state.rollout.current :] if state.rollout else ()
-    unchecked = next((wave.plan.name for wave in waves if wave.next_check is not None), None)
-    return None if unchecked is None else f"wave {unchecked} is not through its checks"
+    return next(filter(None, map(_not_passed, waves)), None)
+
+
+def _not_passed(wave: WaveFacts) -> str | None:
+    """What a wave still waits for, though all its requests are over."""
+    if has_no_success(wave):
+        return f"no server of wave {wave.plan.name} succeeded"
+    if wave.next_check is not None:
+        return f"wave {wave.plan.name} is not through its checks"
+    return f"wave {wave.plan.name} is not approved" if wave.plan.approve else None
 
 
 def _finished(state: Facts) -> Verdict:
     total = sum(len(group.servers) for group in state.plan.groups)
-    succeeded = state.counts[LETTER[Outcome.SUCCEEDED]]
+    succeeded = state.counts[Outcome.SUCCEEDED]
     if succeeded == total and state.conflicts:
         return Verdict(RunState.FINISHED, "every server succeeded, but some have more than one job", ExitCode.ABNORMAL)
     if succeeded == total:

@@ -1,12 +1,13 @@
-"""Where a rollout stands: its waves, its budgets, its evidence. Part of the run's state, changed by `evolve` alone."""
+"""Where a rollout stands: its waves, its budgets, its evidence. Part of the facts, changed by `evolve` alone."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from runner.model import Outcome
 from runner.rules.budget import Ledger
 from runner.rules.durations import Durations
 from runner.rules.sequential import Evidence
@@ -15,8 +16,6 @@ from runner.spec.rollout.windows import Window, parse_allow, parse_deny
 if TYPE_CHECKING:
     from runner.plan.plan import Plan
     from runner.plan.rollout.model import PlannedCheck, PlannedWave, Rollout
-    from runner.rules.budget import Cell
-    from runner.rules.windows import Opening
     from runner.spec.rollout.model import WindowRules
 
 
@@ -30,6 +29,7 @@ class Stage(StrEnum):
     AWAITING_APPROVAL = "awaiting_approval"
     PASSED = "passed"
     REJECTED = "rejected"  # by a person
+    ABORTED = "aborted"  # the campaign was, before the wave passed
 
 
 @dataclass(slots=True)
@@ -37,12 +37,14 @@ class WaveFacts:
     """One wave. `left` counts its requests that are not over, `check_left` those of the check that is being made.
 
     `requests` are those of its main steps, `check_requests` those of its checks that are steps, by step. `check` is the
-    place of the check to make next, `attempts` how often it was tried. Times are epoch seconds.
+    place of the check to make next, `attempts` how often it was tried. `counts` are its servers whose outcome is final.
+    `waived`: a person let it pass though no server of it succeeded. Times are epoch seconds.
     """
 
     plan: PlannedWave
     requests: list[int] = field(default_factory=list)
     check_requests: dict[int, list[int]] = field(default_factory=dict)
+    counts: Counter[Outcome] = field(default_factory=Counter)
     stage: Stage = Stage.WAITING
     left: int = 0
     check: int = 0
@@ -51,6 +53,7 @@ class WaveFacts:
     check_left: int = 0
     check_failed: int = 0
     check_again_at: float = 0.0
+    waived: bool = False
     started_at: float | None = None
     over_at: float | None = None
     passed_at: float | None = None
@@ -65,31 +68,20 @@ class WaveFacts:
         """The check to make next; None when all were passed."""
         return self.plan.checks[self.check] if self.check < len(self.plan.checks) else None
 
-
-class Turn(NamedTuple):
-    """There is room at a limit, and a request may try; if it waits elsewhere then, `tries` more may."""
-
-    cell: Cell
-    tries: int
-
-
-class NoWindow(NamedTuple):
-    """No window is as long as `need_s` seconds, as was found at `since`, epoch seconds."""
-
-    need_s: float
-    since: float
+    def request_over(self, at: float) -> None:
+        """A request of the main steps is over; with the last one the soak begins."""
+        self.left -= 1
+        if not self.left and self.stage is Stage.RUNNING:
+            self.over_at = at
+            self.stage = Stage.SOAKING
 
 
 @dataclass(slots=True)
 class RolloutFacts:
     """A rollout at work. `current` is the place of the wave that is at work, or whose gate is looked at.
 
-    `durations` are of each step. `unknown` counts servers unknown or timed out. `opening` is the stretch of allowed time
-    that was looked up last, `no_window` the length that none was found of; `closed_until` is when the next one begins,
-    while a request waits for it. `deadline_at` is when nothing new is sent any more. `curve` is the evidence at each
-    abnormal server: outcomes so far, abnormal ones, evidence. `wave_counts` are servers by outcome letter, for each wave.
-    `woken` are requests that were let try again, each with its turns. `barrier` is the limit of all that was found last to
-    have no room for what comes next.
+    `durations` are of each step. `unknown` counts servers unknown or timed out. `deadline_at` is when nothing new is sent
+    any more. `curve` is the evidence at each abnormal server: outcomes so far, abnormal ones, evidence.
     """
 
     rules: Rollout
@@ -100,36 +92,32 @@ class RolloutFacts:
     window: Window | None
     current: int = 0
     unknown: int = 0
-    wave_counts: list[Counter[str]] = field(default_factory=list)
     deadline_at: float | None = None
-    opening: Opening | None = None
-    no_window: NoWindow | None = None
-    closed_until: float | None = None
     curve: list[tuple[int, int, float]] = field(default_factory=list)
-    woken: dict[int, list[Turn]] = field(default_factory=dict)
-    barrier: Cell | None = None
 
     @property
     def wave(self) -> WaveFacts | None:
         """The wave at work; None when all are passed."""
         return self.waves[self.current] if self.current < len(self.waves) else None
 
-    def request_over(self, wave: int, at: float) -> None:
-        """A request of a wave's main steps is over; with the last one the soak begins."""
-        state = self.waves[wave]
-        state.left -= 1
-        if not state.left and state.stage is Stage.RUNNING:
-            state.over_at = at
-            state.stage = Stage.SOAKING
+    def expected_s(self, step: int) -> float:
+        """How long a job of a step is expected to last, seconds: by those seen, or as the plan says."""
+        window = self.rules.window
+        seen = self.durations[step].quantile(1.0 if window is None else window.cutoff)
+        return self.rules.expected_s[step] if seen is None else seen
 
-    def check_request_over(self, wave: int, failed: int = 0) -> None:
-        """A request of the check that is being made is over, and so many of its servers did not succeed."""
-        self.waves[wave].check_left -= 1
-        self.waves[wave].check_failed += failed
+
+def has_no_success(wave: WaveFacts) -> bool:
+    """Whether the wave was tried, and no server of it came out well: that never passes by itself, whatever the limits.
+
+    Not where a person excluded all of it, or let it pass.
+    """
+    tried = sum(count for outcome, count in wave.counts.items() if outcome is not Outcome.EXCLUDED)
+    return tried > 0 and not wave.counts[Outcome.SUCCEEDED] and not wave.waived
 
 
 def initial_rollout(plan: Plan) -> RolloutFacts | None:
-    """The state of a rollout of which nothing has happened yet; None for a plan without one."""
+    """A rollout of which nothing has happened yet; None for a plan without one."""
     rules = plan.rollout
     if rules is None:
         return None
@@ -149,7 +137,6 @@ def initial_rollout(plan: Plan) -> RolloutFacts | None:
         durations=[Durations() for _ in plan.steps],
         evidence=None if rule is None else Evidence(rule),
         window=None if rules.window is None else window_of(rules.window),
-        wave_counts=[Counter() for _ in waves],
     )
 
 

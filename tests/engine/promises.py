@@ -16,19 +16,19 @@ import pytest
 from runner.engine.submitter import INTENT_GOOD_FOR_S
 from runner.journal.memory import MemoryStore
 from runner.journal.store import Leased, RunRecord
-from runner.model import Outcome
 from runner.plan.dependencies import prerequisites
 from runner.plan.keys import number_in, run_token
 from runner.plan.plan import Plan
 from runner.report.fold import Report
-from runner.rules.outcomes import LETTER
+from runner.rules.outcomes import Outcomes
 from runner.run import events as e
-from runner.run.facts import Facts, LaneFacts, Phase
+from runner.run.facts import Facts, LaneFacts
+from runner.run.phases import Phase
 from runner.simulator.jobs import SimulatedJob
 from runner.spec.quantities import parse_rate
 from tests.engine.rollout_promises import RolloutPromises
 
-_SUCCEEDED = LETTER[Outcome.SUCCEEDED]
+_SUCCEEDED = "s"
 _UNSUBMITTED = (Phase.BLOCKED, Phase.READY, Phase.RETRY, Phase.SENT, Phase.IN_DOUBT)
 _INTRUDER = "intruder"
 _CLOSED = {e.Settled, e.Refused, e.Conflict, e.GivenUp, e.Withdrawn}
@@ -85,7 +85,9 @@ class Promises:
         if self.rollout is not None:
             self.rollout.tell(event, live=True)
         self._recorded += 1
-        assert {letter: count for letter, count in self._state.counts.items() if count} == self._letters
+        assert +self._state.counts == Counter(
+            {o: n for o, n in Outcomes("".join(self._letters.elements())).counts().items() if n}
+        )
         self._check_bookkeeping()
 
     def written(self, events: Sequence[e.Event]) -> None:
@@ -231,11 +233,7 @@ class Promises:
         if not self._state.is_main(event.request):
             return
         servers = [s.id for s in self._state.requests.servers_of(event.request) if s.id not in self._over]
-        letters = event.outcomes if isinstance(event, e.Settled) else ""
-        if not letters:
-            letters = LETTER[
-                Outcome.NOT_STARTED if isinstance(event, e.Refused | e.Withdrawn) else Outcome.UNKNOWN
-            ] * len(servers)
+        letters = event.outcomes if isinstance(event, e.Settled) else _letter(event) * len(servers)
         if self.rollout is not None:
             self.rollout.closed(event.request, servers, letters, event.at)
         last = self._state.requests[event.request].step == self._plan.main_steps - 1
@@ -243,6 +241,12 @@ class Promises:
             if last or letter != _SUCCEEDED:
                 self._over[server] = letter
                 self._letters[letter] += 1
+
+
+def _letter(event: e.Refused | e.Conflict | e.GivenUp | e.Withdrawn) -> str:
+    if isinstance(event, e.Withdrawn):
+        return "x" if event.who else "n"
+    return "n" if isinstance(event, e.Refused) else "u"
 
 
 def _parts(lane_of: Sequence[int], lanes: int) -> list[list[slice]]:

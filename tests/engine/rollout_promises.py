@@ -17,7 +17,8 @@ from runner.plan.plan import Plan
 from runner.plan.rollout.model import Rollout
 from runner.report.fold import Report
 from runner.run import events as e
-from runner.run.facts import Facts, Phase
+from runner.run.facts import Facts
+from runner.run.phases import Phase
 from runner.spec.rollout.model import Share
 
 _IN_FLIGHT = frozenset({Phase.SENT, Phase.IN_DOUBT, Phase.OPEN})
@@ -190,7 +191,7 @@ class RolloutPromises:
         self._longest[step] = max(self._longest.get(step, took), took)
 
     def _on_withdrawn(self, event: e.Withdrawn, _: bool) -> None:
-        self._banned.update(server for server in self._ids(event.request) if self._letters.get(server) == "n")
+        self._banned.update(server for server in self._ids(event.request) if self._letters.get(server) in {"n", "x"})
 
     def _on_commanded(self, event: e.Commanded, live: bool) -> None:
         if event.refused is not None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from runner.errors import ExitCode, InvalidInput
-from runner.model import Server
+from runner.model import Outcome, Server
 from runner.run import events as e
 from runner.run.gate import Patience
 from tests.engine.conftest import InWorld, World, until_it_dies
@@ -395,7 +395,7 @@ def test_a_pause_lets_in_nothing_new_and_watches_on(in_world: InWorld) -> None:
         world.command("pause", why="lunch")
         await asyncio.sleep(3600.0)
         assert len(jobs_on(world)) == 2
-        assert world.state.counts["s"] == 2
+        assert world.state.counts[Outcome.SUCCEEDED] == 2
         world.command("pause")
         world.command("continue")
         assert (await running).exit_code is ExitCode.OK

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.model import Job, Outcome, Task
-from runner.rules.outcomes import LETTER, OUTCOME, Ending, is_finished, known_outcomes, outcome_letters
+from runner.rules.outcomes import JobEnding, Outcomes, is_finished, known_outcomes
 
 
 def job(*tasks: tuple[str, str | None], status: str | None = "FINISHED") -> Job:
@@ -14,7 +16,7 @@ def job(*tasks: tuple[str, str | None], status: str | None = "FINISHED") -> Job:
 
 def test_success_skip_and_failure_are_read_from_tasks() -> None:
     read = job(("a", "SUCCESS"), ("b", "FAILED"), ("c", "SKIPPED"))
-    assert outcome_letters(["a", "b", "c"], read, Ending.FINISHED) == "sfk"
+    assert Outcomes.of_job(["a", "b", "c"], read, JobEnding.FINISHED).letters == "sfk"
 
 
 def test_a_finished_job_with_a_missing_task_is_not_finished() -> None:
@@ -34,27 +36,31 @@ def test_an_unknown_job_status_is_not_final_even_with_every_task_done() -> None:
 
 
 def test_open_servers_of_a_late_job_are_timed_out_and_the_others_keep_their_outcome() -> None:
-    assert outcome_letters(["a", "b"], job(("a", "SUCCESS"), status="PROCESSING"), Ending.TIMED_OUT) == "st"
+    assert Outcomes.of_job(["a", "b"], job(("a", "SUCCESS"), status="PROCESSING"), JobEnding.TIMED_OUT).letters == "st"
 
 
 def test_open_servers_of_a_lost_job_are_unknown() -> None:
-    assert outcome_letters(["a", "b"], None, Ending.LOST) == "uu"
+    assert Outcomes.of_job(["a", "b"], None, JobEnding.LOST).letters == "uu"
 
 
 def test_a_success_does_not_hide_a_failure_of_the_same_server() -> None:
-    assert outcome_letters(["a"], job(("a", "FAILED"), ("a", "SUCCESS")), Ending.FINISHED) == "f"
+    assert Outcomes.of_job(["a"], job(("a", "FAILED"), ("a", "SUCCESS")), JobEnding.FINISHED).letters == "f"
 
 
 @given(
     st.lists(st.sampled_from(["SUCCESS", "FAILED", "SKIPPED", "PROCESSING", "ODD", None]), max_size=8),
-    st.sampled_from(Ending),
+    st.sampled_from(JobEnding),
 )
-def test_every_server_gets_exactly_one_letter(statuses: list[str | None], ending: Ending) -> None:
+def test_every_server_gets_exactly_one_outcome(statuses: list[str | None], ending: JobEnding) -> None:
     servers = [f"s{i}" for i in range(len(statuses) + 1)]  # the last one has no task
-    letters = outcome_letters(servers, job(*zip(servers, statuses, strict=False)), ending)
-    assert len(letters) == len(servers)
-    assert OUTCOME[letters[-1]] is ending.open_outcome
+    outcomes = Outcomes.of_job(servers, job(*zip(servers, statuses, strict=False)), ending)
+    assert len(outcomes) == len(servers)
+    assert list(outcomes)[-1] is ending.open_outcome
 
 
-def test_letters_and_outcomes_are_one_to_one() -> None:
-    assert {OUTCOME[LETTER[outcome]] for outcome in Outcome} == set(Outcome)
+@given(st.lists(st.sampled_from(Outcome)))
+def test_outcomes_are_written_and_read_as_they_are(outcomes: list[Outcome]) -> None:
+    written = Outcomes("".join(Outcomes.all(outcome, 1).letters for outcome in outcomes))
+    assert list(Outcomes(written.letters)) == outcomes
+    assert written.counts() == Counter(outcomes)
+    assert all(written.count(outcome) == outcomes.count(outcome) for outcome in Outcome)

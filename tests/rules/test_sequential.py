@@ -94,7 +94,7 @@ def test_bad_is_for_ever(rule: SequentialRule, story: list[list[tuple[int, int]]
     evidence.add(60, 0)
     if evidence.log_alarm >= evidence.alarm_boundary:
         evidence.add(0, 100_000)
-        assert evidence.verdict is Conclusion.BAD
+        assert evidence.conclusion is Conclusion.BAD
 
 
 def test_two_failures_at_the_start_are_enough_for_the_default_rule() -> None:
@@ -104,31 +104,31 @@ def test_two_failures_at_the_start_are_enough_for_the_default_rule() -> None:
 @given(rules())
 def test_fewest_failures_are_enough_and_one_less_is_not(rule: SequentialRule) -> None:
     fewest = fewest_failures(rule)
-    assert told(rule, [[(fewest, 0)]]).verdict is Conclusion.BAD
-    assert told(rule, [[(fewest - 1, 0)]]).verdict is not Conclusion.BAD
+    assert told(rule, [[(fewest, 0)]]).conclusion is Conclusion.BAD
+    assert told(rule, [[(fewest - 1, 0)]]).conclusion is not Conclusion.BAD
 
 
 def test_a_change_much_worse_than_bad_is_found_sooner_than_by_the_test_against_bad_alone() -> None:
     wald = -log(DEFAULT.false_alarm)
     one = log(DEFAULT.bad / DEFAULT.healthy)
     assert 3 * one > wald > 2 * one
-    assert told(DEFAULT, [[(2, 1)]]).verdict is Conclusion.BAD
+    assert told(DEFAULT, [[(2, 1)]]).conclusion is Conclusion.BAD
 
 
 def test_after_healthy_a_wave_that_breaks_is_still_found() -> None:
     evidence = told(DEFAULT, [[(0, 1)], [(0, 50)], [(5, 995)]])
-    assert evidence.verdict is Conclusion.HEALTHY
+    assert evidence.conclusion is Conclusion.HEALTHY
     unguarded = told(DEFAULT, [[(0, 1), (0, 50), (5, 995)]])
     for found in (evidence, unguarded):
         found.begin_wave()
-        while found.verdict is not Conclusion.BAD:
+        while found.conclusion is not Conclusion.BAD:
             found.add(3, 7)
     assert evidence.abnormal - 5 <= 6
     # What the same outcomes do where all of the past counts against an alarm.
     single = Evidence(DEFAULT)
     single.add(5, 1046)
     single.add(6, 14)
-    assert single.verdict is not Conclusion.BAD
+    assert single.conclusion is not Conclusion.BAD
 
 
 def test_the_sentence_for_a_person() -> None:
@@ -144,7 +144,7 @@ def test_by_exact_counting_a_healthy_change_is_stopped_no_oftener_than_asked(rul
         for abnormal, chance in alive.items():
             after[abnormal] = after.get(abnormal, 0.0) + chance * (1 - rule.healthy)
             after[abnormal + 1] = after.get(abnormal + 1, 0.0) + chance * rule.healthy
-        bad = {k for k in after if told(rule, [[(k, outcomes - k)]]).verdict is Conclusion.BAD}
+        bad = {k for k in after if told(rule, [[(k, outcomes - k)]]).conclusion is Conclusion.BAD}
         alarmed += sum(after.pop(k) for k in bad)
         alive = {k: chance for k, chance in after.items() if chance > 1e-15}
     assert rule.false_alarm / 10 < alarmed <= rule.false_alarm
@@ -161,7 +161,7 @@ def verdicts(rule: SequentialRule, rate: float, chance: random.Random) -> set[Co
         for _ in range(wave):
             failed = chance.random() < rate
             evidence.add(int(failed), int(not failed))
-            seen.add(evidence.verdict)
+            seen.add(evidence.conclusion)
             if evidence.tripped:
                 return seen
     return seen

@@ -1,0 +1,109 @@
+"""What a report says of each request: its job, and the task of each of its servers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runner.plan.keys import job_name, request_key
+from runner.report.times import rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runner.model import Job, Server, Task
+    from runner.rules.answers import ServiceError
+    from runner.run.facts import Facts
+    from runner.run.standing import Standing
+
+_NO_TASK = dict.fromkeys(("status", "message", "task_id", "created_at", "updated_at", "cloud_server"))
+
+
+def job_parts(facts: Facts, token: str, every: Iterable[Standing], jobs: dict[int, Job]) -> list[dict[str, Any]]:
+    """An entry for each request, in the order of the plan. `token` is the run's part of job names."""
+    entries = facts.requests.entries
+    shown = sorted(every, key=lambda standing: standing.request)
+    if len(entries) > len(facts.plan.requests):
+        shown.sort(key=lambda standing: _place(entries[standing.request]))
+    return [_job_part(facts, token, standing, jobs.get(standing.request)) for standing in shown]
+
+
+def _place(entry: Any) -> tuple[int, int, int, int]:  # noqa: ANN401
+    return entry.wave, entry.group, entry.step, entry.start
+
+
+def purpose(facts: Facts, request: int) -> str:
+    """What the request is for: the change itself, a check, or what follows a failure."""
+    if facts.is_main(request):
+        return "change"
+    return "after_failure" if facts.requests.is_follow_up(request) else "check"
+
+
+def _job_part(facts: Facts, token: str, standing: Standing, job: Job | None) -> dict[str, Any]:
+    request, plan = standing.request, facts.plan
+    entry = facts.requests.entries[request]
+    key = request_key(token, facts.requests.number_of(request))
+    return {
+        "key": key,
+        "name": job_name(str(entry.body["name"]), key),
+        "job_id": job.job_id if job else None,
+        "wave": plan.rollout.waves[entry.wave].name if plan.rollout else None,
+        "group": plan.groups[entry.group].name,
+        "step": plan.steps[entry.step],
+        "purpose": purpose(facts, request),
+        "lane": plan.lanes[facts.lane_index(request)].label,
+        "type": entry.body["type"],
+        "service_type": job.service_type if job else None,
+        "state": standing.state.value,
+        "status": job.status if job else None,
+        "abnormal_count": sum(count for outcome, count in standing.outcomes.counts().items() if outcome.is_abnormal),
+        "service_abnormal_count": job.abnormal_count if job else None,
+        "template_id": job.template_id if job else None,
+        "user_name": job.user_name if job else None,
+        "created_at": rfc3339(job.created_at) if job else None,
+        "updated_at": rfc3339(job.updated_at) if job else None,
+        "attempts": facts.sent[request],
+        "error": _error_part(facts.errors.get(request)),
+        "excluded": _exclusion_part(facts, request),
+        "tasks": _task_parts(standing, job),
+    }
+
+
+def _error_part(error: ServiceError | None) -> dict[str, Any] | None:
+    if error is None:
+        return None
+    return {
+        "http_status": error.http_status,
+        "code": error.code,
+        "message": error.message,
+        "request_id": error.request_id,
+    }
+
+
+def _exclusion_part(facts: Facts, request: int) -> dict[str, str] | None:
+    exclusion = facts.exclusions.get(request)
+    return {"who": exclusion.who, "why": exclusion.why} if exclusion is not None and exclusion.who else None
+
+
+def _task_parts(standing: Standing, job: Job | None) -> list[dict[str, Any]]:
+    """One entry a server, also for one that the service showed no task of."""
+    shown = {task.server_id: task for task in job.tasks} if job else {}
+    return [
+        _task_part(server, outcome.value, shown.get(server.id))
+        for server, outcome in zip(standing.servers, standing.outcomes, strict=True)
+    ]
+
+
+def _task_part(server: Server, outcome: str, task: Task | None) -> dict[str, Any]:
+    if task is None:
+        return {"server_id": server.id, "server_name": server.name, "outcome": outcome, **_NO_TASK}
+    return {
+        "server_id": server.id,
+        "server_name": task.server_name or server.name,
+        "outcome": outcome,
+        "status": task.status,
+        "message": task.message,
+        "task_id": task.task_id,
+        "created_at": rfc3339(task.created_at),
+        "updated_at": rfc3339(task.updated_at),
+        "cloud_server": task.cloud_server,
+    }

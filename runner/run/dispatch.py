@@ -1,0 +1,283 @@
+"""What is ready to be done: the queues of a run. They always follow from the facts, and can be rebuilt from them.
+
+Requests go in the order of the plan; a piece of one that was split goes where that stood. What follows a failure goes
+before. A request that a limit has no room for waits there, and the next may pass it.
+
+`follow` is told of every event. Entries are removed when they come up: one whose request does not stand as it did when it
+was put there is skipped.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, NamedTuple
+
+from runner.rules.budget import NoRoom
+from runner.run import events as e
+from runner.run.admission import ADMITTED, Admitted, ClosedUntil, GroupHeld, MustSplit, OpeningsSeen, admission
+from runner.run.decisions import Decision, Send, SplitUp, WaitForEvent, WaitUntil
+from runner.run.phases import IN_FLIGHT, Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from runner.rules.budget import Cell
+    from runner.run.admission import Admission
+    from runner.run.facts import Facts
+    from runner.run.requests import InLine
+
+# How many that wait for room may try one after the other before a turn is kept.
+_TRIES = 8
+_WAIT = WaitForEvent()
+
+
+class Turn(NamedTuple):
+    """There is room at a limit, and a request may try; if it waits elsewhere then, `tries` more may."""
+
+    cell: Cell
+    tries: int
+
+
+@dataclass(slots=True)
+class Line:
+    """The requests of one lane that are ready, as heaps: what follows failures, requests of the plan, pieces.
+
+    `retries` are those that were refused, by when they may be sent again. `closed_until` is when the window opens that the
+    first one waits for, wall clock. A planned request stands for itself, so that a
+    fleet's worth of them is one list of numbers.
+    """
+
+    follow_ups: list[int] = field(default_factory=list)
+    planned: list[int] = field(default_factory=list)
+    pieces: list[InLine] = field(default_factory=list)
+    retries: list[tuple[float, InLine]] = field(default_factory=list)
+    closed_until: float | None = None
+
+    def first(self) -> int | None:
+        """The request that is next, as far as the entries tell."""
+        if self.follow_ups:
+            return self.follow_ups[0]
+        if self.pieces and (not self.planned or self.pieces[0].planned < self.planned[0]):
+            return self.pieces[0].request
+        return self.planned[0] if self.planned else None
+
+    def entries(self) -> Iterator[int]:
+        """All but the retries."""
+        yield from self.follow_ups
+        yield from self.planned
+        yield from (place.request for place in self.pieces)
+
+    def pop(self) -> None:
+        """Remove the entry of `first`."""
+        if self.follow_ups:
+            heappop(self.follow_ups)
+        elif self.pieces and (not self.planned or self.pieces[0].planned < self.planned[0]):
+            heappop(self.pieces)
+        else:
+            heappop(self.planned)
+
+
+class Dispatcher:
+    """The queues of a run, made from its facts as they are."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._lines = [Line() for _ in facts.lanes]
+        self._has_entry = bytearray(len(facts.phases))  # in a line, or where it waits
+        self._waiting: dict[Cell, list[InLine]] = {}
+        self._barred: dict[Cell, list[int]] = {}  # there will never be room for these
+        self._held: dict[int, list[int]] = {}
+        self._turns: dict[int, list[Turn]] = {}
+        self._openings = OpeningsSeen()
+        self._barrier: Cell | None = None  # the limit for all that was found last to have no room, for good
+        for request, phase in enumerate(facts.phases):
+            if phase is Phase.READY or phase is Phase.RETRY:
+                self._moved(request, phase)
+
+    def follow(self, event: e.Event) -> None:
+        """Take in what an event changed; the facts have taken it in already."""
+        facts = self._facts
+        for request in facts.moved:
+            self._moved(request, facts.phases[request])
+        for cell in facts.freed:
+            if cell in self._waiting:
+                self._let_try(Turn(cell, _TRIES), max(cell.room, 1))
+        if isinstance(event, e.Commanded):
+            for group in self._held.keys() - facts.controls.held_groups:
+                self._enter_again(self._held.pop(group))
+
+    def next(self, lane: int, now: float, wall: float) -> Decision:
+        """What the lane sends next, if it may send; those that wait for room of their own are passed over."""
+        line = self._lines[lane]
+        line.closed_until = None
+        self._due_retries_are_ready(line, now)
+        while (request := line.first()) is not None:
+            if not self._may_go(request, now):
+                self._drop(line, request)
+                continue
+            admitted = self._admission(request, wall)
+            decision = self._decision(line, request, admitted, now - wall)
+            if decision is not None:
+                return decision
+            line.pop()
+            self._wait_elsewhere(request, admitted)
+        return WaitUntil(line.retries[0][0]) if line.retries else _WAIT
+
+    def try_all_again(self) -> None:
+        """Let everything that waits for room try again: asked where a run would else wait for ever."""
+        waiting, self._waiting = self._waiting, {}
+        for places in waiting.values():
+            self._enter_again([place.request for place in places])
+        self._barrier = None
+        for line in self._lines:
+            line.closed_until = None
+
+    @property
+    def closed_until(self) -> float | None:
+        """When the next window opens that a request waits for, wall clock; infinity: none ever; None: none is waited for."""
+        return min((line.closed_until for line in self._lines if line.closed_until is not None), default=None)
+
+    def limits_waited_for(self) -> list[Cell]:
+        """The limits that have no room and that something waits for, the one that bars the way for all first."""
+        waited = {cell for cell, places in self._waiting.items() if any(self._is_unsent(p.request) for p in places)}
+        waited |= {cell for cell, requests in self._barred.items() if any(map(self._is_unsent, requests))}
+        cells = self._facts.rollout.ledger.cells() if self._facts.rollout else ()
+        first = [] if self._barrier is None else [self._barrier]
+        return first + [cell for cell in cells if cell in waited and cell is not self._barrier]
+
+    def waiting(self) -> Iterator[int]:
+        """Every request that has a place in a queue and may still be sent. One has no more than one place."""
+        for line in self._lines:
+            yield from filter(self._is_unsent, line.entries())
+            yield from (p.request for at, p in line.retries if self._is_retry(p.request, at))
+        for places in self._waiting.values():
+            yield from filter(self._is_unsent, (place.request for place in places))
+        for requests in (*self._barred.values(), *self._held.values()):
+            yield from filter(self._is_unsent, requests)
+
+    def _moved(self, request: int, phase: Phase) -> None:
+        if request >= len(self._has_entry):
+            self._has_entry.extend(bytes(request + 1 - len(self._has_entry)))
+        if phase is Phase.READY:
+            if not self._has_entry[request]:
+                self._enter(request)
+        elif phase is Phase.RETRY:
+            entry = (self._facts.retry_at[request], self._facts.requests.in_line(request))
+            heappush(self._line_of(request).retries, entry)
+        elif phase in IN_FLIGHT:
+            self._turns.pop(request, None)
+            line = self._line_of(request)
+            if line.first() == request:
+                self._drop(line, request)
+        else:
+            self._pass_on(request)
+
+    def _enter(self, request: int) -> None:
+        line, requests = self._line_of(request), self._facts.requests
+        self._has_entry[request] = True
+        if requests.is_planned(request):
+            heappush(line.planned, request)
+        elif requests.is_follow_up(request):
+            heappush(line.follow_ups, request)
+        else:
+            heappush(line.pieces, requests.in_line(request))
+
+    def _enter_again(self, requests: Sequence[int]) -> None:
+        for request in requests:
+            self._has_entry[request] = False
+            if self._is_unsent(request):
+                self._enter(request)
+
+    def _drop(self, line: Line, request: int) -> None:
+        """Remove the first entry: it is sent, or is not to be sent now."""
+        line.pop()
+        self._has_entry[request] = False
+        if self._facts.phases[request] is Phase.RETRY:  # the clock was set back: it is not due any more
+            self._moved(request, Phase.RETRY)
+
+    def _due_retries_are_ready(self, line: Line, now: float) -> None:
+        while line.retries:
+            at, place = line.retries[0]
+            is_retry = self._is_retry(place.request, at)
+            if is_retry and at > now:
+                return
+            heappop(line.retries)
+            if is_retry and not self._has_entry[place.request]:
+                self._enter(place.request)
+
+    def _admission(self, request: int, wall: float) -> Admission:
+        if not self._facts.has_gates:
+            return ADMITTED
+        return admission(self._facts, request, self._openings, wall)
+
+    def _decision(self, line: Line, request: int, admitted: Admission, wall_is_behind_s: float) -> Decision | None:
+        """None: the request waits for something of its own, and the next one may be looked at."""
+        match admitted:
+            case Admitted():
+                return Send(request)
+            case MustSplit(cut):
+                return SplitUp(request, cut)
+            case ClosedUntil(at):
+                line.closed_until = at
+                return _WAIT if math.isinf(at) else WaitUntil(at + wall_is_behind_s)
+            case GroupHeld() | NoRoom(for_all=False):
+                return None
+            case NoRoom(cell=cell, for_good=True):
+                self._barrier = cell
+        return _WAIT
+
+    def _wait_elsewhere(self, request: int, admitted: Admission) -> None:
+        if isinstance(admitted, NoRoom) and not admitted.for_good:
+            heappush(self._waiting.setdefault(admitted.cell, []), self._facts.requests.in_line(request))
+            # Where it waited before there is room; but not at its own limit: the next that ends there lets others try.
+            self._pass_on(request, full=admitted.cell)
+            return
+        if isinstance(admitted, NoRoom):
+            self._barred.setdefault(admitted.cell, []).append(request)
+        elif isinstance(admitted, GroupHeld):
+            self._held.setdefault(admitted.group, []).append(request)
+        self._pass_on(request)
+
+    def _let_try(self, turn: Turn, count: int) -> None:
+        """Let so many requests try again, in the order of the plan."""
+        waiting = self._waiting.get(turn.cell)
+        while waiting and count:
+            request = heappop(waiting).request
+            self._has_entry[request] = False
+            if self._is_unsent(request):
+                self._enter(request)
+                self._turns.setdefault(request, []).append(turn)
+                count -= 1
+
+    def _pass_on(self, request: int, full: Cell | None = None) -> None:
+        """A request that was let try does not go: the next may, but not where it is `full`: what ends there lets it.
+
+        One that waits for `full` may keep its turn elsewhere, and passes it on if it never goes: where many wait for two
+        limits, each turn would move them all from one queue to the other.
+        """
+        turns = self._turns.pop(request, None)
+        if not turns:
+            return
+        kept = [turn for turn in turns if full is not None and turn.cell is not full and not turn.tries]
+        if kept:
+            self._turns[request] = kept
+        for turn in turns:
+            if turn.cell is not full and turn not in kept:
+                self._let_try(turn if full is None else Turn(turn.cell, turn.tries - 1), 1)
+
+    def _line_of(self, request: int) -> Line:
+        return self._lines[self._facts.lane_index(request)]
+
+    def _is_unsent(self, request: int) -> bool:
+        phase = self._facts.phases[request]
+        return phase is Phase.READY or phase is Phase.RETRY
+
+    def _is_retry(self, request: int, at: float) -> bool:
+        facts = self._facts
+        return facts.phases[request] is Phase.RETRY and facts.retry_at[request] == at
+
+    def _may_go(self, request: int, now: float) -> bool:
+        phase = self._facts.phases[request]
+        return phase is Phase.READY or (phase is Phase.RETRY and self._facts.retry_at[request] <= now)
