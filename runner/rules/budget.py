@@ -120,12 +120,14 @@ class Ledger:
             cell.in_flight += count
             cell.peak = max(cell.peak, cell.in_flight + cell.spent)
 
-    def give_back(self, request: PlannedRequest, positions: Sequence[int]) -> Iterator[Cell]:
-        """They are not any more. Yields each cell that they were counted in, once it has room again."""
+    def give_back(self, request: PlannedRequest, positions: Sequence[int]) -> list[Cell]:
+        """They are not any more. Returns the cells that they were counted in, which have room again."""
         self.in_flight -= len(positions)
+        freed = []
         for cell, count, _ in self._needs(request, positions):
             cell.in_flight -= count
-            yield cell
+            freed.append(cell)
+        return freed
 
     def spend(self, request: PlannedRequest, abnormal: Sequence[int], skipped: Sequence[int]) -> None:
         """Servers at these positions ended so."""
