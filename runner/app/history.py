@@ -98,7 +98,7 @@ def _run_object(row: RunRow) -> RunObject:
     return {
         "id": row.id,
         "campaign": row.campaign,
-        "state": row.state,
+        "state": row.state.value,
         "plan_hash": row.plan_hash,
         "started_at": started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "counts": dict(row.counts) if row.counts is not None else None,

@@ -12,6 +12,7 @@ from runner.app.history import open_store, stored_run
 from runner.errors import InvalidInput, Problem, RefusedToStart
 from runner.journal.chain import follow
 from runner.plan.codec import plan_from_json
+from runner.run.waves import Stage
 
 if TYPE_CHECKING:
     from runner.journal.store import RunRow, RunStore
@@ -41,7 +42,7 @@ def verify(state_dir: Path, text: str) -> Verified:
         found.plan(store, row)
         if report is not None:
             found.report(report, row, hashes)
-            if report["run"].get("journal_head") == store.head(run_id):
+            if report["run"].get("journal_head") in {None, store.head(run_id)}:
                 found.same(report, stored_run(store, run_id, state_dir).report)
     return Verified(run_id, tuple(found.fine), tuple(found.broken))
 
@@ -77,17 +78,32 @@ class _Findings:
         run = report["run"]
         if run.get("plan_hash") != row.plan_hash:
             self.broken.append(f"report: it names the plan {run.get('plan_hash')}, and the run is of {row.plan_hash}")
-        if run.get("journal_head") not in hashes:
+        if run.get("journal_head") is None:
+            self.fine.append("report: made by a version that kept no journal head")
+        elif run["journal_head"] not in hashes:
             self.broken.append("report: its journal head is not in the journal's chain")
         elif run["journal_head"] != hashes[-1]:
             self.fine.append("report: made before the run was resumed; its head is an earlier entry of the chain")
 
     def same(self, report: dict[str, Any], made_now: dict[str, Any]) -> None:
-        differing = sorted(key for key in report.keys() | made_now.keys() if report.get(key) != made_now.get(key))
+        differing = sorted(key for key, value in report.items() if not _holds(value, made_now.get(key)))
         if differing:
             self.broken.append(f"report: not what the journal gives, in {', '.join(differing)}")
         else:
             self.fine.append("report: what the journal gives")
+
+
+# Versions before left a wave of an aborted campaign in the state that it was in.
+_LEFT_IN = frozenset({Stage.RUNNING, Stage.SOAKING, Stage.CHECKING, Stage.AWAITING_APPROVAL})
+
+
+def _holds(told: object, made_now: object) -> bool:
+    """Whether what a report tells is what the journal gives; later versions tell more."""
+    if isinstance(told, dict) and isinstance(made_now, dict):
+        return all(key in made_now and _holds(value, made_now[key]) for key, value in told.items())
+    if isinstance(told, list) and isinstance(made_now, list):
+        return len(told) == len(made_now) and all(map(_holds, told, made_now))
+    return told == made_now or (made_now == Stage.ABORTED and told in _LEFT_IN)
 
 
 def _read_report(path: Path) -> dict[str, Any]:

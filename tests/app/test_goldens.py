@@ -17,11 +17,11 @@ import pytest
 from runner.app.bodies import BodyMaker
 from runner.app.history import list_runs, open_store, read_run, stored_plan
 from runner.app.verifying import verify
-from runner.campaign.evolve import replay
-from runner.campaign.state import new_state
 from runner.errors import RefusedToStart
 from runner.plan.codec import plan_from_json, plan_to_json
 from runner.plan.plan import Plan
+from runner.run.evolve import replay
+from runner.run.facts import initial_facts
 
 GOLDENS = Path(__file__).parents[1] / "goldens"
 JOURNALS = sorted(path.parent.name for path in GOLDENS.glob("*/journal.db.gz"))
@@ -50,6 +50,10 @@ def golden(request: pytest.FixtureRequest, tmp_path: Path) -> Golden:
     return Golden(tmp_path, rows, reports)
 
 
+# What was mended since: an aborted campaign left its wave in the state that it was in.
+MENDED = [("soaking", "aborted"), ("checking", "aborted"), ("running", "aborted")]
+
+
 def differences(stored: object, found: object, place: str = "") -> Iterator[str]:
     """Where something stored is gone or another; what is there besides is none."""
     if isinstance(stored, dict) and isinstance(found, dict):
@@ -61,7 +65,7 @@ def differences(stored: object, found: object, place: str = "") -> Iterator[str]
     elif isinstance(stored, list) and isinstance(found, list) and len(stored) == len(found):
         for index, (one, other) in enumerate(zip(stored, found, strict=True)):
             yield from differences(one, other, f"{place}[{index}]")
-    elif type(stored) is not type(found) or stored != found:
+    elif (type(stored) is not type(found) or stored != found) and (stored, found) not in MENDED:
         yield f"{place} is {found!r} and not {stored!r}"
 
 
@@ -104,7 +108,7 @@ def test_a_run_that_goes_on_names_its_requests_as_its_report_does(golden: Golden
     for run_id, report in golden.reports.items():
         with open_store(golden.state_dir) as store:
             plan = stored_plan(store, run_id)
-            state = new_state(plan)
+            state = initial_facts(plan)
             replay(state, store.read_events(run_id))
         bodies = BodyMaker(plan, run_id, state, SECRETS)
         names = {bodies.job_name_of(request) for request in range(len(state.requests))}
@@ -117,7 +121,7 @@ def golden_plan(name: str) -> Plan:
 
 def digest_of_requests(plan: Plan) -> str:
     """Over the names and bodies of all requests, in order, each with a line end."""
-    bodies = BodyMaker(plan, RUN_ID, new_state(plan), SECRETS)
+    bodies = BodyMaker(plan, RUN_ID, initial_facts(plan), SECRETS)
     digest = hashlib.sha256()
     for request in range(len(plan.requests)):
         digest.update(bodies.job_name_of(request).encode() + b"\n" + bodies.body_of(request) + b"\n")
