@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from runner.app.posted import pending_commands
 from runner.journal.sqlite import SqliteStore
 from runner.model import RunState
 from runner.plan.codec import plan_from_json
@@ -49,12 +50,13 @@ def stored_plan(store: RunStore, run_id: str) -> Plan:
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """A run as its journal tells it."""
+    """A run as its journal tells it. `pending` is what people asked of it that it has not taken in yet."""
 
     row: RunObject
     report: Report
     facts: Facts
     default_path: Path
+    pending: tuple[str, ...] = ()
 
     def report_bytes(self) -> bytes:
         """The report as JSON; the same bytes every time, once the run is over."""
@@ -68,7 +70,7 @@ class StoredRun:
 
     def summary(self) -> str:
         """The report in a few lines, for a person."""
-        return summary_text(self.report, self.facts)
+        return summary_text(self.report, self.facts, self.pending)
 
 
 def read_run(state_dir: Path, text: str) -> StoredRun:
@@ -84,7 +86,11 @@ def stored_run(store: RunStore, run_id: str, state_dir: Path, plan: Plan | None 
     head = store.head(run_id)
     folded = fold(plan or stored_plan(store, run_id), store.read_events(run_id))
     report = make_report(folded, run_id, unended_state=unended, journal_head=head)
-    return StoredRun(_run_object(row), report, folded.facts, report_path(state_dir, run_id))
+    pending = tuple(
+        f"{asked.command.action} {asked.command.shown()}".strip()
+        for asked in pending_commands(store, run_id, folded.facts)
+    )
+    return StoredRun(_run_object(row), report, folded.facts, report_path(state_dir, run_id), pending)
 
 
 def list_runs(state_dir: Path) -> list[RunObject]:

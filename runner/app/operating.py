@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 import orjson
 
 from runner.app.history import open_store, stored_plan
+from runner.app.posted import pending_commands
 from runner.engine.ports import ReceivedCommand
-from runner.errors import InvalidInput, Problem, RefusedToStart
+from runner.errors import RefusedToStart
 from runner.model import RunState
 from runner.run import events as e
-from runner.run.commands import Command, refusal
-from runner.run.evolve import replay
-from runner.run.excluding import NoSuchServers, matching_servers
+from runner.run.commands import Command, dated, refusal
+from runner.run.evolve import evolve, replay
+from runner.run.excluding import exclusion_scope, exclusions, inclusions, matching_servers
 from runner.run.facts import initial_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from runner.journal.store import RunStore
@@ -32,51 +32,59 @@ _PATIENCE_S = 5.0
 _POLL_S = 0.1
 
 
-class StoredCommands:
-    """The commands for a run, in its state store."""
-
-    def __init__(self, store: RunStore, run_id: str) -> None:
-        self._store = store
-        self._run_id = run_id
-
-    def read(self, after: int) -> Sequence[ReceivedCommand]:
-        """The commands with a number above `after`, in order."""
-        rows = self._store.read_commands(self._run_id, after)
-        return [ReceivedCommand(row.id, row.who, row.why, Command(**orjson.loads(row.body))) for row in rows]
-
-
 def give(state_dir: Path, text: str, command: Command, why: str) -> str:
     """Leave a command for a run, and say what came of it.
 
+    It is judged by how the run stands with all that was asked before and not taken in yet.
+
     Raises:
-        InvalidInput: there is no such run, or the command's target or settings are none.
+        InvalidInput: there is no such run.
         RefusedToStart: it makes no sense as the run stands.
     """
     with open_store(state_dir) as store:
         run_id = store.resolve(text)
-        state = _state(store, run_id)
+        facts = _facts(store, run_id)
         row = next(row for row in store.runs() if row.id == run_id)
-        if row.state in {RunState.FINISHED, RunState.ABORTED}:
+        if row.state.is_over:
             raise RefusedToStart(f"run {run_id} is {row.state}", hint=f"see it with `runner show {run_id}`")
-        refused = refusal(state, command)
+        for earlier in pending_commands(store, run_id, facts):
+            _take_in(facts, earlier)
+        now = time.time()
+        command = dated(command, now)
+        refused = refusal(facts, command)
         if refused is not None:
             raise _refused(run_id, refused)
-        lives = row.state == RunState.RUNNING
-        if not lives and state.simulated:
+        lives = row.state is RunState.RUNNING
+        if not lives and facts.simulated:
             raise RefusedToStart(f"run {run_id} was against a simulator, which ended with it", hint="start a new one")
         body = orjson.dumps({"action": command.action, "target": command.target, "settings": dict(command.settings)})
-        number = store.post_command(run_id, time.time(), _who(), why, body.decode())
-        extent = _extent(state, command)
+        extent = _extent(facts, command)
+        number = store.post_command(run_id, now, _who(), why, body.decode())
         if not lives:
             return f"run {run_id}: {command.action} noted{extent}; it takes effect with `runner resume {run_id}`"
         _wait_for(store, run_id, number)
     return f"run {run_id}: {command.action} done{extent}"
 
 
-def _state(store: RunStore, run_id: str) -> Facts:
-    state = initial_facts(stored_plan(store, run_id))
-    replay(state, store.read_events(run_id, without=("job_read",)))
-    return state
+def _take_in(facts: Facts, earlier: ReceivedCommand) -> None:
+    """Let the facts be as they will be once an earlier command is taken in."""
+    command, at = earlier.command, facts.started_at or 0.0
+    refused = refusal(facts, command)
+    if refused is None and command.action == "exclude":
+        for event in exclusions(facts, matching_servers(facts.plan, command.target), at, earlier.who, earlier.why):
+            evolve(facts, event)
+    elif refused is None and command.action == "include":
+        for included in inclusions(facts, matching_servers(facts.plan, command.target), at):
+            evolve(facts, included)
+    settings = dict(command.settings)
+    asked = e.Commanded(at, earlier.number, command.action, command.target, settings, earlier.who, earlier.why, refused)
+    evolve(facts, asked)
+
+
+def _facts(store: RunStore, run_id: str) -> Facts:
+    facts = initial_facts(stored_plan(store, run_id))
+    replay(facts, store.read_events(run_id, without=("job_read",)))
+    return facts
 
 
 def _who() -> str:
@@ -87,14 +95,12 @@ def _who() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def _extent(state: Facts, command: Command) -> str:
+def _extent(facts: Facts, command: Command) -> str:
     if command.action != "exclude":
         return ""
-    try:
-        count = len(matching_servers(state.plan, command.target))
-    except NoSuchServers as error:
-        raise InvalidInput(Problem(str(error))) from error
-    return f", {count:,} servers (those in flight or over stay as they are)"
+    scope = exclusion_scope(facts, matching_servers(facts.plan, command.target))
+    kept = f"; {scope.kept()}" if scope.kept() else ""
+    return f", {scope.excluded_now:,} servers{kept}"
 
 
 def _wait_for(store: RunStore, run_id: str, number: int) -> None:

@@ -18,7 +18,7 @@ from runner import __version__
 from runner.app.bodies import BodyMaker
 from runner.app.checking import LocalChecker
 from runner.app.history import open_store, stored_plan, stored_run
-from runner.app.operating import StoredCommands
+from runner.app.posted import StoredCommands
 from runner.app.process import Signals, first_error, run_loop
 from runner.engine.clock import SystemClock
 from runner.engine.lane import LaneContext

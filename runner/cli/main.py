@@ -48,6 +48,7 @@ COMMANDS = {
     "reject": _Entry("operating", "Reject a wave: the campaign is aborted."),
     "set": _Entry("operating", "Change rate, concurrency or limits of a run."),
     "exclude": _Entry("operating", "Leave servers out that were not started."),
+    "include": _Entry("operating", "Take servers in again that were excluded."),
     "hold": _Entry("operating", "Let in nothing new of a group."),
     "release": _Entry("operating", "Go on with a group that is held."),
     "simulate": _Entry("simulating", "A simulated Lite Server API on loopback."),

@@ -8,7 +8,7 @@ import click
 
 from runner.app import operating
 from runner.cli.options import all_of, state_options
-from runner.run.commands import SETTINGS, Command
+from runner.run.commands import SETTINGS, SKIP_CHECK, Command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,10 +37,11 @@ def pause_command(run: str, state_dir: Path, why: str) -> None:
 
 @click.command("continue", epilog=_EPILOG)
 @_run
+@click.option("--skip-check", is_flag=True, help="Let the check that failed count as passed; on record.")
 @_common
-def continue_command(run: str, state_dir: Path, why: str) -> None:
+def continue_command(run: str, state_dir: Path, why: str, *, skip_check: bool) -> None:
     """Go on with a run that is paused or held. A check that failed is made again; a limit that is reached holds again."""
-    _give(run, state_dir, why, Command("continue"))
+    _give(run, state_dir, why, Command("continue", settings={SKIP_CHECK: "yes"} if skip_check else {}))
 
 
 @click.command("abort", epilog=_EPILOG)
@@ -104,6 +105,15 @@ set_command.help = f"Change how a run goes on: {', '.join(SETTINGS)}, such as ra
 def exclude_command(run: str, servers: str, state_dir: Path, why: str) -> None:
     """Leave servers out that were not started yet: one by id or name, or all for which an expression holds."""
     _give(run, state_dir, why, Command("exclude", servers))
+
+
+@click.command("include", epilog=_EPILOG)
+@_run
+@click.argument("servers", metavar="SERVER|EXPR")
+@_common
+def include_command(run: str, servers: str, state_dir: Path, why: str) -> None:
+    """Take servers in again that were excluded, as long as their wave is not over."""
+    _give(run, state_dir, why, Command("include", servers))
 
 
 @click.command("hold", epilog=_EPILOG)

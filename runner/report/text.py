@@ -9,7 +9,7 @@ from runner.model import RunState
 from runner.report.next_steps import next_command, waiting_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from runner.report.fold import Report
     from runner.run.facts import Facts
@@ -30,8 +30,11 @@ _WORDS = {
 }
 
 
-def summary_text(report: Report, facts: Facts) -> str:
-    """How the run ended, or stands; where its waves are; who did not succeed and why; what to type next."""
+def summary_text(report: Report, facts: Facts, pending: Sequence[str] = ()) -> str:
+    """How the run ended, or stands; where its waves are; who did not succeed and why; what to type next.
+
+    `pending` is what people asked of it that it has not taken in yet.
+    """
     run = report["run"]
     reason = f": {run['reason']}" if run["reason"] else ""
     took = f", {run['duration_s']:.0f} s" if run["duration_s"] is not None else ""
@@ -45,6 +48,7 @@ def summary_text(report: Report, facts: Facts) -> str:
     if throttling["throttled_answers"]:
         lines.append(f"throttled  {throttling['throttled_answers']:,} times, waited {throttling['waited_s']:.0f} s")
     lines += [*_waves(report), *_abnormal_servers(report), *_request_errors(report), *_last_decision(report, facts)]
+    lines += [f"{'pending':10} {asked}" for asked in pending]
     command = next_command(facts, run["id"], RunState(run["state"]))
     return "\n".join([*lines, f"next       {command}"] if command else lines)
 

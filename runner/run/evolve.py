@@ -247,7 +247,7 @@ def _settled(facts: Facts, event: e.Settled) -> None:
 
 def _withdrawn(facts: Facts, event: e.Withdrawn) -> None:
     request = event.request
-    facts.lane_of(request).unsubmitted -= 1
+    _move_excluded(facts, request, 1)
     facts.exclusions[request] = Exclusion(event.who, event.why)
     facts.retry_at.pop(request, None)
     outcome = Outcome.EXCLUDED if event.who else Outcome.NOT_STARTED
@@ -256,8 +256,16 @@ def _withdrawn(facts: Facts, event: e.Withdrawn) -> None:
 
 def _included(facts: Facts, event: e.Included) -> None:
     del facts.exclusions[event.request]
-    facts.lane_of(event.request).unsubmitted += 1
+    _move_excluded(facts, event.request, -1)
     reopen(facts, event.request)
+
+
+def _move_excluded(facts: Facts, request: int, count: int) -> None:
+    lane = facts.lane_of(request)
+    lane.unsubmitted -= count
+    lane.excluded += count
+    if facts.rollout is not None:
+        facts.rollout.waves[facts.requests.entries[request].wave].excluded += count
 
 
 def _all(facts: Facts, request: int, outcome: Outcome) -> Outcomes:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.run import events as e
 from runner.run.phases import IN_FLIGHT, UNSENT, Phase
-from runner.run.waves import Stage
 from runner.spec.campaign import Place, Template
 from runner.spec.expressions import ServerExpression
 from runner.spec.templates import TemplateProblem
@@ -116,8 +115,8 @@ def inclusion_refused(facts: Facts, ids: Collection[str]) -> str | None:
         servers = [server.id for server in facts.servers_of(request)]
         if not set(servers) <= set(ids):
             return f"{', '.join(servers[:_SHOWN])}{', ...' * (len(servers) > _SHOWN)} were excluded together: name all"
-        stage = None if facts.rollout is None else facts.rollout.waves[facts.requests.entries[request].wave].stage
-        if stage not in {None, Stage.WAITING, Stage.RUNNING}:
+        wave = facts.rollout.waves[facts.requests.entries[request].wave] if facts.rollout else None
+        if wave is not None and not wave.takes_in:
             return f"the wave of {servers[0]} is over: {retry}"
     return None
 

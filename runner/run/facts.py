@@ -43,13 +43,14 @@ class OpenJob:
 
 @dataclass(slots=True)
 class LaneFacts:
-    """One lane's part. `unsubmitted` counts its requests that may still be sent, or sent again."""
+    """One lane's part. `unsubmitted` counts requests that may still be sent, or sent again, `excluded` those withdrawn."""
 
     in_flight: int = 0
     doubts: dict[int, Doubt] = field(default_factory=dict)
     ever_in_doubt: set[int] = field(default_factory=set)
     open: dict[int, OpenJob] = field(default_factory=dict)
     unsubmitted: int = 0
+    excluded: int = 0
     accepted: int = 0
     proven: bool = False  # the service took a request of ours: until then one at a time is risked
     unsurveyed_since: float | None = None  # resumed after a crash: nothing is sent before the names were looked up

@@ -17,12 +17,23 @@ def sends_no_more(facts: Facts, lane: LaneFacts) -> bool:
 
 
 def nothing_left(facts: Facts, lane: LaneFacts) -> bool:
-    """Whether no request of the lane may still be sent, nor come to be: a job that fails may ask for one more."""
-    if lane.unsubmitted:
+    """Whether no request of the lane may still be sent, nor come to be: a job that fails may ask for one more.
+
+    Nor be taken in again, where a person excluded it.
+    """
+    if lane.unsubmitted or (lane.excluded and _may_be_included(facts, lane)):
         return False
     rollout = facts.rollout
     follows = rollout is not None and rollout.rules.on_failure is not None
     return not (follows and (lane.in_flight or lane.doubts or lane.open))
+
+
+def _may_be_included(facts: Facts, lane: LaneFacts) -> bool:
+    if facts.plan.main_steps > 1 or facts.over:
+        return False
+    if facts.rollout is not None:
+        return any(wave.excluded and wave.takes_in for wave in facts.rollout.waves)
+    return bool(lane.in_flight or lane.doubts or lane.open)
 
 
 def jobs_may_come(facts: Facts, lane: LaneFacts) -> bool:

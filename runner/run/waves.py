@@ -34,11 +34,12 @@ class Stage(StrEnum):
 
 @dataclass(slots=True)
 class WaveFacts:
-    """One wave. `left` counts its requests that are not over, `check_left` those of the check that is being made.
+    """One wave. `left` counts its requests that are not over, `excluded` those withdrawn.
 
     `requests` are those of its main steps, `check_requests` those of its checks that are steps, by step. `check` is the
-    place of the check to make next, `attempts` how often it was tried. `counts` are its servers whose outcome is final.
-    `waived`: a person let it pass though no server of it succeeded. Times are epoch seconds.
+    place of the check to make next, `attempts` how often it was tried, `check_left` counts its requests that are not over.
+    `counts` are its servers whose outcome is final. `waived`: a person let it pass though no server of it succeeded. Times
+    are epoch seconds.
     """
 
     plan: PlannedWave
@@ -47,6 +48,7 @@ class WaveFacts:
     counts: Counter[Outcome] = field(default_factory=Counter)
     stage: Stage = Stage.WAITING
     left: int = 0
+    excluded: int = 0
     check: int = 0
     attempts: int = 0
     check_open: bool = False
@@ -57,6 +59,11 @@ class WaveFacts:
     started_at: float | None = None
     over_at: float | None = None
     passed_at: float | None = None
+
+    @property
+    def takes_in(self) -> bool:
+        """Whether servers that were excluded may be taken in again."""
+        return self.stage in {Stage.WAITING, Stage.RUNNING}
 
     @property
     def soak_until(self) -> float:

@@ -153,6 +153,7 @@ class World:
         finally:
             self._alive = False
             disk.die()
+            self.promises.process_ended(recorder.live)
 
     async def _carry_out(self, recorder: Recorder, deadline: Deadline | None, *, watched: bool) -> Verdict:
         resumed = self._opened > 1

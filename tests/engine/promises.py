@@ -22,10 +22,13 @@ from runner.plan.plan import Plan
 from runner.report.fold import Report
 from runner.rules.outcomes import Outcomes
 from runner.run import events as e
-from runner.run.facts import Facts, LaneFacts
+from runner.run.evolve import replay
+from runner.run.facts import Facts, LaneFacts, initial_facts
+from runner.run.live import LiveRun
 from runner.run.phases import Phase
 from runner.simulator.jobs import SimulatedJob
 from runner.spec.quantities import parse_rate
+from tests.driving import assert_same, assert_same_queues
 from tests.engine.rollout_promises import RolloutPromises
 
 _SUCCEEDED = "s"
@@ -60,6 +63,7 @@ class Promises:
         assert list(journal) == self.durable
         self._state = state
         self._recorded = len(self.durable)
+        self._events = list(self.durable)
         self._intended: dict[int, tuple[int, float]] = {}
         self._closed: dict[int, int] = {}
         self._in_flight: Counter[int] = Counter()
@@ -75,6 +79,7 @@ class Promises:
 
     def recorded(self, event: e.Event) -> None:
         """The event has changed the state, and is on its way to the journal."""
+        self._events.append(event)
         if isinstance(event, e.Intended):
             self._intended[event.request] = (self._recorded, self._now())
         elif isinstance(event, e.Throttled):
@@ -89,6 +94,13 @@ class Promises:
             {o: n for o, n in Outcomes("".join(self._letters.elements())).counts().items() if n}
         )
         self._check_bookkeeping()
+
+    def process_ended(self, live: LiveRun) -> None:
+        """Whatever it did: what its events alone tell is what it knew, and so is what is ready."""
+        again = initial_facts(self._plan)
+        replay(again, self._events)
+        assert_same(live.facts, again)
+        assert_same_queues(live, LiveRun(again))
 
     def written(self, events: Sequence[e.Event]) -> None:
         """The events are durable."""
@@ -226,6 +238,9 @@ class Promises:
 
     def _tally(self, event: e.Event, place: int) -> None:
         """Count the servers that are over: those of a last step, and those that did not get through one before."""
+        if isinstance(event, e.Included):
+            for included in self._state.requests.servers_of(event.request):
+                self._letters[self._over.pop(included.id)] -= 1
         if type(event) not in _CLOSED or (isinstance(event, e.Refused) and event.retry_at is not None):
             return
         assert isinstance(event, e.Settled | e.Refused | e.Conflict | e.GivenUp | e.Withdrawn)

@@ -79,6 +79,8 @@ class RolloutPromises:
         self._checks_passed: Counter[int] = Counter()
         self._checking: tuple[int, int] | None = None
         self._asked: int | None = None
+        self._held_by = ""
+        self._waived: set[int] = set()
         self._accepted_at: dict[int, float] = {}
         self._longest: dict[int, float] = {}
         self._closed_at: dict[int, float] = {}
@@ -126,7 +128,7 @@ class RolloutPromises:
         if finished:
             # At the end of intake nothing may have been left to do: neither a request to send nor a check to make.
             left = self._rules.waves[len(self._waves_passed) :]
-            assert not left or (happened["end_intake"] and not any(wave.checks for wave in left))
+            assert not left or (happened["end_intake"] and not any(wave.checks or wave.approve for wave in left))
             self._check_follow_ups(report)
 
     # --- what happens -----------------------------------------------------------------------------------------------
@@ -137,20 +139,26 @@ class RolloutPromises:
 
     def _on_wave_passed(self, event: e.WavePassed, live: bool) -> None:
         wave = self._rules.waves[event.wave]
-        assert not wave.approve or event.wave + 1 == len(self._rules.waves), "nobody approved"
+        assert not wave.approve, "nobody approved"
         self._passed(event.wave, event.at, live=live)
 
     def _passed(self, wave: int, at: float, *, live: bool) -> None:
         assert self._waves_begun == list(range(wave + 1))
         self._waves_passed.append(wave)
+        self._check_something_succeeded(wave)
         assert self._checks_passed[wave] == len(self._rules.waves[wave].checks), "not every check was passed"
         if live:
             mine = [r for r, entry in enumerate(self._state.requests.entries) if entry.wave == wave]
-            open_ones = [r for r in mine if self._state.is_main(r) and self._state.phases[r] < Phase.SETTLED]
+            open_ones = [r for r in mine if self._state.is_main(r) and not self._state.phases[r].is_over]
             assert not open_ones, f"requests {open_ones} of a wave that was passed are not over"
             assert at >= self._closed_at.get(wave, at) + self._rules.waves[wave].soak_s - 1e-3 or self._jumped(), (
                 "no soak"
             )
+
+    def _check_something_succeeded(self, wave: int) -> None:
+        mine = {s for r, entry in enumerate(self._plan.requests) if entry.wave == wave for s in self._ids(r)}
+        letters = {self._letters.get(server, "-") for server in mine}
+        assert "s" in letters or letters <= {"x", "-"} or wave in self._waived, "nothing succeeded, and nobody cared"
 
     def _jumped(self) -> bool:
         return self.clock_jumps
@@ -169,7 +177,8 @@ class RolloutPromises:
     def _on_approval_asked(self, event: e.ApprovalAsked, _: bool) -> None:
         self._asked = event.wave
 
-    def _on_held(self, _: e.Held, __: bool) -> None:
+    def _on_held(self, event: e.Held, _: bool) -> None:
+        self._held_by = event.rule
         self._may_not_send.add("held")
 
     def _on_aborted(self, _: e.Aborted, __: bool) -> None:
@@ -193,6 +202,11 @@ class RolloutPromises:
     def _on_withdrawn(self, event: e.Withdrawn, _: bool) -> None:
         self._banned.update(server for server in self._ids(event.request) if self._letters.get(server) in {"n", "x"})
 
+    def _on_included(self, event: e.Included, _: bool) -> None:
+        for server in self._ids(event.request):
+            assert self._letters.pop(server) in {"n", "x"}
+            self._banned.discard(server)
+
     def _on_commanded(self, event: e.Commanded, live: bool) -> None:
         if event.refused is not None:
             return
@@ -201,6 +215,7 @@ class RolloutPromises:
                 self._may_not_send.add("paused")
             case "continue":
                 self._may_not_send -= {"paused", "held"}
+                self._goes_on(event)
             case "abort" | "reject":
                 self._may_not_send.add("aborted")
             case "approve":
@@ -208,6 +223,8 @@ class RolloutPromises:
                 assert self._rules.waves[self._asked].name == event.target
                 self._passed(self._asked, event.at, live=live)
                 self._asked = None
+            case "include":
+                pass  # each request has an event of its own
             case "hold":
                 self._held_groups.add(event.target)
             case "release":
@@ -216,6 +233,13 @@ class RolloutPromises:
                 self._set(event.settings)
             case _:
                 self._exclude(event, live=live)
+
+    def _goes_on(self, event: e.Commanded) -> None:
+        if self._held_by == "nothing_succeeded":
+            self._waived.add(self._waves_begun[-1])
+        elif self._held_by == "check" and "skip_check" in event.settings:
+            self._checks_passed[self._waves_begun[-1]] += 1
+        self._held_by = ""
 
     def _set(self, settings: dict[str, str]) -> None:
         for name, value in settings.items():

@@ -180,18 +180,27 @@ class Person:
                     world.command("set", **{name: self._rng.choice(("100%", "10", "60%"))})
             world.command("continue")
 
+    def _exclude(self, servers: str) -> None:
+        self._world.command("exclude", servers)
+        if self._rng.random() < 0.3:
+            self._world.command("include", "true")
+
     def _disturb(self) -> None:
         world, rng, plan = self._world, self._rng, self._world.plan
         servers = [server for each in plan.groups for server in each.servers]
-        match rng.choice(("pause", "hold", "exclude", "exclude", "rack", "set", "limit", "approve", "abort")):
+        match rng.choice(
+            ("pause", "hold", "exclude", "exclude", "include", "rack", "set", "limit", "approve", "abort")
+        ):
             case "pause":
                 world.command("pause")
             case "hold":
                 world.command("hold", rng.choice(plan.groups).name)
             case "exclude":
-                world.command("exclude", rng.choice(servers).id)
+                self._exclude(rng.choice((rng.choice(servers).id, "true")))
+            case "include":
+                world.command("include", "true")
             case "rack":
-                world.command("exclude", f'labels.rack == "{rng.choice(servers).labels["rack"]}"')
+                self._exclude(f'labels.rack == "{rng.choice(servers).labels["rack"]}"')
             case "set":
                 world.command("set", rate=rng.choice(("1/s", "20/s")), concurrency=str(rng.randint(1, 8)))
             case "limit":

@@ -78,6 +78,11 @@ def test_a_person_approves_or_rejects(in_world: InWorld, answer: str, state: str
             await asyncio.sleep(7200.0)
             assert world.service.calls["create"] == 1
             world.command(answer, "w-1")
+            await asyncio.sleep(7200.0)
+            # The last wave asks, too, before the run is finished.
+            assert world.service.calls["create"] == (2 if answer == "approve" else 1)
+            assert answer != "approve" or world.state.ended is None
+            world.command("approve", "w-2")
 
         _, verdict = await asyncio.gather(person(), world.run())
         assert verdict.state == state
@@ -261,9 +266,96 @@ def test_excluded_servers_are_left_out_alone(in_world: InWorld) -> None:
 
         await asyncio.gather(person(), world.run())
         assert sorted(jobs_on(world)) == ["s000", "s001", "s003", "s004", "s005"]
-        assert world.report()["counts"]["not_started"] == 1
+        assert world.report()["counts"]["excluded"] == 1
+        assert [job["excluded"] for job in world.report()["jobs"] if job["excluded"]] == [{"who": "someone", "why": ""}]
 
     in_world(plan, story, **TASKS)
+
+
+def test_excluded_servers_are_taken_in_again_while_their_wave_is_not_over(in_world: InWorld) -> None:
+    plan = rollout_plan({"waves": [{"name": "w", "sizes": [1, "rest"], "soak": "5m"}], **LISTED}, fleet(6))
+
+    async def story(world: World) -> None:
+        async def person() -> None:
+            await asyncio.sleep(120.0)
+            world.command("exclude", "true")
+            await asyncio.sleep(2.0)
+            world.command("exclude", "true")
+            world.command("include", "s003")
+            world.command("include", "true")
+            world.command("include", "s002")
+
+        _, verdict = await asyncio.gather(person(), world.run())
+        assert verdict.exit_code is ExitCode.OK
+        refused = [event.refused for event in world.events() if isinstance(event, e.Commanded)]
+        assert refused == [
+            None,
+            "nothing to exclude: 1 is over, 5 are excluded already",
+            "s003, s004 were excluded together: name all",
+            None,
+            "none of these servers is excluded",
+        ]
+        assert len(jobs_on(world)) == 6
+
+    in_world(plan, story, **TASKS)
+
+
+def test_a_wave_of_which_nothing_succeeded_never_passes_by_itself(in_world: InWorld) -> None:
+    plan = rollout_plan(
+        {"waves": [{"name": "w", "sizes": [2, "rest"]}], **LISTED}, fleet(4), steps=[step("upgrade", 1)]
+    )
+
+    async def story(world: World) -> None:
+        async def person() -> None:
+            await asyncio.sleep(7200.0)
+            assert world.service.calls["create"] == 2
+            assert world.state.controls.held is not None
+            assert world.state.controls.held.reason == "no server of wave w-1 succeeded: 2 failed"
+            world.command("continue")
+
+        _, verdict = await asyncio.gather(person(), world.run())
+        assert verdict.exit_code is ExitCode.ABNORMAL
+        assert world.report()["counts"]["succeeded"] == 2
+
+    in_world(plan, story, tasks={"duration_s": 20.0, "failing_servers": ["s000", "s001"]}, listing={"lag_s": 1.0})
+
+
+def test_a_check_that_failed_is_skipped_by_a_person_on_record(in_world: InWorld) -> None:
+    check = {"name": "well", "command": ["true"]}
+    plan = rollout_plan({"waves": [{"name": "w", "sizes": [1, "rest"]}], "checks": [check]}, fleet(3))
+
+    async def story(world: World) -> None:
+        world.passes = lambda _: False
+
+        async def person() -> None:
+            world.command("continue", skip_check="yes")
+            for _ in range(2):
+                await until_held(world)
+                world.command("continue", why="known", skip_check="yes")
+                await asyncio.sleep(10.0)
+
+        _, verdict = await asyncio.gather(person(), world.run())
+        assert verdict.exit_code is ExitCode.OK
+        assert len(world.checks) == 2
+        skipped = [d for d in world.report()["decisions"] if d["what"].startswith("continue")]
+        assert [(d["what"], d["why"]) for d in skipped] == [
+            ("continue_refused", ""),
+            ("continue", "known"),
+            ("continue", "known"),
+        ]
+
+    in_world(plan, story, **TASKS)
+
+
+def test_a_command_that_this_version_does_not_know_is_refused_and_the_run_goes_on(in_world: InWorld) -> None:
+    async def story(world: World) -> None:
+        world.command("teleport", "s000")
+        assert (await world.run()).exit_code is ExitCode.OK
+        (asked,) = [event for event in world.events() if isinstance(event, e.Commanded)]
+        assert asked.refused is not None
+        assert asked.refused.startswith("this version does not know `teleport`; it knows pause, continue")
+
+    in_world(rollout_plan({"waves": [{"name": "w"}]}, fleet(2)), story, **TASKS)
 
 
 def test_a_group_is_held_and_released(in_world: InWorld) -> None:
