@@ -32,6 +32,9 @@ class Outcome(StrEnum):
     NOT_STARTED = "not_started"
     EXCLUDED = "excluded"  # by a person, or because another run does it
 
+    # That of enumerations is Python code, and servers are counted by outcome at every event.
+    __hash__ = str.__hash__
+
     @property
     def is_abnormal(self) -> bool:
         """Whether the outcome counts as abnormal: failed, timed out or unknown."""

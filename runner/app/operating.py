@@ -12,7 +12,6 @@ import orjson
 
 from runner.app.history import open_store, stored_plan
 from runner.app.posted import pending_commands
-from runner.engine.ports import ReceivedCommand
 from runner.errors import RefusedToStart
 from runner.model import RunState
 from runner.run import events as e
@@ -24,6 +23,7 @@ from runner.run.facts import initial_facts
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from runner.engine.ports import ReceivedCommand
     from runner.journal.store import RunStore
     from runner.run.facts import Facts
 

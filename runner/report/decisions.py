@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from runner.report.times import rfc3339
@@ -26,11 +27,9 @@ class DecisionLog:
         self._current: str | None = None
         self.decisions: list[Decision] = []
 
-    def take(self, event: e.Event) -> None:
-        """Go on with the next event."""
-        handler = _HANDLERS.get(type(event))
-        if handler is not None:
-            handler(self, event)
+    def takers(self) -> dict[type, Callable[[Any], None]]:
+        """What to call for each kind of event that it is told of."""
+        return {kind: partial(handler, self) for kind, handler in _HANDLERS.items()}
 
     def of_wave(self, name: str) -> list[Decision]:
         """The decisions on one wave."""

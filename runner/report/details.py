@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runner.report.decisions import DecisionLog
 from runner.report.pace import SubmissionPace
 from runner.run import events as e
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runner.model import Job
     from runner.run.facts import Facts
 
@@ -20,10 +22,23 @@ class Details:
         self.jobs: dict[int, Job] = {}
         self.decisions = DecisionLog(facts)
         self.pace = SubmissionPace(facts)
+        self._take: dict[type, Callable[[Any], None]] = {
+            **self.pace.takers(),
+            **self.decisions.takers(),
+            e.Accepted: self._accepted,
+            e.Adopted: self._job,
+            e.JobRead: self._job,
+        }
 
     def take(self, event: e.Event) -> None:
         """Go on with the next event."""
-        if isinstance(event, e.Accepted | e.Adopted | e.JobRead):
-            self.jobs[event.request] = event.job
-        self.pace.take(event)
-        self.decisions.take(event)
+        take = self._take.get(type(event))
+        if take is not None:
+            take(event)
+
+    def _accepted(self, event: e.Accepted) -> None:
+        self.jobs[event.request] = event.job
+        self.pace.answered(event)
+
+    def _job(self, event: e.Adopted | e.JobRead) -> None:
+        self.jobs[event.request] = event.job

@@ -30,7 +30,8 @@ SCHEMA_VERSION = "runner/report/v1"
 Report = dict[str, Any]
 """A report as JSON holds it; `runner.report.models` has its fields."""
 
-_IN_DOUBT = frozenset({RequestState.IN_DOUBT, RequestState.GIVEN_UP, RequestState.CONFLICT})
+_IN_DOUBT = frozenset({Phase.SENT, Phase.IN_DOUBT, Phase.GIVEN_UP, Phase.CONFLICT})
+_UNSURE = frozenset({RequestState.IN_DOUBT, RequestState.CONFLICT})
 
 
 class Folded(NamedTuple):
@@ -113,14 +114,18 @@ def _run_part(facts: Facts, run_id: str, unended_state: RunState) -> dict[str, A
 
 
 def _requests_part(facts: Facts) -> dict[str, int]:
-    states = [request_state(facts, request) for request in range(len(facts.requests))]
+    in_doubt = sum(map(facts.phases.count, _IN_DOUBT))
+    elsewhere = facts.conflict_jobs.keys() | facts.suspected
+    in_doubt += sum(
+        facts.phases[request] not in _IN_DOUBT and request_state(facts, request) in _UNSURE for request in elsewhere
+    )
     return {
         "planned": len(facts.plan.requests),
         "split": len(facts.requests.pieces),
         "accepted": facts.accepted - facts.adopted,
         "refused": facts.phases.count(Phase.REFUSED),
         "adopted": facts.adopted,
-        "in_doubt": sum(state in _IN_DOUBT for state in states),
+        "in_doubt": in_doubt,
     }
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from runner.plan.keys import job_name, request_key
 from runner.report.times import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from runner.model import Job, Server, Task
+    from runner.plan.plan import PlannedRequest
     from runner.rules.answers import ServiceError
     from runner.run.facts import Facts
     from runner.run.standing import Standing
@@ -21,13 +23,14 @@ _NO_TASK = dict.fromkeys(("status", "message", "task_id", "created_at", "updated
 def job_parts(facts: Facts, token: str, every: Iterable[Standing], jobs: dict[int, Job]) -> list[dict[str, Any]]:
     """An entry for each request, in the order of the plan. `token` is the run's part of job names."""
     entries = facts.requests.entries
-    shown = sorted(every, key=lambda standing: standing.request)
+    shown = sorted(every, key=attrgetter("request"))
     if len(entries) > len(facts.plan.requests):
         shown.sort(key=lambda standing: _place(entries[standing.request]))
-    return [_job_part(facts, token, standing, jobs.get(standing.request)) for standing in shown]
+    labels = [lane.label for lane in facts.plan.lanes]
+    return [_job_part(facts, token, labels, standing, jobs.get(standing.request)) for standing in shown]
 
 
-def _place(entry: Any) -> tuple[int, int, int, int]:  # noqa: ANN401
+def _place(entry: PlannedRequest) -> tuple[int, int, int, int]:
     return entry.wave, entry.group, entry.step, entry.start
 
 
@@ -38,7 +41,7 @@ def purpose(facts: Facts, request: int) -> str:
     return "after_failure" if facts.requests.is_follow_up(request) else "check"
 
 
-def _job_part(facts: Facts, token: str, standing: Standing, job: Job | None) -> dict[str, Any]:
+def _job_part(facts: Facts, token: str, labels: Sequence[str], standing: Standing, job: Job | None) -> dict[str, Any]:
     request, plan = standing.request, facts.plan
     entry = facts.requests.entries[request]
     key = request_key(token, facts.requests.number_of(request))
@@ -50,20 +53,20 @@ def _job_part(facts: Facts, token: str, standing: Standing, job: Job | None) -> 
         "group": plan.groups[entry.group].name,
         "step": plan.steps[entry.step],
         "purpose": purpose(facts, request),
-        "lane": plan.lanes[facts.lane_index(request)].label,
+        "lane": labels[plan.groups[entry.group].lane],
         "type": entry.body["type"],
         "service_type": job.service_type if job else None,
         "state": standing.state.value,
         "status": job.status if job else None,
-        "abnormal_count": sum(count for outcome, count in standing.outcomes.counts().items() if outcome.is_abnormal),
+        "abnormal_count": standing.outcomes.abnormal,
         "service_abnormal_count": job.abnormal_count if job else None,
         "template_id": job.template_id if job else None,
         "user_name": job.user_name if job else None,
         "created_at": rfc3339(job.created_at) if job else None,
         "updated_at": rfc3339(job.updated_at) if job else None,
         "attempts": facts.sent[request],
-        "error": _error_part(facts.errors.get(request)),
-        "excluded": _exclusion_part(facts, request),
+        "error": _error_part(facts.errors.get(request)) if facts.errors else None,
+        "excluded": _exclusion_part(facts, request) if facts.exclusions else None,
         "tasks": _task_parts(standing, job),
     }
 

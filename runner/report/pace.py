@@ -10,9 +10,9 @@ from runner.report.times import rfc3339
 from runner.run import events as e
 
 if TYPE_CHECKING:
-    from runner.run.facts import Facts
+    from collections.abc import Callable
 
-_ANSWERS = (e.Accepted, e.Refused, e.Throttled, e.InDoubt)
+    from runner.run.facts import Facts
 
 
 @dataclass(slots=True)
@@ -34,15 +34,24 @@ class SubmissionPace:
         self._first: float | None = None
         self._last: float | None = None
 
-    def take(self, event: e.Event) -> None:
-        """Go on with the next event."""
-        if isinstance(event, e.Intended):
-            self._intended(event)
-        elif isinstance(event, _ANSWERS):
-            self._last = event.at
-            if isinstance(event, e.Throttled):
-                self._throttled += 1
-                self._paused(event)
+    def takers(self) -> dict[type, Callable[[Any], None]]:
+        """What to call for each kind of event that it is told of."""
+        return {
+            e.Intended: self._intended,
+            e.Accepted: self.answered,
+            e.Refused: self.answered,
+            e.InDoubt: self.answered,
+            e.Throttled: self._throttled_answer,
+        }
+
+    def answered(self, event: e.Accepted | e.Refused | e.InDoubt) -> None:
+        """A create got its answer."""
+        self._last = event.at
+
+    def _throttled_answer(self, event: e.Throttled) -> None:
+        self._last = event.at
+        self._throttled += 1
+        self._paused(event)
 
     def _intended(self, event: e.Intended) -> None:
         self._sent += 1

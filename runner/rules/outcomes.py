@@ -32,6 +32,7 @@ _LETTER: dict[Outcome, str] = {
     Outcome.EXCLUDED: "x",
 }
 _OUTCOME: dict[str, Outcome] = {letter: outcome for outcome, letter in _LETTER.items()}
+_ABNORMAL = "".join(_LETTER[outcome] for outcome in Outcome if outcome.is_abnormal)
 
 # Where a server has several tasks, the worst one counts: a success must not hide a failure.
 _WORST_FIRST = (Outcome.FAILED, Outcome.SKIPPED, Outcome.SUCCEEDED)
@@ -81,8 +82,16 @@ class Outcomes:
         """How many servers ended so."""
         return self.letters.count(_LETTER[outcome])
 
+    @property
+    def abnormal(self) -> int:
+        """How many servers are abnormal."""
+        return sum(map(self.letters.count, _ABNORMAL))
+
     def counts(self) -> dict[Outcome, int]:
         """How many servers ended how; only what there is."""
+        first = self.letters[:1]
+        if self.letters.count(first) == len(self.letters):  # the way of most
+            return {_OUTCOME[first]: len(self.letters)} if first else {}
         return {_OUTCOME[letter]: self.letters.count(letter) for letter in sorted(set(self.letters))}
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from runner.rules.outcomes import Outcomes
     from runner.run.waves import RolloutFacts
 
+_ABNORMAL = tuple(outcome for outcome in Outcome if outcome.is_abnormal)
 _UNSURE = (Outcome.UNKNOWN, Outcome.TIMED_OUT)
 
 
@@ -29,8 +30,9 @@ def close(facts: Facts, request: int, phase: Phase, outcomes: Outcomes, at: floa
     # Before anything changes: which servers these are depends on who was left behind so far.
     positions = facts.positions_of(request) if facts.rollout is not None else ()
     set_phase(facts, request, phase)
-    is_last_step = facts.requests.entries[request].step == facts.plan.main_steps - 1
-    _count(facts, request, outcomes, is_last_step=is_last_step)
+    step = facts.requests.entries[request].step
+    is_last_step = step == facts.plan.main_steps - 1
+    _count(facts, request, outcomes, step, is_last_step=is_last_step)
     if facts.rollout is not None:
         _in_rollout(facts, facts.rollout, request, positions, outcomes, at)
     if not is_last_step:
@@ -60,12 +62,12 @@ def _side_request_over(facts: Facts, request: int, outcomes: Outcomes) -> None:
         wave.check_failed += len(outcomes) - outcomes.count(Outcome.SUCCEEDED)
 
 
-def _count(facts: Facts, request: int, outcomes: Outcomes, *, is_last_step: bool) -> None:
+def _count(facts: Facts, request: int, outcomes: Outcomes, step: int, *, is_last_step: bool) -> None:
     for outcome, count in outcomes.counts().items():
         if is_last_step or outcome is not Outcome.SUCCEEDED:
             facts.counts[outcome] += count
     # Steps that are checks are for those that succeeded, too.
-    if facts.requests.entries[request].step < len(facts.plan.steps) - 1:
+    if step < len(facts.plan.steps) - 1:
         behind = facts.left_behind[facts.requests.entries[request].group]
         for server, outcome in zip(facts.servers_of(request), outcomes, strict=True):
             if outcome is not Outcome.SUCCEEDED:
@@ -79,7 +81,7 @@ def _in_rollout(
     entry = facts.requests.entries[request]
     is_last_step = entry.step == facts.plan.main_steps - 1
     succeeded = outcomes.count(Outcome.SUCCEEDED) if is_last_step else 0
-    abnormal = _places(positions, outcomes, *(outcome for outcome in Outcome if outcome.is_abnormal))
+    abnormal = _places(positions, outcomes, *_ABNORMAL) if outcomes.abnormal else []
     rollout.ledger.spend(entry, abnormal, _places(positions, outcomes, Outcome.SKIPPED))
     rollout.unknown += sum(map(outcomes.count, _UNSURE))
     counts = outcomes.counts()

@@ -3,8 +3,8 @@
 Requests go in the order of the plan; a piece of one that was split goes where that stood. What follows a failure goes
 before. A request that a limit has no room for waits there, and the next may pass it.
 
-`follow` is told of every event. Entries are removed when they come up: one whose request does not stand as it did when it
-was put there is skipped.
+`follow` is called after every event. Entries are removed when they come up: one whose request does not stand as it did
+when it was put there is skipped.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.rules.budget import NoRoom
-from runner.run import events as e
-from runner.run.admission import ADMITTED, Admitted, ClosedUntil, GroupHeld, MustSplit, OpeningsSeen, admission
+from runner.run.admission import Admitted, ClosedUntil, GroupHeld, MustSplit, OpeningsSeen, admission
 from runner.run.decisions import Decision, Send, SplitUp, WaitForEvent, WaitUntil
 from runner.run.phases import IN_FLIGHT, Phase
 
@@ -57,6 +56,8 @@ class Line:
 
     def first(self) -> int | None:
         """The request that is next, as far as the entries tell."""
+        if self.planned and not self.pieces and not self.follow_ups:  # the way of most
+            return self.planned[0]
         if self.follow_ups:
             return self.follow_ups[0]
         if self.pieces and (not self.planned or self.pieces[0].planned < self.planned[0]):
@@ -96,15 +97,17 @@ class Dispatcher:
             if phase is Phase.READY or phase is Phase.RETRY:
                 self._moved(request, phase)
 
-    def follow(self, event: e.Event) -> None:
-        """Take in what an event changed; the facts have taken it in already."""
+    def follow(self) -> None:
+        """Take in what the last event changed; the facts have taken it in already."""
         facts = self._facts
         for request in facts.moved:
-            self._moved(request, facts.phases[request])
+            phase = facts.phases[request]
+            if phase is not Phase.OPEN:  # it was in flight before
+                self._moved(request, phase)
         for cell in facts.freed:
             if cell in self._waiting:
                 self._let_try(Turn(cell, _TRIES), max(cell.room, 1))
-        if isinstance(event, e.Commanded):
+        if self._held:
             for group in self._held.keys() - facts.controls.held_groups:
                 self._enter_again(self._held.pop(group))
 
@@ -112,12 +115,15 @@ class Dispatcher:
         """What the lane sends next, if it may send; those that wait for room of their own are passed over."""
         line = self._lines[lane]
         line.closed_until = None
-        self._due_retries_are_ready(line, now)
+        if line.retries:
+            self._due_retries_are_ready(line, now)
         while (request := line.first()) is not None:
             if not self._may_go(request, now):
                 self._drop(line, request)
                 continue
-            admitted = self._admission(request, wall)
+            if not self._facts.has_gates:
+                return Send(request)
+            admitted = admission(self._facts, request, self._openings, wall)
             decision = self._decision(line, request, admitted, now - wall)
             if decision is not None:
                 return decision
@@ -167,12 +173,18 @@ class Dispatcher:
             entry = (self._facts.retry_at[request], self._facts.requests.in_line(request))
             heappush(self._line_of(request).retries, entry)
         elif phase in IN_FLIGHT:
-            self._turns.pop(request, None)
-            line = self._line_of(request)
-            if line.first() == request:
-                self._drop(line, request)
-        else:
+            self._left_for_the_service(request)
+        elif self._turns:
             self._pass_on(request)
+
+    def _left_for_the_service(self, request: int) -> None:
+        """It is sent, or was found to have been: its turns are used, and its entry is the first of its line, as a rule."""
+        if self._turns:
+            self._turns.pop(request, None)
+        line = self._line_of(request)
+        if line.first() == request:
+            line.pop()
+            self._has_entry[request] = False
 
     def _enter(self, request: int) -> None:
         line, requests = self._line_of(request), self._facts.requests
@@ -206,11 +218,6 @@ class Dispatcher:
             heappop(line.retries)
             if is_retry and not self._has_entry[place.request]:
                 self._enter(place.request)
-
-    def _admission(self, request: int, wall: float) -> Admission:
-        if not self._facts.has_gates:
-            return ADMITTED
-        return admission(self._facts, request, self._openings, wall)
 
     def _decision(self, line: Line, request: int, admitted: Admission, wall_is_behind_s: float) -> Decision | None:
         """None: the request waits for something of its own, and the next one may be looked at."""

@@ -42,14 +42,20 @@ def evolve(facts: Facts, event: e.Event) -> None:
     step = _STEPS.get(type(event))
     if step is None:
         raise _impossible(event, "this version does not know it")
+    change, legal = step
     facts.moved.clear()
-    facts.freed.clear()
-    if step.legal is not None:
-        request: int = getattr(event, "request", -1)
-        phase = facts.phases[request] if 0 <= request < len(facts.phases) else None
-        if phase not in step.legal:
-            raise _impossible(event, f"request {request} is {phase.name if phase is not None else 'none of the plan'}")
-    step.change(facts, event)
+    if facts.freed:
+        facts.freed.clear()
+    if legal is not None:
+        request = event.request  # type: ignore[union-attr]
+        if request >= len(facts.phases) or facts.phases[request] not in legal:
+            raise _impossible(event, _why_not(facts, request))
+    change(facts, event)
+
+
+def _why_not(facts: Facts, request: int) -> str:
+    known = request < len(facts.phases)
+    return f"request {request} is {facts.phases[request].name}" if known else f"there is no request {request}"
 
 
 def replay(facts: Facts, events: Iterable[e.Event]) -> None:
@@ -101,7 +107,8 @@ def _run_resumed(facts: Facts, event: e.RunResumed) -> None:
 
 def _intended(facts: Facts, event: e.Intended) -> None:
     request = event.request
-    facts.retry_at.pop(request, None)
+    if facts.retry_at:
+        facts.retry_at.pop(request, None)
     set_phase(facts, request, Phase.SENT)
     facts.attempts[request] += 1
     facts.sent[request] += 1
@@ -158,7 +165,8 @@ def _adopted(facts: Facts, event: e.Adopted) -> None:
 
 def _open(facts: Facts, lane: LaneFacts, event: e.Accepted | e.Adopted) -> None:
     set_phase(facts, event.request, Phase.OPEN)
-    facts.errors.pop(event.request, None)
+    if facts.errors:
+        facts.errors.pop(event.request, None)
     facts.accepted += 1
     lane.unsubmitted -= 1
     lane.accepted += 1
@@ -235,14 +243,19 @@ def _settled(facts: Facts, event: e.Settled) -> None:
     job = facts.lane_of(event.request).open.pop(event.request)
     outcomes = Outcomes(event.outcomes)
     facts.settled += 1
-    # A job that skipped all its servers took no time. One that was not seen to end: how long it would have taken is not
-    # known, and a time-out must not close every window.
-    seen = outcomes.counts().keys()
-    ended = seen & _AT_WORK and (event.duration_s is not None or not seen & _NOT_SEEN)
-    if facts.rollout is not None and ended:
+    if facts.rollout is not None and _took_its_time(event, outcomes):
         took = event.at - job.accepted_at if event.duration_s is None else event.duration_s
         facts.rollout.durations[facts.requests.entries[event.request].step].add(took)
     close(facts, event.request, Phase.SETTLED, outcomes, event.at)
+
+
+def _took_its_time(event: e.Settled, outcomes: Outcomes) -> bool:
+    """Whether the job tells how long jobs take. One that skipped all its servers took no time.
+
+    Of one that was not seen to end it is not known, and a time-out must not close every window.
+    """
+    seen = outcomes.counts().keys()
+    return bool(seen & _AT_WORK) and (event.duration_s is not None or not seen & _NOT_SEEN)
 
 
 def _withdrawn(facts: Facts, event: e.Withdrawn) -> None:

@@ -30,7 +30,7 @@ class LiveRun:
             ImpossibleEvent: it cannot have happened.
         """
         evolve(self.facts, event)
-        self.dispatcher.follow(event)
+        self.dispatcher.follow()
 
     def decide(self, lane: int, now: float, wall: float | None = None) -> Decision:
         """What a lane does next. `wall` is what the wall clock shows, where that is not `now`."""

@@ -22,6 +22,9 @@ class Phase(IntEnum):
     CONFLICT = 11  # jobs of its name that cannot all be its own
     EXCLUDED = 12  # withdrawn before it was sent
 
+    # That of enumerations is Python code, and phases are looked up at every event.
+    __hash__ = int.__hash__
+
     @property
     def is_over(self) -> bool:
         """Whether nothing will become of the request any more."""

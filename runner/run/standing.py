@@ -74,7 +74,9 @@ def standings(facts: Facts) -> Iterator[Standing]:
     A server that is not through a step is not among those of the next, so that each counts once.
     """
     entries = facts.requests.entries
-    shown = [request for request in range(len(entries)) if _is_shown(facts, request)]
+    shown = list(range(len(entries)))
+    if facts.rollout is not None or facts.requests.pieces:
+        shown = [request for request in shown if _is_shown(facts, request)]
     if len(facts.plan.steps) > 1:
         shown.sort(key=lambda request: entries[request].step)
     behind: list[set[str]] = [set() for _ in facts.plan.groups]
