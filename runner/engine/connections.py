@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 
 class Connections:
-    """As `asyncio.Semaphore`, but with a limit that is asked for anew each time."""
+    """As `asyncio.Semaphore`, but with a limit that is asked for anew each time. `used` is how many are taken."""
 
     def __init__(self, limit: Callable[[], int]) -> None:
         self._limit = limit
-        self._used = 0
+        self.used = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def __aenter__(self) -> None:
-        while self._used >= self._limit():
+        while self.used >= self._limit():
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
             try:
@@ -27,15 +27,15 @@ class Connections:
             except asyncio.CancelledError:
                 self._wake()
                 raise
-        self._used += 1
+        self.used += 1
 
     async def __aexit__(self, *_: object) -> None:
-        self._used -= 1
+        self.used -= 1
         self._wake()
 
     def _wake(self) -> None:
         """As many as the limit allows: it may have been raised."""
-        free = self._limit() - self._used
+        free = self._limit() - self.used
         while self._waiting and free > 0:
             turn = self._waiting.popleft()
             if not turn.done():

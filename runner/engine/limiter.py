@@ -16,14 +16,16 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runner.engine.ports import Clock
 
 # How late a timer may be; a burst worth less time than twice this does not absorb it.
 _TIMER_S = 0.002
 # Slots further apart than this lose less than 1 % by waking late: not worth the CPU.
 _FAR_APART_S = 0.2
-# The longest and shortest sleeps, seconds. A raised rate is noticed after the longest; the shortest is one that moves
-# every clock, where a rounding error before the slot is due would not.
+# The longest and shortest sleeps, seconds. A raised rate, or that waiting is no longer worth it, is noticed after the
+# longest; the shortest is one that moves every clock, where a rounding error before the slot is due would not.
 _LONGEST_S = 1.0
 _SHORTEST_S = 1e-6
 
@@ -48,16 +50,20 @@ class Limiter:
         """Slots per second; None: no limit."""
         return None if math.isinf(self._rate) else self._rate
 
-    async def wait(self) -> None:
+    async def wait(self, is_worth_it: Callable[[float], bool] = lambda _: True) -> bool:
         """Take the next slot, in the order of the calls. Switches to no other task when the slot is due already.
 
-        A caller that is cancelled has taken no slot.
+        `is_worth_it` is asked about once a second whether to wait so many seconds more; if not, no slot is taken, and
+        False comes back. A caller that is cancelled has taken no slot either.
         """
         async with self._turn:
             while (ahead := self._due - self._clock.monotonic()) > 0:
+                if not is_worth_it(ahead):
+                    return False
                 await self._approach(ahead)
             self._settle()
             self._debt += 1
+        return True
 
     def due_in(self, others: int) -> float:
         """Seconds until the slot is due that comes after `others` more are taken; 0 if it is."""

@@ -11,13 +11,16 @@ from runner.rules.answers import Throttle
 from runner.rules.throttle import Throttling, rate_at, throttled
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runner.engine.ports import Clock
 
-_NEAR_S = 1.0
+# How often to look whether a rate that creeps back lets a call through sooner, seconds.
+_LOOK_S = 1.0
 
 
 class Pace:
-    """A limiter that slows down when the service asks for it, and creeps back.
+    """A limiter that slows down when the service asks for it, and creeps back. `limited`: calls may have to wait.
 
     That of a run that is `resumed` begins without a burst: the process before may have used it a moment ago.
     """
@@ -28,30 +31,26 @@ class Pace:
         if resumed and rate is not None:
             self._limiter.pause(1 / rate)
         self._throttling = Throttling(configured=rate)
-        self._unlimited = rate is None
+        self.limited = rate is not None
 
-    async def near(self, waiting: int) -> bool:
-        """Wait until a call after `waiting` others would have its turn within a second.
+    def near_in(self, others: int, lead_s: float) -> float:
+        """Seconds until it is time to look whether a call after `others` more has its turn within `lead_s`; 0: it has."""
+        if not self.limited:
+            return 0.0
+        self._creep()
+        ahead = max(0.0, self._limiter.due_in(others) - lead_s)
+        return min(ahead, _LOOK_S) if self._is_rising else ahead
 
-        Returns whether other tasks may have run meanwhile.
-        """
-        slept = False
-        while not self._unlimited and (ahead := self._limiter.due_in(waiting) - _NEAR_S) > 0:
-            await self._clock.sleep(min(ahead, _NEAR_S))
-            slept = True
-        return slept
-
-    async def wait(self) -> None:
-        """Wait for this call's turn."""
-        if self._unlimited:
-            return
-        if self._throttling.is_throttled:
-            self._limiter.set_rate(rate_at(self._throttling, self._clock.monotonic()))
-        await self._limiter.wait()
+    async def wait(self, is_worth_it: Callable[[float], bool] = lambda _: True) -> bool:
+        """Wait for this call's turn; False: it was given up, see `Limiter.wait`."""
+        if not self.limited:
+            return True
+        self._creep()
+        return await self._limiter.wait(is_worth_it)
 
     def throttled(self, throttle: Throttle | None, sent_at: float) -> float:
         """The service refused a call sent at `sent_at` (monotonic). Return how long the pace pauses, seconds."""
-        self._unlimited = False
+        self.limited = True
         now = self._clock.monotonic()
         self._throttling, pause_s = throttled(self._throttling, throttle or Throttle(), now=now, sent_at=sent_at)
         self._limiter.pause(pause_s)
@@ -64,10 +63,19 @@ class Pace:
         if configured == self._throttling.configured:
             return
         self._throttling = replace(self._throttling, configured=configured)
-        self._unlimited = configured is None and not self._throttling.is_throttled
+        self.limited = configured is not None or self._throttling.is_throttled
         self._limiter.set_rate(self.rate)
 
     @property
     def rate(self) -> float | None:
         """Calls per second now; None: no limit."""
         return rate_at(self._throttling, self._clock.monotonic())
+
+    @property
+    def _is_rising(self) -> bool:
+        rate = self.rate
+        return self._throttling.is_throttled and rate is not None and rate < self._throttling.ceiling
+
+    def _creep(self) -> None:
+        if self._throttling.is_throttled:
+            self._limiter.set_rate(self.rate)

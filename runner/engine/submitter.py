@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 # An intent older than this, seconds, is not acted on: a process that was frozen must not send when it wakes.
 INTENT_GOOD_FOR_S = 10.0
+# How long before its slot a request is intended: twice what a commit took of late, within these bounds, seconds. Longer
+# than needed, and a throttled answer meanwhile lets the intent grow old; shorter, and slots pass unused.
+_SHORTEST_LEAD_S = 0.01
+_LONGEST_LEAD_S = 2.0
+# What is kept of the longest commit at each that was shorter.
+_FADE = 0.9
 
 
 class Submitter:
@@ -27,6 +33,8 @@ class Submitter:
     def __init__(self, lane: LaneContext) -> None:
         self._lane = lane
         self._unsent = 0
+        self._commit_s = 0.0
+        self._goes_ahead = True
         self._connections = Connections(lambda: lane.run.concurrency)
 
     async def run(self) -> None:
@@ -36,8 +44,15 @@ class Submitter:
             while True:
                 lane.submit_news.seen()
                 match lane.decide():
+                    case Send() if self._is_crowded:
+                        await lane.submit_news.wait()
                     case Send(request):
-                        await self._submit(request, sends)
+                        # The slot itself is taken right before the create: commits in between would bunch the creates.
+                        near_in = lane.creates.near_in(self._unsent, self._lead_s)
+                        if near_in:
+                            await lane.submit_news.wait(near_in)
+                        else:
+                            self._intend(request, sends)
                     case SplitUp(request, cut):
                         lane.recorder.record(e.Split(lane.clock.now(), request, cut))
                     case WaitUntil(at):
@@ -47,13 +62,17 @@ class Submitter:
                     case AllSubmitted():
                         break
 
-    async def _submit(self, request: int, sends: asyncio.TaskGroup) -> None:
+    @property
+    def _is_crowded(self) -> bool:
+        """Whether one more intent would grow too old before a connection is free: answers take that long."""
+        return not self._goes_ahead and self._unsent + self._connections.used >= self._lane.run.concurrency
+
+    @property
+    def _lead_s(self) -> float:
+        return min(max(2 * self._commit_s, _SHORTEST_LEAD_S), _LONGEST_LEAD_S)
+
+    def _intend(self, request: int, sends: asyncio.TaskGroup) -> None:
         lane = self._lane
-        # The slot itself is taken right before the create, or commits and freezes in between would bunch the creates.
-        waited = await lane.creates.near(self._unsent)
-        # The wait may have been long: only what is still right is done.
-        if waited and lane.decide() != Send(request):
-            return
         intended_at = lane.clock.monotonic()
         durable = lane.recorder.record(e.Intended(lane.clock.now(), request))
         self._unsent += 1
@@ -63,20 +82,31 @@ class Submitter:
         lane = self._lane
         body = lane.body_of(request)
         await durable
+        has_slot = True
+        if lane.creates.limited:
+            self._commit_s = max(lane.clock.monotonic() - intended_at, _FADE * self._commit_s)
         async with self._connections:
-            if not lane.holds_back(request):
-                await lane.creates.wait()
+            if lane.creates.limited:
+                has_slot = await lane.creates.wait(lambda ahead: self._may_send(request, intended_at, ahead))
             self._unsent -= 1
             sent_at = lane.clock.monotonic()
-            if lane.holds_back(request) or sent_at - intended_at > INTENT_GOOD_FOR_S:
-                answer = None
+            if has_slot and self._may_send(request, intended_at):
+                answer: answers.Answer | None = await lane.service.create(body)
             else:
-                answer = await lane.service.create(body)
+                answer = None
         if answer is None:
+            self._goes_ahead = self._goes_ahead and sent_at - intended_at <= INTENT_GOOD_FOR_S
             lane.recorder.record(e.Lapsed(lane.clock.now(), request))
         else:
+            self._goes_ahead = self._goes_ahead or lane.clock.monotonic() - sent_at < INTENT_GOOD_FOR_S / 2
             self._answered(request, answer, sent_at)
         lane.submit_news.tell()
+
+    def _may_send(self, request: int, intended_at: float, in_s: float = 0.0) -> bool:
+        """Whether the request may be sent so many seconds from now, as things stand. The last look before it leaves."""
+        lane = self._lane
+        is_fresh = lane.clock.monotonic() + in_s - intended_at <= INTENT_GOOD_FOR_S
+        return is_fresh and not lane.holds_back(request)
 
     def _answered(self, request: int, answer: answers.Answer, sent_at: float) -> None:
         lane, now = self._lane, self._lane.clock.now()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from runner.report.times import rfc3339
+from runner.rules.answers import Cause
 from runner.run import events as e
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class SubmissionPace:
         self._lane_of = facts.lane_index
         self._lanes = [_LanePace() for _ in facts.lanes]
         self._throttled = 0
-        self._sent = 0
+        self._sent = 0  # or may have been: intended, and not known to have stayed here
         self._first: float | None = None
         self._last: float | None = None
 
@@ -38,8 +39,9 @@ class SubmissionPace:
         """What to call for each kind of event that it is told of."""
         return {
             e.Intended: self._intended,
+            e.Lapsed: self._lapsed,
             e.Accepted: self.answered,
-            e.Refused: self.answered,
+            e.Refused: self._refused,
             e.InDoubt: self.answered,
             e.Throttled: self._throttled_answer,
         }
@@ -47,6 +49,14 @@ class SubmissionPace:
     def answered(self, event: e.Accepted | e.Refused | e.InDoubt) -> None:
         """A create got its answer."""
         self._last = event.at
+
+    def _lapsed(self, event: e.Lapsed) -> None:
+        del event
+        self._sent -= 1
+
+    def _refused(self, event: e.Refused) -> None:
+        self.answered(event)
+        self._sent -= event.cause is Cause.UNREACHABLE
 
     def _throttled_answer(self, event: e.Throttled) -> None:
         self._last = event.at

@@ -55,6 +55,8 @@ _THROTTLES = {
     "throttled_by_number": _throttled(": policy user over ratelimit,limit:60,time:1 second"),
     "throttled_for_a_while": _throttled(Retry_After="3"),
 }
+# Not drawn by seeds.
+_RARE = {"throttled_for_a_minute": _throttled(Retry_After="60")}
 _OUTAGES = {
     "status_500": Fault(_error(500, "ModelArts.0010", "internal error"), None),
     "status_502": Fault(Reply(502, {}, b"<html><h1>Bad Gateway</h1></html>"), None),
@@ -83,7 +85,7 @@ DOUBLING_FAULTS: dict[str, Fault] = {
     "twice_but_late": Fault(_LOST, (0.0, 3.0)),
     "too_late": Fault(_LOST, (20.0,)),
 }
-_ANY_FAULT = {**FAULTS, **DOUBLING_FAULTS}
+_ANY_FAULT = {**FAULTS, **DOUBLING_FAULTS, **_RARE}
 
 
 class Witness(Protocol):
@@ -128,6 +130,7 @@ class Network:
         self.script: deque[str] = deque()
         self.faults: Sequence[str] = ()
         self.fault_chance = self.read_fault_chance = 0.0
+        self.latency_s = _LATENCY_S
         self.obeys_filter = True
         self.refuses_reads = False
         self.in_flight = self.most_in_flight = 0
@@ -148,7 +151,7 @@ class Network:
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         arrived = False
         try:
-            await asyncio.sleep(_LATENCY_S)
+            await asyncio.sleep(self.latency_s)
             arrived = True
             reply = await self._serve(request)
         finally:
@@ -208,7 +211,7 @@ class Network:
     async def _read(
         self, call: Callable[[], simulated.SimulatedReply], understand: Callable[[bytes], T]
     ) -> T | ReadFailed:
-        await asyncio.sleep(_LATENCY_S)
+        await asyncio.sleep(self.latency_s)
         self._catch_up()
         reply: Reply | Broken = _reply(call())
         if self.refuses_reads:

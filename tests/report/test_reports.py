@@ -134,3 +134,23 @@ def test_totals_add_up_wherever_the_journal_ends(seed: int, cut: int) -> None:
         assert part["abnormal_count"] == counts["failed"] + counts["timed_out"] + counts["unknown"]
     assert report["counts"]["servers"] == 8
     ReportFile.model_validate(orjson.loads(report_to_json(report)))
+
+
+def test_creates_that_were_intended_and_not_sent_do_not_count_as_sent(plan_of: PlanMaker) -> None:
+    unreachable = ServiceError(None, None, "no connection", None)
+    events: list[e.Event] = [
+        START,
+        *settled(0, "ss"),
+        e.Intended(1002.0, 1),
+        e.Lapsed(1013.0, 1),
+        e.Intended(1014.0, 1),
+        e.Refused(1014.5, 1, Cause.UNREACHABLE, unreachable, 1016.0),
+        e.Intended(1016.0, 1),
+        e.Throttled(1016.5, 1, ERROR, 60.0, 0.16),
+        e.Intended(1080.0, 2),
+        e.InDoubt(1090.0, 2, ERROR),
+        e.Intended(1091.0, 3),  # and its process died: it may have been sent
+    ]
+    submission = fold_report(plan_of((8,), (2,)), "run-1", events)["submission"]
+    assert submission["creates_sent"] == 4
+    assert submission["first_intended_at"] == "1970-01-01T00:16:41.000Z"
