@@ -6,14 +6,18 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from runner.engine.credential import Credential
 from runner.engine.recorder import News, Recorder
+from runner.run import events as e
 from runner.run.intake import jobs_may_come, sends_no_more
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import asyncio
+    from collections.abc import Callable, Iterable
 
     from runner.engine.pace import Pace
     from runner.engine.ports import Clock, JobService
+    from runner.rules.answers import ServiceError
     from runner.run.decisions import Decision
     from runner.run.facts import Facts, LaneFacts
 
@@ -24,6 +28,7 @@ class LaneContext:
 
     `run_token` is what the names of all jobs of the run have in common. `jitter` gives random numbers from 0 to 1.
     `newly_open` are requests whose jobs the watcher has not taken up yet: so it never looks through all of them.
+    `searches` are the tasks that look jobs up, `watches` those that watch them; whatever they wait for, it can be left.
     """
 
     index: int
@@ -40,11 +45,29 @@ class LaneContext:
     watch_news: News = field(default_factory=News)
     doubt_news: News = field(default_factory=News)
     newly_open: deque[int] = field(default_factory=deque)
+    searches: list[asyncio.Task[None]] = field(default_factory=list)
+    watches: list[asyncio.Task[None]] = field(default_factory=list)
+    credential: Credential = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.credential = Credential(self.clock)
 
     def job_opened(self, request: int) -> None:
         """Let the watcher know of a job to watch."""
         self.newly_open.append(request)
         self.watch_news.tell()
+
+    def stop(self, error: ServiceError, *, watched: bool) -> None:
+        """Send nothing more and look nothing up any more: the service cannot be used. Are its jobs still to be `watched`?"""
+        if self.state.stopped is None or (self.state.watched and not watched):
+            self.recorder.record(e.LaneStopped(self.clock.now(), self.index, error, watched))
+            self.leave(self.searches if watched else [*self.searches, *self.watches])
+
+    def leave(self, readers: Iterable[asyncio.Task[None]]) -> None:
+        """Have no more read: by these tasks nothing is done that must not be broken off."""
+        for reader in readers:
+            reader.cancel()
+        self.tell_all()
 
     def tell_all(self) -> None:
         """Have every task of the lane look again."""

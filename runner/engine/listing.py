@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runner.rules.answers import Cause, ReadFailed
+from runner.engine.reading import persist, read
+from runner.rules.answers import ReadFailed
+from runner.rules.reads import ReadLimits
 
 if TYPE_CHECKING:
     from runner.engine.lane import LaneContext
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 
 PAGE_LIMIT = 1000
 MOST_PAGES = 500
-_TRIES_A_PAGE = 4
-_PAUSE_S = 0.5
+# A page is tried again where that may help: else a list of many pages would hardly ever be read whole.
+_OF_A_PAGE = ReadLimits(reads=4, over_s=0.0, pause_s=0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +58,7 @@ async def read_listing(lane: LaneContext, name: str | None, most_pages: int = MO
 
 
 async def _read_page(lane: LaneContext, name: str | None, offset: int) -> JobPage | ReadFailed:
-    """One page, tried again where that may help: else a list of many pages would hardly ever be read whole."""
-    tried = 0
-    while True:
-        await lane.reads.wait()
-        sent_at = lane.clock.monotonic()
-        page = await lane.service.list(name=name, offset=offset, limit=PAGE_LIMIT)
-        tried += 1
-        if not isinstance(page, ReadFailed) or tried == _TRIES_A_PAGE or page.cause is Cause.UNAUTHENTICATED:
-            return page
-        if page.cause is Cause.THROTTLED:
-            lane.reads.throttled(page.throttle, sent_at)
-        else:
-            await lane.clock.sleep(_PAUSE_S * tried)
+    async def page() -> JobPage | ReadFailed:
+        return await read(lane, lambda: lane.service.list(name=name, offset=offset, limit=PAGE_LIMIT))
+
+    return await persist(lane, page, _OF_A_PAGE)

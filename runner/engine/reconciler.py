@@ -4,30 +4,35 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from runner.engine.lookups import FEW, Lookups
+from runner.engine.reading import read, what_follows
 from runner.rules.answers import ReadFailed
 from runner.rules.doubts import (
     Found,
     FoundMore,
     GiveUp,
     Inquiry,
-    Judgement,
     LookUpAgain,
     SendAgain,
     first_lookup_at,
+    give_up,
     has_other_servers,
     judge,
+    read_limits,
 )
+from runner.rules.reads import ReadAgain, StopLane
 from runner.run import events as e
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from runner.engine.lane import LaneContext
     from runner.engine.lookups import LookedUp
+    from runner.model import JobRow
 
 # How long a lookup waits for others that are due soon, seconds.
 _TOGETHER_S = 1.0
@@ -41,6 +46,7 @@ class Reconciler:
         self._lane = lane
         self._inquiries: dict[int, Inquiry] = {}
         self._lookups = Lookups(lane)
+        self._limits = read_limits(lane.run.plan.submit.settle_s)
         self._due: list[tuple[float, int]] = []
 
     async def run(self) -> None:
@@ -79,17 +85,11 @@ class Reconciler:
         return due
 
     async def _look_up(self, due: Sequence[int]) -> None:
-        found: list[tuple[int, str]] = []
-        async with aclosing(self._lookups.of(due)) as lookups:
+        due = list(filter(self._is_in_doubt, due))
+        async with aclosing(self._lookups.of([r for r in due if self._inquiries[r].row is None])) as lookups:
             async for looked_up in lookups:
-                jobs = self._jobs_by_name(looked_up)
-                for request in filter(self._is_in_doubt, looked_up.requests):
-                    judgement = self._judge(request, looked_up.asked_at, jobs)
-                    if isinstance(judgement, Found):
-                        found.append((request, judgement.job_id))
-                    else:
-                        self._act_on(request, judgement)
-        await self._adopt_all(found)
+                self._take_in(looked_up)
+        await self._adopt_all([r for r in due if r in self._inquiries and self._inquiries[r].row is not None])
 
     def _is_in_doubt(self, request: int) -> bool:
         """The survey may have found out meanwhile."""
@@ -98,25 +98,30 @@ class Reconciler:
         self._inquiries.pop(request, None)
         return False
 
-    def _jobs_by_name(self, looked_up: LookedUp) -> Mapping[str, list[str]] | None:
+    def _take_in(self, looked_up: LookedUp) -> None:
+        requests = filter(self._is_in_doubt, looked_up.requests)
         if isinstance(looked_up.rows, ReadFailed):
-            return None
-        jobs: dict[str, list[str]] = {}
+            for request in requests:
+                self._read_failed(request, looked_up.rows)
+            return
+        rows: dict[str, list[JobRow]] = {}
         for row in looked_up.rows:
-            jobs.setdefault(row.name or "", []).append(row.job_id)
-        return jobs
+            rows.setdefault(row.name or "", []).append(row)
+        for request in requests:
+            self._judge(request, looked_up.asked_at, rows.get(self._lane.job_name_of(request), []))
 
-    def _judge(self, request: int, asked_at: float, jobs: Mapping[str, list[str]] | None) -> Judgement:
+    def _judge(self, request: int, asked_at: float, rows: Sequence[JobRow]) -> None:
         """What to make of a lookup that began at `asked_at`: how long it took gave no job the time to be listed."""
         lane = self._lane
         submit = lane.run.plan.submit
         may_resend = lane.run.attempts[request] < submit.attempts
-        inquiry = self._inquiries[request]
-        if jobs is None:
-            return judge(inquiry, None, now=lane.clock.now(), settle_s=submit.settle_s, may_resend=may_resend)
-        inquiry = self._inquiries[request] = inquiry.looked_up()
-        job_ids = jobs.get(lane.job_name_of(request), [])
-        return judge(inquiry, job_ids, now=asked_at, settle_s=submit.settle_s, may_resend=may_resend)
+        inquiry = self._inquiries[request] = self._inquiries[request].looked_up()
+        job_ids = [row.job_id for row in rows]
+        judgement = judge(inquiry, job_ids, now=asked_at, settle_s=submit.settle_s, may_resend=may_resend)
+        if isinstance(judgement, Found):
+            self._inquiries[request] = replace(inquiry, row=rows[0])
+        else:
+            self._act_on(request, judgement)
 
     def _act_on(self, request: int, judgement: LookUpAgain | SendAgain | FoundMore | GiveUp) -> None:
         now = self._lane.clock.now()
@@ -131,19 +136,32 @@ class Reconciler:
             case GiveUp(reason):
                 self._conclude(request, e.GivenUp(now, request, reason))
 
-    async def _adopt_all(self, found: Sequence[tuple[int, str]]) -> None:
+    def _read_failed(self, request: int, failed: ReadFailed) -> None:
+        """A read failed, of the list or of the job that was found there."""
+        lane, now = self._lane, self._lane.clock.now()
+        inquiry = self._inquiries[request] = self._inquiries[request].read_failed(failed, now)
+        match what_follows(lane, inquiry.reads, failed, self._limits):
+            case ReadAgain(at):
+                self._act_on(request, LookUpAgain(at))
+            case StopLane():
+                pass  # in doubt until the run is resumed
+            case _:
+                self._act_on(request, give_up(inquiry, failed, now))
+
+    async def _adopt_all(self, found: Sequence[int]) -> None:
         for start in range(0, len(found), _AT_ONCE):
             async with asyncio.TaskGroup() as reads:
-                for request, job_id in found[start : start + _AT_ONCE]:
-                    reads.create_task(self._adopt(request, job_id))
+                for request in found[start : start + _AT_ONCE]:
+                    reads.create_task(self._adopt(request, self._inquiries[request].row))
 
-    async def _adopt(self, request: int, job_id: str) -> None:
-        lane = self._lane
-        await lane.reads.wait()
-        job = await lane.service.get(job_id)
+    async def _adopt(self, request: int, row: JobRow | None) -> None:
+        if row is None:
+            return
+        lane, job_id = self._lane, row.job_id
+        job = await read(lane, lambda: lane.service.get(job_id))
         now = lane.clock.now()
         if isinstance(job, ReadFailed):
-            heappush(self._due, (now + 2.0, request))
+            self._read_failed(request, job)
         elif has_other_servers(job, (server.id for server in lane.run.servers_of(request))):
             reason = f"the job of the request's name, {job_id}, works on servers that the request did not name"
             self._conclude(request, e.Conflict(now, request, (job_id,), reason))

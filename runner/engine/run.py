@@ -55,7 +55,7 @@ class RunEngine:
         self._surroundings = context
         self._deadline = context.deadline
         self._operators = list(self._make_operators())
-        self._readers: list[asyncio.Task[None]] = []
+        self._gates: list[asyncio.Task[None]] = []
         self._failure: asyncio.Future[None] | None = None
 
     async def run(self) -> Verdict:
@@ -65,9 +65,8 @@ class RunEngine:
             beside = [tasks.create_task(task) for task in (self._wait_for_failure(), self._keep_deadline())]
             beside += [tasks.create_task(operator.run()) for operator in self._operators]
             at_work = [tasks.create_task(self._run_lane(lane)) for lane in self._lanes]
-            gates = [tasks.create_task(keeper.run()) for keeper in self._gatekeepers()]
-            self._readers += gates  # a check may take long
-            at_work += gates
+            self._gates = [tasks.create_task(keeper.run()) for keeper in self._gatekeepers()]
+            at_work += self._gates
             if at_work:
                 await asyncio.wait(at_work)
             for task in beside:
@@ -80,9 +79,10 @@ class RunEngine:
     def stop(self, reason: str) -> None:
         """Send nothing new. Requests that are on their way keep their answers; jobs are no longer watched."""
         self._recorder.record(e.StopRequested(self._clock.now(), reason))
-        for reader in self._readers:
-            reader.cancel()
-        self._tell_lanes()
+        for gate in self._gates:
+            gate.cancel()  # a check may take long
+        for lane in self._lanes:
+            lane.leave([*lane.searches, *lane.watches])
 
     def end_intake(self, reason: str) -> None:
         """Send nothing new; follow what is on its way, in doubt or at work to its end. The first reason stays."""
@@ -133,16 +133,16 @@ class RunEngine:
         lane.newly_open.extend(lane.state.open)
         surveyor = Surveyor(lane)
         async with asyncio.TaskGroup() as tasks:
-            self._readers.append(tasks.create_task(self._survey(surveyor)))
-            self._readers.append(tasks.create_task(Reconciler(lane).run()))
+            lane.searches.append(tasks.create_task(self._survey(surveyor)))
+            lane.searches.append(tasks.create_task(Reconciler(lane).run()))
             if lane.run.watched:
-                self._readers.append(tasks.create_task(Watcher(lane).run()))
+                lane.watches.append(tasks.create_task(Watcher(lane).run()))
             await Submitter(lane).run()
             # The others may be waiting for a request that will now never come.
             lane.tell_all()
         if lane.run.watched and lane.run.stop_reason is None:
             async with asyncio.TaskGroup() as tasks:
-                self._readers.append(tasks.create_task(surveyor.before_the_end()))
+                lane.searches.append(tasks.create_task(surveyor.before_the_end()))
 
     async def _survey(self, surveyor: Surveyor) -> None:
         """Commands may wait for it, and are to be carried out before anyone acts on what it found."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from runner.engine.connections import Connections
@@ -82,18 +83,20 @@ class Submitter:
         lane = self._lane
         body = lane.body_of(request)
         await durable
-        has_slot = True
         if lane.creates.limited:
             self._commit_s = max(lane.clock.monotonic() - intended_at, _FADE * self._commit_s)
+        answer: answers.Answer | None = None
         async with self._connections:
-            if lane.creates.limited:
-                has_slot = await lane.creates.wait(lambda ahead: self._may_send(request, intended_at, ahead))
+            if lane.creates.limited or lane.credential.is_doubted:
+                is_in_turn = await lane.credential.enter(partial(self._take_slot, request, intended_at))
+            else:
+                is_in_turn = lane.credential.begin()
             self._unsent -= 1
             sent_at = lane.clock.monotonic()
-            if has_slot and self._may_send(request, intended_at):
-                answer: answers.Answer | None = await lane.service.create(body)
-            else:
-                answer = None
+            if is_in_turn:
+                if self._may_send(request, intended_at):
+                    answer = await lane.service.create(body)
+                lane.credential.end(answer)
         if answer is None:
             self._goes_ahead = self._goes_ahead and sent_at - intended_at <= INTENT_GOOD_FOR_S
             lane.recorder.record(e.Lapsed(lane.clock.now(), request))
@@ -101,6 +104,9 @@ class Submitter:
             self._goes_ahead = self._goes_ahead or lane.clock.monotonic() - sent_at < INTENT_GOOD_FOR_S / 2
             self._answered(request, answer, sent_at)
         lane.submit_news.tell()
+
+    async def _take_slot(self, request: int, intended_at: float) -> bool:
+        return await self._lane.creates.wait(lambda ahead: self._may_send(request, intended_at, ahead))
 
     def _may_send(self, request: int, intended_at: float, in_s: float = 0.0) -> bool:
         """Whether the request may be sent so many seconds from now, as things stand. The last look before it leaves."""
@@ -130,15 +136,14 @@ class Submitter:
             attempts=attempts,
             allowed=allowed,
             has_worked=lane.state.accepted > 0,
-            unauthenticated_in_a_row=lane.state.unauthenticated_in_a_row,
+            unauthenticated_in_a_row=max(lane.state.unauthenticated_in_a_row + 1, lane.credential.refused_in_a_row),
         )
         again_at: float | None = now
         if not stops:
             again_at = retry_at(cause, attempts=attempts, allowed=allowed, now=now, jitter=lane.jitter())
         lane.recorder.record(e.Refused(now, request, refused.cause, refused.error, again_at))
-        if stops and lane.state.stopped is None:
-            lane.recorder.record(e.LaneStopped(now, lane.index, refused.error))
-            lane.watch_news.tell()
+        if stops:
+            lane.stop(refused.error, watched=cause is not Cause.UNAUTHENTICATED)
 
     def _slow_down(self, request: int, refused: answers.Refusal, sent_at: float) -> None:
         lane = self._lane

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from runner.engine.listing import Listing, read_listing
 from runner.engine.lookups import Lookups
+from runner.engine.reading import persist
 from runner.plan.keys import KEY_LENGTH, job_name, number_in, request_key
-from runner.rules.answers import Cause, ReadFailed
-from runner.rules.refusals import UNAUTHENTICATED_LIMIT
+from runner.rules.answers import ReadFailed
+from runner.rules.reads import ReadLimits
 from runner.run import events as e
 from runner.run.intake import nothing_left
 from runner.run.phases import UNSENT
@@ -21,9 +22,8 @@ if TYPE_CHECKING:
     from runner.engine.lane import LaneContext
     from runner.model import JobRow
 
-# For how many tries a list that cannot be read is waited for, about ten minutes in all; the run can be resumed then.
-_MOST_TRIES = 14
-_LONGEST_PAUSE_S = 60.0
+# A list that cannot be read is waited for ten minutes; the run can be resumed then.
+_OF_THE_LIST = ReadLimits()
 
 
 class Surveyor:
@@ -54,7 +54,7 @@ class Surveyor:
         listed = await self._rows(unsent, list(self._names_beyond(self._requests)))
         now = lane.clock.now()
         if isinstance(listed, ReadFailed):
-            lane.recorder.record(e.LaneStopped(now, lane.index, listed.error))
+            lane.stop(listed.error, watched=True)
         else:
             numbers = sorted(self._jobs_by_number(listed))
             for event in recoveries(lane.run, numbers, now):
@@ -123,13 +123,4 @@ class Surveyor:
 
     async def _list(self, name: str | None, most_pages: int) -> Listing | ReadFailed:
         """Read the list, again and again if need be."""
-        refused = tried = 0
-        while True:
-            listing = await read_listing(self._lane, name, most_pages)
-            if not isinstance(listing, ReadFailed):
-                return listing
-            tried += 1
-            refused += listing.cause is Cause.UNAUTHENTICATED
-            if tried == _MOST_TRIES or refused == UNAUTHENTICATED_LIMIT or self._lane.run.stop_reason is not None:
-                return listing
-            await self._lane.clock.sleep(min(_LONGEST_PAUSE_S, 2.0**tried))
+        return await persist(self._lane, lambda: read_listing(self._lane, name, most_pages), _OF_THE_LIST)

@@ -6,9 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from runner.engine.listing import read_listing
-from runner.rules.answers import Cause, ReadFailed
+from runner.engine.reading import read, what_follows
+from runner.rules.answers import ReadFailed
 from runner.rules.outcomes import DELETED, FINISHED, JobEnding, Outcomes, is_finished
-from runner.rules.refusals import UNAUTHENTICATED_LIMIT
+from runner.rules.reads import Gone, ReadAgain, ReadHistory, ReadLimits, Unreadable
 from runner.rules.watch_schedule import WatchSchedule
 from runner.run import events as e
 
@@ -17,13 +18,11 @@ if TYPE_CHECKING:
 
     from runner.engine.lane import LaneContext
     from runner.model import Job, JobRow
-    from runner.rules.answers import ServiceError
 
 _AT_ONCE = 32
 # A listing is tried where it may stand in for this many reads of single jobs.
 _WORTH_LISTING = 8
-# A job that the service no longer knows is asked for this often before it counts as lost.
-_MISSING_LIMIT = 3
+_NEVER_FAILED = ReadHistory()
 
 
 class Watcher:
@@ -33,16 +32,14 @@ class Watcher:
         run = lane.run
         self._lane = lane
         self._schedule = WatchSchedule(len(run.plan.steps), run.plan.watch.job_timeout_s)
-        self._odd_reads: dict[int, int] = {}
-        self._unauthenticated_in_a_row = 0
-        self._error: ServiceError | None = None
+        self._histories: dict[int, ReadHistory] = {}
         self._page_size = 0
         self._listing_pays = True
 
     async def run(self) -> None:
         """Return when no job is open and none can be opened any more, or the run was asked to stop."""
         lane = self._lane
-        while lane.run.stop_reason is None and self._unauthenticated_in_a_row < UNAUTHENTICATED_LIMIT:
+        while lane.run.stop_reason is None and lane.state.watched:
             lane.watch_news.seen()
             self._take_up_new_jobs()
             if not lane.state.open and (lane.state.stopped or not lane.jobs_may_come):
@@ -54,9 +51,6 @@ class Watcher:
             else:
                 next_due = self._schedule.next_due()
                 await lane.watch_news.wait(None if next_due is None else next_due - now)
-        if lane.run.stop_reason is None and self._error is not None:
-            lane.recorder.record(e.LaneStopped(lane.clock.now(), lane.index, self._error, watched=False))
-            lane.tell_all()
 
     def _take_up_new_jobs(self) -> None:
         opened = self._lane.newly_open
@@ -68,7 +62,6 @@ class Watcher:
         due = await self._less_those_listed_as_running(due)
         async with asyncio.TaskGroup() as reads:
             for request in due:
-                await self._lane.reads.wait()
                 reads.create_task(self._read_one(request))
 
     async def _less_those_listed_as_running(self, due: Sequence[int]) -> Sequence[int]:
@@ -93,17 +86,15 @@ class Watcher:
         return row is not None and row.status not in {FINISHED, DELETED} and not self._is_late(request, now)
 
     async def _read_one(self, request: int) -> None:
-        lane = self._lane
-        sent_at = lane.clock.monotonic()
-        job = await lane.service.get(lane.state.open[request].job_id)
+        lane, job_id = self._lane, self._lane.state.open[request].job_id
+        job = await read(lane, lambda: lane.service.get(job_id))
         if isinstance(job, ReadFailed):
-            self._read_failed(request, job, sent_at)
+            self._read_failed(request, job)
         else:
-            self._unauthenticated_in_a_row = 0
             self._job_read(request, job)
 
     def _job_read(self, request: int, job: Job) -> None:
-        now = self._lane.clock.now()
+        now, history = self._lane.clock.now(), self._histories.pop(request, _NEVER_FAILED)
         if is_finished(job, (server.id for server in self._lane.run.servers_of(request))):
             self._settle(request, job, JobEnding.FINISHED)
         elif job.status == DELETED:
@@ -111,24 +102,23 @@ class Watcher:
         elif self._is_late(request, now):
             self._settle(request, job, JobEnding.TIMED_OUT)
         elif job.status == FINISHED:
-            self._schedule.soon(request, now, self._one_more_odd_read(request))
+            self._histories[request] = history.after_incomplete()
+            self._schedule.soon(request, now, self._histories[request].incomplete)
         else:
             self._read_again(request, now)
 
-    def _read_failed(self, request: int, failed: ReadFailed, sent_at: float) -> None:
-        now = self._lane.clock.now()
-        if failed.cause is Cause.THROTTLED:
-            self._lane.reads.throttled(failed.throttle, sent_at)
-            self._schedule.soon(request, now, 1)
-        elif failed.missing and self._one_more_odd_read(request) >= _MISSING_LIMIT:
-            self._settle(request, None, JobEnding.LOST)
-        elif self._is_late(request, now) and self._one_more_odd_read(request) >= _MISSING_LIMIT:
-            self._settle(request, None, JobEnding.TIMED_OUT)
-        else:
-            if failed.cause is Cause.UNAUTHENTICATED:
-                self._unauthenticated_in_a_row += 1
-                self._error = failed.error
-            self._read_again(request, now)
+    def _read_failed(self, request: int, failed: ReadFailed) -> None:
+        lane, now = self._lane, self._lane.clock.now()
+        late_at = self._accepted_at(request) + lane.run.plan.watch.job_timeout_s
+        limits = ReadLimits(until=late_at, settle_s=lane.run.plan.submit.settle_s)
+        history = self._histories[request] = self._histories.get(request, _NEVER_FAILED).after(failed, now)
+        match what_follows(lane, history, failed, limits):
+            case ReadAgain(at):
+                self._schedule.read_at(request, at)
+            case Gone():
+                self._settle(request, None, JobEnding.LOST)
+            case Unreadable():
+                self._settle(request, None, JobEnding.TIMED_OUT)
 
     def _settle(self, request: int, job: Job | None, ending: JobEnding) -> None:
         lane, now = self._lane, self._lane.clock.now()
@@ -141,16 +131,12 @@ class Watcher:
             lane.recorder.record(e.JobRead(now, request, job))
         outcomes = Outcomes.of_job(server_ids, job, ending)
         lane.recorder.record(e.Settled(now, request, outcomes.letters, duration_s))
-        self._odd_reads.pop(request, None)
+        self._histories.pop(request, None)
         lane.submit_news.tell()
         lane.doubt_news.tell()
 
     def _read_again(self, request: int, now: float) -> None:
         self._schedule.read_again(request, self._step(request), self._accepted_at(request), now)
-
-    def _one_more_odd_read(self, request: int) -> int:
-        self._odd_reads[request] = self._odd_reads.get(request, 0) + 1
-        return self._odd_reads[request]
 
     def _is_late(self, request: int, now: float) -> bool:
         return now - self._accepted_at(request) >= self._lane.run.plan.watch.job_timeout_s

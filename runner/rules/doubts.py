@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from runner.rules.reads import UNREADABLE_S, ReadHistory, ReadLimits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from runner.model import Job
+    from runner.model import Job, JobRow
+    from runner.rules.answers import ReadFailed
 
 LOOKUPS_BEFORE_SENDING_AGAIN = 2
-# How often the settle time may pass without one answered lookup before the request is given up as unknown.
-_DEADLINE_SETTLE_TIMES = 40
-_MIN_DEADLINE_S = 600.0
+# How often the settle time may pass while all reads fail, of the list or of the job found there, before the request is
+# given up as unknown; it is ten minutes at least.
+_UNREADABLE_SETTLE_TIMES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +57,24 @@ Judgement = LookUpAgain | SendAgain | Found | FoundMore | GiveUp
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """What is known of a request in doubt: since when (epoch seconds), and the answered lookups so far."""
+    """What is known of a request in doubt: since when (epoch seconds), and the answered lookups so far.
+
+    `row` is the one job that the list showed, from then on only that is read: were it deleted, the list might show it no
+    more, and the request must not be sent again. `reads` is of the list until then, and of that job after.
+    """
 
     since: float
     lookups: int = 0
+    row: JobRow | None = None
+    reads: ReadHistory = ReadHistory()  # noqa: RUF009  it cannot be changed
 
     def looked_up(self) -> Inquiry:
         """The inquiry after one more answered lookup."""
-        return Inquiry(self.since, self.lookups + 1)
+        return replace(self, lookups=self.lookups + 1, reads=ReadHistory())
+
+    def read_failed(self, failed: ReadFailed, now: float) -> Inquiry:
+        """The inquiry after a read that failed."""
+        return replace(self, reads=self.reads.after(failed, now))
 
 
 def first_lookup_at(since: float, settle_s: float) -> float:
@@ -69,28 +82,40 @@ def first_lookup_at(since: float, settle_s: float) -> float:
     return since + min(2.0, settle_s / 4)
 
 
-def judge(
-    inquiry: Inquiry, job_ids: Sequence[str] | None, *, now: float, settle_s: float, may_resend: bool
-) -> Judgement:
-    """What to make of a lookup. `job_ids` are the jobs of exactly that name; None: the lookup itself failed.
+def judge(inquiry: Inquiry, job_ids: Sequence[str], *, now: float, settle_s: float, may_resend: bool) -> Judgement:
+    """What to make of an answered lookup, which `inquiry` counts already. `job_ids` are the jobs of exactly that name.
 
-    `inquiry` already counts this lookup if it was answered. `may_resend` is False when no attempt is left.
+    `may_resend` is False when no attempt is left.
     """
     if job_ids:
         found = tuple(sorted(set(job_ids)))
         return Found(found[0]) if len(found) == 1 else FoundMore(found)
-    if job_ids is None:
-        return _unanswered(now, inquiry, settle_s)
     if now - inquiry.since < settle_s or inquiry.lookups < LOOKUPS_BEFORE_SENDING_AGAIN:
         return LookUpAgain(max(inquiry.since + settle_s, now + min(1.0, settle_s / 4)))
     return SendAgain() if may_resend else GiveUp("no job was found, and no attempt is left; it may still appear")
 
 
-def _unanswered(now: float, inquiry: Inquiry, settle_s: float) -> Judgement:
-    waited = now - inquiry.since
-    if waited > max(_DEADLINE_SETTLE_TIMES * settle_s, _MIN_DEADLINE_S):
-        return GiveUp("the job list could not be read, so what became of the request is not known")
-    return LookUpAgain(now + max(1.0, min(60.0, waited / 2)))
+def read_limits(settle_s: float) -> ReadLimits:
+    """How long a request in doubt may wait for a read that does not fail."""
+    return ReadLimits(over_s=max(UNREADABLE_S, _UNREADABLE_SETTLE_TIMES * settle_s), settle_s=settle_s)
+
+
+def give_up(inquiry: Inquiry, failed: ReadFailed, now: float) -> GiveUp:
+    """The end of an inquiry whose reads all failed, with what was seen."""
+    reads, row = inquiry.reads, inquiry.row
+    if row is None:
+        return GiveUp(
+            f"the job list could not be read ({_tries(reads.failed, now - reads.since)}): {failed.error.message}"
+        )
+    seen = f"job {row.job_id} has the request's name, listed {f'as {row.status}' if row.status else 'without a status'}"
+    if reads.missing and failed.missing:
+        tries = _tries(reads.missing, now - reads.missing_since)
+        return GiveUp(f"{seen}, but the service does not know it ({tries}): {failed.error.message}")
+    return GiveUp(f"{seen}, but could not be read ({_tries(reads.failed, now - reads.since)}): {failed.error.message}")
+
+
+def _tries(reads: int, over_s: float) -> str:
+    return f"{reads} reads in {over_s:.0f} s"
 
 
 def has_other_servers(job: Job, server_ids: Iterable[str]) -> bool:

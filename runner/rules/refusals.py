@@ -29,13 +29,13 @@ def retry_at(cause: Cause, *, attempts: int, allowed: int, now: float, jitter: f
 def lane_stops(cause: Cause, *, attempts: int, allowed: int, has_worked: bool, unauthenticated_in_a_row: int) -> bool:
     """Whether a refusal shows that no request of the lane can succeed.
 
-    `has_worked`: the lane took a request before. `unauthenticated_in_a_row` does not count this refusal.
+    `has_worked`: the lane took a request before. `unauthenticated_in_a_row` counts this refusal, and reads of the lane, too.
     """
     match cause:
         case Cause.UNUSABLE:
             return True
         case Cause.UNAUTHENTICATED:
-            return unauthenticated_in_a_row + 1 >= UNAUTHENTICATED_LIMIT
+            return unauthenticated_in_a_row >= UNAUTHENTICATED_LIMIT
         case Cause.UNREACHABLE:
             return attempts >= allowed + (PATIENCE if has_worked else 0)
         case _:

@@ -47,7 +47,7 @@ class WatchSchedule:
         self._durations[step].add(duration_s)
 
     def read_again(self, request: int, step: int, accepted_at: float, now: float) -> None:
-        """A read at `now` showed the job still open, or failed."""
+        """A read at `now` showed the job still open."""
         delay = self._interval(step, now - accepted_at)
         heappush(self._again, (min(now + delay, max(now + 1.0, accepted_at + self._job_timeout_s)), request))
 
@@ -55,8 +55,12 @@ class WatchSchedule:
         """A read at `now` showed the job over but not yet all its tasks, for the `times`-th time."""
         heappush(self._again, (now + min(_LONGEST_S, 0.5 * 2.0 ** min(times, 10)), request))
 
+    def read_at(self, request: int, at: float) -> None:
+        """A read failed, and is made again at `at`."""
+        heappush(self._again, (at, request))
+
     def take_due(self, now: float, most: int) -> list[int]:
-        """Up to `most` jobs that are due; each must come back by `read_again` or `soon`, or is over."""
+        """Up to `most` jobs that are due; each must come back by `read_again`, `soon` or `read_at`, or is over."""
         due: list[int] = []
         for step, fresh in enumerate(self._fresh):
             first = self._first_read(step)

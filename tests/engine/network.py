@@ -49,6 +49,8 @@ def _throttled(limit: str = "", **headers: str) -> Fault:
     return Fault(_error(429, "APIGW.0308", "The throttling threshold has been reached" + limit, **headers))
 
 
+_UNAUTHORIZED = 401
+_REFUSED = _error(_UNAUTHORIZED, "APIGW.0301", "the token has expired")
 _LOST = broken(ConnectionResetError(), _HOST)
 _THROTTLES = {
     "throttled": _throttled(),
@@ -56,7 +58,11 @@ _THROTTLES = {
     "throttled_for_a_while": _throttled(Retry_After="3"),
 }
 # Not drawn by seeds.
-_RARE = {"throttled_for_a_minute": _throttled(Retry_After="60")}
+_RARE = {
+    "throttled_for_a_minute": _throttled(Retry_After="60"),
+    "unauthenticated": Fault(_REFUSED),
+    "wrong_project": Fault(_error(403, "ModelArts.0210", "the project of the URL is not that of the token")),
+}
 _OUTAGES = {
     "status_500": Fault(_error(500, "ModelArts.0010", "internal error"), None),
     "status_502": Fault(Reply(502, {}, b"<html><h1>Bad Gateway</h1></html>"), None),
@@ -116,7 +122,11 @@ class ServiceTime:
 
 
 class Network:
-    """The calls of a lane. `script` are the faults of the next creates by name ("": none); then chance decides."""
+    """The calls of a lane. `script` and `read_script` are the faults of the next creates and reads by name ("": none).
+
+    Then chance decides. `breaks_reads` is the fault of every read from now on, `breaks_gets` that of single jobs. `refused`
+    is, call by call in the order of the answers, whether it was one that says the credential is no good.
+    """
 
     def __init__(
         self,
@@ -128,12 +138,15 @@ class Network:
     ) -> None:
         self.service = service
         self.script: deque[str] = deque()
+        self.read_script: deque[str] = deque()
+        self.breaks_reads = self.breaks_gets = ""
         self.faults: Sequence[str] = ()
         self.fault_chance = self.read_fault_chance = 0.0
         self.latency_s = _LATENCY_S
         self.obeys_filter = True
-        self.refuses_reads = False
-        self.in_flight = self.most_in_flight = 0
+        self.refuses_reads = self.refuses_creates = False
+        self.refused: list[bool] = []
+        self.in_flight = self.most_in_flight = self.reads_in_flight = 0
         self.sent_at: list[float] = []
         self.list_calls_at: list[float] = []
         self._to_be_made: list[tuple[float, int, dict[str, Any]]] = []
@@ -159,10 +172,11 @@ class Network:
             self._witness.answered(lane)
             if not arrived and self._rng.random() < 0.5:  # its process died, which does not stop a request on its way
                 self._make_later(self._rng.uniform(0.0, 2.0), request)
+        self._note(reply)
         return create_answer(reply, str, self._now())
 
     async def get(self, job_id: str) -> Job | ReadFailed:
-        return await self._read(partial(self.service.get, job_id), partial(read_job, clean=str))
+        return await self._read(partial(self.service.get, job_id), partial(read_job, clean=str), self.breaks_gets)
 
     async def list(self, *, name: str | None, offset: int, limit: int) -> JobPage | ReadFailed:
         self.list_calls_at.append(self._loop.time())
@@ -171,6 +185,8 @@ class Network:
 
     async def _serve(self, request: dict[str, Any]) -> Reply | Broken:
         self._catch_up()
+        if self.refuses_creates:
+            return _REFUSED
         fault = self._next_fault()
         if fault is None:
             return self._make(request)
@@ -187,7 +203,7 @@ class Network:
 
     def _next_fault(self) -> Fault | None:
         if self.script:
-            return _ANY_FAULT.get(self.script.popleft())
+            return _fault(self.script.popleft())
         if self.faults and self._rng.random() < self.fault_chance:
             return _ANY_FAULT[self._rng.choice(self.faults)]
         return None
@@ -209,22 +225,40 @@ class Network:
         return reply
 
     async def _read(
-        self, call: Callable[[], simulated.SimulatedReply], understand: Callable[[bytes], T]
+        self, call: Callable[[], simulated.SimulatedReply], understand: Callable[[bytes], T], breaks: str = ""
     ) -> T | ReadFailed:
-        await asyncio.sleep(self.latency_s)
+        self.reads_in_flight += 1
+        try:
+            await asyncio.sleep(self.latency_s)
+        finally:
+            self.reads_in_flight -= 1
         self._catch_up()
         reply: Reply | Broken = _reply(call())
         if self.refuses_reads:
-            reply = _error(401, "APIGW.0301", "the token has expired")
-        if self._rng.random() < self.read_fault_chance:
-            fault = READ_FAULTS[self._rng.choice(list(READ_FAULTS))]
+            reply = _REFUSED
+        fault = self._next_read_fault(breaks)
+        if fault is not None:
             await asyncio.sleep(fault.takes_s)
             reply = fault.reply
+        self._note(reply)
         return read_answer(reply, understand, str, self._now())
+
+    def _note(self, reply: Reply | Broken) -> None:
+        self.refused.append(isinstance(reply, Reply) and reply.status == _UNAUTHORIZED)
+
+    def _next_read_fault(self, breaks: str) -> Fault | None:
+        name = self.read_script.popleft() if self.read_script else self.breaks_reads or breaks
+        if not name and self._rng.random() < self.read_fault_chance:
+            name = self._rng.choice(list(READ_FAULTS))
+        return _fault(name)
 
     @property
     def _loop(self) -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()
+
+
+def _fault(name: str) -> Fault | None:
+    return _ANY_FAULT[name] if name else None
 
 
 def _reply(reply: simulated.SimulatedReply) -> Reply:

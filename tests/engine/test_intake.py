@@ -95,6 +95,7 @@ def test_what_is_in_doubt_is_looked_up_but_not_sent_again(plan_of: PlanMaker, in
 
 def test_intents_that_wait_for_their_turn_lapse(plan_of: PlanMaker, in_world: InWorld) -> None:
     async def story(world: World) -> None:
+        world.commit_s = 0.3  # so intents are made well ahead of their turn
         running = asyncio.ensure_future(world.run())
         await asyncio.sleep(1.25)
         assert world.engine is not None
