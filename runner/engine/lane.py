@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from runner.engine.pace import Pace
     from runner.engine.ports import Clock, JobService
+    from runner.model import JobRow
     from runner.rules.answers import ServiceError
     from runner.run.decisions import Decision
     from runner.run.facts import Facts, LaneFacts
@@ -28,6 +29,7 @@ class LaneContext:
 
     `run_token` is what the names of all jobs of the run have in common. `jitter` gives random numbers from 0 to 1.
     `newly_open` are requests whose jobs the watcher has not taken up yet: so it never looks through all of them.
+    `sighted` are, by name, jobs that the list showed of requests that looked unsent: sent they were, whatever it shows next.
     `searches` are the tasks that look jobs up, `watches` those that watch them; whatever they wait for, it can be left.
     """
 
@@ -45,6 +47,7 @@ class LaneContext:
     watch_news: News = field(default_factory=News)
     doubt_news: News = field(default_factory=News)
     newly_open: deque[int] = field(default_factory=deque)
+    sighted: dict[str, JobRow] = field(default_factory=dict)
     searches: list[asyncio.Task[None]] = field(default_factory=list)
     watches: list[asyncio.Task[None]] = field(default_factory=list)
     credential: Credential = field(init=False)

@@ -66,10 +66,11 @@ class Reconciler:
                 await self._look_up(await self._take_due(now))
 
     def _take_up_new_doubts(self) -> None:
-        settle_s = self._lane.run.plan.submit.settle_s
-        for request, doubt in self._lane.state.doubts.items():
+        lane, settle_s = self._lane, self._lane.run.plan.submit.settle_s
+        for request, doubt in lane.state.doubts.items():
             if request not in self._inquiries:
-                self._inquiries[request] = Inquiry(doubt.since)
+                sighted = lane.sighted.pop(lane.job_name_of(request), None) if lane.sighted else None
+                self._inquiries[request] = Inquiry(doubt.since, row=sighted)
                 heappush(self._due, (first_lookup_at(doubt.since, settle_s), request))
 
     async def _take_due(self, now: float) -> list[int]:

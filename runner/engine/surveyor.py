@@ -17,7 +17,7 @@ from runner.run.phases import UNSENT
 from runner.run.survey import doubles, recoveries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from runner.engine.lane import LaneContext
     from runner.model import JobRow
@@ -56,9 +56,13 @@ class Surveyor:
         if isinstance(listed, ReadFailed):
             lane.stop(listed.error, watched=True)
         else:
-            numbers = sorted(self._jobs_by_number(listed))
-            for event in recoveries(lane.run, numbers, now):
+            rows = self._rows_by_number(listed)
+            for event in recoveries(lane.run, sorted(rows), now):
                 lane.recorder.record(event)
+                if isinstance(event, e.Suspected):
+                    self._sighted(rows[lane.run.requests.number_of(event.request)])
+                elif isinstance(event, e.Foreseen):
+                    self._sighted(rows[event.number])
             lane.recorder.record(e.Surveyed(now, lane.index))
         lane.tell_all()
 
@@ -74,18 +78,24 @@ class Surveyor:
         listed = await self._rows(doubted)
         if isinstance(listed, ReadFailed):
             return
-        jobs = self._jobs_by_number(listed)
+        rows = self._rows_by_number(listed)
         numbers = {lane.run.requests.number_of(request) for request in doubted}
-        for found in doubles(lane.run, {number: jobs[number] for number in jobs.keys() & numbers}):
+        for found in doubles(lane.run, {number: set(rows[number]) for number in rows.keys() & numbers}):
             lane.recorder.record(e.Doubled(lane.clock.now(), found.request, found.job_ids))
 
-    def _jobs_by_number(self, rows: Iterable[JobRow]) -> dict[int, set[str]]:
+    def _sighted(self, rows: Mapping[str, JobRow]) -> None:
+        """Keep the one job of a request in mind, were it not listed any more when the request is looked up."""
+        if len(rows) == 1:
+            (row,) = rows.values()
+            self._lane.sighted[row.name or ""] = row
+
+    def _rows_by_number(self, rows: Iterable[JobRow]) -> dict[int, dict[str, JobRow]]:
         """The jobs of this lane's requests, by the number in their names: also of requests that are yet to come to be."""
-        jobs: dict[int, set[str]] = {}
+        jobs: dict[int, dict[str, JobRow]] = {}
         for row in rows:
             number = number_in(row.name or "", self._lane.run_token)
             if number is not None and self._is_of_the_lane(number, row.name or ""):
-                jobs.setdefault(number, set()).add(row.job_id)
+                jobs.setdefault(number, {})[row.job_id] = row
         return jobs
 
     def _is_of_the_lane(self, number: int, name: str) -> bool:

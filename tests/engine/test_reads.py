@@ -101,6 +101,30 @@ def test_a_request_whose_job_was_seen_in_the_list_is_never_sent_again(plan_of: P
     in_world(plan_of((2,), (1,), TEN_A_SECOND, HALF_AN_HOUR), story, **switches)
 
 
+def test_nor_is_one_whose_job_was_seen_in_the_survey(plan_of: PlanMaker, in_world: InWorld) -> None:
+    """The journal lost that it was sent, and the list showed its job once."""
+
+    async def story(world: World) -> None:
+        await until_it_dies(world.run(crash_after=5))
+        assert len(world.service.jobs) == 2
+        world.tear(2)
+
+        def delete(event: e.Event) -> None:
+            if isinstance(event, e.Suspected):
+                next(reversed(world.service.jobs.values())).deleted = True
+
+        world.on_event = delete
+        await world.run()
+        assert any(isinstance(event, e.Suspected) for event in world.events())
+        made = [job.request["name"] for job in world.service.jobs.values()]
+        assert len(made) == len(set(made)) == 3
+        assert len(reasons(world)) == 1
+
+    one_by_one = Submit(rate=10.0, burst=10, concurrency=1, settle_s=15.0)
+    switches = {"servers": {"busy": "queue"}, "delete": {"listed": False}, **FAST}
+    in_world(plan_of((3,), (1,), one_by_one, HALF_AN_HOUR), story, **switches)
+
+
 @pytest.mark.parametrize("fault", ["status_503", "unreachable", "unreadable", "throttled", "throttled_by_number"])
 def test_a_job_that_was_found_and_cannot_be_read_is_given_up(plan_of: PlanMaker, in_world: InWorld, fault: str) -> None:
     async def story(world: World) -> None:
