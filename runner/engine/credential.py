@@ -72,6 +72,8 @@ class Credential:
     def end(self, answer: Answer | Job | JobPage | ReadFailed | None) -> None:
         """A call is over; None: it was not made after all, or not waited for."""
         self._in_flight -= 1
+        if type(answer) is Created and not self.is_doubted:
+            return  # what nearly every call comes to
         if isinstance(answer, Refusal | ReadFailed) and answer.cause is Cause.UNAUTHENTICATED:
             self._refused += 1
             self._refused_reads += isinstance(answer, ReadFailed)

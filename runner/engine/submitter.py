@@ -35,7 +35,7 @@ class Submitter:
         self._lane = lane
         self._unsent = 0
         self._commit_s = 0.0
-        self._goes_ahead = True
+        self._goes_ahead = True  # without a limit, of a free connection: not where answers take too long for that
         self._connections = Connections(lambda: lane.run.concurrency)
 
     async def run(self) -> None:
@@ -45,15 +45,10 @@ class Submitter:
             while True:
                 lane.submit_news.seen()
                 match lane.decide():
-                    case Send() if self._is_crowded:
-                        await lane.submit_news.wait()
+                    case Send(request) if lane.creates.limited or not self._goes_ahead:
+                        await self._intend_if_near(request, sends)
                     case Send(request):
-                        # The slot itself is taken right before the create: commits in between would bunch the creates.
-                        near_in = lane.creates.near_in(self._unsent, self._lead_s)
-                        if near_in:
-                            await lane.submit_news.wait(near_in)
-                        else:
-                            self._intend(request, sends)
+                        self._intend(request, sends)
                     case SplitUp(request, cut):
                         lane.recorder.record(e.Split(lane.clock.now(), request, cut))
                     case WaitUntil(at):
@@ -63,10 +58,18 @@ class Submitter:
                     case AllSubmitted():
                         break
 
-    @property
-    def _is_crowded(self) -> bool:
-        """Whether one more intent would grow too old before a connection is free: answers take that long."""
-        return not self._goes_ahead and self._unsent + self._connections.used >= self._lane.run.concurrency
+    async def _intend_if_near(self, request: int, sends: asyncio.TaskGroup) -> None:
+        """Intend the request if it could be sent soon; else wait until it may be so, or something happens.
+
+        The slot itself is taken right before the create: commits in between would bunch the creates.
+        """
+        lane = self._lane
+        if not self._goes_ahead and self._unsent + self._connections.used >= lane.run.concurrency:
+            await lane.submit_news.wait()
+        elif near_in := lane.creates.near_in(self._unsent, self._lead_s):
+            await lane.submit_news.wait(near_in)
+        else:
+            self._intend(request, sends)
 
     @property
     def _lead_s(self) -> float:
@@ -94,7 +97,7 @@ class Submitter:
             self._unsent -= 1
             sent_at = lane.clock.monotonic()
             if is_in_turn:
-                if self._may_send(request, intended_at):
+                if self._may_send(request, intended_at, sent_at):
                     answer = await lane.service.create(body)
                 lane.credential.end(answer)
         if answer is None:
@@ -106,13 +109,14 @@ class Submitter:
         lane.submit_news.tell()
 
     async def _take_slot(self, request: int, intended_at: float) -> bool:
-        return await self._lane.creates.wait(lambda ahead: self._may_send(request, intended_at, ahead))
-
-    def _may_send(self, request: int, intended_at: float, in_s: float = 0.0) -> bool:
-        """Whether the request may be sent so many seconds from now, as things stand. The last look before it leaves."""
         lane = self._lane
-        is_fresh = lane.clock.monotonic() + in_s - intended_at <= INTENT_GOOD_FOR_S
-        return is_fresh and not lane.holds_back(request)
+        return await lane.creates.wait(
+            lambda ahead: self._may_send(request, intended_at, lane.clock.monotonic() + ahead)
+        )
+
+    def _may_send(self, request: int, intended_at: float, at: float) -> bool:
+        """Whether the request may be sent `at` a time (monotonic), as things stand. The last look before it leaves."""
+        return at - intended_at <= INTENT_GOOD_FOR_S and not self._lane.holds_back(request)
 
     def _answered(self, request: int, answer: answers.Answer, sent_at: float) -> None:
         lane, now = self._lane, self._lane.clock.now()
