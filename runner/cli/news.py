@@ -10,7 +10,7 @@ from runner.model import Outcome
 from runner.report.next_steps import Waiting, waiting_in
 from runner.rules.outcomes import Outcomes
 from runner.run import events as e
-from runner.run.facts import Hold
+from runner.run.facts import Hold, StopRule
 from runner.run.waves import Stage
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Newsroom:
 
     def held(self, event: e.Held) -> NewsItem:
         """A person must decide."""
-        commands = Waiting(held=Hold(event.rule, event.reason, event.limit)).commands(self._run_id)
+        commands = Waiting(held=Hold(StopRule(event.rule), event.reason, event.limit)).commands(self._run_id)
         return NewsItem(_WARN, "held", {"rule": event.rule, "reason": event.reason, "next": commands})
 
     def aborted(self, event: e.Aborted) -> NewsItem:

@@ -100,7 +100,7 @@ def _wave_passed(facts: Facts, event: e.WavePassed) -> None:
 def _held(facts: Facts, event: e.Held) -> None:
     wave = facts.rollout.wave if facts.rollout else None
     check = wave.check if wave is not None and event.rule == StopRule.CHECK else None
-    facts.controls.held = Hold(event.rule, event.reason, event.limit, check)
+    facts.controls.held = Hold(StopRule(event.rule), event.reason, event.limit, check)
 
 
 def _aborted(facts: Facts, event: e.Aborted) -> None:

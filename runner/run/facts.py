@@ -73,7 +73,7 @@ class StopRule(StrEnum):
 class Hold(NamedTuple):
     """Why a person must decide before a run goes on: the rule, its evidence; the limit, or the wave's check that failed."""
 
-    rule: str
+    rule: StopRule
     reason: str
     limit: str | None = None
     check: int | None = None
