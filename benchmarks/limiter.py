@@ -6,7 +6,7 @@ import asyncio
 import bisect
 
 from benchmarks.tools import header, row
-from runner.engine.clock import SystemClock
+from runner.engine.clock import RunClock, SystemClock
 from runner.engine.limiter import Limiter
 
 SECONDS = 5.0
@@ -14,7 +14,7 @@ WINDOWS_S = (0.001, 0.01, 0.1, 0.5, 1.0)
 
 
 async def _slots(rate: float, burst: int) -> list[float]:
-    clock = SystemClock()
+    clock = RunClock(SystemClock())
     limiter = Limiter(rate, burst, clock)
     await limiter.wait()
     times = [clock.monotonic()]

@@ -26,7 +26,7 @@ from benchmarks.tools import RUNS, header, median, row, runner, timed
 from runner.app.bodies import BodyMaker
 from runner.app.history import open_store, stored_plan
 from runner.app.services import open_lane_services
-from runner.engine.clock import SystemClock
+from runner.engine.clock import RunClock, SystemClock
 from runner.engine.lane import LaneContext
 from runner.engine.pace import Pace
 from runner.engine.ports import JobService, Journal
@@ -98,9 +98,9 @@ async def _submit(plan: Plan, journal_kind: str) -> tuple[float, float]:
         store = stack.enter_context(open_store(stack.enter_context(_state_folder())))
         state = initial_facts(plan)
         bodies = BodyMaker(plan, RUN_ID, state, os.environ)
-        (service,) = await open_lane_services(stack, plan, None, None, bodies.redact)
+        (service,) = await open_lane_services(stack, plan, bodies.redact, os.environ)
         journal = _new_run(store, plan) if journal_kind == "sqlite" else NullJournal()
-        recorder, clock = Recorder(state, journal, lambda _: None), SystemClock()
+        recorder, clock = Recorder(state, journal, lambda _: None), RunClock(SystemClock())
         engine = RunEngine(recorder, [_lane(service, recorder, clock, bodies)], clock)
         gc.set_threshold(*GC_THRESHOLD)
         gc.freeze()
@@ -112,7 +112,7 @@ async def _submit(plan: Plan, journal_kind: str) -> tuple[float, float]:
         return REQUESTS / took, cpu / REQUESTS * 1e6
 
 
-def _lane(service: JobService, recorder: Recorder, clock: SystemClock, bodies: BodyMaker) -> LaneContext:
+def _lane(service: JobService, recorder: Recorder, clock: RunClock, bodies: BodyMaker) -> LaneContext:
     return LaneContext(
         index=0,
         service=service,

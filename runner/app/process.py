@@ -1,21 +1,71 @@
-"""What one process does around a run: its event loop, its signals, the one error that it ends with."""
+"""This process as the host of a run: its clock, its environment, its event loop, its signals."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import random
 import signal
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from runner.app.checking import LocalChecker
+from runner.app.history import open_store
+from runner.app.host import Host
+from runner.engine.clock import SystemClock
 from runner.errors import RunnerError
+from runner.journal.owner import this_process
+from runner.report.files import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Mapping, Sequence
+    from contextlib import AsyncExitStack
+    from pathlib import Path
 
-    from runner.engine.run import RunEngine
-    from runner.run.verdict import Verdict
+    from runner.app.host import Redact, Stoppable
+    from runner.engine.ports import JobService
+    from runner.plan.plan import Plan
+    from runner.simulator.behaviour import Behaviour
+
+T = TypeVar("T")
+
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends a process: Ctrl-C, the system, and a terminal or session that is closed."""
 
 
-def run_loop(main: Coroutine[object, object, Verdict]) -> Verdict:
+def this_host() -> Host:
+    """The real thing. The one place where a run gets hold of it."""
+    environ = dict(os.environ)
+    return Host(
+        clock=SystemClock(),
+        environ=environ,
+        chance=random.SystemRandom(),
+        identity=this_process,
+        open_store=open_store,
+        open_services=partial(_open_services, environ),
+        open_checker=partial(LocalChecker, env=environ),
+        interrupts=Signals,
+        write_file=write_whole,
+        run_loop=run_loop,
+    )
+
+
+async def _open_services(
+    environ: Mapping[str, str],
+    stack: AsyncExitStack,
+    plan: Plan,
+    redact: Redact,
+    *,
+    behaviour: Behaviour | None,
+    ca_bundle: Path | None,
+) -> Sequence[JobService]:
+    """As `open_lane_services`."""
+    from runner.app.services import open_lane_services  # noqa: PLC0415  brings aiohttp, which takes long to import
+
+    return await open_lane_services(stack, plan, redact, environ, behaviour=behaviour, ca_bundle=ca_bundle)
+
+
+def run_loop(main: Coroutine[Any, Any, T]) -> T:
     """Run on uvloop where it is installed: it carries 1.3 to 1.8 times the requests per second."""
     try:
         import uvloop  # noqa: PLC0415  an extra
@@ -25,27 +75,43 @@ def run_loop(main: Coroutine[object, object, Verdict]) -> Verdict:
 
 
 class Signals:
-    """The first SIGINT or SIGTERM stops intake, the second one ends the run's task at once."""
+    """The first of the signals that end a process stops the run, the second one ends its task at once.
 
-    def __init__(self, engine: RunEngine, task: asyncio.Task[Verdict] | None) -> None:
-        self._engine = engine
-        self._task = task
+    One that the process was started to ignore, as `nohup` and a shell's `&` have it, stays ignored. Once the run's task has
+    returned nothing more comes of any: its report is then written.
+    """
+
+    def __init__(self) -> None:
+        self._run: Stoppable | None = None
         self._stopping = False
+        self._before: dict[signal.Signals, Any] = {}
 
-    def __enter__(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, self._received, signal.Signals(number).name)
+    def __enter__(self) -> Self:
+        self._task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        for number in ENDING_SIGNALS:
+            before = signal.getsignal(number)
+            if before is not signal.SIG_IGN:
+                self._before[number] = before
+                loop.add_signal_handler(number, self._received, number.name)
+        return self
 
     def __exit__(self, *_: object) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number, before in self._before.items():
+            # Else the loop leaves the system's own handling, by which the process would die at once.
             asyncio.get_running_loop().remove_signal_handler(number)
+            signal.signal(number, before)
+
+    def stop_first(self, run: Stoppable) -> None:
+        """From now on the first signal stops this."""
+        self._run = run
 
     def _received(self, name: str) -> None:
-        if self._stopping and self._task is not None:
-            self._task.cancel()
-        elif not self._stopping:
+        if self._run is not None and not self._stopping:
             self._stopping = True
-            self._engine.stop(f"{name} received")
+            self._run.stop(f"{name} received")
+        elif self._task is not None:
+            self._task.cancel()
 
 
 def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:

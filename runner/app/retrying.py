@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections import Counter
 from contextlib import AsyncExitStack
@@ -116,7 +117,7 @@ async def _read_again(plan: Plan, open_jobs: list[dict[str, Any]], ca_bundle: Pa
     from runner.app.services import open_lane_services  # noqa: PLC0415  brings aiohttp, which takes long to import
 
     async with AsyncExitStack() as stack:
-        services = await open_lane_services(stack, plan, None, ca_bundle, str)
+        services = await open_lane_services(stack, plan, str, os.environ, ca_bundle=ca_bundle)
         lanes = {group.name: group.lane for group in plan.groups}
         for shown in open_jobs:
             job = await services[lanes[shown["group"]]].get(shown["job_id"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +10,10 @@ from runner.api.services import ServiceSettings, open_services
 from runner.model import Lane
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AsyncExitStack
 
+    from runner.app.host import Redact
     from runner.engine.ports import JobService
     from runner.plan.plan import Plan
     from runner.simulator.behaviour import Behaviour
@@ -24,9 +24,11 @@ _SIMULATED_PROJECT = "0123456789abcdef0123456789abcdef"
 async def open_lane_services(
     stack: AsyncExitStack,
     plan: Plan,
-    behaviour: Behaviour | None,
-    ca_bundle: Path | None,
-    redact: Callable[[str], str],
+    redact: Redact,
+    environ: Mapping[str, str],
+    *,
+    behaviour: Behaviour | None = None,
+    ca_bundle: Path | None = None,
 ) -> Sequence[JobService]:
     """The services of a plan's lanes, in their order, open until `stack` ends.
 
@@ -35,7 +37,7 @@ async def open_lane_services(
         ServiceUnusable: no credentials, no project, or no TLS.
     """
     lanes = list(plan.lanes)
-    env = dict(os.environ)
+    env = environ
     if behaviour is not None:
         from runner.simulator.server import Simulator  # noqa: PLC0415  brings a web server, which takes long to import
 

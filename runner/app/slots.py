@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.app.history import open_store
 from runner.app.planning import once_context
-from runner.app.running import AlreadyFinished, RunOptions, RunResult, resume_run, run_plan
+from runner.app.running import AlreadyFinished, RunOptions, resume_run, run_plan
 from runner.errors import InvalidInput, Problem, RefusedToStart
 from runner.journal.store import RunIsOpen, SlotTaken
 from runner.rules import slots
@@ -22,6 +22,7 @@ from runner.spec.templates import TemplateProblem, render_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from runner.app.carrying import RunResult
     from runner.app.planning import PlanInputs
     from runner.journal.store import RunStore
     from runner.plan.plan import Plan

@@ -29,6 +29,7 @@ from runner.model import Outcome
 from runner.run.gate import Patience
 
 if TYPE_CHECKING:
+    from runner.app.carrying import RunResult
     from runner.engine.run import Deadline
     from runner.plan.plan import Plan
     from runner.simulator.behaviour import Behaviour
@@ -160,7 +161,7 @@ def _patience(wait_s: float, deadline: Deadline | None) -> float:
     return wait_s if deadline is None else max(0.0, min(wait_s, deadline.at - time.time()))
 
 
-def _finish(result: running.RunResult | slots.Untouched, *, quiet: bool) -> int:
+def _finish(result: RunResult | slots.Untouched, *, quiet: bool) -> int:
     if isinstance(result, slots.Untouched):
         click.echo(result.reason)
         return ExitCode.OK

@@ -30,19 +30,27 @@ class JobService(Protocol):
         ...
 
 
-class Clock(Protocol):
-    """The one clock of a run."""
+class MachineClock(Protocol):
+    """The clocks of the machine."""
 
-    def now(self) -> float:
-        """Wall-clock time, epoch seconds: for records."""
+    def wall(self) -> float:
+        """Epoch seconds, as the wall clock shows them now: somebody may set it, forward or back."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never go back: for waiting and rates."""
+        """Seconds that never go back, and go on while the machine sleeps: for waiting and rates."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait; timers may be a millisecond or more late."""
+        """Wait; timers may be a millisecond or more late, and stand still while the machine sleeps."""
+        ...
+
+
+class Clock(MachineClock, Protocol):
+    """The one clock of a run."""
+
+    def now(self) -> float:
+        """Epoch seconds by which the run counts, for records and intervals: `monotonic`, from the wall clock's start."""
         ...
 
 

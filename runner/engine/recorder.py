@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from runner.engine.clock import LONGEST_SLEEP_S
 from runner.run.live import LiveRun
 
 if TYPE_CHECKING:
@@ -34,12 +35,12 @@ class News:
         self._event.clear()
 
     async def wait(self, seconds: float | None = None) -> None:
-        """Wait until something changed, or at most `seconds`."""
+        """Wait until something changed, or at most `seconds`; less where that is long, for clocks may be set meanwhile."""
         if seconds is None:
             await self._event.wait()
             return
         try:
-            async with asyncio.timeout(max(_SHORTEST_S, seconds)):
+            async with asyncio.timeout(min(max(_SHORTEST_S, seconds), LONGEST_SLEEP_S)):
                 await self._event.wait()
         except TimeoutError:
             pass
@@ -50,7 +51,7 @@ class Recorder:
 
     The state is ahead of the disk for a moment, and that is safe: every effect waits for the event that ordered it to
     be durable, and since commits are prefixes, all that was decided on is durable then, too. `gate_news` tells of every
-    event of a run with a rollout.
+    event of a run with a rollout. `observe` must not raise.
     """
 
     def __init__(self, state: Facts, journal: Journal, observe: Callable[[Event], None]) -> None:
@@ -60,11 +61,11 @@ class Recorder:
         self.live = LiveRun(state)
         self.gate_news = News()
 
-    def record(self, *events: Event) -> Awaitable[None]:
-        """Make events true; the awaitable is done when they are durable."""
-        for event in events:
-            self.live.apply(event)
-            self._observe(event)
+    def record(self, event: Event) -> Awaitable[None]:
+        """Make an event true; the awaitable is done when it is durable."""
+        self.live.apply(event)
+        durable = self._journal.append((event,))
+        self._observe(event)  # after the append: whatever becomes of a display, the journal has what happened
         if self.state.rollout is not None:
             self.gate_news.tell()
-        return self._journal.append(events)
+        return durable

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
+from runner.engine.clock import LONGEST_SLEEP_S
 from runner.engine.gatekeeper import Gatekeeper
 from runner.engine.operator import Operator
 from runner.engine.reconciler import Reconciler
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
     from runner.engine.lane import LaneContext
     from runner.engine.ports import Checker, Clock, CommandSource
     from runner.engine.recorder import Recorder
+    from runner.run.live import LiveRun
 
 
 class Deadline(NamedTuple):
-    """When intake ends: epoch seconds, and in words as the person gave it."""
+    """When intake ends: epoch seconds by the wall clock, and in words as the person gave it."""
 
     at: float
     text: str
@@ -57,6 +59,11 @@ class RunEngine:
         self._operators = list(self._make_operators())
         self._gates: list[asyncio.Task[None]] = []
         self._failure: asyncio.Future[None] | None = None
+
+    @property
+    def live(self) -> LiveRun:
+        """What is true of the run, and what is ready to be done."""
+        return self._recorder.live
 
     async def run(self) -> Verdict:
         """Do all there is to do, record how it ended, and say so. Durable when it returns."""
@@ -125,8 +132,8 @@ class RunEngine:
     async def _keep_deadline(self) -> None:
         if self._deadline is None:
             return
-        while (left_s := self._deadline.at - self._clock.now()) > 0:
-            await self._clock.sleep(left_s)
+        while (left_s := self._deadline.at - self._clock.wall()) > 0:
+            await self._clock.sleep(min(left_s, LONGEST_SLEEP_S))
         self.end_intake(f"deadline {self._deadline.text} reached")
 
     async def _run_lane(self, lane: LaneContext) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+from runner.engine.clock import sleep_until
 from runner.engine.listing import Listing, read_listing
 from runner.engine.lookups import Lookups
 from runner.engine.reading import persist
@@ -49,7 +50,7 @@ class Surveyor:
         since = lane.state.unsurveyed_since
         if since is None or nothing_left(lane.run, lane.state) or lane.over:
             return
-        await lane.clock.sleep(since + lane.run.plan.submit.settle_s - lane.clock.now())
+        await sleep_until(lane.clock, since + lane.run.plan.submit.settle_s)
         unsent = [index for index in self._requests if lane.run.phases[index] in UNSENT]
         listed = await self._rows(unsent, list(self._names_beyond(self._requests)))
         now = lane.clock.now()

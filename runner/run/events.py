@@ -370,6 +370,15 @@ class Commanded:
 
 
 @dataclass(frozen=True, slots=True)
+class DisplayLost:
+    """The run could not be shown any more, and went on without: a terminal was closed, or the log's disk is full."""
+
+    kind: ClassVar[str] = "display_lost"
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunEnded:
     """The process that owned the run ended it. `state` is a `runner.model.RunState`."""
 
@@ -413,5 +422,6 @@ Event = (
     | Held
     | Aborted
     | Commanded
+    | DisplayLost
     | RunEnded
 )

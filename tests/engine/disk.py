@@ -1,26 +1,52 @@
-"""A disk that takes its time: what it has not written when the process dies is lost."""
+"""The state store as one process has it: a disk that takes its time. What it has not written when that dies is lost."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
-from runner.journal.memory import MemoryJournal
+from runner.errors import RunnerError
+from runner.journal.memory import MemoryJournal, MemoryStore
+from runner.journal.owner import Owner
 from runner.run.events import Event
 
 
-class Disk:
-    """A journal whose commits take `commit_s`; `written` is told of the events that have become durable."""
+class Crash(BaseException):
+    """The process died here."""
 
-    def __init__(self, journal: MemoryJournal, commit_s: float, written: Callable[[Sequence[Event]], None]) -> None:
+
+class Disk:
+    """A journal whose commits take `commit_s`.
+
+    `appended` is told of each event that is on its way, before it is, and `written` of those that have become durable.
+    """
+
+    def __init__(
+        self,
+        journal: MemoryJournal,
+        commit_s: float,
+        appended: Callable[[Event], None],
+        written: Callable[[Sequence[Event]], None],
+    ) -> None:
         self._journal = journal
         self._commit_s = commit_s
+        self._appended = appended
         self._written = written
         self._queue: list[Event] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._commit: asyncio.TimerHandle | None = None
 
+    @property
+    def failure(self) -> RunnerError | None:
+        return self._journal.failure
+
+    def on_failure(self, callback: Callable[[RunnerError], None]) -> None:
+        self._journal.on_failure(callback)
+
     def append(self, events: Sequence[Event]) -> Awaitable[None]:
+        for event in events:
+            self._appended(event)
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         self._queue += events
@@ -30,6 +56,12 @@ class Disk:
         elif self._commit is None:
             self._commit = loop.call_later(self._commit_s, self._write)
         return done
+
+    def close(self) -> None:
+        if self._commit is not None:
+            self._commit.cancel()
+            self._write()
+        self._journal.close()
 
     def die(self) -> None:
         """The process is gone, and with it what was not written yet."""
@@ -46,3 +78,28 @@ class Disk:
         for done in waiting:
             if not done.done():
                 done.set_result(None)
+
+
+class ProcessStore:
+    """A `RunStore` in the hands of one process: once that is dead, nothing it does counts any more."""
+
+    def __init__(self, store: MemoryStore, opened: Callable[[MemoryJournal], Disk]) -> None:
+        self._store = store
+        self._opened = opened
+        self._disk: Disk | None = None
+        self._dead = False
+
+    def open_run(self, run_id: str, owner: Owner) -> Disk:
+        self._disk = self._opened(self._store.open_run(run_id, owner))
+        return self._disk
+
+    def die(self) -> None:
+        """The process is gone."""
+        self._dead = True
+        if self._disk is not None:
+            self._disk.die()
+
+    def __getattr__(self, name: str) -> Any:
+        if self._dead:
+            raise Crash
+        return getattr(self._store, name)

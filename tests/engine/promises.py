@@ -40,11 +40,11 @@ _CLOSED = {e.Settled, e.Refused, e.Conflict, e.GivenUp, e.Withdrawn}
 class Promises:
     """Looks on while a run is carried out by one process after another. `now` gives monotonic seconds."""
 
-    def __init__(self, plan: Plan, run_id: str, store: MemoryStore, now: Callable[[], float]) -> None:
+    def __init__(self, plan: Plan, store: MemoryStore, now: Callable[[], float]) -> None:
         self.may_double = False
         self.durable: list[e.Event] = []
         self._plan = plan
-        self._run_id = run_id
+        self._run_id = ""
         self._store = store
         self._now = now
         self._parts = _parts([plan.groups[request.group].lane for request in plan.requests], len(plan.lanes))
@@ -58,9 +58,16 @@ class Promises:
 
     # --- what happens -----------------------------------------------------------------------------------------------
 
-    def process_began(self, state: Facts, journal: Iterable[e.Event]) -> None:
+    def process_began(self, run_id: str, state: Facts, journal: Iterable[e.Event]) -> None:
         """Another process has read the journal: it holds what had become durable, in order."""
         assert list(journal) == self.durable
+        self._run_id = run_id
+        self._held = {
+            server.id
+            for request, phase in enumerate(state.phases)
+            if not phase.is_over
+            for server in state.requests.servers_of(request)
+        }
         self._state = state
         self._recorded = len(self.durable)
         self._events = list(self.durable)
@@ -155,8 +162,8 @@ class Promises:
             self._last_job[server] = job
 
     def intrude(self, servers: Collection[str]) -> None:
-        """Another run asks for servers, each by itself, and gets none."""
-        for server in servers:
+        """Another run asks for servers, each by itself, and gets none that anything is left to do on."""
+        for server in self._held.intersection(servers):
             with pytest.raises(Leased, match=self._run_id):
                 self._store.lease(_INTRUDER, [server])
 

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from runner.app.running import AlreadyFinished
 from runner.model import RunState
 from runner.plan.plan import Plan
 from runner.run.gate import Patience
@@ -108,15 +109,43 @@ class Story:
 
     async def _tell(self, world: World) -> None:
         self._set(world)
-        for after, torn, kind in zip(self.stops, self.torn, self.kinds, strict=True):
-            if kind == "intake":
-                await world.run(intake_ends_after=after)
-                check_nothing_is_left_at_work(world)
-            else:
-                await until_it_dies(world.run(crash_after=after) if kind == "crash" else world.run(stop_after=after))
-            world.tear(torn)
-        await world.run()
+        try:
+            async with asyncio.timeout(_LONGEST_STORY_S):
+                await self._disturbed(world)
+                await self._to_its_end(world)
+        except TimeoutError:
+            raise AssertionError(f"the story does not end: {world.waits_for()}") from None
         self._check(world)
+
+    async def _disturbed(self, world: World) -> None:
+        """One process after another that does not get to the end."""
+        for after, torn, kind in zip(self.stops, self.torn, self.kinds, strict=True):
+            try:
+                if kind == "intake":
+                    await world.run(intake_ends_after=after)
+                    check_nothing_is_left_at_work(world)
+                else:
+                    running = world.run(crash_after=after) if kind == "crash" else world.run(stop_after=after)
+                    await until_it_dies(running)
+            except AlreadyFinished:
+                pass
+            world.tear(torn)
+
+    async def _to_its_end(self, world: World) -> None:
+        """As many processes as it takes."""
+        for _ in range(_MOST_PROCESSES):
+            try:
+                verdict = await world.run()
+            except AlreadyFinished:
+                return
+            if verdict.state.is_over:
+                return
+            self._stopped(verdict)
+            await asyncio.sleep(self._rng.choice((10.0, 300.0)))
+        raise AssertionError(f"the run does not end: {world.waits_for()}")
+
+    def _stopped(self, verdict: Verdict) -> None:
+        """A process ended before the run."""
 
     def _check(self, world: World) -> None:
         """How it ended. What may not happen on the way is checked on the way."""
@@ -169,33 +198,16 @@ class RolloutStory(Story):
             world.promises.rollout.clock_jumps = bool(world.jumps)
 
     async def _tell(self, world: World) -> None:
-        self._set(world)
         self._person = Person(world, self._rng, calm=self.calm)
         working = asyncio.create_task(self._person.work())
         try:
-            async with asyncio.timeout(_LONGEST_STORY_S):
-                await self._carry_out(world)
-        except TimeoutError:
-            raise AssertionError(f"the run hangs: {world.state.controls}, wave {_wave(world)}") from None
+            await super()._tell(world)
         finally:
             working.cancel()
-        self._check(world)
 
-    async def _carry_out(self, world: World) -> None:
-        for after, torn, kind in zip(self.stops, self.torn, self.kinds, strict=True):
-            if kind == "intake":
-                await world.run(intake_ends_after=after)
-            else:
-                await until_it_dies(world.run(crash_after=after) if kind == "crash" else world.run(stop_after=after))
-            world.tear(torn)
-        for _ in range(_MOST_PROCESSES):
-            verdict: Verdict = await world.run()
-            if verdict.state.is_over:
-                return
-            if "deadline" in verdict.reason:
-                self._person.go_on_after_deadline()
-            await asyncio.sleep(self._rng.choice((10.0, 300.0)))
-        raise AssertionError(f"the run does not end: {verdict}")
+    def _stopped(self, verdict: Verdict) -> None:
+        if "deadline" in verdict.reason:
+            self._person.go_on_after_deadline()
 
     def _check(self, world: World) -> None:
         report, events = world.report(), world.events()
@@ -210,10 +222,6 @@ class RolloutStory(Story):
         if self.calm:
             assert finished, report["run"]
             assert counts["succeeded"] == report["counts"]["servers"]
-
-
-def _wave(world: World) -> object:
-    return None if world.state.rollout is None else world.state.rollout.wave
 
 
 def check_nothing_is_left_at_work(world: World) -> None:

@@ -18,6 +18,9 @@ class LateClock:
         self._late = late
         self._sleeps = 0
 
+    def wall(self) -> float:
+        return self._at
+
     def now(self) -> float:
         return self._at
 

@@ -1,0 +1,187 @@
+"""One process's work on one run: it holds the run's servers, drives the engine to the end, and writes the report."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runner import __version__
+from runner.app.bodies import BodyMaker
+from runner.app.display import Display
+from runner.app.history import stored_run
+from runner.app.holding import let_go, open_journal
+from runner.app.posted import StoredCommands
+from runner.app.process import first_error
+from runner.engine.lane import LaneContext
+from runner.engine.pace import Pace
+from runner.engine.recorder import Recorder
+from runner.engine.run import RunContext, RunEngine
+from runner.errors import RunStopped
+from runner.model import RunState
+from runner.plan.keys import run_token
+from runner.run import events as e
+from runner.run.standing import counts_by_name, standings, tally
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from runner.app.host import Host, Interrupts
+    from runner.app.running import RunOptions
+    from runner.engine.clock import RunClock
+    from runner.engine.ports import JobService
+    from runner.errors import ExitCode
+    from runner.journal.store import OwnedJournal, RunStore
+    from runner.plan.plan import Plan
+    from runner.run.facts import Facts
+    from runner.run.verdict import Verdict
+
+_READS_BURST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a process is to do: a run that begins, `is_new`, or one that goes on from `state`."""
+
+    run_id: str
+    plan: Plan
+    state: Facts
+    clock: RunClock
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended, for the person who started it."""
+
+    run_id: str
+    verdict: Verdict
+    resumable: bool
+    summary: str
+    report_path: Path
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the command ends with."""
+        return self.verdict.exit_code
+
+
+async def carry_out(host: Host, store: RunStore, work: Work, options: RunOptions) -> RunResult:
+    """Do all there is to do of a run, and write its report.
+
+    Raises:
+        RunStopped: it was ended at once.
+        RunnerError: it cannot begin, or what it does cannot be remembered any more.
+    """
+    with host.interrupts() as interrupts:
+        try:
+            verdict = await _Run(host, store, work, options).to_its_end(interrupts)
+        except BaseExceptionGroup as group:
+            raise first_error(group) from group
+        except asyncio.CancelledError:
+            raise _ended_at_once(work) from None
+        return _concluded(host, store, work, options, verdict)
+
+
+def _ended_at_once(work: Work) -> RunStopped:
+    if work.state.started_at is None:
+        return RunStopped("ended before anything was sent")
+    return RunStopped(
+        "ended at once; requests on their way are in doubt until they are looked up",
+        hint=f"go on with: runner resume {work.run_id}",
+    )
+
+
+def _concluded(host: Host, store: RunStore, work: Work, options: RunOptions, verdict: Verdict) -> RunResult:
+    stored = stored_run(store, work.run_id, options.state_dir, work.plan)
+    path = options.report or stored.default_path
+    host.write_file(path, stored.report_bytes())
+    resumable = not verdict.state.is_over and options.behaviour is None
+    return RunResult(work.run_id, verdict, resumable, stored.summary(), path)
+
+
+@dataclass(slots=True)
+class _Run:
+    host: Host
+    store: RunStore
+    work: Work
+    options: RunOptions
+
+    async def to_its_end(self, interrupts: Interrupts) -> Verdict:
+        work = self.work
+        async with AsyncExitStack() as stack:
+            bodies = BodyMaker(work.plan, work.run_id, work.state, self.host.environ)
+            services = await self.host.open_services(
+                stack, work.plan, bodies.redact, behaviour=self.options.behaviour, ca_bundle=self.options.ca_bundle
+            )
+            journal = await open_journal(self.host, self.store, work, self.options)
+            stack.callback(journal.close)
+            try:
+                return await self._drive(services, bodies, journal, interrupts)
+            finally:
+                if journal.failure is None:
+                    let_go(self.store, work)
+                    ended = work.state.ended or RunState.STOPPED
+                    self.store.finish(
+                        work.run_id, ended, counts_by_name(tally(work.state, standings(work.state)).counts)
+                    )
+
+    async def _drive(
+        self, services: Sequence[JobService], bodies: BodyMaker, journal: OwnedJournal, interrupts: Interrupts
+    ) -> Verdict:
+        work, host, options = self.work, self.host, self.options
+        display = Display(options.progress, lambda reason: self._display_lost(recorder, reason))
+        recorder = Recorder(work.state, journal, display.observe)
+        lanes = self._lanes(services, recorder, bodies)
+        around = RunContext(
+            options.deadline,
+            options.patience,
+            host.open_checker(bodies.redact),
+            StoredCommands(self.store, work.run_id),
+        )
+        engine = RunEngine(recorder, lanes, work.clock, around)
+        journal.on_failure(engine.fail)
+        interrupts.stop_first(engine)
+        display.begin(work.run_id, work.state)
+        async with display.shown(work.state):
+            # Only now, so that whoever sees the run has begun can already stop it.
+            await recorder.record(self._opening())
+            return await engine.run()
+
+    def _display_lost(self, recorder: Recorder, reason: str) -> None:
+        if self.work.state.ended is None:
+            recorder.record(e.DisplayLost(self.work.clock.now(), reason))
+
+    def _opening(self) -> e.Event:
+        work, now = self.work, self.work.clock.now()
+        if not work.is_new:
+            return e.RunResumed(now, __version__)
+        simulated, watched = self.options.behaviour is not None, self.options.watch
+        plan = work.plan
+        return e.RunStarted(now, plan.campaign, plan.plan_hash, __version__, simulated, watched)
+
+    def _lanes(self, services: Sequence[JobService], recorder: Recorder, bodies: BodyMaker) -> list[LaneContext]:
+        work, clock = self.work, self.work.clock
+        submit, watch = work.plan.submit, work.plan.watch
+        return [
+            LaneContext(
+                index=index,
+                service=service,
+                recorder=recorder,
+                clock=clock,
+                creates=Pace(_limit(work.state.rate), submit.burst, clock, resumed=not work.is_new),
+                reads=Pace(_limit(watch.rate), _READS_BURST, clock),
+                body_of=bodies.body_of,
+                job_name_of=bodies.job_name_of,
+                run_token=run_token(work.run_id),
+                jitter=self.host.chance.random,
+            )
+            for index, service in enumerate(services)
+        ]
+
+
+def _limit(rate: float) -> float | None:
+    return None if math.isinf(rate) else rate

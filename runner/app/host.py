@@ -1,0 +1,88 @@
+"""All that a command needs from outside, as one value: a simulation puts a world of its own in its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from contextlib import AbstractContextManager, AsyncExitStack
+    from pathlib import Path
+
+    from runner.engine.ports import Checker, JobService, MachineClock
+    from runner.journal.owner import Owner
+    from runner.journal.store import RunStore
+    from runner.plan.plan import Plan
+    from runner.simulator.behaviour import Behaviour
+
+    Redact = Callable[[str], str]
+
+T = TypeVar("T")
+
+
+class OpenServices(Protocol):
+    """Opens one service a lane of a plan."""
+
+    async def __call__(
+        self,
+        stack: AsyncExitStack,
+        plan: Plan,
+        redact: Redact,
+        *,
+        behaviour: Behaviour | None,
+        ca_bundle: Path | None,
+    ) -> Sequence[JobService]:
+        """The services, in the lanes' order, open until `stack` ends: real ones, or a simulator's of this `behaviour`.
+
+        Raises:
+            InvalidInput: a lane cannot be one.
+            ServiceUnusable: no credentials, no project, or no TLS.
+        """
+        ...
+
+
+class RunLoop(Protocol):
+    """Runs a coroutine to its end in an event loop of its own."""
+
+    def __call__(self, main: Coroutine[Any, Any, T]) -> T:
+        """What it returns, or raises."""
+        ...
+
+
+class Stoppable(Protocol):
+    """A run that can be asked to stop."""
+
+    def stop(self, reason: str) -> None:
+        """Send nothing new."""
+        ...
+
+
+class Interrupts(Protocol):
+    """What would end the process: from `stop_first` on it stops the run first, and before that cancels the task."""
+
+    def stop_first(self, run: Stoppable) -> None:
+        """There is something to stop now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The machine, the process and the person that a command has.
+
+    `chance` is the one source of randomness, of jitter and of tokens. `identity` makes an owner of a token that is unique
+    to one opening of a run. `interrupts` is entered in the task that carries a run out. `write_file` writes whole or not
+    at all, and raises StateFolderError.
+    """
+
+    clock: MachineClock
+    environ: Mapping[str, str]
+    chance: random.Random
+    identity: Callable[[str], Owner]
+    open_store: Callable[[Path], AbstractContextManager[RunStore]]
+    open_services: OpenServices
+    open_checker: Callable[[Redact], Checker]
+    interrupts: Callable[[], AbstractContextManager[Interrupts]]
+    write_file: Callable[[Path, bytes], None]
+    run_loop: RunLoop

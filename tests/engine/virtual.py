@@ -1,0 +1,55 @@
+"""Time that passes only when everybody waits, and a machine whose wall clock is set and that sleeps."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from typing import Any
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time jumps to the next timer whenever nothing else is to be done."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+        super().__init__(_JumpingSelector(self))
+
+    def time(self) -> float:
+        return self.now
+
+
+class _JumpingSelector(selectors.SelectSelector):
+    def __init__(self, loop: VirtualLoop) -> None:
+        super().__init__()
+        self._virtual = loop
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        if timeout is None:
+            raise AssertionError("everything waits for something that never comes")
+        self._virtual.now += max(0.0, timeout)
+        return []  # no file and no socket is ever waited for
+
+
+class VirtualClock:
+    """The clocks of a machine whose loop's time is virtual."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self._loop = loop
+        self.slept_s = 0.0
+        self.jumped_s = 0.0
+
+    def wall(self) -> float:
+        return self.monotonic() + self.jumped_s
+
+    def monotonic(self) -> float:
+        """Goes on while the machine sleeps, as the loop's own time does not: what really passes."""
+        return self._loop.time() + self.slept_s
+
+    now = wall
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    def suspend(self, seconds: float) -> None:
+        """The machine sleeps: timers stand still, and everybody else's time goes on."""
+        self.slept_s += seconds

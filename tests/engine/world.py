@@ -1,0 +1,259 @@
+"""Whole runs in virtual time: the real composition against the simulated service, without HTTP and without waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import orjson
+
+from runner.app.carrying import Work, carry_out
+from runner.app.host import Host, Stoppable
+from runner.app.running import RunOptions, more_work, new_work
+from runner.engine.ports import JobService
+from runner.engine.run import Deadline, RunEngine
+from runner.journal.memory import MemoryJournal, MemoryStore
+from runner.journal.owner import Owner
+from runner.journal.store import RunStore
+from runner.plan.codec import hash_plan
+from runner.plan.plan import Plan
+from runner.plan.rollout.model import PlannedCheck
+from runner.report.fold import Report, fold_report
+from runner.run import events as e
+from runner.run.facts import Facts, initial_facts
+from runner.run.gate import Patience
+from runner.run.verdict import Verdict
+from runner.simulator.behaviour import Behaviour
+from runner.simulator.service import SimulatedService
+from tests.engine.disk import Crash, Disk, ProcessStore
+from tests.engine.network import Network, ServiceTime
+from tests.engine.promises import Promises
+from tests.engine.virtual import VirtualClock, VirtualLoop
+
+
+class World:
+    """One plan, one service, one store; `run` may be called again after a crash."""
+
+    def __init__(self, loop: VirtualLoop, plan: Plan, seed: int, switches: Any) -> None:
+        behaviour = Behaviour.model_validate({"throttle": {"creates": None, "reads": None}, "seed": seed} | switches)
+        plan = self.plan = replace(plan, plan_hash=hash_plan(plan))
+        self.clock = VirtualClock(loop)
+        service_time = ServiceTime(self.clock.monotonic)
+        self.service = SimulatedService(behaviour, service_time)
+        self.store = MemoryStore(now=self.clock.monotonic, alive=self._is_alive, takeover_s=math.inf)
+        self.promises = Promises(plan, self.store, self.clock.monotonic)
+        self.network = Network(self.service, service_time, self.promises, random.Random(seed), self.clock.monotonic)
+        self.engine: RunEngine | None = None
+        self.run_id: str | None = None
+        self.state = initial_facts(plan)
+        self.patience = Patience()
+        self.checks: list[tuple[PlannedCheck, float]] = []
+        self.passes: Callable[[PlannedCheck], bool] = lambda check: True
+        self.jumps = self.freezes = self.intrusions = self.commit_s = 0.0
+        self.on_event: Callable[[e.Event], None] = lambda event: None
+        self.reports: dict[Path, bytes] = {}
+        self._loop = loop
+        self._rng = random.Random(seed)
+        self._living: str | None = None
+        self._posted: list[tuple[str, str]] = []
+        self._seen = 0
+        self._ends: tuple[int | None, int | None, int | None] = (None, None, None)
+
+    def command(self, action: str, target: str = "", why: str = "", **settings: str) -> None:
+        """Leave a command for the run, as a person would; before it begins, for as soon as it does."""
+        body = orjson.dumps({"action": action, "target": target, "settings": settings}).decode()
+        self._posted.append((why, body))
+        self._post()
+
+    def _post(self) -> None:
+        while self.run_id is not None and self._posted:
+            self.store.post_command(self.run_id, self.clock.wall(), "someone", *self._posted.pop(0))
+
+    async def run(
+        self,
+        *,
+        watched: bool = True,
+        crash_after: int | None = None,
+        stop_after: int | None = None,
+        intake_ends_after: int | None = None,
+        deadline: Deadline | None = None,
+    ) -> Verdict:
+        """Carry the run out, or go on with it.
+
+        When so many events were recorded: crash, or be asked to stop, or to send nothing new.
+        """
+        self.engine = None
+        self._seen, self._ends = 0, (crash_after, stop_after, intake_ends_after)
+        options = RunOptions(Path("state"), _Blind(), watch=watched, deadline=deadline, patience=self.patience)
+        if self._rng.random() < self.jumps:
+            self.clock.jumped_s += self._rng.choice((-3600.0, -30.0, 30.0, 3600.0))
+        store = ProcessStore(self.store, self._opened)
+        try:
+            host = self._host()
+            work = self._work(host, options)
+            result = await carry_out(host, cast("RunStore", store), work, options)
+        finally:
+            self._living = None
+            store.die()
+            if self.engine is not None:
+                self.promises.process_ended(self.engine.live)
+        assert result.report_path in self.reports
+        return result.verdict
+
+    def _work(self, host: Host, options: RunOptions) -> Work:
+        if self.run_id is None:
+            work = new_work(host, self.plan, options)
+            self.run_id = work.run_id
+            self._post()
+        else:
+            work = more_work(host, self.store, self.run_id)
+        self.state = work.state
+        self.promises.process_began(work.run_id, work.state, [] if work.is_new else self.events())
+        return work
+
+    def _host(self) -> Host:
+        return Host(
+            clock=self.clock,
+            environ={},
+            chance=self._rng,
+            identity=self._identity,
+            open_store=_not_here,
+            open_services=self._open_services,
+            open_checker=lambda redact: self,
+            interrupts=self._interrupts,
+            write_file=self.reports.__setitem__,
+            run_loop=_not_here,
+        )
+
+    def _identity(self, token: str) -> Owner:
+        self._living = token
+        return Owner("h", 1, 1, token)
+
+    def _is_alive(self, owner: Owner) -> bool:
+        return owner.token == self._living
+
+    async def _open_services(
+        self, stack: AsyncExitStack, plan: Plan, redact: Callable[[str], str], **_: Any
+    ) -> Sequence[JobService]:
+        del stack, redact
+        return [self.network for _ in plan.lanes]
+
+    @contextmanager
+    def _interrupts(self) -> Iterator[World]:
+        yield self
+
+    def stop_first(self, run: Stoppable) -> None:
+        assert isinstance(run, RunEngine)
+        self.engine = run
+
+    async def check(self, check: PlannedCheck) -> tuple[bool, str]:
+        self.checks.append((check, self._loop.time()))
+        await asyncio.sleep(1.0)
+        return self.passes(check), "as told"
+
+    def _opened(self, journal: MemoryJournal) -> Disk:
+        return Disk(journal, self.commit_s, self._appended, self.promises.written)
+
+    def _appended(self, event: e.Event) -> None:
+        """An event has changed the state, and is on its way to the journal."""
+        self._seen += 1
+        crash_after, stop_after, intake_ends_after = self._ends
+        self.promises.recorded(event)
+        self.on_event(event)
+        if self._rng.random() < self.intrusions:
+            self.promises.intrude(self._rng.sample(self._servers, 1))
+        if self._rng.random() < self.freezes:
+            self._loop.now += self._rng.choice((5.0, 60.0))
+        if crash_after is not None and self._seen >= crash_after:
+            raise Crash
+        if self.engine is None or isinstance(event, e.RunEnded):
+            return
+        if self._seen == stop_after:
+            self._loop.call_soon(self.engine.stop, "SIGTERM received")
+        if self._seen == intake_ends_after:
+            self._loop.call_soon(self.engine.end_intake, "enough")
+
+    def waits_for(self) -> str:
+        """What is left to do, for a story that does not end."""
+        lanes = [
+            {
+                "unsubmitted": lane.unsubmitted,
+                "in_flight": lane.in_flight,
+                "doubts": dict(lane.doubts),
+                "open": dict(lane.open),
+                "retries": lane.retries[:3],
+                "stopped": lane.stopped,
+            }
+            for lane in self.state.lanes
+        ]
+        wave = self.state.rollout and self.state.rollout.wave
+        return f"wall {self.clock.wall():.0f}, {lanes}, {self.state.controls}, wave {wave}"
+
+    @property
+    def _servers(self) -> list[str]:
+        return [server.id for group in self.plan.groups for server in group.servers]
+
+    def tear(self, entries: int) -> None:
+        """Lose the last transactions, as a power cut may where the disk lies about what it has written."""
+        assert self.run_id is not None
+        self.store.tear(self.run_id, entries)
+        self.promises.torn(self.events())
+
+    def events(self) -> list[e.Event]:
+        assert self.run_id is not None
+        return list(self.store.read_events(self.run_id))
+
+    def report(self) -> Report:
+        assert self.run_id is not None
+        return fold_report(self.plan, self.run_id, self.events())
+
+
+class _Blind:
+    """Shows nothing."""
+
+    def begin(self, run_id: str, state: Facts) -> None:
+        pass
+
+    def observe(self, event: e.Event) -> None:
+        pass
+
+    async def show(self, state: Facts) -> None:
+        del state
+        await asyncio.Event().wait()
+
+
+def _not_here(*_: Any, **__: Any) -> Any:
+    raise AssertionError("a story has a store and a loop already")
+
+
+async def until_it_dies(running: Awaitable[Any]) -> None:
+    """Wait for a process that may crash, and may do nothing else."""
+    try:
+        await running
+    except Crash:
+        pass
+    except BaseExceptionGroup as group:
+        _, others = group.split(Crash)
+        if others is not None:
+            raise others from None
+
+
+def play(plan: Plan, story: Callable[[World], Coroutine[Any, Any, Any]], *, seed: int = 0, **switches: Any) -> Any:
+    """Run `story(world)` in virtual time. Nothing that happened in it, in whichever callback, may break a promise."""
+    loop = VirtualLoop()
+    broken: list[BaseException] = []
+    loop.set_exception_handler(lambda _, context: broken.append(context.get("exception") or Crash(context["message"])))
+    try:
+        told = loop.run_until_complete(story(World(loop, plan, seed, switches)))
+        if broken:
+            raise broken[0]
+        return told
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
