@@ -13,7 +13,7 @@ from runner.api.credentials import AccessKey, GivenToken, find_credentials
 from runner.api.endpoints import checked_project, checked_region, iam_endpoint, lane_endpoint
 from runner.api.iam import Iam, unusable
 from runner.api.session import open_session, proxy_for, trust_of
-from runner.api.transport import Transport
+from runner.api.transport import MOST_READS, Transport
 from runner.errors import InvalidInput, Problem
 from runner.model import Lane
 
@@ -39,7 +39,8 @@ class ServiceSettings:
     """All that opening the lanes needs from outside.
 
     `iam_endpoint` goes before what the environment says. `ca_bundle` is a PEM file. `timeout_s` is for a whole
-    exchange. `wall` gives epoch seconds. `redact` is applied to all that the service says and a person may read.
+    exchange; at most `most_reads` are on their way at once on each lane. `wall` gives epoch seconds. `redact` is applied
+    to all that the service says and a person may read.
     """
 
     env: Mapping[str, str]
@@ -49,6 +50,7 @@ class ServiceSettings:
     iam_endpoint: str | None = None
     ca_bundle: Path | None = None
     timeout_s: float = 30.0
+    most_reads: int = MOST_READS
 
 
 @asynccontextmanager
@@ -135,4 +137,5 @@ class _Opening:
     def _transport(self, endpoint: str) -> Transport:
         host = urlsplit(endpoint).hostname or ""
         proxy = proxy_for(endpoint, self._around.env)
-        return Transport(self._session, host, proxy=proxy, timeout_s=self._around.timeout_s)
+        settings = self._around
+        return Transport(self._session, host, proxy=proxy, timeout_s=settings.timeout_s, most_reads=settings.most_reads)

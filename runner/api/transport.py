@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,17 @@ if TYPE_CHECKING:
     from yarl import URL
 
 LARGEST_ANSWER = 64 * 1024 * 1024
+MOST_READS = 64
 _LONGEST_CONNECT_S = 10.0
 _LARGEST_PLAIN_BODY = 1024 * 1024  # aiohttp warns of larger bytes; from a file object it sends them in pieces
 
 
 class Transport:
-    """Requests to one host. `timeout_s` is for a whole exchange; connecting may take at most half of it."""
+    """Requests to one host. `timeout_s` is for a whole exchange; connecting may take at most half of it.
+
+    More than `most_reads` GETs wait for their turn, which is not in that time. Creates do not: how many there are at once is
+    the engine's business, and one that waits here might grow old.
+    """
 
     def __init__(
         self,
@@ -31,6 +37,7 @@ class Transport:
         proxy: str | None,
         timeout_s: float,
         largest: int = LARGEST_ANSWER,
+        most_reads: int = MOST_READS,
     ) -> None:
         connect_s = min(_LONGEST_CONNECT_S, timeout_s / 2)
         self._session = session
@@ -39,12 +46,19 @@ class Transport:
         # Connecting has to time out on its own: when only the whole does, nobody knows whether anything was sent.
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=connect_s, sock_connect=connect_s)
         self._largest = largest
+        self._reads = asyncio.Semaphore(most_reads)
 
     async def exchange(self, method: str, url: URL, headers: Mapping[str, str], body: bytes) -> Reply | Broken:
         """Send, and read the whole answer.
 
         aiohttp sends a POST once; a GET again on a fresh connection where the kept one was closed.
         """
+        if method != "GET":
+            return await self._exchange(method, url, headers, body)
+        async with self._reads:
+            return await self._exchange(method, url, headers, body)
+
+    async def _exchange(self, method: str, url: URL, headers: Mapping[str, str], body: bytes) -> Reply | Broken:
         data = body if len(body) < _LARGEST_PLAIN_BODY else io.BytesIO(body)
         try:
             async with self._session.request(

@@ -13,6 +13,7 @@ from runner.app.bodies import BodyMaker
 from runner.app.display import Display
 from runner.app.history import stored_run
 from runner.app.holding import let_go, open_journal
+from runner.app.host import share_of
 from runner.app.posted import StoredCommands
 from runner.app.process import first_error
 from runner.engine.lane import LaneContext
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from runner.app.host import Host, Interrupts
+    from runner.app.host import Host, Interrupts, Share
     from runner.app.running import RunOptions
     from runner.engine.clock import RunClock
     from runner.engine.ports import JobService
@@ -110,12 +111,22 @@ class _Run:
     work: Work
     options: RunOptions
 
+    @property
+    def _share(self) -> Share:
+        simulated = self.options.behaviour is not None
+        return share_of(self.host.descriptors, len(self.work.plan.lanes), simulated=simulated)
+
     async def to_its_end(self, interrupts: Interrupts) -> Verdict:
         work = self.work
         async with AsyncExitStack() as stack:
             bodies = BodyMaker(work.plan, work.run_id, work.state, self.host.environ)
             services = await self.host.open_services(
-                stack, work.plan, bodies.redact, behaviour=self.options.behaviour, ca_bundle=self.options.ca_bundle
+                stack,
+                work.plan,
+                bodies.redact,
+                behaviour=self.options.behaviour,
+                ca_bundle=self.options.ca_bundle,
+                most_reads=self._share.reads,
             )
             journal = await open_journal(self.host, self.store, work, self.options)
             stack.callback(journal.close)
@@ -133,7 +144,7 @@ class _Run:
         self, services: Sequence[JobService], bodies: BodyMaker, journal: OwnedJournal, interrupts: Interrupts
     ) -> Verdict:
         work, host, options = self.work, self.host, self.options
-        display = Display(options.progress, lambda reason: self._display_lost(recorder, reason))
+        display = Display(options.progress, lambda reason: self._display_lost(recorder, bodies.redact(reason)))
         recorder = Recorder(work.state, journal, display.observe)
         lanes = self._lanes(services, recorder, bodies)
         around = RunContext(
@@ -178,6 +189,7 @@ class _Run:
                 job_name_of=bodies.job_name_of,
                 run_token=run_token(work.run_id),
                 jitter=self.host.chance.random,
+                most_sends=self._share.creates,
             )
             for index, service in enumerate(services)
         ]

@@ -39,6 +39,7 @@ class Display:
     def __init__(self, progress: Progress, lost: Callable[[str], None]) -> None:
         self._progress: Progress | None = progress
         self._lost = lost
+        self._showing: asyncio.Task[None] | None = None
 
     def begin(self, run_id: str, state: Facts) -> None:
         """This is the run to show."""
@@ -59,7 +60,7 @@ class Display:
     @asynccontextmanager
     async def shown(self, state: Facts) -> AsyncIterator[None]:
         """Show how the run stands, for as long as this is entered."""
-        showing = asyncio.create_task(self._show(state))
+        showing = self._showing = asyncio.create_task(self._show(state))
         try:
             yield
         finally:
@@ -75,5 +76,9 @@ class Display:
             self._end(error)
 
     def _end(self, error: Exception) -> None:
+        if self._progress is None:
+            return  # it fails once more while it is put away
         self._progress = None
+        if self._showing is not None and self._showing is not asyncio.current_task():
+            self._showing.cancel()
         self._lost(f"{type(error).__name__}: {error}")

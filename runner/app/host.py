@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import random
@@ -33,8 +33,11 @@ class OpenServices(Protocol):
         *,
         behaviour: Behaviour | None,
         ca_bundle: Path | None,
+        most_reads: int,
     ) -> Sequence[JobService]:
         """The services, in the lanes' order, open until `stack` ends: real ones, or a simulator's of this `behaviour`.
+
+        Each has at most so many reads on their way; more of them wait.
 
         Raises:
             InvalidInput: a lane cannot be one.
@@ -73,7 +76,7 @@ class Host:
 
     `chance` is the one source of randomness, of jitter and of tokens. `identity` makes an owner of a token that is unique
     to one opening of a run. `interrupts` is entered in the task that carries a run out. `write_file` writes whole or not
-    at all, and raises StateFolderError.
+    at all, and raises StateFolderError. `descriptors` is how many files and connections the process may have open.
     """
 
     clock: MachineClock
@@ -86,3 +89,25 @@ class Host:
     interrupts: Callable[[], AbstractContextManager[Interrupts]]
     write_file: Callable[[Path, bytes], None]
     run_loop: RunLoop
+    descriptors: int
+
+
+# What a run needs beside its connections: the journal, the event loop, the report, lookups of names, a check's pipes.
+_OTHER_FILES = 32
+_MOST_READS = 64
+_ENDS_OF_OWN_SIMULATOR = 2
+
+
+class Share(NamedTuple):
+    """How many connections a lane may have at once, for creates and for reads."""
+
+    creates: int
+    reads: int
+
+
+def share_of(descriptors: int, lanes: int, *, simulated: bool) -> Share:
+    """A lane's share of what the process may have open. With a simulator in it, each connection has both its ends here."""
+    ends = _ENDS_OF_OWN_SIMULATOR if simulated else 1
+    both = max(2, (descriptors - _OTHER_FILES) // (max(1, lanes) * ends))
+    reads = min(_MOST_READS, max(1, both // 3))
+    return Share(both - reads, reads)

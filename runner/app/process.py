@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import resource
 import signal
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -33,6 +35,10 @@ ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What ends a process: Ctrl-C, the system, and a terminal or session that is closed."""
 
 
+_NOFILE = resource.RLIMIT_NOFILE
+_MOST_DESCRIPTORS = 65_536
+
+
 def this_host() -> Host:
     """The real thing. The one place where a run gets hold of it."""
     environ = dict(os.environ)
@@ -47,7 +53,19 @@ def this_host() -> Host:
         interrupts=Signals,
         write_file=write_whole,
         run_loop=run_loop,
+        descriptors=_descriptors(),
     )
+
+
+def _descriptors() -> int:
+    """How many descriptors this process may have: as many as it may allow itself, for each connection is one."""
+    soft, hard = (_MOST_DESCRIPTORS if n == resource.RLIM_INFINITY else n for n in resource.getrlimit(_NOFILE))
+    most = max(soft, min(hard, _MOST_DESCRIPTORS))
+    if most > soft:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(_NOFILE, (most, resource.getrlimit(_NOFILE)[1]))
+            return most
+    return soft
 
 
 async def _open_services(
@@ -58,11 +76,14 @@ async def _open_services(
     *,
     behaviour: Behaviour | None,
     ca_bundle: Path | None,
+    most_reads: int,
 ) -> Sequence[JobService]:
     """As `open_lane_services`."""
     from runner.app.services import open_lane_services  # noqa: PLC0415  brings aiohttp, which takes long to import
 
-    return await open_lane_services(stack, plan, redact, environ, behaviour=behaviour, ca_bundle=ca_bundle)
+    return await open_lane_services(
+        stack, plan, redact, environ, behaviour=behaviour, ca_bundle=ca_bundle, most_reads=most_reads
+    )
 
 
 def run_loop(main: Coroutine[Any, Any, T]) -> T:

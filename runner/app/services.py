@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.api.services import ServiceSettings, open_services
+from runner.api.transport import MOST_READS
 from runner.model import Lane
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ async def open_lane_services(
     *,
     behaviour: Behaviour | None = None,
     ca_bundle: Path | None = None,
+    most_reads: int = MOST_READS,
 ) -> Sequence[JobService]:
     """The services of a plan's lanes, in their order, open until `stack` ends.
 
@@ -45,7 +47,9 @@ async def open_lane_services(
         lanes = [Lane(None, simulator.url, lane.project_id or _SIMULATED_PROJECT) for lane in lanes]
         env = _simulated_env(behaviour)
     timeout_s = plan.submit.timeout_s
-    settings = ServiceSettings(env, Path.home(), time.time, redact, ca_bundle=ca_bundle, timeout_s=timeout_s)
+    settings = ServiceSettings(
+        env, Path.home(), time.time, redact, ca_bundle=ca_bundle, timeout_s=timeout_s, most_reads=most_reads
+    )
     opened = await stack.enter_async_context(open_services(lanes, settings))
     return [opened[lane].service for lane in lanes]
 

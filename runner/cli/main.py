@@ -6,10 +6,10 @@ importing all of it takes several times as long as answering `--help`.
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import signal
-import sys
 import traceback
 from contextlib import suppress
 from importlib import import_module
@@ -18,10 +18,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from runner import __version__
+from runner.cli import streams
 from runner.errors import ExitCode, RunnerError
 
 if TYPE_CHECKING:
     from types import FrameType
+
+
+# What writing to a stream fails with: a full disk, a quota, a terminal that was closed.
+_OF_STREAMS = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
 
 class _Entry(NamedTuple):
@@ -92,12 +97,13 @@ def main() -> None:
     """Run the command line and exit with its code."""
     # A fleet is millions of values that stay: looking through them again and again takes a tenth of the time.
     gc.set_threshold(200_000, 50, 100)
-    # Until a run has its own handling, SIGTERM ends the command as Ctrl-C does: cleanly.
-    signal.signal(signal.SIGTERM, _terminate)
+    streams.prepare()
+    # Until a run has its own handling, these end the command as Ctrl-C does: cleanly. `nohup` has one of them ignored.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _terminate)
     code = _exit_code()
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError):
-            stream.flush()
+    streams.flush()
     # Everything is closed by now; taking a fleet of a million values apart one by one would take as long as reading it.
     os._exit(code)
 
@@ -113,7 +119,8 @@ def _exit_code() -> int:
     except click.exceptions.Exit as stop:
         result = stop.exit_code
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):
+            error.show()
         result = ExitCode.INVALID
     except RunnerError as error:
         _say(f"error: {error}")
@@ -122,16 +129,22 @@ def _exit_code() -> int:
         _say("interrupted: nothing more is done")
         result = ExitCode.STOPPED
     except BrokenPipeError:
-        # Whoever read our output has gone; the rest of it must not raise again at interpreter exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        result = ExitCode.OK
-    except Exception:  # noqa: BLE001  the last resort: whatever it is, it is a bug of ours
-        _say(traceback.format_exc())
-        _say(f"internal error: this is a bug in runner {__version__}. Nothing recorded is lost; a run can be resumed.")
-        _say("Please report it with the text above and the command you ran.")
-        result = ExitCode.INTERNAL
+        result = ExitCode.OK  # whoever read our output has gone: that was enough for them
+    except Exception as error:  # noqa: BLE001  the last resort
+        result = _unforeseen(error)
     return result if isinstance(result, int) else ExitCode.OK
 
 
+def _unforeseen(error: Exception) -> int:
+    """What nobody caught: a stream that takes nothing any more, or a bug of ours."""
+    if isinstance(error, OSError) and error.filename is None and error.errno in _OF_STREAMS:
+        _say(f"error: the result cannot be written: {error.strerror}")
+        return ExitCode.REFUSED
+    _say(traceback.format_exc())
+    _say(f"internal error: this is a bug in runner {__version__}. Nothing recorded is lost; a run can be resumed.")
+    _say("Please report it with the text above and the command you ran.")
+    return ExitCode.INTERNAL
+
+
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    streams.say(text, err=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
+from runner.cli import streams
 from runner.cli.rollout_text import rollout_text
 from runner.cli.table import table
 from runner.plan.codec import request_body
@@ -35,7 +36,7 @@ def warnings(plan: Plan) -> None:
 
 def warning(text: str) -> None:
     """Print one such thing."""
-    click.echo(f"warning: {text}", err=True)
+    streams.say(f"warning: {text}", err=True)
 
 
 def plan_line(plan: Plan) -> str:

@@ -84,7 +84,8 @@ class LiveProgress:
         from rich.console import Console  # noqa: PLC0415  rich takes long to import, and only a terminal needs it
         from rich.live import Live  # noqa: PLC0415  likewise
 
-        console = Console(stderr=True, no_color=not self._color)
+        # It is one, and rich would take one that was closed for a file, and say nothing.
+        console = Console(stderr=True, no_color=not self._color, force_terminal=True)
         began = time.monotonic()
         with Live(self._picture(state, began), console=console, auto_refresh=False) as live:
             try:

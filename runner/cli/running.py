@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from runner.app import approving, planning, retrying, running, simulating, slots
-from runner.cli import output
+from runner.cli import output, streams
 from runner.cli.logs import Logs
 from runner.cli.operating import patience_options
 from runner.cli.options import (
@@ -162,12 +163,14 @@ def _patience(wait_s: float, deadline: Deadline | None) -> float:
 
 
 def _finish(result: RunResult | slots.Untouched, *, quiet: bool) -> int:
+    """Say how it ended, as far as anybody listens; it ended so either way."""
     if isinstance(result, slots.Untouched):
-        click.echo(result.reason)
+        streams.say(result.reason)
         return ExitCode.OK
-    if not quiet:
-        click.echo(result.summary)
-    click.echo(f"report: {result.report_path}")
+    lines = [] if quiet else [result.summary]
+    lines.append(f"report: {result.report_path}")
     if result.resumable and quiet:  # the summary says it, and what must come before
-        click.echo(f"go on with: runner resume {result.run_id}")
+        lines.append(f"go on with: runner resume {result.run_id}")
+    with suppress(KeyboardInterrupt):
+        streams.say("\n".join(lines))
     return result.exit_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ class LaneContext:
     """One lane at work. `body_of` makes the exact bytes to send for a request; `job_name_of` its full job name.
 
     `run_token` is what the names of all jobs of the run have in common. `jitter` gives random numbers from 0 to 1.
+    `most_sends` is how many creates may be on their way at once, whatever the plan says.
     `newly_open` are requests whose jobs the watcher has not taken up yet: so it never looks through all of them.
     `sighted` are, by name, jobs that the list showed of requests that looked unsent: sent they were, whatever it shows next.
     `searches` are the tasks that look jobs up, `watches` those that watch them; whatever they wait for, it can be left.
@@ -43,6 +45,7 @@ class LaneContext:
     job_name_of: Callable[[int], str]
     run_token: str
     jitter: Callable[[], float]
+    most_sends: int = sys.maxsize
     submit_news: News = field(default_factory=News)
     watch_news: News = field(default_factory=News)
     doubt_news: News = field(default_factory=News)

@@ -36,7 +36,12 @@ class Submitter:
         self._unsent = 0
         self._commit_s = 0.0
         self._goes_ahead = True  # without a limit, of a free connection: not where answers take too long for that
-        self._connections = Connections(lambda: lane.run.concurrency)
+        self._connections = Connections(lambda: self._at_once)
+
+    @property
+    def _at_once(self) -> int:
+        """How many creates may be on their way at once: what is asked for, and what the system has connections for."""
+        return min(self._lane.run.concurrency, self._lane.most_sends)
 
     async def run(self) -> None:
         """Return when nothing will be sent any more and every request sent has its answer recorded."""
@@ -64,7 +69,7 @@ class Submitter:
         The slot itself is taken right before the create: commits in between would bunch the creates.
         """
         lane = self._lane
-        if not self._goes_ahead and self._unsent + self._connections.used >= lane.run.concurrency:
+        if not self._goes_ahead and self._unsent + self._connections.used >= self._at_once:
             await lane.submit_news.wait()
         elif near_in := lane.creates.near_in(self._unsent, self._lead_s):
             await lane.submit_news.wait(near_in)

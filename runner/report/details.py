@@ -20,6 +20,7 @@ class Details:
 
     def __init__(self, facts: Facts) -> None:
         self.jobs: dict[int, Job] = {}
+        self.display_lost: str | None = None
         self.decisions = DecisionLog(facts)
         self.pace = SubmissionPace(facts)
         self._take: dict[type, Callable[[Any], None]] = {
@@ -28,6 +29,8 @@ class Details:
             e.Accepted: self._accepted,
             e.Adopted: self._job,
             e.JobRead: self._job,
+            e.DisplayLost: self._display_lost,
+            e.RunResumed: self._resumed,
         }
 
     def take(self, event: e.Event) -> None:
@@ -39,6 +42,12 @@ class Details:
     def _accepted(self, event: e.Accepted) -> None:
         self.jobs[event.request] = event.job
         self.pace.answered(event)
+
+    def _display_lost(self, event: e.DisplayLost) -> None:
+        self.display_lost = event.reason
+
+    def _resumed(self, _: e.RunResumed) -> None:
+        self.display_lost = None  # the next process has a display of its own
 
     def _job(self, event: e.Adopted | e.JobRead) -> None:
         self.jobs[event.request] = event.job

@@ -80,7 +80,8 @@ def make_report(
     counts = tallied.counts
     return {
         "schema_version": SCHEMA_VERSION,
-        "run": _run_part(facts, run_id, unended_state) | {"journal_head": journal_head},
+        "run": _run_part(facts, run_id, unended_state)
+        | {"display_lost": details.display_lost, "journal_head": journal_head},
         "counts": counts_by_name(counts),
         "abnormal_count": _abnormal(counts),
         "at_work": tallied.at_work,

@@ -30,6 +30,9 @@ class RunPart(_Part):
     duration_s: float | None
     runner_version: str | None
     simulated: bool
+    display_lost: str | None = Field(
+        default=None, description="Why nobody could see the run any more, which went on without being seen."
+    )
     journal_head: str | None = Field(description="Hash of the journal's last entry: see `runner verify`.")
 
 

@@ -14,6 +14,7 @@ from typing import Any, cast
 import orjson
 
 from runner.app.carrying import Work, carry_out
+from runner.app.display import Progress
 from runner.app.host import Host, Stoppable
 from runner.app.running import RunOptions, more_work, new_work
 from runner.engine.ports import JobService
@@ -54,6 +55,8 @@ class World:
         self.state = initial_facts(plan)
         self.patience = Patience()
         self.checks: list[tuple[PlannedCheck, float]] = []
+        self.descriptors = 1024
+        self.progress: Progress = Blind()
         self.passes: Callable[[PlannedCheck], bool] = lambda check: True
         self.jumps = self.freezes = self.intrusions = self.commit_s = 0.0
         self.on_event: Callable[[e.Event], None] = lambda event: None
@@ -90,7 +93,7 @@ class World:
         """
         self.engine = None
         self._seen, self._ends = 0, (crash_after, stop_after, intake_ends_after)
-        options = RunOptions(Path("state"), _Blind(), watch=watched, deadline=deadline, patience=self.patience)
+        options = RunOptions(Path("state"), self.progress, watch=watched, deadline=deadline, patience=self.patience)
         if self._rng.random() < self.jumps:
             self.clock.jumped_s += self._rng.choice((-3600.0, -30.0, 30.0, 3600.0))
         store = ProcessStore(self.store, self._opened)
@@ -99,12 +102,15 @@ class World:
             work = self._work(host, options)
             result = await carry_out(host, cast("RunStore", store), work, options)
         finally:
-            self._living = None
-            store.die()
-            if self.engine is not None:
-                self.promises.process_ended(self.engine.live)
+            self._process_over(store)
         assert result.report_path in self.reports
         return result.verdict
+
+    def _process_over(self, store: ProcessStore) -> None:
+        self._living = None
+        store.die()
+        if self.engine is not None:
+            self.promises.process_ended(self.engine.live)
 
     def _work(self, host: Host, options: RunOptions) -> Work:
         if self.run_id is None:
@@ -129,6 +135,7 @@ class World:
             interrupts=self._interrupts,
             write_file=self.reports.__setitem__,
             run_loop=_not_here,
+            descriptors=self.descriptors,
         )
 
     def _identity(self, token: str) -> Owner:
@@ -187,7 +194,6 @@ class World:
                 "in_flight": lane.in_flight,
                 "doubts": dict(lane.doubts),
                 "open": dict(lane.open),
-                "retries": lane.retries[:3],
                 "stopped": lane.stopped,
             }
             for lane in self.state.lanes
@@ -214,7 +220,7 @@ class World:
         return fold_report(self.plan, self.run_id, self.events())
 
 
-class _Blind:
+class Blind:
     """Shows nothing."""
 
     def begin(self, run_id: str, state: Facts) -> None:
