@@ -27,7 +27,7 @@ from runner.run import events as e
 from runner.run.standing import counts_by_name, standings, tally
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from runner.app.host import Host, Interrupts, Share
@@ -159,20 +159,22 @@ class _Run:
         display.begin(work.run_id, work.state)
         async with display.shown(work.state):
             # Only now, so that whoever sees the run has begun can already stop it.
-            await recorder.record(self._opening())
+            for event in self._opening():
+                await recorder.record(event)
             return await engine.run()
 
     def _display_lost(self, recorder: Recorder, reason: str) -> None:
         if self.work.state.ended is None:
             recorder.record(e.DisplayLost(self.work.clock.now(), reason))
 
-    def _opening(self) -> e.Event:
+    def _opening(self) -> Iterator[e.Event]:
+        """Both where the process before died before the first was on disk: it may have sent something all the same."""
         work, now = self.work, self.work.clock.now()
+        if work.state.started_at is None:
+            simulated, watched, plan = self.options.behaviour is not None, self.options.watch, work.plan
+            yield e.RunStarted(now, plan.campaign, plan.plan_hash, __version__, simulated, watched)
         if not work.is_new:
-            return e.RunResumed(now, __version__)
-        simulated, watched = self.options.behaviour is not None, self.options.watch
-        plan = work.plan
-        return e.RunStarted(now, plan.campaign, plan.plan_hash, __version__, simulated, watched)
+            yield e.RunResumed(now, __version__)
 
     def _lanes(self, services: Sequence[JobService], recorder: Recorder, bodies: BodyMaker) -> list[LaneContext]:
         work, clock = self.work, self.work.clock

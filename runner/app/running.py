@@ -102,7 +102,7 @@ def more_work(host: Host, store: RunStore, text: str) -> Work:
     Raises:
         InvalidInput: there is no such run.
         AlreadyFinished: nothing is left to do of it.
-        RefusedToStart: it was against a simulator.
+        RefusedToStart: it was against a simulator, or may have been.
     """
     run_id = store.resolve(text)
     plan = stored_plan(store, run_id)
@@ -112,6 +112,9 @@ def more_work(host: Host, store: RunStore, text: str) -> Work:
         last_at = max(last_at, event.at)
     if state.simulated:
         raise RefusedToStart(f"run {run_id} was against a simulator, which ended with it", hint="start a new one")
+    if state.started_at is None and all(row.run_id != run_id for row in store.leases()):
+        # A run holds its servers before its first event, unless it is against a simulator; and nothing else says which.
+        raise RefusedToStart(f"run {run_id} never began, and holds no servers", hint="start a new one")
     if state.ended is not None and state.ended.is_over:
         raise AlreadyFinished(f"run {run_id} is {state.ended}", hint=f"see it with `runner show {run_id}`")
     return Work(run_id, plan, state, RunClock(host.clock, last_at), is_new=False)

@@ -36,6 +36,7 @@ class Disk:
         self._queue: list[Event] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._commit: asyncio.TimerHandle | None = None
+        self._dead = False
 
     @property
     def failure(self) -> RunnerError | None:
@@ -45,6 +46,8 @@ class Disk:
         self._journal.on_failure(callback)
 
     def append(self, events: Sequence[Event]) -> Awaitable[None]:
+        if self._dead:
+            raise Crash
         for event in events:
             self._appended(event)
         loop = asyncio.get_running_loop()
@@ -58,6 +61,8 @@ class Disk:
         return done
 
     def close(self) -> None:
+        if self._dead:
+            return
         if self._commit is not None:
             self._commit.cancel()
             self._write()
@@ -65,6 +70,7 @@ class Disk:
 
     def die(self) -> None:
         """The process is gone, and with it what was not written yet."""
+        self._dead = True
         if self._commit is not None:
             self._commit.cancel()
 

@@ -41,7 +41,7 @@ class Promises:
     """Looks on while a run is carried out by one process after another. `now` gives monotonic seconds."""
 
     def __init__(self, plan: Plan, store: MemoryStore, now: Callable[[], float]) -> None:
-        self.may_double = False
+        self.may_double = self.holds_nothing = False
         self.durable: list[e.Event] = []
         self._plan = plan
         self._run_id = ""
@@ -67,6 +67,7 @@ class Promises:
             for request, phase in enumerate(state.phases)
             if not phase.is_over
             for server in state.requests.servers_of(request)
+            if not self.holds_nothing
         }
         self._state = state
         self._recorded = len(self.durable)

@@ -56,6 +56,7 @@ class World:
         self.patience = Patience()
         self.checks: list[tuple[PlannedCheck, float]] = []
         self.descriptors = 1024
+        self.own_simulator: Behaviour | None = None
         self.progress: Progress = Blind()
         self.passes: Callable[[PlannedCheck], bool] = lambda check: True
         self.jumps = self.freezes = self.intrusions = self.commit_s = 0.0
@@ -93,10 +94,17 @@ class World:
         """
         self.engine = None
         self._seen, self._ends = 0, (crash_after, stop_after, intake_ends_after)
-        options = RunOptions(Path("state"), self.progress, watch=watched, deadline=deadline, patience=self.patience)
+        options = RunOptions(
+            Path("state"),
+            self.progress,
+            watch=watched,
+            behaviour=self.own_simulator,
+            deadline=deadline,
+            patience=self.patience,
+        )
         if self._rng.random() < self.jumps:
             self.clock.jumped_s += self._rng.choice((-3600.0, -30.0, 30.0, 3600.0))
-        store = ProcessStore(self.store, self._opened)
+        store = self._process = ProcessStore(self.store, self._opened)
         try:
             host = self._host()
             work = self._work(host, options)
@@ -178,6 +186,7 @@ class World:
         if self._rng.random() < self.freezes:
             self._loop.now += self._rng.choice((5.0, 60.0))
         if crash_after is not None and self._seen >= crash_after:
+            self._process.die()
             raise Crash
         if self.engine is None or isinstance(event, e.RunEnded):
             return
@@ -209,6 +218,8 @@ class World:
         """Lose the last transactions, as a power cut may where the disk lies about what it has written."""
         assert self.run_id is not None
         self.store.tear(self.run_id, entries)
+        if entries and self.own_simulator is None:  # and with them that servers were given free, which came later
+            self.store.lease(self.run_id, self._servers)
         self.promises.torn(self.events())
 
     def events(self) -> list[e.Event]:
