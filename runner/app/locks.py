@@ -22,17 +22,22 @@ def list_locks(state_dir: Path) -> list[dict[str, Any]]:
 
 
 def release_locks(state_dir: Path, text: str) -> str:
+    """Give the servers of a run free, and return its id. Raises as `release_in` does."""
+    with open_store(state_dir) as store:
+        return release_in(store, text)
+
+
+def release_in(store: RunStore, text: str) -> str:
     """Give the servers of a run free, and return its id.
 
     Raises:
         RefusedToStart: the run goes on.
     """
-    with open_store(state_dir) as store:
-        run_id = store.resolve(text)
-        if any(row.id == run_id and row.state == RunState.RUNNING for row in store.runs()):
-            raise RefusedToStart(f"run {run_id} goes on: it needs its servers", hint="stop it first (SIGINT)")
-        store.release(run_id)
-        return run_id
+    run_id = store.resolve(text)
+    if any(row.id == run_id and row.state == RunState.RUNNING for row in store.runs()):
+        raise RefusedToStart(f"run {run_id} goes on: it needs its servers", hint="stop it first (SIGINT)")
+    store.release(run_id)
+    return run_id
 
 
 def _lock(row: LeaseRow) -> dict[str, Any]:

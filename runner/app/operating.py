@@ -6,7 +6,7 @@ import getpass
 import os
 import socket
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
@@ -32,6 +32,15 @@ _PATIENCE_S = 5.0
 _POLL_S = 0.1
 
 
+class Left(NamedTuple):
+    """A command that lies in the state store: its number there. `is_awaited`: a process is at work that will take it in."""
+
+    run_id: str
+    number: int
+    is_awaited: bool
+    extent: str
+
+
 def give(state_dir: Path, text: str, command: Command, why: str) -> str:
     """Leave a command for a run, and say what came of it.
 
@@ -42,28 +51,47 @@ def give(state_dir: Path, text: str, command: Command, why: str) -> str:
         RefusedToStart: it makes no sense as the run stands.
     """
     with open_store(state_dir) as store:
-        run_id = store.resolve(text)
-        facts = _facts(store, run_id)
-        row = next(row for row in store.runs() if row.id == run_id)
-        if row.state.is_over:
-            raise RefusedToStart(f"run {run_id} is {row.state}", hint=f"see it with `runner show {run_id}`")
-        for earlier in pending_commands(store, run_id, facts):
-            _take_in(facts, earlier)
-        now = time.time()
-        command = dated(command, now)
-        refused = refusal(facts, command)
-        if refused is not None:
-            raise _refused(run_id, refused)
-        lives = row.state is RunState.RUNNING
-        if not lives and facts.simulated:
-            raise RefusedToStart(f"run {run_id} was against a simulator, which ended with it", hint="start a new one")
-        body = orjson.dumps({"action": command.action, "target": command.target, "settings": dict(command.settings)})
-        extent = _extent(facts, command)
-        number = store.post_command(run_id, now, _who(), why, body.decode())
-        if not lives:
-            return f"run {run_id}: {command.action} noted{extent}; it takes effect with `runner resume {run_id}`"
-        _wait_for(store, run_id, number)
-    return f"run {run_id}: {command.action} done{extent}"
+        left = leave(store, text, command, who=_who(), why=why, at=time.time())
+        if not left.is_awaited:
+            later = f"it takes effect with `runner resume {left.run_id}`"
+            return f"run {left.run_id}: {command.action} noted{left.extent}; {later}"
+        _wait_for(store, left)
+    return f"run {left.run_id}: {command.action} done{left.extent}"
+
+
+def leave(store: RunStore, text: str, command: Command, *, who: str, why: str, at: float) -> Left:
+    """Leave a command for a run. `at` is epoch seconds. Raises as `give` does."""
+    run_id = store.resolve(text)
+    facts = _facts(store, run_id)
+    row = next(row for row in store.runs() if row.id == run_id)
+    if row.state.is_over:
+        raise RefusedToStart(f"run {run_id} is {row.state}", hint=f"see it with `runner show {run_id}`")
+    for earlier in pending_commands(store, run_id, facts):
+        _take_in(facts, earlier)
+    command = dated(command, at)
+    refused = refusal(facts, command)
+    if refused is not None:
+        raise _refused(run_id, refused)
+    is_awaited = row.state is RunState.RUNNING
+    if not is_awaited and facts.simulated:
+        raise RefusedToStart(f"run {run_id} was against a simulator, which ended with it", hint="start a new one")
+    extent = _extent(facts, command)
+    body = orjson.dumps({"action": command.action, "target": command.target, "settings": dict(command.settings)})
+    return Left(run_id, store.post_command(run_id, at, who, why, body.decode()), is_awaited, extent)
+
+
+def is_taken_in(store: RunStore, left: Left) -> bool:
+    """Whether the run has carried the command out.
+
+    Raises:
+        RefusedToStart: it has, and nothing came of it.
+    """
+    for event in store.read_events(left.run_id, kinds=("commanded",)):
+        if isinstance(event, e.Commanded) and event.number == left.number:
+            if event.refused is not None:
+                raise _refused(left.run_id, event.refused)
+            return True
+    return False
 
 
 def _take_in(facts: Facts, earlier: ReceivedCommand) -> None:
@@ -103,20 +131,16 @@ def _extent(facts: Facts, command: Command) -> str:
     return f", {scope.excluded_now:,} servers{kept}"
 
 
-def _wait_for(store: RunStore, run_id: str, number: int) -> None:
+def _wait_for(store: RunStore, left: Left) -> None:
     """Wait until the run has taken the command in."""
     until = time.monotonic() + _PATIENCE_S
-    while time.monotonic() < until:
-        for event in store.read_events(run_id, kinds=("commanded",)):
-            if isinstance(event, e.Commanded) and event.number == number:
-                if event.refused is not None:
-                    raise _refused(run_id, event.refused)
-                return
+    while not is_taken_in(store, left):
+        if time.monotonic() >= until:
+            raise RefusedToStart(
+                f"run {left.run_id} has not taken the command in within {_PATIENCE_S:g} s",
+                hint="it is kept, and takes effect when the run's process looks again, or is resumed; see `runner show`",
+            )
         time.sleep(_POLL_S)
-    raise RefusedToStart(
-        f"run {run_id} has not taken the command in within {_PATIENCE_S:g} s",
-        hint="it is kept, and takes effect when the run's process looks again, or is resumed; see `runner show`",
-    )
 
 
 def _refused(run_id: str, why: str) -> RefusedToStart:
