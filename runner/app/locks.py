@@ -12,7 +12,7 @@ from runner.model import RunState
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runner.journal.store import LeaseRow
+    from runner.journal.store import LeaseRow, RunStore
 
 
 def list_locks(state_dir: Path) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -106,13 +107,13 @@ def more_work(host: Host, store: RunStore, text: str) -> Work:
     """
     run_id = store.resolve(text)
     plan = stored_plan(store, run_id)
-    state, last_at = initial_facts(plan), 0.0
+    state, last_at = initial_facts(plan), -math.inf
     for event in store.read_events(run_id, without=("job_read",)):
         evolve(state, event)
         last_at = max(last_at, event.at)
     if state.simulated:
         raise RefusedToStart(f"run {run_id} was against a simulator, which ended with it", hint="start a new one")
-    if state.started_at is None and all(row.run_id != run_id for row in store.leases()):
+    if math.isinf(last_at) and all(row.run_id != run_id for row in store.leases()):
         # A run holds its servers before its first event, unless it is against a simulator; and nothing else says which.
         raise RefusedToStart(f"run {run_id} never began, and holds no servers", hint="start a new one")
     if state.ended is not None and state.ended.is_over:

@@ -302,6 +302,10 @@ def _run_ended(facts: Facts, event: e.RunEnded) -> None:
     facts.ending = RunEnding(event.at, RunState(event.state), event.reason, event.exit_code)
 
 
+def _display_lost(facts: Facts, event: e.DisplayLost) -> None:
+    """Nothing is true of the run that was not before: it goes on."""
+
+
 _SENT, _IN_DOUBT, _OPEN = frozenset({Phase.SENT}), frozenset({Phase.IN_DOUBT}), frozenset({Phase.OPEN})
 _STEPS: dict[type, _Step] = {
     e.RunStarted: _Step(_run_started),
@@ -328,6 +332,7 @@ _STEPS: dict[type, _Step] = {
     e.Withdrawn: _Step(_withdrawn, UNSENT),
     e.Included: _Step(_included, frozenset({Phase.EXCLUDED})),
     e.RunEnded: _Step(_run_ended),
+    e.DisplayLost: _Step(_display_lost),
     e.Split: _Step(ROLLOUT_HANDLERS[e.Split], UNSENT),
     **{kind: _Step(change) for kind, change in ROLLOUT_HANDLERS.items() if kind is not e.Split},
 }

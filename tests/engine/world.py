@@ -38,6 +38,9 @@ from tests.engine.promises import Promises
 from tests.engine.virtual import VirtualClock, VirtualLoop
 
 
+_LONGEST_STORY_S = 86_400.0
+
+
 class World:
     """One plan, one service, one store; `run` may be called again after a crash."""
 
@@ -261,13 +264,27 @@ async def until_it_dies(running: Awaitable[Any]) -> None:
             raise others from None
 
 
+async def _in_time(world: World, story: Callable[[World], Coroutine[Any, Any, Any]]) -> Any:
+    telling = asyncio.create_task(story(world))
+    await asyncio.wait([telling], timeout=_LONGEST_STORY_S)
+    if telling.done():
+        return telling.result()
+    hangs = f"the story does not end: {world.waits_for()}"
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
+    raise AssertionError(hangs)
+
+
 def play(plan: Plan, story: Callable[[World], Coroutine[Any, Any, Any]], *, seed: int = 0, **switches: Any) -> Any:
-    """Run `story(world)` in virtual time. Nothing that happened in it, in whichever callback, may break a promise."""
+    """Run `story(world)` in virtual time. Nothing that happened in it, in whichever callback, may break a promise.
+
+    A story that has not ended after a day waits for something that never comes, though timers keep it going.
+    """
     loop = VirtualLoop()
     broken: list[BaseException] = []
     loop.set_exception_handler(lambda _, context: broken.append(context.get("exception") or Crash(context["message"])))
     try:
-        told = loop.run_until_complete(story(World(loop, plan, seed, switches)))
+        told = loop.run_until_complete(_in_time(World(loop, plan, seed, switches), story))
         if broken:
             raise broken[0]
         return told
