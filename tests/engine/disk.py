@@ -46,10 +46,10 @@ class Disk:
         self._journal.on_failure(callback)
 
     def append(self, events: Sequence[Event]) -> Awaitable[None]:
-        if self._dead:
-            raise Crash
         for event in events:
             self._appended(event)
+        if self._dead:
+            raise Crash
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         self._queue += events

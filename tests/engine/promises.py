@@ -60,7 +60,8 @@ class Promises:
 
     def process_began(self, run_id: str, state: Facts, journal: Iterable[e.Event]) -> None:
         """Another process has read the journal: it holds what had become durable, in order."""
-        assert list(journal) == self.durable
+        self._events = list(journal)
+        assert self._events == self.durable
         self._run_id = run_id
         self._held = {
             server.id
@@ -71,7 +72,6 @@ class Promises:
         }
         self._state = state
         self._recorded = len(self.durable)
-        self._events = list(self.durable)
         self._intended: dict[int, tuple[int, float]] = {}
         self._closed: dict[int, int] = {}
         self._in_flight: Counter[int] = Counter()

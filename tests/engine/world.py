@@ -37,7 +37,6 @@ from tests.engine.network import Network, ServiceTime
 from tests.engine.promises import Promises
 from tests.engine.virtual import VirtualClock, VirtualLoop
 
-
 _LONGEST_STORY_S = 86_400.0
 
 
