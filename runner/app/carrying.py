@@ -169,12 +169,14 @@ class _Run:
 
     def _opening(self) -> Iterator[e.Event]:
         """Both where the process before died before the first was on disk: it may have sent something all the same."""
-        work, now = self.work, self.work.clock.now()
+        work, (now, boot, uptime_s) = self.work, self.work.clock.reading()
         if work.state.started_at is None:
             simulated, watched, plan = self.options.behaviour is not None, self.options.watch, work.plan
-            yield e.RunStarted(now, plan.campaign, plan.plan_hash, __version__, simulated, watched)
+            yield e.RunStarted(
+                now, plan.campaign, plan.plan_hash, __version__, simulated, watched, boot=boot, uptime_s=uptime_s
+            )
         if not work.is_new:
-            yield e.RunResumed(now, __version__)
+            yield e.RunResumed(now, __version__, boot, uptime_s)
 
     def _lanes(self, services: Sequence[JobService], recorder: Recorder, bodies: BodyMaker) -> list[LaneContext]:
         work, clock = self.work, self.work.clock

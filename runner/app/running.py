@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from runner.app.carrying import RunResult, Work, carry_out
 from runner.app.history import stored_plan
 from runner.app.process import this_host
-from runner.engine.clock import RunClock
+from runner.engine.clock import Reading, RunClock
 from runner.errors import InvalidInput, Problem, RefusedToStart
+from runner.run import events as e
 from runner.run.evolve import evolve
 from runner.run.facts import initial_facts
 from runner.run.gate import Patience
@@ -107,10 +108,12 @@ def more_work(host: Host, store: RunStore, text: str) -> Work:
     """
     run_id = store.resolve(text)
     plan = stored_plan(store, run_id)
-    state, last_at = initial_facts(plan), -math.inf
+    state, before, last_at = initial_facts(plan), None, -math.inf
     for event in store.read_events(run_id, without=("job_read",)):
         evolve(state, event)
         last_at = max(last_at, event.at)
+        if isinstance(event, e.RunStarted | e.RunResumed):
+            before = Reading(event.at, event.boot, event.uptime_s)
     if state.simulated:
         raise RefusedToStart(f"run {run_id} was against a simulator, which ended with it", hint="start a new one")
     if math.isinf(last_at) and all(row.run_id != run_id for row in store.leases()):
@@ -118,4 +121,4 @@ def more_work(host: Host, store: RunStore, text: str) -> Work:
         raise RefusedToStart(f"run {run_id} never began, and holds no servers", hint="start a new one")
     if state.ended is not None and state.ended.is_over:
         raise AlreadyFinished(f"run {run_id} is {state.ended}", hint=f"see it with `runner show {run_id}`")
-    return Work(run_id, plan, state, RunClock(host.clock, last_at), is_new=False)
+    return Work(run_id, plan, state, RunClock(host.clock, before, last_at), is_new=False)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from typing import TYPE_CHECKING
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from runner.engine.ports import Clock, MachineClock
@@ -23,8 +25,20 @@ LONGEST_SLEEP_S = 60.0
 _COUNTS_SLEEP = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_TIME_NAMESPACE = Path("/proc/self/ns/time")
+
+
 class SystemClock:
     """The machine's own clocks; uvloop's time only has milliseconds, so it is not used."""
+
+    @cached_property
+    def boot(self) -> str:
+        """Which clock `monotonic` reads: that of a boot (random(4)), as moved by a time namespace; empty: not known."""
+        try:
+            return f"{_BOOT_ID.read_text(encoding='ascii').strip()}/{_namespace()}"
+        except (OSError, UnicodeError):
+            return ""
 
     def wall(self) -> float:
         """Epoch seconds, as the wall clock shows them now."""
@@ -39,20 +53,46 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
+def _namespace() -> int:
+    """The time namespace (time_namespaces(7)); 0: there are none."""
+    try:
+        return _TIME_NAMESPACE.stat().st_ino
+    except OSError:
+        return 0
+
+
+class Reading(NamedTuple):
+    """What two clocks showed at one moment: a run's time, epoch seconds, and `monotonic` of a boot of a machine."""
+
+    at: float
+    boot: str
+    monotonic: float
+
+
 class RunClock:
     """The clock of one process's work on a run.
 
-    `now` begins with the wall clock, or with `not_before`, epoch seconds, where that is later: the run has events of then
-    already, and a wall clock that was set back since must not make it wait until it is there again.
+    `before` is what the clocks showed when a process before this one went to work, `last_at` when it recorded the last
+    event. On the boot of then the run's time goes on as if it had never stopped, whatever became of the wall clock. Else it
+    begins with the wall clock, but not before `last_at`: one that was set back must not make the run wait until then.
     """
 
-    def __init__(self, machine: MachineClock, not_before: float = -math.inf) -> None:
+    def __init__(self, machine: MachineClock, before: Reading | None = None, last_at: float = -math.inf) -> None:
         self._machine = machine
-        self._offset = max(machine.wall(), not_before) - machine.monotonic()
+        now = machine.monotonic()
+        if before is not None and before.boot and before.boot == machine.boot and before.monotonic <= now:
+            self._offset = before.at - before.monotonic
+        else:
+            self._offset = max(machine.wall(), last_at) - now
 
     def now(self) -> float:
         """Epoch seconds by which the run counts: for records and intervals."""
         return self._offset + self._machine.monotonic()
+
+    def reading(self) -> Reading:
+        """What the clocks show."""
+        monotonic = self._machine.monotonic()
+        return Reading(self._offset + monotonic, self._machine.boot, monotonic)
 
     def wall(self) -> float:
         """Epoch seconds, as the wall clock shows them now: for moments that people gave."""

@@ -36,7 +36,7 @@ class Gatekeeper:
         """Return when nothing will be decided any more."""
         while True:
             self._news.seen()
-            match self._recorder.live.next_step(self._clock.now(), self._patience):
+            match self._recorder.live.next_step(self._clock.now(), self._patience, self._clock.wall()):
                 case Record(event):
                     self._recorder.record(event)
                     self._after(event)

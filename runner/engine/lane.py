@@ -30,6 +30,7 @@ class LaneContext:
 
     `run_token` is what the names of all jobs of the run have in common. `jitter` gives random numbers from 0 to 1.
     `most_sends` is how many creates may be on their way at once, whatever the plan says.
+    `is_too_late` says whether a deadline is over, by the clocks as they are now.
     `newly_open` are requests whose jobs the watcher has not taken up yet: so it never looks through all of them.
     `sighted` are, by name, jobs that the list showed of requests that looked unsent: sent they were, whatever it shows next.
     `searches` are the tasks that look jobs up, `watches` those that watch them; whatever they wait for, it can be left.
@@ -46,6 +47,7 @@ class LaneContext:
     run_token: str
     jitter: Callable[[], float]
     most_sends: int = sys.maxsize
+    is_too_late: Callable[[], bool] = lambda: False
     submit_news: News = field(default_factory=News)
     watch_news: News = field(default_factory=News)
     doubt_news: News = field(default_factory=News)
@@ -92,7 +94,7 @@ class LaneContext:
 
     def decide(self) -> Decision:
         """What the lane does next."""
-        return self.recorder.live.decide(self.index, self.clock.now())
+        return self.recorder.live.decide(self.index, self.clock.now(), self.clock.wall())
 
     @property
     def sends_no_more(self) -> bool:
@@ -100,8 +102,10 @@ class LaneContext:
         return sends_no_more(self.run, self.state)
 
     def holds_back(self, request: int) -> bool:
-        """Whether the request is not sent before a person says so, or ever."""
-        run = self.recorder.state
+        """Whether the request is not sent now: the last look before it leaves, for a machine may sleep after any other."""
+        run, live = self.recorder.state, self.recorder.live
+        if self.is_too_late() or not live.dispatcher.is_in_window(request, self.clock.wall()):
+            return True
         if run.over or run.lanes[self.index].stopped is not None or run.is_waiting_for_person:
             return True
         held = run.controls.held_groups

@@ -33,6 +33,11 @@ class JobService(Protocol):
 class MachineClock(Protocol):
     """The clocks of the machine."""
 
+    @property
+    def boot(self) -> str:
+        """Which clock `monotonic` reads, where that can be told: what one process read another can go on from."""
+        ...
+
     def wall(self) -> float:
         """Epoch seconds, as the wall clock shows them now: somebody may set it, forward or back."""
         ...
@@ -46,11 +51,23 @@ class MachineClock(Protocol):
         ...
 
 
-class Clock(MachineClock, Protocol):
+class Clock(Protocol):
     """The one clock of a run."""
 
     def now(self) -> float:
-        """Epoch seconds by which the run counts, for records and intervals: `monotonic`, from the wall clock's start."""
+        """Epoch seconds by which the run counts, for records and intervals: nobody sets them."""
+        ...
+
+    def wall(self) -> float:
+        """Epoch seconds, as the wall clock shows them now, for moments that people gave: somebody may set it."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, and go on while the machine sleeps: for waiting and rates."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; timers may be a millisecond or more late, and stand still while the machine sleeps."""
         ...
 
 

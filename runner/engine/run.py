@@ -56,6 +56,8 @@ class RunEngine:
         self._clock = clock
         self._surroundings = context
         self._deadline = context.deadline
+        for lane in lanes:
+            lane.is_too_late = self._is_too_late
         self._operators = list(self._make_operators())
         self._gates: list[asyncio.Task[None]] = []
         self._failure: asyncio.Future[None] | None = None
@@ -134,7 +136,15 @@ class RunEngine:
             return
         while (left_s := self._deadline.at - self._clock.wall()) > 0:
             await self._clock.sleep(min(left_s, LONGEST_SLEEP_S))
-        self.end_intake(f"deadline {self._deadline.text} reached")
+        self._is_too_late()
+
+    def _is_too_late(self) -> bool:
+        """Whether a deadline is over, by the clocks as they are now; the run's own then ends intake at once."""
+        if self._deadline is not None and self._deadline.at <= self._clock.wall():
+            self.end_intake(f"deadline {self._deadline.text} reached")
+            return True
+        rollout = self._recorder.state.rollout
+        return rollout is not None and rollout.deadline_at is not None and rollout.deadline_at <= self._clock.now()
 
     async def _run_lane(self, lane: LaneContext) -> None:
         lane.newly_open.extend(lane.state.open)

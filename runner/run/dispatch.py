@@ -131,6 +131,14 @@ class Dispatcher:
             self._wait_elsewhere(request, admitted)
         return WaitUntil(line.retries[0][0]) if line.retries else _WAIT
 
+    def is_in_window(self, request: int, wall: float) -> bool:
+        """Whether a window is open that is long enough for the request; `wall` is the wall clock's time now."""
+        rollout = self._facts.rollout
+        if rollout is None or rollout.window is None:
+            return True
+        need_s = rollout.expected_s(self._facts.requests.entries[request].step)
+        return self._openings.closed(rollout.window, need_s, wall) is None
+
     def try_all_again(self) -> None:
         """Let everything that waits for room try again: asked where a run would else wait for ever."""
         waiting, self._waiting = self._waiting, {}

@@ -15,7 +15,11 @@ from runner.rules.answers import Cause, ServiceError
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """The run began. `watched` is False for a run that only submits."""
+    """The run began. `watched` is False for a run that only submits.
+
+    `boot` is a boot of a machine, and `uptime_s` what its clock showed at `at`, so that another process on it can go on
+    counting from there; empty and 0 where that is not known.
+    """
 
     kind: ClassVar[str] = "run_started"
     at: float
@@ -24,15 +28,22 @@ class RunStarted:
     runner_version: str
     simulated: bool
     watched: bool
+    boot: str = ""
+    uptime_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class RunResumed:
-    """Another process took the run over: what was sent without an answer is in doubt from here on."""
+    """Another process took the run over: what was sent without an answer is in doubt from here on.
+
+    `boot` and `uptime_s` as in `RunStarted`.
+    """
 
     kind: ClassVar[str] = "run_resumed"
     at: float
     runner_version: str
+    boot: str = ""
+    uptime_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from runner.rules.answers import Answer, ReadFailed
 from runner.simulator import replies as simulated
 from runner.simulator.jobs import SimulatedJob
 from runner.simulator.service import SimulatedService
+from tests.engine.virtual import VirtualClock
 
 T = TypeVar("T")
 
@@ -134,7 +135,7 @@ class Network:
         time: ServiceTime,
         witness: Witness,
         rng: random.Random,
-        now: Callable[[], float],
+        clock: VirtualClock,
     ) -> None:
         self.service = service
         self.script: deque[str] = deque()
@@ -154,32 +155,36 @@ class Network:
         self._time = time
         self._witness = witness
         self._rng = rng
-        self._now = now
+        self._clock = clock
 
     async def create(self, body: bytes) -> Answer:
         request = orjson.loads(body)
         lane = self._witness.sent(request)
-        self.sent_at.append(self._loop.time())
+        sent_at, slept_s = self._clock.monotonic(), self._clock.slept_s
+        self.sent_at.append(sent_at)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         arrived = False
         try:
             await asyncio.sleep(self.latency_s)
             arrived = True
-            reply = await self._serve(request)
+            if self._clock.slept_s > slept_s:
+                reply = self._broken_by_sleep(request, sent_at)
+            else:
+                reply = await self._serve(request)
         finally:
             self.in_flight -= 1
             self._witness.answered(lane)
             if not arrived and self._rng.random() < 0.5:  # its process died, which does not stop a request on its way
                 self._make_later(self._rng.uniform(0.0, 2.0), request)
         self._note(reply)
-        return create_answer(reply, str, self._now())
+        return create_answer(reply, str, self._clock.wall())
 
     async def get(self, job_id: str) -> Job | ReadFailed:
         return await self._read(partial(self.service.get, job_id), partial(read_job, clean=str), self.breaks_gets)
 
     async def list(self, *, name: str | None, offset: int, limit: int) -> JobPage | ReadFailed:
-        self.list_calls_at.append(self._loop.time())
+        self.list_calls_at.append(self._clock.monotonic())
         query = {"name": (name or "") if self.obeys_filter else "", "offset": str(offset), "limit": str(limit)}
         return await self._read(partial(self.service.list_jobs, query), read_page)
 
@@ -201,6 +206,13 @@ class Network:
         await asyncio.sleep(fault.takes_s)
         return fault.reply
 
+    def _broken_by_sleep(self, request: dict[str, Any], sent_at: float) -> Reply | Broken:
+        """The machine slept while the request was on its way: it arrived in time, or never, and nobody hears of it."""
+        if self._rng.random() < 0.5:
+            heappush(self._to_be_made, (sent_at + self.latency_s, next(self._number), request))
+            self._catch_up()
+        return _LOST
+
     def _next_fault(self) -> Fault | None:
         if self.script:
             return _fault(self.script.popleft())
@@ -209,11 +221,11 @@ class Network:
         return None
 
     def _make_later(self, after_s: float, request: dict[str, Any]) -> None:
-        heappush(self._to_be_made, (self._loop.time() + after_s, next(self._number), request))
-        self._loop.call_later(after_s, self._catch_up)
+        heappush(self._to_be_made, (self._clock.monotonic() + after_s, next(self._number), request))
+        asyncio.get_running_loop().call_later(after_s, self._catch_up)
 
     def _catch_up(self) -> None:
-        while self._to_be_made and self._to_be_made[0][0] <= self._loop.time():
+        while self._to_be_made and self._to_be_made[0][0] <= self._clock.monotonic():
             self._time.at, _, request = heappop(self._to_be_made)
             self._make(request)
         self._time.at = None
@@ -241,7 +253,7 @@ class Network:
             await asyncio.sleep(fault.takes_s)
             reply = fault.reply
         self._note(reply)
-        return read_answer(reply, understand, str, self._now())
+        return read_answer(reply, understand, str, self._clock.wall())
 
     def _note(self, reply: Reply | Broken) -> None:
         self.refused.append(isinstance(reply, Reply) and reply.status == _UNAUTHORIZED)
@@ -251,10 +263,6 @@ class Network:
         if not name and self._rng.random() < self.read_fault_chance:
             name = self._rng.choice(list(READ_FAULTS))
         return _fault(name)
-
-    @property
-    def _loop(self) -> asyncio.AbstractEventLoop:
-        return asyncio.get_running_loop()
 
 
 def _fault(name: str) -> Fault | None:

@@ -30,6 +30,7 @@ from runner.simulator.jobs import SimulatedJob
 from runner.spec.quantities import parse_rate
 from tests.driving import assert_same, assert_same_queues
 from tests.engine.rollout_promises import RolloutPromises
+from tests.engine.virtual import VirtualClock
 
 _SUCCEEDED = "s"
 _UNSUBMITTED = (Phase.BLOCKED, Phase.READY, Phase.RETRY, Phase.SENT, Phase.IN_DOUBT)
@@ -38,28 +39,31 @@ _CLOSED = {e.Settled, e.Refused, e.Conflict, e.GivenUp, e.Withdrawn}
 
 
 class Promises:
-    """Looks on while a run is carried out by one process after another. `now` gives monotonic seconds."""
+    """Looks on while a run is carried out by one process after another, and measures by what really passes."""
 
-    def __init__(self, plan: Plan, store: MemoryStore, now: Callable[[], float]) -> None:
+    def __init__(self, plan: Plan, store: MemoryStore, clock: VirtualClock) -> None:
         self.may_double = self.holds_nothing = False
         self.durable: list[e.Event] = []
         self._plan = plan
         self._run_id = ""
         self._store = store
-        self._now = now
+        self._now = clock.monotonic
         self._parts = _parts([plan.groups[request.group].lane for request in plan.requests], len(plan.lanes))
         self._needed = list(prerequisites(plan)) if plan.main_steps > 1 else None
         self._jobs: dict[str, list[SimulatedJob]] = {}
         self._last_job: dict[str, SimulatedJob] = {}
         self._levels: dict[int, tuple[float, float]] = {}
-        self.rollout = RolloutPromises(plan, plan.rollout) if plan.rollout else None
+        self.rollout = RolloutPromises(plan, plan.rollout, clock) if plan.rollout else None
         self._rate, self._concurrency = plan.submit.rate, plan.submit.concurrency
         store.create_run(RunRecord(_INTRUDER, "other", plan.plan_hash, 0.0))
 
     # --- what happens -----------------------------------------------------------------------------------------------
 
-    def process_began(self, run_id: str, state: Facts, journal: Iterable[e.Event]) -> None:
-        """Another process has read the journal: it holds what had become durable, in order."""
+    def process_began(
+        self, run_id: str, state: Facts, journal: Iterable[e.Event], run_time: Callable[[], float]
+    ) -> None:
+        """Another process has read the journal: it holds what had become durable, in order. `run_time` is its clock."""
+        self._run_time = run_time
         self._events = list(journal)
         assert self._events == self.durable
         self._run_id = run_id
@@ -81,7 +85,7 @@ class Promises:
         if self.rollout is not None:
             self.rollout.process_began(state)
         for place, event in enumerate(self.durable):
-            self._tally(event, place)
+            self._tally(event, place, live=False)
             if self.rollout is not None:
                 self.rollout.tell(event, live=False)
 
@@ -94,7 +98,7 @@ class Promises:
             self._not_before[self._state.lane_index(event.request)] = self._now() + event.pause_s
         elif isinstance(event, e.Commanded) and event.refused is None:
             self._set_pace(event.settings)
-        self._tally(event, self._recorded)
+        self._tally(event, self._recorded, live=True)
         if self.rollout is not None:
             self.rollout.tell(event, live=True)
         self._recorded += 1
@@ -109,6 +113,11 @@ class Promises:
         replay(again, self._events)
         assert_same(live.facts, again)
         assert_same_queues(live, LiveRun(again))
+
+    def wall_was_set(self, by_s: float) -> None:
+        """Somebody set the wall clock, while a process was at work or between two."""
+        if self.rollout is not None and by_s > 0:
+            self.rollout.set_forward = True
 
     def written(self, events: Sequence[e.Event]) -> None:
         """The events are durable."""
@@ -130,6 +139,8 @@ class Promises:
         assert request["server_ids"] == servers
         self.intrude(servers)
         self._check_pace(lane)
+        if self.rollout is not None:
+            self.rollout.sent(index, self._now() - self._intended[index][1])
         return lane
 
     def _request_of(self, name: str) -> int:
@@ -244,7 +255,7 @@ class Promises:
         state, planned = self._state, len(self._plan.requests)
         return bytes(state.phases[r] for r in range(planned, len(state.requests)) if state.lane_of(r) is lane)
 
-    def _tally(self, event: e.Event, place: int) -> None:
+    def _tally(self, event: e.Event, place: int, *, live: bool) -> None:
         """Count the servers that are over: those of a last step, and those that did not get through one before."""
         if isinstance(event, e.Included):
             for included in self._state.requests.servers_of(event.request):
@@ -258,7 +269,8 @@ class Promises:
         servers = [s.id for s in self._state.requests.servers_of(event.request) if s.id not in self._over]
         letters = event.outcomes if isinstance(event, e.Settled) else _letter(event) * len(servers)
         if self.rollout is not None:
-            self.rollout.closed(event.request, servers, letters, event.at)
+            really_at = self._now() - (self._run_time() - event.at)
+            self.rollout.closed(event.request, servers, letters, really_at if live else None)
         last = self._state.requests[event.request].step == self._plan.main_steps - 1
         for server, letter in zip(servers, letters, strict=True):
             if last or letter != _SUCCEEDED:

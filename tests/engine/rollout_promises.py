@@ -5,6 +5,7 @@ Nothing of the runner's ledger or gate is asked: only the plan, the events and t
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,7 @@ from runner.run import events as e
 from runner.run.facts import Facts
 from runner.run.phases import Phase
 from runner.spec.rollout.model import Share
+from tests.engine.virtual import VirtualClock
 
 _IN_FLIGHT = frozenset({Phase.SENT, Phase.IN_DOUBT, Phase.OPEN})
 _ABNORMAL, _SKIPPED = frozenset("ftu"), frozenset("k")
@@ -55,7 +57,10 @@ def values_of(server: Server, expression: str) -> str:
 class RolloutPromises:
     """Looks on beside `Promises`, which tells it of events, and of servers whose outcome is final."""
 
-    def __init__(self, plan: Plan, rollout: Rollout) -> None:
+    def __init__(self, plan: Plan, rollout: Rollout, clock: VirtualClock) -> None:
+        self.set_forward = False
+        self._closed_at: dict[int, float] = {}
+        self._clock = clock
         self._plan = plan
         self._rules = rollout
         self._servers = {server.id: server for group in plan.groups for server in group.servers}
@@ -83,12 +88,12 @@ class RolloutPromises:
         self._waived: set[int] = set()
         self._accepted_at: dict[int, float] = {}
         self._longest: dict[int, float] = {}
-        self._closed_at: dict[int, float] = {}
 
-    def closed(self, request: int, servers: Sequence[str], letters: str, at: float) -> None:
-        """A request of a main step is over; its servers ended so."""
+    def closed(self, request: int, servers: Sequence[str], letters: str, really_at: float | None) -> None:
+        """A request of a main step is over; its servers ended so. `really_at`: just now, or by memory (None)."""
         entry = self._state.requests[request]
-        self._closed_at[entry.wave] = at
+        if really_at is not None:
+            self._closed_at[entry.wave] = really_at
         for server, letter in zip(servers, letters, strict=True):
             if letter == "s":
                 self._through.add((server, entry.step))
@@ -99,7 +104,7 @@ class RolloutPromises:
         """Take the event in; where it has just happened, and is no memory, hold it against the rules."""
         if isinstance(event, e.Intended):
             if live:
-                self._check_intent(event.request, event.at)
+                self._check_intent(event.request)
             self._begun.update(self._ids(event.request))
         elif isinstance(event, e.Suspected | e.Adopted):
             self._begun.update(self._ids(event.request))
@@ -140,9 +145,9 @@ class RolloutPromises:
     def _on_wave_passed(self, event: e.WavePassed, live: bool) -> None:
         wave = self._rules.waves[event.wave]
         assert not wave.approve, "nobody approved"
-        self._passed(event.wave, event.at, live=live)
+        self._passed(event.wave, live=live)
 
-    def _passed(self, wave: int, at: float, *, live: bool) -> None:
+    def _passed(self, wave: int, *, live: bool) -> None:
         assert self._waves_begun == list(range(wave + 1))
         self._waves_passed.append(wave)
         self._check_something_succeeded(wave)
@@ -151,19 +156,15 @@ class RolloutPromises:
             mine = [r for r, entry in enumerate(self._state.requests.entries) if entry.wave == wave]
             open_ones = [r for r in mine if self._state.is_main(r) and not self._state.phases[r].is_over]
             assert not open_ones, f"requests {open_ones} of a wave that was passed are not over"
-            assert at >= self._closed_at.get(wave, at) + self._rules.waves[wave].soak_s - 1e-3 or self._jumped(), (
-                "no soak"
-            )
+            soaked_s = self._clock.monotonic() - self._closed_at.get(wave, -math.inf)
+            # After a boot only the wall clock tells how long the machine was away, and somebody may have set it forward.
+            lost = self.set_forward and self._clock.boots > 1
+            assert lost or soaked_s >= self._rules.waves[wave].soak_s - 1e-3, "no soak"
 
     def _check_something_succeeded(self, wave: int) -> None:
         mine = {s for r, entry in enumerate(self._plan.requests) if entry.wave == wave for s in self._ids(r)}
         letters = {self._letters.get(server, "-") for server in mine}
         assert "s" in letters or letters <= {"x", "-"} or wave in self._waived, "nothing succeeded, and nobody cared"
-
-    def _jumped(self) -> bool:
-        return self.clock_jumps
-
-    clock_jumps = False
 
     def _on_check_started(self, event: e.CheckStarted, _: bool) -> None:
         self._checking = (event.wave, event.check)
@@ -221,7 +222,7 @@ class RolloutPromises:
             case "approve":
                 assert self._asked is not None
                 assert self._rules.waves[self._asked].name == event.target
-                self._passed(self._asked, event.at, live=live)
+                self._passed(self._asked, live=live)
                 self._asked = None
             case "include":
                 pass  # each request has an event of its own
@@ -257,11 +258,15 @@ class RolloutPromises:
 
     # --- rules ------------------------------------------------------------------------------------------------------
 
-    def _check_intent(self, request: int, at: float) -> None:
+    def sent(self, request: int, age_s: float) -> None:
+        """A create leaves, so long after it was intended."""
+        self._check_window(self._state.requests[request].step, self._clock.wall() - age_s)
+
+    def _check_intent(self, request: int) -> None:
         state, entry = self._state, self._state.requests[request]
         assert not self._may_not_send, f"sent although {self._may_not_send}"
         assert self._plan.groups[entry.group].name not in self._held_groups, "sent although its group is held"
-        self._check_window(entry.step, at)
+        self._check_window(entry.step, self._clock.wall())
         if state.requests.is_follow_up(request):
             assert [self._letters.get(server) for server in self._ids(request)] == ["f"]
             return

@@ -102,6 +102,9 @@ class Story:
         network.fault_chance = rng.choice((0.0, 0.1, 0.5))
         network.read_fault_chance = rng.choice((0.0, 0.0, 0.1))
         world.jumps = rng.choice((0.0, 0.5))
+        world.reboots = rng.choice((0.0, 0.5))
+        world.settings = rng.choice((0.0, 0.0, 0.02))
+        world.suspends = rng.choice((0.0, 0.0, 0.02))
         world.freezes = rng.choice((0.0, 0.02))
         world.intrusions = 0.05
         world.commit_s = rng.choice((0.0, 0.003, 0.3))
@@ -187,10 +190,9 @@ class RolloutStory(Story):
         if self.calm:
             world.network.faults, world.promises.may_double = (), False
             world.network.read_fault_chance = world.jumps = world.freezes = 0.0
+            world.settings = world.suspends = 0.0
         elif self._rng.random() < 0.2:
             world.patience = Patience(self._rng.random() < 0.5, self._rng.random() < 0.5)
-        if world.promises.rollout is not None:
-            world.promises.rollout.clock_jumps = bool(world.jumps)
 
     async def _tell(self, world: World) -> None:
         self._person = Person(world, self._rng, calm=self.calm)

@@ -31,25 +31,33 @@ class _JumpingSelector(selectors.SelectSelector):
 
 
 class VirtualClock:
-    """The clocks of a machine whose loop's time is virtual."""
+    """The clocks of a machine whose loop's time is virtual. `monotonic` is what really passes, for everybody."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
         self.slept_s = 0.0
-        self.jumped_s = 0.0
+        self.set_by_s = 0.0
+        self.boots = 1
+
+    @property
+    def boot(self) -> str:
+        return f"boot-{self.boots}"
 
     def wall(self) -> float:
-        return self.monotonic() + self.jumped_s
-
-    def monotonic(self) -> float:
-        """Goes on while the machine sleeps, as the loop's own time does not: what really passes."""
-        return self._loop.time() + self.slept_s
+        return self.monotonic() + self.set_by_s
 
     now = wall
+
+    def monotonic(self) -> float:
+        return self._loop.time() + self.slept_s
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
+    def set_wall(self, seconds: float) -> None:
+        """Somebody sets the wall clock forward, or back."""
+        self.set_by_s += seconds
+
     def suspend(self, seconds: float) -> None:
-        """The machine sleeps: timers stand still, and everybody else's time goes on."""
+        """The machine sleeps: its timers stand still."""
         self.slept_s += seconds

@@ -50,8 +50,8 @@ class World:
         service_time = ServiceTime(self.clock.monotonic)
         self.service = SimulatedService(behaviour, service_time)
         self.store = MemoryStore(now=self.clock.monotonic, alive=self._is_alive, takeover_s=math.inf)
-        self.promises = Promises(plan, self.store, self.clock.monotonic)
-        self.network = Network(self.service, service_time, self.promises, random.Random(seed), self.clock.monotonic)
+        self.promises = Promises(plan, self.store, self.clock)
+        self.network = Network(self.service, service_time, self.promises, random.Random(seed), self.clock)
         self.engine: RunEngine | None = None
         self.run_id: str | None = None
         self.state = initial_facts(plan)
@@ -61,14 +61,14 @@ class World:
         self.own_simulator: Behaviour | None = None
         self.progress: Progress = Blind()
         self.passes: Callable[[PlannedCheck], bool] = lambda check: True
-        self.jumps = self.freezes = self.intrusions = self.commit_s = 0.0
+        self.jumps = self.reboots = self.settings = self.suspends = self.freezes = self.intrusions = self.commit_s = 0.0
         self.on_event: Callable[[e.Event], None] = lambda event: None
         self.reports: dict[Path, bytes] = {}
         self._loop = loop
         self._rng = random.Random(seed)
         self._living: str | None = None
         self._posted: list[tuple[str, str]] = []
-        self._seen = 0
+        self._seen = self._processes = 0
         self._ends: tuple[int | None, int | None, int | None] = (None, None, None)
 
     def command(self, action: str, target: str = "", why: str = "", **settings: str) -> None:
@@ -104,8 +104,11 @@ class World:
             deadline=deadline,
             patience=self.patience,
         )
-        if self._rng.random() < self.jumps:
-            self.clock.jumped_s += self._rng.choice((-3600.0, -30.0, 30.0, 3600.0))
+        if self._processes and self._rng.random() < self.jumps:
+            self.set_wall(self._rng.choice((-3600.0, -30.0, 30.0, 3600.0)))
+        if self._processes and self._rng.random() < self.reboots:
+            self.clock.boots += 1
+        self._processes += 1
         store = self._process = ProcessStore(self.store, self._opened)
         try:
             host = self._host()
@@ -130,7 +133,7 @@ class World:
         else:
             work = more_work(host, self.store, self.run_id)
         self.state = work.state
-        self.promises.process_began(work.run_id, work.state, [] if work.is_new else self.events())
+        self.promises.process_began(work.run_id, work.state, [] if work.is_new else self.events(), work.clock.now)
         return work
 
     def _host(self) -> Host:
@@ -187,6 +190,10 @@ class World:
             self.promises.intrude(self._rng.sample(self._servers, 1))
         if self._rng.random() < self.freezes:
             self._loop.now += self._rng.choice((5.0, 60.0))
+        if self._rng.random() < self.suspends:
+            self.clock.suspend(self._rng.choice((5.0, 60.0, 3600.0, 10_800.0)))
+        if self._rng.random() < self.settings:
+            self.set_wall(self._rng.choice((-3600.0, -30.0, 30.0, 3600.0)))
         if crash_after is not None and self._seen >= crash_after:
             self._process.die()
             raise Crash
@@ -196,6 +203,11 @@ class World:
             self._loop.call_soon(self.engine.stop, "SIGTERM received")
         if self._seen == intake_ends_after:
             self._loop.call_soon(self.engine.end_intake, "enough")
+
+    def set_wall(self, by_s: float) -> None:
+        """Somebody sets the wall clock."""
+        self.clock.set_wall(by_s)
+        self.promises.wall_was_set(by_s)
 
     def waits_for(self) -> str:
         """What is left to do, for a story that does not end."""
@@ -265,13 +277,16 @@ async def until_it_dies(running: Awaitable[Any]) -> None:
 
 async def _in_time(world: World, story: Callable[[World], Coroutine[Any, Any, Any]]) -> Any:
     telling = asyncio.create_task(story(world))
-    await asyncio.wait([telling], timeout=_LONGEST_STORY_S)
-    if telling.done():
-        return telling.result()
-    hangs = f"the story does not end: {world.waits_for()}"
-    telling.cancel()
-    await asyncio.gather(telling, return_exceptions=True)
-    raise AssertionError(hangs)
+    try:
+        await asyncio.wait([telling], timeout=_LONGEST_STORY_S)
+        if telling.done():
+            return telling.result()
+        raise AssertionError(f"the story does not end: {world.waits_for()}")
+    finally:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 def play(plan: Plan, story: Callable[[World], Coroutine[Any, Any, Any]], *, seed: int = 0, **switches: Any) -> Any:
