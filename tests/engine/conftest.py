@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.engine.virtual import VirtualClock, VirtualLoop
 from tests.engine.world import World, play, until_it_dies
 
-__all__ = ["InWorld", "World", "play", "until_it_dies"]
+__all__ = ["InWorld", "VirtualClock", "VirtualLoop", "World", "play", "until_it_dies"]
 
 InWorld = Callable[..., Any]
 

@@ -22,9 +22,9 @@ from runner.run.gate import Patience
 from runner.run.verdict import Verdict
 from runner.spec.campaign import Submit, Watch
 from tests.conftest import small_plan
-from tests.engine.conftest import World, play, until_it_dies
 from tests.engine.network import DOUBLING_FAULTS, FAULTS
 from tests.engine.rollout_stories import Person, drawn_plan
+from tests.engine.world import DAY, World, play, until_it_dies
 
 _ENDED = {"settled", "conflict", "void"}
 _EVERY = 3
@@ -66,6 +66,7 @@ class Story:
             self.plan,
             self._tell,
             seed=self.seed,
+            longest_s=DAY,
             listing={
                 "lag_s": self.lag_s,
                 "name_filter": rng.choice(("substring", "exact")),

@@ -37,7 +37,7 @@ from tests.engine.network import Network, ServiceTime
 from tests.engine.promises import Promises
 from tests.engine.virtual import VirtualClock, VirtualLoop
 
-_LONGEST_STORY_S = 86_400.0
+DAY = 86_400.0
 
 
 class World:
@@ -275,10 +275,10 @@ async def until_it_dies(running: Awaitable[Any]) -> None:
             raise others from None
 
 
-async def _in_time(world: World, story: Callable[[World], Coroutine[Any, Any, Any]]) -> Any:
+async def _in_time(world: World, story: Callable[[World], Coroutine[Any, Any, Any]], longest_s: float) -> Any:
     telling = asyncio.create_task(story(world))
     try:
-        await asyncio.wait([telling], timeout=_LONGEST_STORY_S)
+        await asyncio.wait([telling], timeout=longest_s)
         if telling.done():
             return telling.result()
         raise AssertionError(f"the story does not end: {world.waits_for()}")
@@ -289,16 +289,23 @@ async def _in_time(world: World, story: Callable[[World], Coroutine[Any, Any, An
         await asyncio.gather(*left, return_exceptions=True)
 
 
-def play(plan: Plan, story: Callable[[World], Coroutine[Any, Any, Any]], *, seed: int = 0, **switches: Any) -> Any:
+def play(
+    plan: Plan,
+    story: Callable[[World], Coroutine[Any, Any, Any]],
+    *,
+    seed: int = 0,
+    longest_s: float = 10 * DAY,
+    **switches: Any,
+) -> Any:
     """Run `story(world)` in virtual time. Nothing that happened in it, in whichever callback, may break a promise.
 
-    A story that has not ended after a day waits for something that never comes, though timers keep it going.
+    A story that has not ended after `longest_s` waits for something that never comes, though timers keep it going.
     """
     loop = VirtualLoop()
     broken: list[BaseException] = []
     loop.set_exception_handler(lambda _, context: broken.append(context.get("exception") or Crash(context["message"])))
     try:
-        told = loop.run_until_complete(_in_time(World(loop, plan, seed, switches), story))
+        told = loop.run_until_complete(_in_time(World(loop, plan, seed, switches), story, longest_s))
         if broken:
             raise broken[0]
         return told
