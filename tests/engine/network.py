@@ -6,6 +6,7 @@ What the runner gets is read by its own table (`runner.api.answers`) from the st
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,7 @@ from runner.api.wire import read_job, read_page
 from runner.model import Job, JobPage
 from runner.rules.answers import Answer, ReadFailed
 from runner.simulator import replies as simulated
-from runner.simulator.jobs import SimulatedJob
+from runner.simulator.jobs import JobView, SimulatedJob
 from runner.simulator.service import SimulatedService
 from tests.engine.virtual import VirtualClock
 
@@ -145,12 +146,14 @@ class Network:
         self.fault_chance = self.read_fault_chance = 0.0
         self.latency_s = _LATENCY_S
         self.obeys_filter = True
+        self.deleted_is_shown_s = 0.0
         self.refuses_reads = self.refuses_creates = False
         self.refused: list[bool] = []
         self.in_flight = self.most_in_flight = self.reads_in_flight = 0
         self.sent_at: list[float] = []
         self.list_calls_at: list[float] = []
         self._to_be_made: list[tuple[float, int, dict[str, Any]]] = []
+        self._deleted_at: dict[str, float] = {}
         self._number = count()
         self._time = time
         self._witness = witness
@@ -181,7 +184,28 @@ class Network:
         return create_answer(reply, str, self._clock.wall())
 
     async def get(self, job_id: str) -> Job | ReadFailed:
-        return await self._read(partial(self.service.get, job_id), partial(read_job, clean=str), self.breaks_gets)
+        return await self._read(partial(self._get, job_id), partial(read_job, clean=str), self.breaks_gets)
+
+    def _get(self, job_id: str) -> simulated.SimulatedReply:
+        """One that was deleted is shown so for a while, and is missing after."""
+        now = self._clock.monotonic()
+        if now < self._deleted_at.get(job_id, -math.inf) + self.deleted_is_shown_s:
+            view = JobView(self.service.behaviour)
+            return simulated.SimulatedReply(200, view.detail(self.service.jobs[job_id], now))
+        return self.service.get(job_id)
+
+    @property
+    def deletes(self) -> bool:
+        """Whether a job was deleted by somebody."""
+        return bool(self._deleted_at)
+
+    def delete_one(self) -> None:
+        """Somebody deletes one of the run's jobs."""
+        mine = [job for job in self.service.jobs.values() if job.request["items"] and not job.deleted]
+        if mine:
+            job = self._rng.choice(mine)
+            job.deleted = True
+            self._deleted_at[job.job_id] = self._clock.monotonic()
 
     async def list(self, *, name: str | None, offset: int, limit: int) -> JobPage | ReadFailed:
         self.list_calls_at.append(self._clock.monotonic())

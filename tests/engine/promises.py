@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from runner.engine.run import Deadline
 from runner.engine.submitter import INTENT_GOOD_FOR_S
 from runner.journal.memory import MemoryStore
 from runner.journal.store import Leased, RunRecord
@@ -43,11 +44,12 @@ class Promises:
 
     def __init__(self, plan: Plan, store: MemoryStore, clock: VirtualClock) -> None:
         self.may_double = self.holds_nothing = False
+        self.deadline: Deadline | None = None
         self.durable: list[e.Event] = []
         self._plan = plan
         self._run_id = ""
         self._store = store
-        self._now = clock.monotonic
+        self._now, self._wall = clock.monotonic, clock.wall
         self._parts = _parts([plan.groups[request.group].lane for request in plan.requests], len(plan.lanes))
         self._needed = list(prerequisites(plan)) if plan.main_steps > 1 else None
         self._jobs: dict[str, list[SimulatedJob]] = {}
@@ -119,6 +121,10 @@ class Promises:
         if self.rollout is not None and by_s > 0:
             self.rollout.set_forward = True
 
+    def released(self) -> None:
+        """Somebody gave the servers of the run free, while no process had it open."""
+        self._held = set()
+
     def written(self, events: Sequence[e.Event]) -> None:
         """The events are durable."""
         self.durable += events
@@ -139,6 +145,7 @@ class Promises:
         assert request["server_ids"] == servers
         self.intrude(servers)
         self._check_pace(lane)
+        self._check_deadlines()
         if self.rollout is not None:
             self.rollout.sent(index, self._now() - self._intended[index][1])
         return lane
@@ -166,7 +173,8 @@ class Promises:
         name = job.request["name"]
         jobs = self._jobs.setdefault(name, [])
         jobs.append(job)
-        assert len(jobs) == 1 or self.may_double, f"two jobs of {name}"
+        there = [job for job in jobs if not job.deleted]
+        assert len(there) == 1 or self.may_double, f"two jobs of {name}"
         for server in job.request["server_ids"]:
             before = self._last_job.get(server)
             alone = before is None or before.is_over(job.created_at)
@@ -189,7 +197,8 @@ class Promises:
         for name, jobs in self._jobs.items():
             if aborted and name not in told:
                 continue  # of a failure that nobody looked into any more
-            seen = [job.job_id for job in jobs if not self.may_double or job.created_at <= last_look]
+            there = [job for job in jobs if not job.deleted]
+            seen = [job.job_id for job in there if not self.may_double or job.created_at <= last_look]
             said = [told[name]["job_id"], (told[name]["error"] or {}).get("message", "")]
             assert len(seen) < 2 or told[name]["state"] == "conflict", f"two jobs of {name} are hidden"
             # After an abort what was found late is not looked into any more, and what is made later is not known.
@@ -213,6 +222,14 @@ class Promises:
         assert not state.is_waiting_for_person
         assert lane.stopped is None
         assert lane.unsurveyed_since is None
+
+    def _check_deadlines(self) -> None:
+        """Neither the one that the process was given, by the wall clock, nor the rollout's own."""
+        assert self.deadline is None or self._wall() < self.deadline.at, "sent after the deadline"
+        rollout = self._state.rollout
+        assert rollout is None or self._run_time() < (rollout.deadline_at or math.inf), (
+            "sent after the rollout's deadline"
+        )
 
     def _check_order(self, request: int) -> None:
         """How the requests ended that hold its servers in the step before is durable, too."""

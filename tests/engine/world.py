@@ -94,7 +94,7 @@ class World:
 
         When so many events were recorded: crash, or be asked to stop, or to send nothing new.
         """
-        self.engine = None
+        self.engine, self.promises.deadline = None, deadline
         self._seen, self._ends = 0, (crash_after, stop_after, intake_ends_after)
         options = RunOptions(
             Path("state"),
@@ -208,6 +208,10 @@ class World:
         """Somebody sets the wall clock."""
         self.clock.set_wall(by_s)
         self.promises.wall_was_set(by_s)
+
+    def released(self) -> None:
+        """Somebody gives the servers of the run free, while no process has it open."""
+        self.promises.released()
 
     def waits_for(self) -> str:
         """What is left to do, for a story that does not end."""
