@@ -93,7 +93,13 @@ def _error(values: dict[str, Any]) -> ServiceError:
     return ServiceError(**values)
 
 
-_BY_FIELD: dict[str, Callable[[Any], Any]] = {"job": _job, "error": _error, "cause": Cause, "job_ids": tuple}
+_BY_FIELD: dict[str, Callable[[Any], Any]] = {
+    "job": _job,
+    "error": _error,
+    "cause": Cause,
+    "job_ids": tuple,
+    "servers": tuple,
+}
 _BUILDERS: dict[str, list[tuple[str, Callable[[Any], Any]]]] = {
     kind: [(field.name, _BY_FIELD[field.name]) for field in fields(event_type) if field.name in _BY_FIELD]
     for kind, event_type in _TYPES.items()

@@ -98,6 +98,7 @@ class World:
         self.patience = Patience()
         self.posted: list[ReceivedCommand] = []
         self.checks: list[tuple[PlannedCheck, float]] = []
+        self.left_out: dict[int, tuple[str, ...]] = {}
         self.passes: Callable[[PlannedCheck], bool] = lambda check: True
         self.jumps = self.freezes = self.intrusions = self.commit_s = 0.0
         self.on_event: Callable[[e.Event], None] = lambda event: None
@@ -164,6 +165,8 @@ class World:
             recorder.record(e.RunResumed(now, "0"))
         else:
             recorder.record(e.RunStarted(now, "test", self.plan.plan_hash, "0", simulated=False, watched=watched))
+        for group, servers in self.left_out.items():
+            recorder.record(e.LeftOut(now, group, servers, "another run"))
         return await self.engine.run()
 
     def _observer(
