@@ -29,7 +29,7 @@ def release_locks(state_dir: Path, text: str) -> str:
     """
     with open_store(state_dir) as store:
         run_id = store.resolve(text)
-        if any(row.id == run_id and row.state == RunState.RUNNING for row in store.runs()):
+        if store.run(run_id).state == RunState.RUNNING:
             raise RefusedToStart(f"run {run_id} goes on: it needs its servers", hint="stop it first (SIGINT)")
         store.release(run_id)
         return run_id

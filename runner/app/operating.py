@@ -44,7 +44,7 @@ def give(state_dir: Path, text: str, command: Command, why: str) -> str:
     with open_store(state_dir) as store:
         run_id = store.resolve(text)
         facts = _facts(store, run_id)
-        row = next(row for row in store.runs() if row.id == run_id)
+        row = store.run(run_id)
         if row.state.is_over:
             raise RefusedToStart(f"run {run_id} is {row.state}", hint=f"see it with `runner show {run_id}`")
         for earlier in pending_commands(store, run_id, facts):

@@ -37,7 +37,7 @@ def verify(state_dir: Path, text: str) -> Verified:
     with open_store(state_dir) as store:
         run_id = store.resolve(report["run"]["id"] if report else text)
         found = _Findings()
-        row = next(row for row in store.runs() if row.id == run_id)
+        row = store.run(run_id)
         hashes = found.journal(store, row)
         found.plan(store, row)
         if report is not None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 import orjson
 
 from runner.errors import StateFolderError
-from runner.model import Job, Task
+from runner.model import Job, RunState, Task
 from runner.rules.answers import Cause, ServiceError
-from runner.run.events import Event, JobRead
+from runner.run.events import Event, JobRead, RunEnded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -76,6 +76,15 @@ def decode_batch(
             f"the journal has events that this version cannot read: {error!r}",
             hint="it was written by another version of runner, or it is damaged",
         ) from error
+
+
+def state_at_end(events: str | bytes) -> RunState | None:
+    """How the last of these events says that the run ended; None where it does not, or cannot be read."""
+    try:
+        last = orjson.loads(events)[-1]
+        return RunState(last["data"]["state"]) if last["kind"] == RunEnded.kind else None
+    except (LookupError, TypeError, ValueError):
+        return None
 
 
 def _decode(kind: str, values: Any) -> Event:  # noqa: ANN401  what JSON holds
