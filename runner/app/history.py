@@ -44,8 +44,12 @@ def open_store(state_dir: Path) -> Iterator[RunStore]:
 
 def stored_plan(store: RunStore, run_id: str) -> Plan:
     """The plan of a run."""
-    row = store.run(run_id)
-    return plan_from_json(store.load_plan(row.plan_hash), f"plan of run {run_id}")
+    return plan_of(store, store.run(run_id).plan_hash, run_id)
+
+
+def plan_of(store: RunStore, plan_hash: str, run_id: str) -> Plan:
+    """A plan by its hash; `run_id` is for what is said of one that cannot be read."""
+    return plan_from_json(store.load_plan(plan_hash), f"plan of run {run_id}")
 
 
 @dataclass(frozen=True, slots=True)

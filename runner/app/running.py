@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from runner import __version__
+from runner.app import families
 from runner.app.bodies import BodyMaker
 from runner.app.checking import LocalChecker
 from runner.app.history import open_store, stored_plan, stored_run
@@ -28,8 +29,8 @@ from runner.engine.run import Deadline, RunContext, RunEngine
 from runner.errors import ExitCode, InvalidInput, Problem, RefusedToStart, RunStopped
 from runner.journal.owner import this_process
 from runner.journal.store import Leased, RunRecord
-from runner.model import RunState
 from runner.plan.codec import plan_to_json
+from runner.plan.digests import plan_digests
 from runner.plan.keys import run_token
 from runner.run import events as e
 from runner.run.evolve import replay
@@ -123,6 +124,7 @@ def run_plan(plan: Plan, options: RunOptions) -> RunResult:
         now, plan.campaign, plan.plan_hash, __version__, options.behaviour is not None, options.watch
     )
     with open_store(options.state_dir) as store:
+        families.refuse_mixed(store, plan, simulated=started.simulated)
         return _Run(store, run_id, plan, initial_facts(plan), options).carry_out(started)
 
 
@@ -133,7 +135,7 @@ def resume_run(text: str, options: RunOptions) -> RunResult:
         plan = stored_plan(store, run_id)
         state = initial_facts(plan)
         replay(state, store.read_events(run_id, without=("job_read",)))
-        if state.simulated:
+        if state.simulated or store.run(run_id).simulated:
             raise RefusedToStart(f"run {run_id} was against a simulator, which ended with it", hint="start a new one")
         if state.ended is not None and state.ended.is_over:
             raise AlreadyFinished(f"run {run_id} is {state.ended}", hint=f"see it with `runner show {run_id}`")
@@ -149,6 +151,7 @@ class _Run:
     plan: Plan
     state: Facts
     options: RunOptions
+    left_out: list[e.LeftOut] = field(default_factory=list)
 
     def carry_out(self, first: e.Event) -> RunResult:
         gc.freeze()  # the plan stays: the collector need not look through it
@@ -164,12 +167,14 @@ class _Run:
             services = await self._services(stack, bodies)
             owner = this_process(secrets.token_hex(16))
             if isinstance(first, e.RunStarted):
-                self.store.save_plan(self.plan.plan_hash, plan_to_json(self.plan))
+                self.store.save_plan(self.plan.plan_hash, plan_to_json(self.plan), plan_digests(self.plan))
                 await self._patiently(lambda: self.store.create_run(self._record(first, owner)))
             else:
-                await self._patiently(lambda: self.store.lease(self.run_id, self._servers_to_do()))
+                await self._patiently(self._lease_the_rest)
             journal = self.store.open_run(self.run_id, owner)
             stack.callback(journal.close)
+            # Only now is it certain that no other run of the family takes more: the servers are ours.
+            self.left_out = self._find_left_out()
             self.options.progress.begin(self.run_id, self.state)
             recorder = Recorder(self.state, journal, self.options.progress.observe)
             clock = SystemClock()
@@ -183,22 +188,29 @@ class _Run:
             finally:
                 if journal.failure is None:
                     self._let_go()
-                    self.store.finish(
-                        self.run_id,
-                        self.state.ended or RunState.STOPPED,
-                        counts_by_name(tally(self.state, standings(self.state)).counts),
-                    )
 
     def _let_go(self) -> None:
-        is_over = self.state.ended is not None and self.state.ended.is_over
-        self.store.release(self.run_id, keep=() if is_over else self._servers_at_work())
+        ended = self.state.ended
+        self.store.release(self.run_id, keep=() if ended is not None and ended.is_over else self._servers_at_work())
+        # A process that is ended at once leaves no end in the journal, and so none in the list.
+        if ended is not None:
+            counts = tally(self.state, standings(self.state)).counts
+            self.store.finish(self.run_id, ended, counts_by_name(counts))
 
     def _record(self, started: e.RunStarted, owner: Owner) -> RunRecord:
         servers = [] if started.simulated else self._servers_to_do()
         lease_s = self.plan.watch.job_timeout_s
-        once_key = self.options.once_key
         return RunRecord(
-            self.run_id, started.campaign, started.plan_hash, started.at, owner, servers, lease_s, once_key
+            self.run_id,
+            started.campaign,
+            started.plan_hash,
+            started.at,
+            owner,
+            servers,
+            lease_s,
+            self.options.once_key,
+            started.simulated,
+            self.plan.parents,
         )
 
     async def _patiently(self, lease: Callable[[], None]) -> None:
@@ -211,6 +223,14 @@ class _Run:
                 if time.monotonic() >= until:
                     raise
             await asyncio.sleep(_LOCK_POLL_S)
+
+    def _lease_the_rest(self) -> None:
+        """Lease what other runs of the family have not taken or done."""
+        kept = {server for event in self._find_left_out() for server in event.servers}
+        self.store.lease(self.run_id, [server for server in self._servers_to_do() if server not in kept])
+
+    def _find_left_out(self) -> list[e.LeftOut]:
+        return families.left_out(self.store, self.run_id, self.state, time.time())
 
     def _servers_to_do(self) -> list[str]:
         """Those of every request that is not over."""
@@ -234,6 +254,8 @@ class _Run:
             with Signals(engine, asyncio.current_task()):
                 # Only now, so that whoever sees the run has begun can already stop it.
                 await record(first)
+                for event in self.left_out:
+                    record(event)
                 return await engine.run()
         except BaseExceptionGroup as group:
             raise first_error(group) from group

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from runner.app import comparing, history, locks, retrying, verifying
+from runner.app import comparing, families, history, locks, verifying
 from runner.cli import output
 from runner.cli.options import format_option, state_options
 from runner.cli.table import table
@@ -24,7 +24,7 @@ from runner.report.files import report_to_json, write_whole
 def report_command(run: str, path: Path | None, state_dir: Path, *, lineage: bool) -> None:
     """Write the report of a run again, from its journal."""
     if lineage:
-        family = report_to_json(retrying.lineage(state_dir, run))
+        family = report_to_json(families.lineage(state_dir, run))
         if path is None or path == Path("-"):
             sys.stdout.buffer.write(family)
         else:

@@ -40,7 +40,7 @@ def _index_plans(db: apsw.Connection) -> None:
             continue
         db.execute("INSERT INTO plan_index (plan_hash, digests) VALUES (?, ?)", (plan_hash, digests))
         db.execute(
-            "INSERT INTO parent (run_id, parent_id) SELECT DISTINCT run.id, value FROM run, json_each(?) WHERE plan_hash = ?",
+            "INSERT INTO parent SELECT DISTINCT run.id, value FROM run, json_each(?) WHERE plan_hash = ?",
             (orjson.dumps(parents).decode(), plan_hash),
         )
 

@@ -14,6 +14,7 @@ from runner.api.services import ServiceSettings, open_services
 from runner.app.history import open_store, stored_plan
 from runner.model import Job, JobPage, Lane
 from runner.plan.codec import plan_to_json
+from runner.plan.digests import LaneServer
 from runner.plan.retry import Parent, retry_plan
 from tests.cli.conftest import JOBSPEC, Program, StartSimulator
 from tests.cli.rollouts import given, operated, with_rollout
@@ -68,7 +69,7 @@ def retry_file(program: Program, run: str, servers: Collection[str], name: str =
     with open_store(program.state) as store:
         plan = stored_plan(store, run)
     label = plan.lanes[0].label
-    again = retry_plan([Parent(run, plan, {(label, server): 0 for server in servers})], time.time(), "0")
+    again = retry_plan([Parent(run, plan, {LaneServer(label, server): 0 for server in servers})], time.time(), "0")
     path = program.folder / name
     path.write_bytes(plan_to_json(again, readable=True))
     return path
@@ -101,9 +102,6 @@ def test_a_parent_goes_on_with_the_rest_while_a_child_is_at_work(program: Progra
     again = retry_file(program, first, MAIN[:4])
     with operated(program, "run", str(again)) as child:
         child.until("run started")
-        given(
-            program, "retry", first, "--only", "not_started", code=6, says="is at work on id-2, id-3, id-4 and 1 more"
-        )
         resumed = program("resume", first)
         child.ends(0)
     assert resumed.returncode == 3, resumed.stdout + resumed.stderr
@@ -155,13 +153,13 @@ def test_a_rehearsal_cures_nothing_and_a_retry_of_it_makes_no_job(program: Progr
     (real,) = runs(program)
     (program.folder / "failing.yaml").write_text(FAILING)
     given(program, "plan", str(program.jobspec), "--endpoint", url, "-o", "plan.json")
-    given(program, "run", "plan.json", "-b", "failing.yaml", code=3)
+    given(program, "run", "plan.json", "--behaviour", "failing.yaml", code=3)
     rehearsal = runs(program)[0]["id"]
     given(program, "run", "plan.json", "--simulate")
     assert "2 of 2" in given(program, "retry", real["id"], "--dry-run")
     before = jobs_of_servers(url)
     given(program, "retry", rehearsal, code=2, says="no server of")  # the second rehearsal went well
-    given(program, "run", "plan.json", "-b", "failing.yaml", code=3)
+    given(program, "run", "plan.json", "--behaviour", "failing.yaml", code=3)
     rehearsal = runs(program)[0]["id"]
     given(program, "retry", rehearsal, "-o", "again.json")
     given(program, "run", "again.json", code=6, says="was simulated")

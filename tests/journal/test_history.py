@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import apsw
@@ -189,9 +189,9 @@ def test_space_is_given_back(make_store: MakeStore) -> None:
 # --- files of earlier versions
 
 
-def as_version_4(path: Path, change: Callable[[apsw.Connection], None] = lambda db: None) -> None:
+def as_version_4(path: Path, change: str = "", *values: object) -> None:
     db = apsw.Connection(str(path))
-    change(db)
+    db.execute(change, values)
     db.execute(BACK_TO_4)
     db.close()
 
@@ -240,11 +240,9 @@ async def test_old_plans_tell_their_parents(tmp_path: Path) -> None:
     _, plan_hash = await write_old(path)
     as_version_4(
         path,
-        lambda db: db.execute(
-            """UPDATE plan SET body = CAST(replace(body, '"parents":[]', '"parents":["real","real"]') AS BLOB)
-               WHERE plan_hash = ?""",
-            (plan_hash,),
-        ).fetchall(),
+        """UPDATE plan SET body = CAST(replace(body, '"parents":[]', '"parents":["real","real"]') AS BLOB)
+           WHERE plan_hash = ?""",
+        plan_hash,
     )
     store = SqliteStore(path)
     assert store.history.family("real") == ["real", "rehearsal", "none", "cut"]
@@ -255,12 +253,8 @@ async def test_old_plans_tell_their_parents(tmp_path: Path) -> None:
 async def test_a_damaged_plan_or_journal_does_not_stop_the_upgrade(tmp_path: Path, body: bytes) -> None:
     path = tmp_path / "journal.db"
     _, plan_hash = await write_old(path)
-
-    def damage(db: apsw.Connection) -> None:
-        db.execute("UPDATE plan SET body = ? WHERE plan_hash = ?", (body, plan_hash))
-        db.execute("UPDATE entry SET events = 'x' WHERE run_id = 'real'")
-
-    as_version_4(path, damage)
+    damage = "UPDATE plan SET body = ? WHERE plan_hash = ?; UPDATE entry SET events = 'x' WHERE run_id = 'real'"
+    as_version_4(path, damage, body, plan_hash)
     store = SqliteStore(path, alive=lambda owner: False)
     assert store.run("real").simulated is None
     assert {past.id: past.digests for past in store.history.later("test", 0, simulated=False)} == {"cut": None}
