@@ -40,6 +40,19 @@ def refuse_mixed(store: RunStore, plan: Plan, *, simulated: bool) -> None:
             )
 
 
+def refuse_rehearsal(row: RunRow) -> None:
+    """A rehearsal is not gone on with: that would be for real.
+
+    Raises:
+        RefusedToStart: the run is one, or nobody knows: it was made by an earlier version, and never began.
+    """
+    if row.simulated is None:
+        what = f"run {row.id} never began, and it is not known whether it was to be simulated"
+        raise RefusedToStart(what, hint="start a new one")
+    if row.simulated:
+        raise RefusedToStart(f"run {row.id} was against a simulator, which ended with it", hint="start a new one")
+
+
 def _known(store: RunStore, ids: Collection[str]) -> list[RunRow]:
     present = {kin for run_id in ids for kin in store.history.family(run_id)}
     return [store.run(run_id) for run_id in ids if run_id in present]

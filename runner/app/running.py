@@ -135,8 +135,7 @@ def resume_run(text: str, options: RunOptions) -> RunResult:
         plan = stored_plan(store, run_id)
         state = initial_facts(plan)
         replay(state, store.read_events(run_id, without=("job_read",)))
-        if state.simulated or store.run(run_id).simulated:
-            raise RefusedToStart(f"run {run_id} was against a simulator, which ended with it", hint="start a new one")
+        families.refuse_rehearsal(store.run(run_id))
         if state.ended is not None and state.ended.is_over:
             raise AlreadyFinished(f"run {run_id} is {state.ended}", hint=f"see it with `runner show {run_id}`")
         return _Run(store, run_id, plan, state, options).carry_out(e.RunResumed(time.time(), __version__))
@@ -167,8 +166,7 @@ class _Run:
             services = await self._services(stack, bodies)
             owner = this_process(secrets.token_hex(16))
             if isinstance(first, e.RunStarted):
-                self.store.save_plan(self.plan.plan_hash, plan_to_json(self.plan), plan_digests(self.plan))
-                await self._patiently(lambda: self.store.create_run(self._record(first, owner)))
+                await self._patiently(self._create(self._record(first, owner)))
             else:
                 await self._patiently(self._lease_the_rest)
             journal = self.store.open_run(self.run_id, owner)
@@ -223,6 +221,16 @@ class _Run:
                 if time.monotonic() >= until:
                     raise
             await asyncio.sleep(_LOCK_POLL_S)
+
+    def _create(self, record: RunRecord) -> Callable[[], None]:
+        """Make the run, with its plan anew each time: a plan that has no run may be pruned while servers are waited for."""
+        body, digests = plan_to_json(self.plan), plan_digests(self.plan)
+
+        def create() -> None:
+            self.store.save_plan(self.plan.plan_hash, body, digests)
+            self.store.create_run(record)
+
+        return create
 
     def _lease_the_rest(self) -> None:
         """Lease what other runs of the family have not taken or done."""

@@ -81,7 +81,7 @@ def _newest_first(store: RunStore, asked: Sequence[ReadRun], open_servers: set[L
     for past in _later(store, asked):
         if past.id in by_id:
             yield by_id[past.id]
-        elif filtered.may_share(past):
+        elif past.sent and filtered.may_share(past):
             plan = plan_of(store, past.plan_hash, past.id)
             if not open_servers.isdisjoint(lane_servers(plan)):
                 yield read_past_run(store, past.id, plan)

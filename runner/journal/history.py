@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 class PastRun(NamedTuple):
     """A run that may tell of servers. `digests` are those of its plan (`runner.plan.digests`); None: they are not known.
 
-    `seq` grows from run to run, in the order in which they were made.
+    `seq` grows from run to run, in the order in which they were made. `sent` is False where the journal shows that no
+    server can have been touched.
     """
 
     id: str
     seq: int
     plan_hash: str
     digests: bytes | None
+    sent: bool
 
 
 class SlotRow(NamedTuple):
@@ -62,7 +64,7 @@ class RunHistory(Protocol):
         ...
 
     def delete(self, run_id: str) -> None:
-        """Forget a run, its journal and its commands. Its slot stays taken, and its plan stays."""
+        """Forget a run, its journal, its commands, and its plan if no other run has it. Its slot stays taken."""
         ...
 
     def plans_without_run(self, before: float) -> list[str]:

@@ -62,7 +62,12 @@ class MemoryStore:
         self._slots: dict[str, str] = {}
         self._commands: list[tuple[str, CommandRow]] = []
         self.history = MemoryHistory(
-            self._plans, self._slots, lambda: [run.record for run in self._runs.values()], self.run, self._forget
+            self._plans,
+            self._slots,
+            lambda: [run.record for run in self._runs.values()],
+            self.run,
+            lambda run_id: next(self.read_events(run_id, kinds=("intended", "suspected")), None) is not None,
+            self._forget,
         )
 
     def save_plan(self, plan_hash: str, body: bytes, digests: bytes | None = None) -> None:

@@ -25,7 +25,10 @@ class SavedPlan:
 
 
 class MemoryHistory:
-    """The past of a memory store: `plans` and `slots` are the store's own, `row_of` tells of a run, `forget` drops one."""
+    """The past of a memory store, whose own `plans` and `slots` are.
+
+    `row_of` tells of a run, `sent` whether it sent anything, `forget` drops one.
+    """
 
     def __init__(
         self,
@@ -33,12 +36,14 @@ class MemoryHistory:
         slots: Mapping[str, str],
         records: Callable[[], list[RunRecord]],
         row_of: Callable[[str], RunRow],
+        sent: Callable[[str], bool],
         forget: Callable[[str], None],
     ) -> None:
         self._plans = plans
         self._slots = slots
         self._records = records
         self._row_of = row_of
+        self._sent = sent
         self._forget = forget
         self._pruned: dict[str, SlotRow] = {}
 
@@ -62,7 +67,7 @@ class MemoryHistory:
             seq = self._row_of(record.id).seq
             if (record.campaign, record.simulated) == (campaign, simulated) and seq > after:
                 plan = self._plans.get(record.plan_hash)
-                yield PastRun(record.id, seq, record.plan_hash, plan.digests if plan else None)
+                yield PastRun(record.id, seq, record.plan_hash, plan.digests if plan else None, self._sent(record.id))
 
     def slot(self, once_key: str) -> SlotRow | None:
         """The run that has a slot."""
@@ -82,6 +87,7 @@ class MemoryHistory:
         taken = [once_key for once_key, holder in self._slots.items() if holder == run_id]
         self._pruned |= dict.fromkeys(taken, SlotRow(run_id, row.campaign, RunState(row.state), None))
         self._forget(run_id)
+        self.delete_plan(row.plan_hash)
 
     def plans_without_run(self, before: float) -> list[str]:
         """The hashes of plans that no run has."""

@@ -38,7 +38,8 @@ class SqliteHistory:
         """The later runs of a campaign, the newest first; each is read when it is asked for."""
         values = {"campaign": campaign, "after": after, "simulated": int(simulated)}
         with translated(self._path):
-            yield from (PastRun(*row) for row in self._db.execute(queries()["later_runs"], values))
+            for run_id, seq, plan_hash, digests, sent in self._db.execute(queries()["later_runs"], values):
+                yield PastRun(run_id, seq, plan_hash, digests, bool(sent))
 
     def slot(self, once_key: str) -> SlotRow | None:
         """The run that has a slot."""
@@ -55,10 +56,11 @@ class SqliteHistory:
 
     def delete(self, run_id: str) -> None:
         """Forget a run; its slot stays taken."""
-        state = self._row_of(run_id).state
+        row = self._row_of(run_id)
         with translated(self._path), self._db:
-            self._execute("keep_slots", id=run_id, state=state)
+            self._execute("keep_slots", id=run_id, state=row.state)
             self._execute("delete_run", id=run_id)
+            self._execute("delete_plan", plan_hash=row.plan_hash)
 
     def plans_without_run(self, before: float) -> list[str]:
         """The hashes of plans that no run has."""

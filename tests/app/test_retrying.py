@@ -231,6 +231,15 @@ def test_of_many_runs_over_other_servers_none_is_read(past: Past) -> None:
     assert (store.journals, store.plans) == ([first], 1)
 
 
+def test_of_many_retries_that_sent_nothing_none_is_read(past: Past) -> None:
+    first = past.run({"a": "f", "b": "s"})
+    for _ in range(20):
+        past.run({"a": NOT_SENT}, parents=[first], state="aborted")
+    known, store = known_of(past, first)
+    assert known == {"a": "failed", "b": "succeeded"}
+    assert (store.journals, store.plans) == ([first], 1)
+
+
 def test_runs_of_which_nobody_knows_the_servers_are_looked_at(past: Past) -> None:
     first, later, other = past.run({"a": "f"}), past.run({"a": "s"}), past.run({"b": "s"})
     past._db.execute("UPDATE plan_index SET digests = NULL")  # noqa: SLF001

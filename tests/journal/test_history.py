@@ -116,6 +116,19 @@ def test_later_runs_are_those_of_the_campaign_and_kind_the_newest_first(make_sto
     store.close()
 
 
+@pytest.mark.parametrize("event", [e.Intended(1.0, 0), e.Suspected(1.0, 0), e.Surveyed(1.0, 0)])
+async def test_a_run_that_sent_nothing_is_known_for_that(make_store: MakeStore, event: e.Event) -> None:
+    store = make_store()
+    add(store, "run")
+    journal = store.open_run("run", HERE)
+    await journal.append([e.RunStarted(1.0, "c", "sha256:p", "0", simulated=False, watched=True)])
+    await journal.append([event])
+    journal.close()
+    (past,) = store.history.later("c", 0, simulated=False)
+    assert past.sent is not isinstance(event, e.Surveyed)
+    store.close()
+
+
 def test_a_plan_keeps_its_digests_when_it_is_saved_again(make_store: MakeStore) -> None:
     store = make_store()
     store.save_plan("sha256:1", b"{}")
@@ -137,6 +150,7 @@ async def test_a_run_that_is_pruned_is_gone_and_its_slot_stays_taken(make_store:
     store.history.delete("old")
     assert [row.id for row in store.runs()] == ["new"]
     assert store.history.family("new") == ["new"]
+    assert store.load_plan("sha256:p") == b"{}"
     assert store.history.slot("nightly-1") == SlotRow("old", "c", RunState.FINISHED, None)
     assert store.history.slot("nightly-2") == SlotRow("new", "c", RunState.STOPPED, None)
     assert store.history.slot("nightly-3") is None
