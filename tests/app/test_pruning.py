@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from runner.app.exporting import export_run
-from runner.app.families import left_out
+from runner.app.families import left_to_kin
 from runner.app.history import stored_plan
 from runner.app.pruning import find_prunable, prune
 from runner.app.verifying import verify
@@ -81,7 +81,7 @@ def test_a_run_that_may_go_on_stays_with_all_its_family(past: Past, state: str) 
     assert done.kept == {KeptFor.OPEN: 1, KeptFor.FAMILY: 2}
     # Were the child forgotten, its parent would do its server again.
     mine = dict.fromkeys(lane_servers(stored_plan(past.store, first)), 0)
-    assert [event.servers for event in left_out(past.store, first, mine, 1.0)] == [("a",)]
+    assert [event.servers for event in left_to_kin(past.store, first, mine, 1.0)] == [("a",)]
 
 
 def test_a_run_that_was_killed_stays_and_a_rehearsal_that_was_goes(past: Past) -> None:
