@@ -89,7 +89,7 @@ def test_what_a_retry_has_done_is_left_out_when_the_cron_line_resumes_its_parent
     assert f"left out   6 servers of main: run {child} has taken or done them" in resumed.stdout
     assert "servers left out, another run of the family has them" in resumed.stderr
     found = report(program, first)
-    assert (found["counts"]["succeeded"], found["counts"]["not_started"]) == (2, 6)
+    assert (found["counts"]["succeeded"], found["counts"]["excluded"]) == (2, 6)
     said = next(decision for decision in found["decisions"] if decision["what"] == "leave_out")
     assert (said["who"], said["evidence"]) == ("runner", "6 servers of main")
     assert child in said["why"]
