@@ -49,9 +49,8 @@ def retry_plan(parents: Sequence[Parent], created_at: float, runner_version: str
     failure_bodies: list[Mapping[str, object]] = []
     for parent in parents:
         for index, group in enumerate(parent.plan.groups):
-            planned = parent.plan.lanes[group.lane]
-            lane = lanes.setdefault(planned, len(lanes))
-            for first_step, servers in _by_step(planned.label, group.servers, parent.again):
+            lane = lanes.setdefault(parent.plan.lanes[group.lane], len(lanes))
+            for first_step, servers in _by_step(parent, group):
                 requests += _requests(parent.plan, index, first_step, servers, len(groups))
                 name = group.name if first_step == 0 else f"{group.name}-from-{newest.steps[first_step]}"
                 groups.append(PlannedGroup(_free_name(name, groups), lane, servers))
@@ -138,12 +137,11 @@ def _as_count(share: Share | None, totals: Sequence[int]) -> Share | None:
     return Share(str(most), count=most)
 
 
-def _by_step(
-    lane: str, servers: Sequence[Server], again: Mapping[LaneServer, int]
-) -> Iterator[tuple[int, tuple[Server, ...]]]:
+def _by_step(parent: Parent, group: PlannedGroup) -> Iterator[tuple[int, tuple[Server, ...]]]:
+    label = parent.plan.lanes[group.lane].label
     by_step: dict[int, list[Server]] = {}
-    for server in servers:
-        step = again.get(LaneServer(lane, server.id))
+    for server in group.servers:
+        step = parent.again.get(LaneServer(label, server.id))
         if step is not None:
             by_step.setdefault(step, []).append(server)
     for step, some in sorted(by_step.items()):
