@@ -65,16 +65,19 @@ class Past:
         record = RunRecord(run_id, plan.campaign, plan.plan_hash, at, simulated=simulated, parents=plan.parents)
         self.store.create_run(record)
         started = e.RunStarted(at, plan.campaign, plan.plan_hash, "0", simulated=simulated, watched=True)
-        before = first_hash(run_id, plan.plan_hash)
-        commits: list[Sequence[e.Event]] = [[started], events]
-        for seq, commit in enumerate(commits, 1):
-            batch = encode_batch(commit)
-            before = next_hash(before, seq, *batch)
-            self._db.execute(
-                "INSERT INTO entry (run_id, seq, events, hash, details) VALUES (?, ?, ?, ?, ?)",
-                (run_id, seq, batch.events.decode(), before, batch.details.decode()),
-            )
+        self.append(run_id, [started])
+        self.append(run_id, events)
         return run_id
+
+    def append(self, run_id: str, events: Sequence[e.Event]) -> None:
+        """More of what happened in a run, in one entry."""
+        links = list(self.store.links(run_id))
+        before = links[-1].hash if links else first_hash(run_id, self.store.run(run_id).plan_hash)
+        batch, seq = encode_batch(events), len(links) + 1
+        self._db.execute(
+            "INSERT INTO entry (run_id, seq, events, hash, details) VALUES (?, ?, ?, ?, ?)",
+            (run_id, seq, batch.events.decode(), next_hash(before, seq, *batch), batch.details.decode()),
+        )
 
     def run(
         self,

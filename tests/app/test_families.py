@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from runner.app.families import left_to_kin, refuse_mixed
+from runner.app.families import left_out, left_to_kin, refuse_mixed
 from runner.app.history import stored_plan
-from runner.errors import RefusedToStart
-from runner.model import Lane
+from runner.app.retrying import plan_retry
+from runner.errors import InvalidInput, RefusedToStart
+from runner.model import Job, Lane
 from runner.plan.digests import LaneServer, lane_servers
+from runner.plan.plan import Plan
+from runner.run import events as e
+from runner.run.evolve import replay
+from runner.run.facts import initial_facts
 from tests.app.past import AT_WORK, NOT_SENT, Past, past_plan
 
 ELSEWHERE = Lane("r", None, "q")
@@ -115,3 +121,77 @@ def test_a_retry_of_a_rehearsal_is_none_of_a_real_run(past: Past) -> None:
     refuse_mixed(past.store, again, simulated=True)
     refuse_mixed(past.store, past_plan(["a"], parents=[past.run({"a": "f"})]), simulated=False)
     refuse_mixed(past.store, past_plan(["a"], parents=["of another folder"]), simulated=False)
+
+
+# --- whole families, drawn
+
+
+class Family:
+    """Runs of one campaign that are begun, stopped, gone on with and retried at random; what each server got is noted.
+
+    A server's job comes out at once. What a run may send is what its plan and its journal leave it, less what is its kin's.
+    """
+
+    def __init__(self, past: Past, rng: random.Random) -> None:
+        self.past = past
+        self.rng = rng
+        self.jobs: dict[str, list[tuple[str, str]]] = {}
+        self.runs: list[str] = []
+
+    def begin(self, plan: Plan) -> None:
+        self.runs.append(self.past.add(plan))
+        self.go_on(self.runs[-1])
+
+    def retry(self) -> None:
+        only = self.rng.choice((("failed", "unknown"), ("failed", "unknown", "not_started"), ("not_started",)))
+        asked = self.rng.sample(self.runs, self.rng.choice((1, 1, 2)) if len(self.runs) > 1 else 1)
+        try:
+            plan = plan_retry(self.past.folder, asked, only, look=False, ca_bundle=None).plan
+        except InvalidInput:
+            return  # there is nothing to do again, or the runs have too little in common
+        if self.rng.random() < 0.3:
+            self.resume()  # the plan lies in a file meanwhile
+        self.begin(plan)
+
+    def resume(self) -> None:
+        run_id = self.rng.choice(self.runs)
+        if not self.past.store.run(run_id).state.is_over:
+            self.past.append(run_id, [e.RunResumed(1.0, "0")])
+            self.go_on(run_id)
+
+    def go_on(self, run_id: str) -> None:
+        plan = stored_plan(self.past.store, run_id)
+        facts = initial_facts(plan)
+        replay(facts, self.past.store.read_events(run_id))
+        theirs = {server for event in left_out(self.past.store, run_id, facts, 1.0) for server in event.servers}
+        events: list[e.Event] = []
+        for request, phase in enumerate(facts.phases):
+            (server,) = facts.servers_of(request)
+            if phase.is_over or server.id in theirs or self.rng.random() < 0.4:
+                continue
+            letter = self.rng.choice("ssf")
+            job = Job(f"job-{request}", None, None, None, None, None, None, None, None)
+            events += [e.Intended(1.0, request), e.Accepted(1.0, request, job), e.Settled(1.0, request, letter, 1.0)]
+            self.check_kin(run_id, server.id)
+            self.jobs.setdefault(server.id, []).append((run_id, letter))
+        state = self.rng.choice(("stopped", "stopped", "aborted"))
+        self.past.append(run_id, [*events, e.RunEnded(2.0, state, "", 5)])
+
+    def check_kin(self, run_id: str, server_id: str) -> None:
+        """What the run takes, no newer open run of the family has in its plan."""
+        for kin in self.past.store.history.family(run_id):
+            row = self.past.store.run(kin)
+            if row.seq > self.past.store.run(run_id).seq and not row.state.is_over:
+                assert server_id not in {s.server_id for s in lane_servers(stored_plan(self.past.store, kin))}
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_in_no_family_does_a_server_get_a_job_after_one_that_succeeded(past: Past, seed: int) -> None:
+    rng = random.Random(seed)
+    family = Family(past, rng)
+    family.begin(past_plan("abcdefgh"))
+    for _ in range(12):
+        rng.choice((family.retry, family.resume, family.resume))()
+    for server, jobs in family.jobs.items():
+        assert "s" not in [letter for _, letter in jobs[:-1]], (server, jobs)
+        assert len({run_id for run_id, _ in jobs}) == len(jobs), (server, jobs)
