@@ -44,6 +44,10 @@ class Outcome(StrEnum):
 _ABNORMAL = frozenset({Outcome.FAILED, Outcome.TIMED_OUT, Outcome.UNKNOWN})
 
 
+RUNNER = "runner"
+"""Who decided, where it was no person."""
+
+
 class RunState(StrEnum):
     """How a run stands, as lists and reports say it."""
 

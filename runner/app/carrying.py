@@ -12,7 +12,7 @@ from runner import __version__
 from runner.app.bodies import BodyMaker
 from runner.app.display import Display
 from runner.app.history import stored_run
-from runner.app.holding import let_go, open_journal
+from runner.app.holding import left_to_family, let_go, open_journal
 from runner.app.host import share_of
 from runner.app.posted import StoredCommands
 from runner.app.process import first_error
@@ -21,7 +21,6 @@ from runner.engine.pace import Pace
 from runner.engine.recorder import Recorder
 from runner.engine.run import RunContext, RunEngine
 from runner.errors import RunStopped
-from runner.model import RunState
 from runner.plan.keys import run_token
 from runner.run import events as e
 from runner.run.standing import counts_by_name, standings, tally
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from runner.app.host import Host, Interrupts, Share
+    from runner.app.host import ConnectionShare, Host, Interrupts
     from runner.app.running import RunOptions
     from runner.engine.clock import RunClock
     from runner.engine.ports import JobService
@@ -112,7 +111,7 @@ class _Run:
     options: RunOptions
 
     @property
-    def _share(self) -> Share:
+    def _share(self) -> ConnectionShare:
         simulated = self.options.behaviour is not None
         return share_of(self.host.descriptors, len(self.work.plan.lanes), simulated=simulated)
 
@@ -135,10 +134,14 @@ class _Run:
             finally:
                 if journal.failure is None:
                     let_go(self.store, work)
-                    ended = work.state.ended or RunState.STOPPED
-                    self.store.finish(
-                        work.run_id, ended, counts_by_name(tally(work.state, standings(work.state)).counts)
-                    )
+                    self._note_end()
+
+    def _note_end(self) -> None:
+        """A process that is ended at once leaves no end in the journal, and so none in the list."""
+        state = self.work.state
+        if state.ended is not None:
+            counts = tally(state, standings(state)).counts
+            self.store.finish(self.work.run_id, state.ended, counts_by_name(counts))
 
     async def _drive(
         self, services: Sequence[JobService], bodies: BodyMaker, journal: OwnedJournal, interrupts: Interrupts
@@ -177,6 +180,7 @@ class _Run:
             )
         if not work.is_new:
             yield e.RunResumed(now, __version__, boot, uptime_s)
+        yield from left_to_family(self.store, work)
 
     def _lanes(self, services: Sequence[JobService], recorder: Recorder, bodies: BodyMaker) -> list[LaneContext]:
         work, clock = self.work, self.work.clock

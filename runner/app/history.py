@@ -44,8 +44,12 @@ def open_store(state_dir: Path) -> Iterator[RunStore]:
 
 def stored_plan(store: RunStore, run_id: str) -> Plan:
     """The plan of a run."""
-    row = next(row for row in store.runs() if row.id == run_id)
-    return plan_from_json(store.load_plan(row.plan_hash), f"plan of run {run_id}")
+    return plan_of(store, store.run(run_id).plan_hash, run_id)
+
+
+def plan_of(store: RunStore, plan_hash: str, run_id: str) -> Plan:
+    """A plan by its hash; `run_id` is for what is said of one that cannot be read."""
+    return plan_from_json(store.load_plan(plan_hash), f"plan of run {run_id}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +85,8 @@ def read_run(state_dir: Path, text: str) -> StoredRun:
 
 def stored_run(store: RunStore, run_id: str, state_dir: Path, plan: Plan | None = None) -> StoredRun:
     """One run, by its exact id; `plan` is its plan where that is at hand."""
-    row = next(row for row in store.runs() if row.id == run_id)
-    unended = RunState.INTERRUPTED if row.state == RunState.INTERRUPTED else RunState.RUNNING
+    row = store.run(run_id)
+    unended = RunState.RUNNING if row.state == RunState.RUNNING else RunState.INTERRUPTED
     head = store.head(run_id)
     folded = fold(plan or stored_plan(store, run_id), store.read_events(run_id))
     report = make_report(folded, run_id, unended_state=unended, journal_head=head)
@@ -93,10 +97,12 @@ def stored_run(store: RunStore, run_id: str, state_dir: Path, plan: Plan | None 
     return StoredRun(_run_object(row), report, folded.facts, report_path(state_dir, run_id), pending)
 
 
-def list_runs(state_dir: Path) -> list[RunObject]:
-    """Every run, newest first."""
+def list_runs(
+    state_dir: Path, *, campaign: str | None = None, state: RunState | None = None, limit: int | None = None
+) -> list[RunObject]:
+    """The runs, newest first: of one campaign, in one state, at most so many; None: whatever."""
     with open_store(state_dir) as store:
-        return [_run_object(row) for row in store.runs()]
+        return [_run_object(row) for row in store.runs(campaign=campaign, state=state, limit=limit)]
 
 
 def _run_object(row: RunRow) -> RunObject:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from runner.app import families
 from runner.journal.store import Leased, RunRecord
 from runner.plan.codec import plan_to_json
+from runner.plan.digests import plan_digests
 from runner.run.phases import IN_FLIGHT
 
 if TYPE_CHECKING:
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from runner.app.running import RunOptions
     from runner.journal.owner import Owner
     from runner.journal.store import OwnedJournal, RunStore
+    from runner.run.events import LeftOut
     from runner.run.facts import Facts
     from runner.run.phases import Phase
 
@@ -32,14 +36,33 @@ async def open_journal(host: Host, store: RunStore, work: Work, options: RunOpti
         RunIsOpen: another process carries the run out.
     """
     owner = host.identity(host.chance.randbytes(_TOKEN_BYTES).hex())
-    if work.is_new:
-        store.save_plan(work.plan.plan_hash, plan_to_json(work.plan))
-        record = _record(work, options, owner)
-        await _patiently(host, options, lambda: store.create_run(record))
-    else:
-        servers = _servers_to_do(work.state)
-        await _patiently(host, options, lambda: store.lease(work.run_id, servers))
+    take = (
+        _creation(store, work, _record(work, options, owner)) if work.is_new else partial(_lease_the_rest, store, work)
+    )
+    await _patiently(host, options, take)
     return store.open_run(work.run_id, owner)
+
+
+def _creation(store: RunStore, work: Work, record: RunRecord) -> Callable[[], None]:
+    """Make the run, with its plan anew each time: a plan that has no run may be pruned while servers are waited for."""
+    body, digests = plan_to_json(work.plan), plan_digests(work.plan)
+
+    def create() -> None:
+        store.save_plan(work.plan.plan_hash, body, digests)
+        store.create_run(record)
+
+    return create
+
+
+def _lease_the_rest(store: RunStore, work: Work) -> None:
+    """Lease what other runs of the family have not taken or done."""
+    kept = {server for event in left_to_family(store, work) for server in event.servers}
+    store.lease(work.run_id, [server for server in _servers_to_do(work.state) if server not in kept])
+
+
+def left_to_family(store: RunStore, work: Work) -> list[LeftOut]:
+    """The servers that the run must leave to other runs of its family. Certain only once its own are leased to it."""
+    return families.left_out(store, work.run_id, work.state, work.clock.now())
 
 
 def let_go(store: RunStore, work: Work) -> None:
@@ -60,6 +83,8 @@ def _record(work: Work, options: RunOptions, owner: Owner) -> RunRecord:
         servers=_servers_to_do(work.state) if options.behaviour is None else [],
         lease_s=plan.watch.job_timeout_s,
         once_key=options.once_key,
+        simulated=options.behaviour is not None,
+        parents=plan.parents,
     )
 
 

@@ -98,16 +98,16 @@ _MOST_READS = 64
 _ENDS_OF_OWN_SIMULATOR = 2
 
 
-class Share(NamedTuple):
+class ConnectionShare(NamedTuple):
     """How many connections a lane may have at once, for creates and for reads."""
 
     creates: int
     reads: int
 
 
-def share_of(descriptors: int, lanes: int, *, simulated: bool) -> Share:
+def share_of(descriptors: int, lanes: int, *, simulated: bool) -> ConnectionShare:
     """A lane's share of what the process may have open. With a simulator in it, each connection has both its ends here."""
     ends = _ENDS_OF_OWN_SIMULATOR if simulated else 1
     both = max(2, (descriptors - _OTHER_FILES) // (max(1, lanes) * ends))
     reads = min(_MOST_READS, max(1, both // 3))
-    return Share(both - reads, reads)
+    return ConnectionShare(both - reads, reads)

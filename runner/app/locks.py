@@ -34,7 +34,7 @@ def release_in(store: RunStore, text: str) -> str:
         RefusedToStart: the run goes on.
     """
     run_id = store.resolve(text)
-    if any(row.id == run_id and row.state == RunState.RUNNING for row in store.runs()):
+    if store.run(run_id).state is RunState.RUNNING:
         raise RefusedToStart(f"run {run_id} goes on: it needs its servers", hint="stop it first (SIGINT)")
     store.release(run_id)
     return run_id

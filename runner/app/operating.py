@@ -63,7 +63,7 @@ def leave(store: RunStore, text: str, command: Command, *, who: str, why: str, a
     """Leave a command for a run. `at` is epoch seconds. Raises as `give` does."""
     run_id = store.resolve(text)
     facts = _facts(store, run_id)
-    row = next(row for row in store.runs() if row.id == run_id)
+    row = store.run(run_id)
     if row.state.is_over:
         raise RefusedToStart(f"run {run_id} is {row.state}", hint=f"see it with `runner show {run_id}`")
     for earlier in pending_commands(store, run_id, facts):

@@ -1,16 +1,16 @@
-"""Which servers of earlier runs are to be done again, and the whole family of a campaign's runs in one."""
+"""Which servers of earlier runs are to be done again."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import time
-from collections import Counter
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner import __version__
-from runner.app.history import open_store, stored_plan, stored_run
+from runner.app.history import open_store
+from runner.app.standings import Known, newest_known, read_past_run
 from runner.errors import InvalidInput, Problem, RefusedToStart
 from runner.model import Outcome
 from runner.plan.retry import Parent, retry_plan
@@ -21,164 +21,132 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
+    from runner.app.standings import ReadRun
     from runner.journal.store import RunRow, RunStore
+    from runner.model import Job
+    from runner.plan.digests import LaneServer
     from runner.plan.plan import Plan
-    from runner.report.fold import Report
 
 DEFAULT_OUTCOMES = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.UNKNOWN)
-_WORTH_A_LOOK = {Outcome.TIMED_OUT.value, Outcome.UNKNOWN.value}
-_AT_WORK = "at_work"  # no outcome: its job is not over, so it must not get another one
-LINEAGE_VERSION = "runner/lineage/v1"
+_WORTH_A_LOOK = {Outcome.TIMED_OUT, Outcome.UNKNOWN}
+
+Newest = dict["LaneServer", Known]
 
 
-class _Standing(NamedTuple):
-    """How a server came out of the last run that had it, and the step that it did not get through (or the last)."""
+class Retry(NamedTuple):
+    """A plan that does servers again. `simulated`: it is of rehearsals, and so must be one itself."""
 
-    outcome: str
-    step: int
+    plan: Plan
+    simulated: bool
 
 
 def plan_retry(
     state_dir: Path, texts: Sequence[str], only: Collection[str], *, look: bool, ca_bundle: Path | None
-) -> Plan:
+) -> Retry:
     """Plan to do again those servers of the runs whose newest outcome is one of `only`.
 
     With `look`, the jobs of servers that timed out or are unknown are read once more first. A later run of the same
-    campaign counts, too: a server that succeeded since is left out.
+    campaign counts, too: a server that succeeded since is left out. Real runs and rehearsals know nothing of one another.
 
     Raises:
-        InvalidInput: there is no such run, or no such server in them.
+        InvalidInput: there is no such run, or no such server in them; or only some of them were simulated.
         RefusedToStart: one of the runs goes on, or a job cannot be looked at.
     """
     with open_store(state_dir) as store:
-        asked = {store.resolve(text) for text in texts}
-        rows = [row for row in reversed(store.runs()) if _counts(row, asked, store)]
-        plans = {row.id: stored_plan(store, row.id) for row in rows}
-        standings: dict[str, _Standing] = {}
-        newest_asked: dict[str, str] = {}
-        for row in rows:
-            if row.id in asked and row.owner is not None:
-                raise RefusedToStart(f"run {row.id} is not over", hint="wait for it, or resume it")
-            report = stored_run(store, row.id, state_dir, plans[row.id]).report
-            if look and row.id in asked and not report["run"]["simulated"]:
-                _look_again(plans[row.id], report, ca_bundle)
-            theirs = _standings(plans[row.id], report)
-            standings |= theirs
-            if row.id in asked:
-                newest_asked |= dict.fromkeys(theirs, row.id)
-    parents = [
-        Parent(row.id, plans[row.id], _again(row.id, newest_asked, standings, only)) for row in rows if row.id in asked
-    ]
-    parents = [parent for parent in parents if parent.again]
+        rows = _asked(store, texts)
+        simulated = bool(rows[0].simulated)
+        asked = [read_past_run(store, row.id) for row in rows]
+        newest = newest_known(store, asked)
+    if look and not simulated:
+        asyncio.run(_look_again(newest, ca_bundle))
+    parents = [Parent(run.row.id, run.plan, again) for run, again in _again(asked, newest, only) if again]
     if not parents:
-        raise InvalidInput(Problem(f"no server of {', '.join(sorted(asked))} is {' or '.join(only)}"))
-    return retry_plan(parents, time.time(), __version__)
+        names = ", ".join(sorted(row.id for row in rows))
+        raise InvalidInput(Problem(f"no server of {names} is {' or '.join(only)}"))
+    return Retry(retry_plan(parents, time.time(), __version__), simulated)
 
 
-def _counts(row: RunRow, asked: Collection[str], store: RunStore) -> bool:
-    if row.id in asked:
-        return True
-    others = [other for other in store.runs() if other.id in asked]
-    return any(row.campaign == other.campaign and row.started_at > other.started_at for other in others)
-
-
-def _standings(plan: Plan, report: Report) -> dict[str, _Standing]:
-    return {
-        task["server_id"]: _Standing(task["outcome"], plan.steps.index(job["step"]))
-        for job in report["jobs"]
-        if job["purpose"] == "change"
-        for task in job["tasks"]
-    }
+def _asked(store: RunStore, texts: Sequence[str]) -> list[RunRow]:
+    """The rows of the runs that a person means, oldest first."""
+    rows = sorted((store.run(run_id) for run_id in {store.resolve(text) for text in texts}), key=lambda row: row.seq)
+    for row in rows:
+        if row.owner is not None:
+            raise RefusedToStart(f"run {row.id} is not over", hint="wait for it, or resume it")
+    if len({bool(row.simulated) for row in rows}) > 1:
+        raise InvalidInput(Problem("some of the runs were simulated, and some not", hint="retry them apart"))
+    return rows
 
 
 def _again(
-    run_id: str, newest_asked: Mapping[str, str], standings: Mapping[str, _Standing], only: Collection[str]
-) -> dict[str, int]:
-    """The servers to do again with the plan of a run: those that none of the other runs asked for had later."""
-    return {
-        server: standings[server].step
-        for server, run in newest_asked.items()
-        if run == run_id and standings[server].outcome in only
-    }
+    asked: Sequence[ReadRun], newest: Newest, only: Collection[str]
+) -> list[tuple[ReadRun, Mapping[LaneServer, int]]]:
+    """For each run the servers to do again with its plan, which no newer one asked for has, and the step to go on at."""
+    taken: set[LaneServer] = set()
+    chosen: list[tuple[ReadRun, Mapping[LaneServer, int]]] = []
+    for run in reversed(asked):
+        mine = run.standings.keys() - taken
+        again = {
+            server: _step(run, server, newest[server])
+            for server in run.standings  # in the order of the plan
+            if server in mine and server in newest and newest[server].standing.outcome in only
+        }
+        taken |= mine
+        chosen.append((run, again))
+    return chosen[::-1]
 
 
-def _look_again(plan: Plan, report: Report, ca_bundle: Path | None) -> None:
-    """Bring the outcomes in a report up to date with what the service says now."""
-    open_jobs = [
-        job
-        for job in report["jobs"]
-        if job["job_id"] and any(task["outcome"] in _WORTH_A_LOOK for task in job["tasks"])
-    ]
-    if open_jobs:
-        asyncio.run(_read_again(plan, open_jobs, ca_bundle))
+def _step(run: ReadRun, server: LaneServer, known: Known) -> int:
+    """Where to go on, as an index into the steps of the run; a later run may have had other steps."""
+    steps = run.plan.steps
+    name = known.standing.step if known.standing.step in steps else run.standings[server].step
+    return steps.index(name)
 
 
-async def _read_again(plan: Plan, open_jobs: list[dict[str, Any]], ca_bundle: Path | None) -> None:
+async def _look_again(newest: Newest, ca_bundle: Path | None) -> None:
+    """Bring what is known up to date with what the service says now. A server that is at work is not known any more."""
+    jobs: dict[str, dict[str, list[LaneServer]]] = {}
+    for server, known in newest.items():
+        if known.standing.outcome in _WORTH_A_LOOK and known.standing.job_id is not None:
+            jobs.setdefault(known.plan.plan_hash, {}).setdefault(known.standing.job_id, []).append(server)
+    for of_plan in jobs.values():
+        plan = newest[next(iter(of_plan.values()))[0]].plan
+        for job_id, job in (await _jobs_of(plan, of_plan, ca_bundle)).items():
+            _brought_up_to_date(newest, of_plan[job_id], job)
+
+
+async def _jobs_of(plan: Plan, wanted: Mapping[str, Sequence[LaneServer]], ca_bundle: Path | None) -> dict[str, Job]:
     from runner.app.services import open_lane_services  # noqa: PLC0415  brings aiohttp, which takes long to import
 
+    jobs: dict[str, Job] = {}
     async with AsyncExitStack() as stack:
         services = await open_lane_services(stack, plan, str, os.environ, ca_bundle=ca_bundle)
-        lanes = {group.name: group.lane for group in plan.groups}
-        for shown in open_jobs:
-            job = await services[lanes[shown["group"]]].get(shown["job_id"])
-            server_ids = [task["server_id"] for task in shown["tasks"]]
+        lanes = {lane.label: service for lane, service in zip(plan.lanes, services, strict=True)}
+        for job_id, servers in wanted.items():
+            job = await lanes[servers[0].lane].get(job_id)
             if isinstance(job, ReadFailed):
                 raise RefusedToStart(
-                    f"job {shown['job_id']} cannot be looked at: {job.error.message}",
+                    f"job {job_id} cannot be looked at: {job.error.message}",
                     hint="try again; with --no-look its servers are taken as the run left them",
                 )
-            finished = is_finished(job, server_ids)
-            outcomes = list(Outcomes.of_job(server_ids, job, JobEnding.FINISHED)) if finished else []
-            for place, task in enumerate(shown["tasks"]):
-                task["outcome"] = outcomes[place].value if outcomes else _AT_WORK
+            jobs[job_id] = job
+    return jobs
 
 
-def lineage(state_dir: Path, text: str) -> dict[str, Any]:
-    """The family of a run, its ancestors and whatever was retried from any of them, folded into one."""
-    with open_store(state_dir) as store:
-        asked = store.resolve(text)
-        rows = list(reversed(store.runs()))
-        plans = {row.id: stored_plan(store, row.id) for row in rows}
-        family = _family(asked, {run_id: plan.parents for run_id, plan in plans.items()})
-        runs: list[dict[str, Any]] = []
-        servers: dict[str, dict[str, Any]] = {}
-        for row in rows:
-            if row.id in family:
-                report = stored_run(store, row.id, state_dir, plans[row.id]).report
-                runs.append({**report["run"], "parents": list(plans[row.id].parents), "counts": report["counts"]})
-                servers |= _servers(row.id, report)
-    outcomes = Counter(server["outcome"] for server in servers.values())
-    counts = {"servers": len(servers), **{outcome.value: outcomes[outcome.value] for outcome in Outcome}}
-    abnormal = sum(outcomes[outcome.value] for outcome in Outcome if outcome.is_abnormal)
-    return {
-        "schema_version": LINEAGE_VERSION,
-        "runs": runs,
-        "counts": counts,
-        "abnormal_count": abnormal,
-        "servers": list(servers.values()),
-    }
+def _brought_up_to_date(newest: Newest, servers: Sequence[LaneServer], job: Job) -> None:
+    ids = [server.server_id for server in servers]
+    if not is_finished(job, ids):
+        for server in servers:
+            del newest[server]
+        return
+    for server, outcome in zip(servers, Outcomes.of_job(ids, job, JobEnding.FINISHED), strict=True):
+        newest[server] = _after(newest[server], outcome)
 
 
-def _family(run_id: str, parents: dict[str, tuple[str, ...]]) -> set[str]:
-    family = {run_id}
-    while True:
-        kin = {run for run, theirs in parents.items() if run in family or family.intersection(theirs)}
-        kin |= {parent for run in kin for parent in parents[run] if parent in parents}
-        if kin <= family:
-            return family
-        family |= kin
-
-
-def _servers(run_id: str, report: Report) -> dict[str, dict[str, Any]]:
-    return {
-        task["server_id"]: {
-            "server_id": task["server_id"],
-            "server_name": task["server_name"],
-            "outcome": task["outcome"],
-            "step": job["step"],
-            "run": run_id,
-        }
-        for job in report["jobs"]
-        if job["purpose"] == "change"
-        for task in job["tasks"]
-    }
+def _after(known: Known, outcome: Outcome) -> Known:
+    """What is known once the outcome of a step is: a server that got through one goes on at the next."""
+    standing, plan = known
+    steps = plan.steps[: plan.main_steps]
+    if outcome is Outcome.SUCCEEDED and standing.step != steps[-1]:
+        following = steps[steps.index(standing.step) + 1]
+        return Known(standing._replace(outcome=Outcome.NOT_STARTED, step=following), plan)
+    return Known(standing._replace(outcome=outcome), plan)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from runner.app import families
 from runner.app.carrying import RunResult, Work, carry_out
 from runner.app.history import stored_plan
 from runner.app.process import this_host
@@ -64,6 +65,7 @@ def run_plan(plan: Plan, options: RunOptions) -> RunResult:
     host = this_host()
     work = new_work(host, plan, options)
     with host.open_store(options.state_dir) as store:
+        families.refuse_mixed(store, plan, simulated=options.behaviour is not None)
         return _carry_out(host, store, work, options)
 
 
@@ -114,11 +116,7 @@ def more_work(host: Host, store: RunStore, text: str) -> Work:
         last_at = max(last_at, event.at)
         if isinstance(event, e.RunStarted | e.RunResumed):
             before = Reading(event.at, event.boot, event.uptime_s)
-    if state.simulated:
-        raise RefusedToStart(f"run {run_id} was against a simulator, which ended with it", hint="start a new one")
-    if math.isinf(last_at) and all(row.run_id != run_id for row in store.leases()):
-        # A run holds its servers before its first event, unless it is against a simulator; and nothing else says which.
-        raise RefusedToStart(f"run {run_id} never began, and holds no servers", hint="start a new one")
+    families.refuse_rehearsal(store.run(run_id))
     if state.ended is not None and state.ended.is_over:
         raise AlreadyFinished(f"run {run_id} is {state.ended}", hint=f"see it with `runner show {run_id}`")
     return Work(run_id, plan, state, RunClock(host.clock, before, last_at), is_new=False)

@@ -101,15 +101,12 @@ def _next_step(attempt: Attempt, options: RunOptions, required_hash: str | None)
 
 
 def _holder(store: RunStore, once_key: str) -> Holder | None:
-    run_id = store.find_slot(once_key)
-    if run_id is None:
-        return None
-    row = next(row for row in store.runs() if row.id == run_id)
-    return Holder(run_id, row.campaign, row.state, row.counts)
+    row = store.history.slot(once_key)
+    return None if row is None else Holder(*row)
 
 
 def _refuse_another_plan(store: RunStore, run_id: str, required_hash: str | None) -> None:
-    plan_hash = next(row.plan_hash for row in store.runs() if row.id == run_id)
+    plan_hash = store.run(run_id).plan_hash
     if required_hash not in {None, plan_hash}:
         raise RefusedToStart(
             f"run {run_id} carries out plan {plan_hash}, and {required_hash} is required",

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
-from runner.app import comparing, history, locks, retrying, verifying
+from runner.app import comparing, families, history, locks, verifying
 from runner.cli import output
 from runner.cli.options import format_option, state_options
 from runner.cli.table import table
 from runner.errors import ExitCode
+from runner.model import RunState
 from runner.report.files import report_to_json, write_whole
 
 
@@ -23,7 +24,7 @@ from runner.report.files import report_to_json, write_whole
 def report_command(run: str, path: Path | None, state_dir: Path, *, lineage: bool) -> None:
     """Write the report of a run again, from its journal."""
     if lineage:
-        family = report_to_json(retrying.lineage(state_dir, run))
+        family = report_to_json(families.lineage(state_dir, run))
         if path is None or path == Path("-"):
             sys.stdout.buffer.write(family)
         else:
@@ -37,17 +38,21 @@ def report_command(run: str, path: Path | None, state_dir: Path, *, lineage: boo
 
 
 @click.command("list")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N.")
+@click.option("--state", type=click.Choice([state.value for state in RunState]), help="Only runs in this state.")
+@click.option("--campaign", metavar="NAME", help="Only runs of this campaign.")
 @format_option
 @state_options
-def list_command(state_dir: Path, **options: str) -> None:
+def list_command(limit: int | None, state: str | None, campaign: str | None, state_dir: Path, **options: str) -> None:
     """List the runs there are, newest first."""
-    rows = history.list_runs(state_dir)
+    wanted = None if state is None else RunState(state)
+    rows = history.list_runs(state_dir, campaign=campaign, state=wanted, limit=limit)
     if options["output"] == "json":
         output.print_json(rows)
     elif rows:
         click.echo(table(("run", "campaign", "state", "started", "servers", "succeeded"), map(_list_row, rows)))
     else:
-        click.echo(f"no runs in {state_dir}")
+        click.echo(f"no {'such ' if state or campaign else ''}runs in {state_dir}")
 
 
 @click.command("show")

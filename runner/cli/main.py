@@ -45,6 +45,8 @@ COMMANDS = {
     "show": _Entry("history", "One run in detail."),
     "diff": _Entry("history", "What differs between two plans, or a plan and a run."),
     "verify": _Entry("history", "Check that a run's record is as it was written."),
+    "export": _Entry("pruning", "Write one run to a file, to hand to somebody."),
+    "prune": _Entry("pruning", "Forget old runs; shows first what would go."),
     "locks": _Entry("history", "Which runs hold servers; let go of them."),
     "pause": _Entry("operating", "Let in nothing new; go on watching."),
     "continue": _Entry("operating", "Go on with a run that is paused or held."),

@@ -36,7 +36,7 @@ class NewsItem(NamedTuple):
         return ": ".join([self.what, *said])
 
 
-_SAID = ("wave", "check", "refused", "reason", "error", "detail", "next")
+_SAID = ("wave", "check", "run", "refused", "reason", "error", "detail", "next")
 
 
 class Newsroom:
@@ -114,6 +114,12 @@ class Newsroom:
         commands = "" if self._state.over else waiting_in(self._state).commands(self._run_id)
         return NewsItem(_INFO, f"{event.action} by {event.who}", fields | ({"next": commands} if commands else {}))
 
+    def left_out(self, event: e.LeftOut) -> NewsItem:
+        """Another run of the family has servers."""
+        group = self._state.plan.groups[event.group].name
+        fields = {"servers": len(event.servers), "group": group, "run": event.run_id}
+        return NewsItem(_WARN, "servers left out, another run of the family has them", fields)
+
     def settled(self, event: e.Settled) -> NewsItem | None:
         """A job is over; it is news if not every server succeeded."""
         counts = {outcome.value: count for outcome, count in Outcomes(event.outcomes).counts().items()}
@@ -171,7 +177,7 @@ _PLAIN: dict[type, tuple[int, str]] = {
     e.IntakeEnded: (_WARN, "nothing new is sent, what is at work is watched"),
     e.Split: (_DEBUG, "request split, a limit has no room for all of it"),
     e.Included: (_DEBUG, "request included again"),
-    e.Withdrawn: (_DEBUG, "request withdrawn, its servers were excluded"),
+    e.Withdrawn: (_DEBUG, "request withdrawn, its servers were excluded or left out"),
 }
 _PARTICULAR: dict[type, Callable[[Newsroom, Any], NewsItem | None]] = {
     e.Accepted: Newsroom.accepted,
@@ -183,4 +189,5 @@ _PARTICULAR: dict[type, Callable[[Newsroom, Any], NewsItem | None]] = {
     e.Held: Newsroom.held,
     e.Aborted: Newsroom.aborted,
     e.Commanded: Newsroom.commanded,
+    e.LeftOut: Newsroom.left_out,
 }

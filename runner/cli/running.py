@@ -40,6 +40,9 @@ _report_option = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     help="Where to write the report (default: state folder).",
 )
+_behaviour_option = click.option(
+    "--behaviour", type=click.Path(path_type=Path), help="How the simulator behaves: a YAML file."
+)
 _ca_option = click.option("--ca-bundle", type=click.Path(path_type=Path), help="A PEM file of certificates to trust.")
 
 
@@ -61,7 +64,7 @@ def _outcomes(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @campaign_options
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @click.option("--simulate", is_flag=True, help="Run against a simulator that is started for it.")
-@click.option("--behaviour", type=click.Path(path_type=Path), help="How the simulator behaves: a YAML file.")
+@_behaviour_option
 @click.option("--require-hash", metavar="sha256:...", help="Only if this is the plan's hash.")
 @click.option("--max-plan-age", "max_age_s", type=Duration(), help="Only if the plan is not older.")
 @slot_options
@@ -116,6 +119,8 @@ def resume_command(run: str, **options: Any) -> int:  # noqa: ANN401  likewise
 @click.option("--no-look", is_flag=True, help="Do not read the jobs of timed-out and unknown servers once more.")
 @click.option("-o", "--output", "plan_file", type=click.Path(path_type=Path), help="Only write the plan.")
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
+@click.option("--simulate", is_flag=True, help="Rehearse it against a simulator. A retry of a rehearsal is one anyway.")
+@_behaviour_option
 @deadline_option
 @patience_options
 @lock_option
@@ -129,13 +134,15 @@ def retry_command(runs: tuple[str, ...], only: tuple[str, ...], **options: Any) 
     A server goes on at the step that it did not get through. OUTCOMEs: failed, timed_out, unknown, not_started, skipped.
     """
     look, plan_file, dry_run = not options.pop("no_look"), options.pop("plan_file"), options.pop("dry_run")
-    plan = retrying.plan_retry(options["state_dir"], runs, only, look=look, ca_bundle=options["ca_bundle"])
+    plan, simulated = retrying.plan_retry(options["state_dir"], runs, only, look=look, ca_bundle=options["ca_bundle"])
+    path, simulate = options.pop("behaviour"), options.pop("simulate")
+    behaviour = simulating.simulator_behaviour(path, demo=True) if simulated or simulate or path is not None else None
     if plan_file is not None:
         planning.write_plan(plan, plan_file)
     if dry_run or plan_file is not None:
         show_plan(plan, "text", plan_file)
         return ExitCode.OK
-    return _finish(running.run_plan(plan, _how(options, watch=True, behaviour=None)), quiet=options["quiet"])
+    return _finish(running.run_plan(plan, _how(options, watch=True, behaviour=behaviour)), quiet=options["quiet"])
 
 
 def _how(options: dict[str, Any], *, watch: bool, behaviour: Behaviour | None) -> running.RunOptions:

@@ -7,11 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from runner.engine.connections import Connections
+from runner.model import RUNNER
 from runner.rules import answers
 from runner.rules.answers import Cause
 from runner.rules.refusals import lane_stops, retry_at
 from runner.run import events as e
-from runner.run.decisions import AllSubmitted, Send, SplitUp, WaitForEvent, WaitUntil
+from runner.run.decisions import AllSubmitted, LeaveOut, Send, SplitUp, WaitForEvent, WaitUntil
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -56,6 +57,8 @@ class Submitter:
                         self._intend(request, sends)
                     case SplitUp(request, cut):
                         lane.recorder.record(e.Split(lane.clock.now(), request, cut))
+                    case LeaveOut(request, why):
+                        lane.recorder.record(e.Withdrawn(lane.clock.now(), request, RUNNER, why))
                     case WaitUntil(at):
                         await lane.submit_news.wait(at - lane.clock.now())
                     case WaitForEvent():

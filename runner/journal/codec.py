@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 import orjson
 
 from runner.errors import StateFolderError
-from runner.model import Job, Task
+from runner.model import Job, RunState, Task
 from runner.rules.answers import Cause, ServiceError
-from runner.run.events import Event, JobRead
+from runner.run.events import Event, JobRead, RunEnded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -78,6 +78,15 @@ def decode_batch(
         ) from error
 
 
+def state_at_end(events: str | bytes) -> RunState | None:
+    """How the last of these events says that the run ended; None where it does not, or cannot be read."""
+    try:
+        last = orjson.loads(events)[-1]
+        return RunState(last["data"]["state"]) if last["kind"] == RunEnded.kind else None
+    except (LookupError, TypeError, ValueError):
+        return None
+
+
 def _decode(kind: str, values: Any) -> Event:  # noqa: ANN401  what JSON holds
     for name, build in _BUILDERS[kind]:
         values[name] = build(values[name])
@@ -93,7 +102,13 @@ def _error(values: dict[str, Any]) -> ServiceError:
     return ServiceError(**values)
 
 
-_BY_FIELD: dict[str, Callable[[Any], Any]] = {"job": _job, "error": _error, "cause": Cause, "job_ids": tuple}
+_BY_FIELD: dict[str, Callable[[Any], Any]] = {
+    "job": _job,
+    "error": _error,
+    "cause": Cause,
+    "job_ids": tuple,
+    "servers": tuple,
+}
 _BUILDERS: dict[str, list[tuple[str, Callable[[Any], Any]]]] = {
     kind: [(field.name, _BY_FIELD[field.name]) for field in fields(event_type) if field.name in _BY_FIELD]
     for kind, event_type in _TYPES.items()

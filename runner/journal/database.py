@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 import apsw
 
 from runner.errors import StateFolderError
-from runner.journal.chain import first_hash, next_hash
 from runner.journal.queries import SCHEMA_VERSION, schema, upgrade
+from runner.journal.upgrading import FILL_IN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 _BUSY_MS = 10_000
-_VERSION_WITH_HASHES = 2
 
 
 def connect(path: Path) -> apsw.Connection:
@@ -62,19 +61,9 @@ def _migrate(db: apsw.Connection, path: Path) -> None:
         else:
             for step in range(version + 1, SCHEMA_VERSION + 1):
                 db.execute(upgrade(step))
-                if step == _VERSION_WITH_HASHES:
-                    _hash_entries(db)
+                if step in FILL_IN:
+                    FILL_IN[step](db)
         db.pragma("user_version", SCHEMA_VERSION)
-
-
-def _hash_entries(db: apsw.Connection) -> None:
-    """Entries get the hashes that they would have been written with: from here on a change to them shows."""
-    for run_id, plan_hash in list(db.execute("SELECT id, plan_hash FROM run")):
-        before = first_hash(run_id, plan_hash)
-        entries = db.execute("SELECT seq, events FROM entry WHERE run_id = ? ORDER BY seq", (run_id,))
-        for seq, events in list(entries):
-            before = next_hash(before, seq, events.encode())
-            db.execute("UPDATE entry SET hash = ? WHERE run_id = ? AND seq = ?", (before, run_id, seq))
 
 
 @contextmanager

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from runner.errors import RefusedToStart, RunnerError, StateFolderError
 from runner.journal.chain import Link, first_hash, next_hash
-from runner.journal.codec import decode_batch, encode_batch
-from runner.journal.naming import owner_may_live, refuse_living_owner, resolve_run, run_state
+from runner.journal.codec import decode_batch, encode_batch, state_at_end
+from runner.journal.memory_history import MemoryHistory, SavedPlan
+from runner.journal.naming import no_such_run, owner_may_live, refuse_living_owner, resolve_run, run_state
 from runner.journal.owner import is_alive
 from runner.journal.store import (
     TAKEOVER_S,
@@ -29,12 +31,14 @@ if TYPE_CHECKING:
     from runner.journal.codec import Batch
     from runner.journal.naming import IsAlive
     from runner.journal.owner import Owner
+    from runner.model import RunState
     from runner.run.events import Event
 
 
 class _StoredRun:
-    def __init__(self, record: RunRecord, now: float) -> None:
+    def __init__(self, record: RunRecord, now: float, seq: int) -> None:
         self.record = record
+        self.seq = seq
         self.owner = record.owner
         self.heartbeat_at = now
         self.state: str | None = None
@@ -51,21 +55,33 @@ class MemoryStore:
         self._now = now
         self._alive = alive
         self._takeover_s = takeover_s
-        self._plans: dict[str, bytes] = {}
+        self._plans: dict[str, SavedPlan] = {}
         self._runs: dict[str, _StoredRun] = {}
+        self._made = 0
         self._leases: dict[str, str] = {}
         self._slots: dict[str, str] = {}
         self._commands: list[tuple[str, CommandRow]] = []
+        self.history = MemoryHistory(
+            self._plans,
+            self._slots,
+            lambda: [run.record for run in self._runs.values()],
+            self.run,
+            lambda run_id: next(self.read_events(run_id, kinds=("intended", "suspected")), None) is not None,
+            self._forget,
+        )
 
-    def save_plan(self, plan_hash: str, body: bytes) -> None:
-        """Keep a plan's JSON under its hash."""
-        self._plans.setdefault(plan_hash, body)
+    def save_plan(self, plan_hash: str, body: bytes, digests: bytes | None = None) -> None:
+        """Keep a plan's JSON under its hash, with the digests of its servers."""
+        before = self._plans.get(plan_hash)
+        if before is not None:
+            body, digests = before.body, before.digests if digests is None else digests
+        self._plans[plan_hash] = SavedPlan(body, digests, self._now())
 
     def load_plan(self, plan_hash: str) -> bytes:
         """The JSON of a plan that was saved."""
         if plan_hash not in self._plans:
             raise StateFolderError(f"there is no plan {plan_hash}")
-        return self._plans[plan_hash]
+        return self._plans[plan_hash].body
 
     def create_run(self, record: RunRecord) -> None:
         """Add a run with an empty journal."""
@@ -73,7 +89,8 @@ class MemoryStore:
             raise RefusedToStart(f"there is a run {record.id} already", hint="try again")
         if record.once_key is not None and record.once_key in self._slots:
             raise SlotTaken(record.once_key, self._slots[record.once_key])
-        self._runs[record.id] = _StoredRun(record, self._now())
+        self._made += 1
+        self._runs[record.id] = _StoredRun(record, self._now(), self._made)
         try:
             self.lease(record.id, record.servers)
         except Leased:
@@ -125,10 +142,19 @@ class MemoryStore:
         """The hash of a run's last entry."""
         return next((link.hash for link in reversed(list(self.links(run_id)))), None)
 
-    def runs(self) -> list[RunRow]:
-        """Every run, newest first."""
-        newest = sorted(self._runs.values(), key=lambda run: (run.record.created_at, run.record.id), reverse=True)
-        return [self._row(run) for run in newest]
+    def run(self, run_id: str) -> RunRow:
+        """One run."""
+        if run_id not in self._runs:
+            raise no_such_run(run_id)
+        return self._row(self._runs[run_id])
+
+    def runs(
+        self, *, campaign: str | None = None, state: RunState | None = None, limit: int | None = None
+    ) -> list[RunRow]:
+        """The runs, newest first."""
+        rows = map(self._row, reversed(self._runs.values()))
+        wanted = (row for row in rows if campaign in {None, row.campaign} and state in {None, row.state})
+        return list(islice(wanted, limit))
 
     def open_run(self, run_id: str, owner: Owner) -> MemoryJournal:
         """Take ownership of a run and open its journal for appending."""
@@ -167,15 +193,38 @@ class MemoryStore:
 
     def resolve(self, text: str) -> str:
         """The id of the run that a person means."""
-        return resolve_run(text, [row.id for row in self.runs()])
+        return resolve_run(text, self)
+
+    def newest(self) -> str | None:
+        """The run that was made last."""
+        return next(reversed(self._runs), None)
+
+    def starting_with(self, text: str) -> list[str]:
+        """The ids that start so, newest first."""
+        return [run_id for run_id in reversed(self._runs) if run_id.startswith(text)]
 
     def close(self) -> None:
         """Nothing to close."""
 
     def _row(self, run: _StoredRun) -> RunRow:
         record = run.record
-        state = run_state(run.state, self._lives(run))
-        return RunRow(record.id, record.campaign, record.plan_hash, record.created_at, state, run.counts, run.owner)
+        told = state_at_end(run.entries[-1].events) if run.entries else None
+        return RunRow(
+            record.id,
+            record.campaign,
+            record.plan_hash,
+            record.created_at,
+            run_state(run.state, owner_lives=self._lives(run), journal_says=told),
+            run.counts,
+            run.owner,
+            run.seq,
+            record.simulated,
+        )
+
+    def _forget(self, run_id: str) -> None:
+        del self._runs[run_id]
+        self.release(run_id)
+        self._commands[:] = [command for command in self._commands if command[0] != run_id]
 
     def _lives(self, run: _StoredRun) -> bool:
         return owner_may_live(run.owner, self._now() - run.heartbeat_at, self._takeover_s, self._alive)

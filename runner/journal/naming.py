@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from runner.errors import InvalidInput, Problem
 from runner.journal.store import RunIsOpen
@@ -17,26 +17,41 @@ if TYPE_CHECKING:
     IsAlive = Callable[[Owner], bool | None]
 
 _SHOWN = 3
+# Among so many of the newest runs that one is looked for which a person may have meant.
+_COMPARED = 1000
 
 
-def resolve_run(text: str, ids: Sequence[str]) -> str:
-    """The id that a person means; `ids` are newest first.
+class RunIds(Protocol):
+    """How a store looks runs up."""
+
+    def newest(self) -> str | None:
+        """The run that was made last; None: there is none."""
+        ...
+
+    def starting_with(self, text: str) -> Sequence[str]:
+        """The ids that start so, newest first; every id starts with an empty text."""
+        ...
+
+
+def resolve_run(text: str, ids: RunIds) -> str:
+    """The id that a person means.
 
     Raises:
         InvalidInput: there is none, or several.
     """
-    if text == "last" and ids:
-        return ids[0]
-    if text in ids:
+    newest = ids.newest() if text == "last" else None
+    if newest is not None:
+        return newest
+    starting = ids.starting_with(text) if text else ()
+    if text in starting:
         return text
-    starting = [run_id for run_id in ids if text and run_id.startswith(text)]
     if len(starting) == 1:
         return starting[0]
     if starting:
         raise InvalidInput(
             Problem(f"{text}: {len(starting)} runs start so: {', '.join(starting[:_SHOWN])}", hint="say more")
         )
-    close = nearest(text, ids)
+    close = nearest(text, ids.starting_with("")[:_COMPARED])
     raise InvalidInput(Problem(f"{text}: no such run", hint=f"did you mean {close}?" if close else "see `runner list`"))
 
 
@@ -69,6 +84,16 @@ def owner_may_live(owner: Owner | None, silent_s: float, takeover_s: float, is_a
     return silent_s <= takeover_s
 
 
-def run_state(noted: str | None, owner_lives: bool) -> RunState:  # noqa: FBT001  two facts about one run
-    """What to call a run in a list."""
-    return RunState(noted) if noted else (RunState.RUNNING if owner_lives else RunState.INTERRUPTED)
+def run_state(noted: str | None, *, owner_lives: bool, journal_says: str | None) -> RunState:
+    """What to call a run in a list: as it was noted, or as its journal ends.
+
+    That of a run which has just been taken up again ends as its process before left it.
+    """
+    if noted is None and owner_lives:
+        return RunState.RUNNING
+    return RunState(noted or journal_says or RunState.INTERRUPTED)
+
+
+def no_such_run(run_id: str) -> InvalidInput:
+    """The error for an id that no run has."""
+    return InvalidInput(Problem(f"{run_id}: no such run", hint="see `runner list`"))

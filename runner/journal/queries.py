@@ -6,7 +6,7 @@ import re
 from functools import cache
 from importlib import resources
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
@@ -16,7 +16,7 @@ def schema() -> str:
 
 
 def upgrade(version: int) -> str:
-    """The statements that bring the tables to `version` from the one before; for 2, all but the hashes of entries."""
+    """The statements that bring the tables to `version` from the one before; the rest is done by `upgrading.py`."""
     return _text(f"upgrade-{version}.sql")
 
 

@@ -7,17 +7,27 @@ SELECT body FROM plan WHERE plan_hash = :plan_hash;
 
 -- name: create_run
 INSERT INTO run (id, campaign, plan_hash, created_at, owner_host, owner_pid, owner_start, owner_token, heartbeat_at,
-                 lease_s)
-VALUES (:id, :campaign, :plan_hash, :created_at, :host, :pid, :start, :token, :now, :lease_s) ON CONFLICT DO NOTHING;
+                 lease_s, simulated, seq)
+VALUES (:id, :campaign, :plan_hash, :created_at, :host, :pid, :start, :token, :now, :lease_s, :simulated,
+        (SELECT coalesce(max(seq), 0) + 1 FROM run)) ON CONFLICT DO NOTHING;
 
 -- name: runs
--- Every run, newest first.
-SELECT id, campaign, plan_hash, created_at, state, counts, owner_host, owner_pid, owner_start, owner_token, heartbeat_at, lease_s
-FROM run ORDER BY created_at DESC, id DESC;
+-- Every run of a campaign (NULL: of all), newest first: in the order in which they were made, whatever the clock said.
+SELECT id, campaign, plan_hash, created_at, state, counts, owner_host, owner_pid, owner_start, owner_token, heartbeat_at,
+       lease_s, seq, simulated
+FROM run WHERE :campaign IS NULL OR campaign = :campaign ORDER BY seq DESC;
 
 -- name: run
-SELECT id, campaign, plan_hash, created_at, state, counts, owner_host, owner_pid, owner_start, owner_token, heartbeat_at, lease_s
+SELECT id, campaign, plan_hash, created_at, state, counts, owner_host, owner_pid, owner_start, owner_token, heartbeat_at,
+       lease_s, seq, simulated
 FROM run WHERE id = :id;
+
+-- name: newest_run
+SELECT id FROM run ORDER BY seq DESC LIMIT 1;
+
+-- name: run_ids
+-- Those that start so, newest first; `beyond` sorts after all of them.
+SELECT id FROM run WHERE id >= :text AND id < :beyond ORDER BY seq DESC;
 
 -- name: take_run
 -- Become the owner, if the owner is still the one that was looked at (token IS also compares NULL).
@@ -41,6 +51,9 @@ UPDATE run SET state = :state, counts = :counts WHERE id = :id;
 
 -- name: last_entry
 SELECT seq, hash FROM entry WHERE run_id = :id ORDER BY seq DESC LIMIT 1;
+
+-- name: last_events
+SELECT events FROM entry WHERE run_id = :id ORDER BY seq DESC LIMIT 1;
 
 -- name: append
 -- Append a group of events, or nothing if the run is no longer ours: the fence.
@@ -77,10 +90,68 @@ SELECT run_id, count(*), min(server_id) FROM lease GROUP BY run_id ORDER BY run_
 INSERT INTO slot (once_key, run_id) VALUES (:once_key, :id);
 
 -- name: find_slot
-SELECT run_id FROM slot WHERE once_key = :once_key;
+-- The run that has a slot, or had it when it was pruned.
+SELECT run_id FROM slot WHERE once_key = :once_key UNION ALL SELECT run_id FROM pruned_slot WHERE once_key = :once_key;
 
 -- name: post_command
 INSERT INTO command (run_id, at, who, why, body) VALUES (:id, :at, :who, :why, :body) RETURNING id;
 
 -- name: read_commands
 SELECT id, at, who, why, body FROM command WHERE run_id = :id AND id > :after ORDER BY id;
+
+-- The past of runs: see history.py.
+
+-- name: index_plan
+-- What plan a run may have in common with others, without reading it; `saved_at` is the last time that it was saved.
+INSERT INTO plan_index (plan_hash, saved_at, digests) VALUES (:plan_hash, :saved_at, :digests)
+ON CONFLICT (plan_hash) DO UPDATE SET saved_at = excluded.saved_at, digests = coalesce(excluded.digests, digests);
+
+-- name: add_parents
+INSERT INTO parent (run_id, parent_id) SELECT DISTINCT :id, value FROM json_each(:parents);
+
+-- name: parents
+SELECT parent_id FROM parent WHERE run_id = :id ORDER BY parent_id;
+
+-- name: family
+-- A parent that is not there any more, or never was, still holds its children together.
+WITH RECURSIVE family (id) AS (
+    SELECT :id
+    UNION SELECT parent.parent_id FROM family JOIN parent ON parent.run_id = family.id
+    UNION SELECT parent.run_id FROM family JOIN parent ON parent.parent_id = family.id
+)
+SELECT run.id FROM family JOIN run ON run.id = family.id ORDER BY run.seq;
+
+-- name: later_runs
+-- The last column is whether a server may have been touched: by kinds of events, as codec.py writes them.
+SELECT run.id, run.seq, run.plan_hash, plan_index.digests,
+       EXISTS (SELECT 1 FROM entry WHERE run_id = run.id
+               AND (instr(events, '"kind":"intended"') OR instr(events, '"kind":"suspected"')))
+FROM run LEFT JOIN plan_index USING (plan_hash)
+WHERE run.campaign = :campaign AND run.seq > :after AND run.simulated = :simulated ORDER BY run.seq DESC;
+
+-- name: pruned_slot
+SELECT run_id, campaign, state FROM pruned_slot WHERE once_key = :once_key;
+
+-- name: slot_keepers
+SELECT run_id FROM (SELECT run.id AS run_id, max(run.seq) FROM slot JOIN run ON run.id = slot.run_id GROUP BY run.campaign);
+
+-- name: keep_slots
+INSERT INTO pruned_slot (once_key, run_id, campaign, state)
+SELECT slot.once_key, slot.run_id, run.campaign, :state FROM slot JOIN run ON run.id = slot.run_id WHERE slot.run_id = :id;
+
+-- name: delete_run
+-- Parts first: each names the run.
+DELETE FROM slot WHERE run_id = :id;
+DELETE FROM lease WHERE run_id = :id;
+DELETE FROM command WHERE run_id = :id;
+DELETE FROM parent WHERE run_id = :id;
+DELETE FROM entry WHERE run_id = :id;
+DELETE FROM run WHERE id = :id;
+
+-- name: plans_without_run
+SELECT plan_hash FROM plan LEFT JOIN plan_index USING (plan_hash)
+WHERE NOT EXISTS (SELECT 1 FROM run WHERE run.plan_hash = plan.plan_hash) AND coalesce(saved_at, 0.0) < :before;
+
+-- name: delete_plan
+DELETE FROM plan_index WHERE plan_hash = :plan_hash AND NOT EXISTS (SELECT 1 FROM run WHERE run.plan_hash = :plan_hash);
+DELETE FROM plan WHERE plan_hash = :plan_hash AND NOT EXISTS (SELECT 1 FROM run WHERE run.plan_hash = :plan_hash);

@@ -1,4 +1,4 @@
--- The journal's tables, version 4.
+-- The journal's tables, version 5.
 
 -- Plans, by their hash: the JSON that `runner.plan.codec` writes. Not compressed: most of it is random ids, which shrink
 -- to half and no more.
@@ -20,7 +20,10 @@ CREATE TABLE run (
     owner_start   INTEGER,
     owner_token   TEXT,
     heartbeat_at  REAL,
-    lease_s       REAL NOT NULL DEFAULT 0  -- for how long after its last heartbeat a run keeps its leases
+    lease_s       REAL NOT NULL DEFAULT 0, -- for how long after its last heartbeat a run keeps its leases
+    -- The past (version 5, see history.py).
+    seq           INTEGER NOT NULL,        -- grows from run to run, in the order in which they were made
+    simulated     INTEGER                  -- 1: a rehearsal; 0: real; NULL: it is not known, and nothing happened
 ) STRICT;
 
 -- Commits, in order: each is a JSON list of the events that became durable together, {"kind", "data"} each.
@@ -60,3 +63,33 @@ CREATE TABLE command (
     body   TEXT NOT NULL
 ) STRICT;
 CREATE INDEX command_by_run ON command (run_id, id);
+
+-- The past (version 5, see history.py).
+CREATE UNIQUE INDEX run_by_seq ON run (seq);
+CREATE INDEX run_by_campaign ON run (campaign, seq);
+CREATE INDEX run_by_plan ON run (plan_hash);
+CREATE INDEX slot_by_run ON slot (run_id);
+
+-- Which runs a run does again in part. A parent need not be there: it may have been pruned, or be in another folder.
+CREATE TABLE parent (
+    run_id    TEXT NOT NULL REFERENCES run (id),
+    parent_id TEXT NOT NULL,
+    PRIMARY KEY (run_id, parent_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX parent_by_parent ON parent (parent_id, run_id);
+
+-- What is asked of a plan without reading it. `digests` are four bytes for each server (`runner.plan.digests`), NULL where
+-- they are not known; apart from the plan, and from the run, which is written anew with every heartbeat.
+CREATE TABLE plan_index (
+    plan_hash TEXT PRIMARY KEY REFERENCES plan (plan_hash),
+    saved_at  REAL,
+    digests   BLOB
+) STRICT;
+
+-- Slots whose runs were pruned: they stay taken.
+CREATE TABLE pruned_slot (
+    once_key TEXT PRIMARY KEY,
+    run_id   TEXT NOT NULL,
+    campaign TEXT NOT NULL,
+    state    TEXT NOT NULL
+) STRICT, WITHOUT ROWID;

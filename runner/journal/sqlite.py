@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 import zlib
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from runner.errors import RefusedToStart, StateFolderError
 from runner.journal.chain import Link, first_hash
-from runner.journal.codec import decode_batch, needs_details
+from runner.journal.codec import decode_batch, needs_details, state_at_end
 from runner.journal.database import connect, translated
-from runner.journal.naming import owner_may_live, refuse_living_owner, resolve_run, run_state
+from runner.journal.naming import no_such_run, owner_may_live, refuse_living_owner, resolve_run, run_state
 from runner.journal.owner import Owner, is_alive
 from runner.journal.queries import queries
+from runner.journal.sqlite_history import SqliteHistory
 from runner.journal.store import TAKEOVER_S, CommandRow, Leased, LeaseRow, RunIsOpen, RunRecord, RunRow, SlotTaken
 from runner.journal.writer import JournalWriter, LastEntry
 
@@ -23,9 +25,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.journal.naming import IsAlive
+    from runner.model import RunState
     from runner.run.events import Event
 
 _PIECE = 500
+_BEYOND = "\U0010ffff"  # sorts after whatever an id may have in its place
 
 
 class SqliteStore:
@@ -45,10 +49,13 @@ class SqliteStore:
         self._takeover_s = takeover_s
         self._writers: list[JournalWriter] = []
         self._db = connect(path)
+        self.history = SqliteHistory(self._db, path, self.run)
 
-    def save_plan(self, plan_hash: str, body: bytes) -> None:
-        """Keep a plan's JSON under its hash."""
-        self._execute("save_plan", plan_hash=plan_hash, body=body)
+    def save_plan(self, plan_hash: str, body: bytes, digests: bytes | None = None) -> None:
+        """Keep a plan's JSON under its hash, with the digests of its servers."""
+        with translated(self._path), self._db:
+            self._execute("save_plan", plan_hash=plan_hash, body=body)
+            self._execute("index_plan", plan_hash=plan_hash, saved_at=self._now(), digests=digests)
 
     def load_plan(self, plan_hash: str) -> bytes:
         """The JSON of a plan that was saved."""
@@ -59,12 +66,14 @@ class SqliteStore:
     def create_run(self, record: RunRecord) -> None:
         """Add a run with an empty journal."""
         values = record._asdict() | _owner_values(record.owner)
-        del values["servers"], values["owner"], values["once_key"]
+        del values["servers"], values["owner"], values["once_key"], values["parents"]
         with translated(self._path), self._db:
             if not self._changes("create_run", **values, now=self._now()):
                 raise RefusedToStart(f"there is a run {record.id} already", hint="try again")
             if record.once_key is not None:
                 self._claim(record.once_key, record.id)
+            if record.parents:
+                self._execute("add_parents", id=record.id, parents=orjson.dumps(list(record.parents)).decode())
             self._lease(record.id, record.servers)
 
     def _claim(self, once_key: str, run_id: str) -> None:
@@ -120,9 +129,19 @@ class SqliteStore:
         """The hash of a run's last entry."""
         return next((head for _, head in self._execute("last_entry", id=run_id)), None)
 
-    def runs(self) -> list[RunRow]:
-        """Every run, newest first."""
-        return [self._row(values) for values in self._execute("runs")]
+    def run(self, run_id: str) -> RunRow:
+        """One run."""
+        for values in self._execute("run", id=run_id):
+            return self._row(values)
+        raise no_such_run(run_id)
+
+    def runs(
+        self, *, campaign: str | None = None, state: RunState | None = None, limit: int | None = None
+    ) -> list[RunRow]:
+        """The runs, newest first."""
+        with translated(self._path):
+            rows = map(self._row, self._db.execute(queries()["runs"], {"campaign": campaign}))
+            return list(islice((row for row in rows if state in {None, row.state}), limit))
 
     def open_run(self, run_id: str, owner: Owner) -> JournalWriter:
         """Take ownership of a run and open its journal for appending."""
@@ -178,7 +197,15 @@ class SqliteStore:
 
     def resolve(self, text: str) -> str:
         """The id of the run that a person means."""
-        return resolve_run(text, [row.id for row in self.runs()])
+        return resolve_run(text, self)
+
+    def newest(self) -> str | None:
+        """The run that was made last."""
+        return next((run_id for (run_id,) in self._execute("newest_run")), None)
+
+    def starting_with(self, text: str) -> list[str]:
+        """The ids that start so, newest first."""
+        return [run_id for (run_id,) in self._execute("run_ids", text=text, beyond=text + _BEYOND)]
 
     def close(self) -> None:
         """Close the store and the journals that are still open."""
@@ -189,8 +216,15 @@ class SqliteStore:
     def _row(self, values: tuple[Any, ...]) -> RunRow:
         run_id, campaign, plan_hash, created_at, state, counts = values[:6]
         known = orjson.loads(counts) if counts else None
-        shown = run_state(state, self._lives(values))
-        return RunRow(run_id, campaign, plan_hash, created_at, shown, known, _owner(values))
+        shown = run_state(
+            state, owner_lives=self._lives(values), journal_says=None if state else self._told_at_end(run_id)
+        )
+        seq, simulated = values[12], None if values[13] is None else bool(values[13])
+        return RunRow(run_id, campaign, plan_hash, created_at, shown, known, _owner(values), seq, simulated)
+
+    def _told_at_end(self, run_id: str) -> str | None:
+        """How a run ended, where its process died before it could note it."""
+        return next((state_at_end(events) for (events,) in self._execute("last_events", id=run_id)), None)
 
     def _lives(self, values: tuple[Any, ...]) -> bool:
         return owner_may_live(_owner(values), self._silent_s(values), self._takeover_s, self._alive)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 
     from runner.journal.chain import Link
+    from runner.journal.history import RunHistory
     from runner.journal.owner import Owner
     from runner.model import RunState
     from runner.run.events import Event
@@ -71,6 +72,7 @@ class RunRecord(NamedTuple):
 
     `servers` are leased to it; they stay so for `lease_s` seconds after the last sign of life of its process, for that
     long its jobs may still be at work. `once_key` names the slot of a schedule that the run is for: one run a slot.
+    `simulated` is a rehearsal. `parents` are the runs that it does again in part; they need not be here.
     """
 
     id: str
@@ -81,13 +83,17 @@ class RunRecord(NamedTuple):
     servers: Sequence[str] = ()
     lease_s: float = 0.0
     once_key: str | None = None
+    simulated: bool = False
+    parents: Sequence[str] = ()
 
 
 class RunRow(NamedTuple):
     """One run in a list. `started_at` is epoch seconds.
 
-    `state` is what `finish` was told; before that `running` while its owner lives and `interrupted` after.
-    `counts` is what `finish` was told, None before. `owner` is None when no process has the run open.
+    `state` is what `finish` was told, or what the journal says last where it says how the run ended; else `running`
+    while its owner lives and `interrupted` after. `counts` is what `finish` was told, None before. `owner` is None when
+    no process has the run open. `seq` grows in the order in which runs were made, whatever the clock said. `simulated` is
+    None where it is not known: then the run has no events.
     """
 
     id: str
@@ -97,6 +103,8 @@ class RunRow(NamedTuple):
     state: RunState
     counts: Mapping[str, int] | None
     owner: Owner | None
+    seq: int
+    simulated: bool | None
 
 
 class CommandRow(NamedTuple):
@@ -143,8 +151,13 @@ class RunStore(Protocol):
     Every method may raise StateFolderError: unwritable, full, damaged, locked, or of another version.
     """
 
-    def save_plan(self, plan_hash: str, body: bytes) -> None:
-        """Keep a plan's JSON under its hash. Saving it again changes nothing."""
+    @property
+    def history(self) -> RunHistory:
+        """What it tells of runs that are over."""
+        ...
+
+    def save_plan(self, plan_hash: str, body: bytes, digests: bytes | None = None) -> None:
+        """Keep a plan's JSON under its hash, with the digests of its servers. Saving it again changes neither."""
         ...
 
     def load_plan(self, plan_hash: str) -> bytes:
@@ -189,8 +202,18 @@ class RunStore(Protocol):
         """The hash of a run's last entry; None if there is none."""
         ...
 
-    def runs(self) -> list[RunRow]:
-        """Every run, newest first."""
+    def run(self, run_id: str) -> RunRow:
+        """One run. `run_id` is exact: see `resolve`.
+
+        Raises:
+            InvalidInput: there is none of that id.
+        """
+        ...
+
+    def runs(
+        self, *, campaign: str | None = None, state: RunState | None = None, limit: int | None = None
+    ) -> list[RunRow]:
+        """The runs, newest first: of one campaign, in one state, at most so many; None: whatever."""
         ...
 
     def open_run(self, run_id: str, owner: Owner) -> OwnedJournal:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import InvalidInput, Problem
 from runner.plan.codec import hash_plan
+from runner.plan.digests import LaneServer
 from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary
 from runner.plan.rollout.limits import domain_tables
 from runner.plan.rollout.model import PlannedBudget, PlannedDomains
@@ -28,7 +29,7 @@ class Parent(NamedTuple):
 
     run_id: str
     plan: Plan
-    again: Mapping[str, int]
+    again: Mapping[LaneServer, int]
 
 
 def retry_plan(parents: Sequence[Parent], created_at: float, runner_version: str) -> Plan:
@@ -49,7 +50,7 @@ def retry_plan(parents: Sequence[Parent], created_at: float, runner_version: str
     for parent in parents:
         for index, group in enumerate(parent.plan.groups):
             lane = lanes.setdefault(parent.plan.lanes[group.lane], len(lanes))
-            for first_step, servers in _by_step(group.servers, parent.again):
+            for first_step, servers in _by_step(parent, group):
                 requests += _requests(parent.plan, index, first_step, servers, len(groups))
                 name = group.name if first_step == 0 else f"{group.name}-from-{newest.steps[first_step]}"
                 groups.append(PlannedGroup(_free_name(name, groups), lane, servers))
@@ -136,9 +137,15 @@ def _as_count(share: Share | None, totals: Sequence[int]) -> Share | None:
     return Share(str(most), count=most)
 
 
-def _by_step(servers: Sequence[Server], again: Mapping[str, int]) -> Iterator[tuple[int, tuple[Server, ...]]]:
-    for step in sorted({again[server.id] for server in servers if server.id in again}):
-        yield step, tuple(server for server in servers if again.get(server.id) == step)
+def _by_step(parent: Parent, group: PlannedGroup) -> Iterator[tuple[int, tuple[Server, ...]]]:
+    label = parent.plan.lanes[group.lane].label
+    by_step: dict[int, list[Server]] = {}
+    for server in group.servers:
+        step = parent.again.get(LaneServer(label, server.id))
+        if step is not None:
+            by_step.setdefault(step, []).append(server)
+    for step, some in sorted(by_step.items()):
+        yield step, tuple(some)
 
 
 def _requests(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from runner.model import RUNNER
 from runner.report.times import rfc3339
 from runner.run import events as e
 from runner.run.commands import Command
@@ -24,6 +25,7 @@ class DecisionLog:
     def __init__(self, facts: Facts) -> None:
         rollout = facts.plan.rollout
         self._waves: tuple[PlannedWave, ...] = rollout.waves if rollout else ()
+        self._groups = facts.plan.groups
         self._current: str | None = None
         self.decisions: list[Decision] = []
 
@@ -43,7 +45,7 @@ class DecisionLog:
                 "what": what,
                 "wave": self._current,
                 "evidence": evidence,
-                "who": who or "runner",
+                "who": who or RUNNER,
                 "why": why,
             }
         )
@@ -66,11 +68,17 @@ class DecisionLog:
         evidence = asked if event.refused is None else f"{asked}: {event.refused}".removeprefix(": ")
         self.add(event.at, what, evidence, who=event.who, why=event.why)
 
+    def left_out(self, event: e.LeftOut) -> None:
+        """Another run of the family has servers."""
+        what = f"{len(event.servers):,} servers of {self._groups[event.group].name}"
+        self.add(event.at, "leave_out", what, why=f"run {event.run_id} has taken or done them")
+
 
 _HANDLERS: dict[type, Callable[[DecisionLog, Any], None]] = {
     e.WaveStarted: DecisionLog.started,
     e.Checked: DecisionLog.checked,
     e.Commanded: DecisionLog.commanded,
+    e.LeftOut: DecisionLog.left_out,
     e.ApprovalAsked: lambda log, event: log.add(event.at, "ask_approval"),
     e.WavePassed: lambda log, event: log.add(event.at, "pass"),
     e.Held: lambda log, event: log.add(event.at, "hold", event.reason, why=event.rule),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from runner.model import RunState
+from runner.model import RUNNER, RunState
 from runner.report.next_steps import next_command, waiting_in
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def summary_text(report: Report, facts: Facts, pending: Sequence[str] = ()) -> s
     throttling = report["throttling"]
     if throttling["throttled_answers"]:
         lines.append(f"throttled  {throttling['throttled_answers']:,} times, waited {throttling['waited_s']:.0f} s")
-    lines += [*_waves(report), *_abnormal_servers(report), *_request_errors(report), *_last_decision(report, facts)]
+    lines += [*_left_out(report), *_waves(report), *_abnormal_servers(report), *_request_errors(report)]
+    lines += _last_decision(report, facts)
     lines += [f"{'pending':10} {asked}" for asked in pending]
     command = next_command(facts, run["id"], RunState(run["state"]))
     return "\n".join([*lines, f"next       {command}"] if command else lines)
@@ -59,6 +60,13 @@ def _counts(counts: dict[str, int], at_work: int = 0) -> str:
     parts = [f"{shown[name]:,} {word}" for name, word in _WORDS.items() if shown[name]]
     parts += [f"{at_work:,} at work"] if at_work else []
     return f"{counts['servers']:,}" + (": " + ", ".join(parts) if parts else "")
+
+
+def _left_out(report: Report) -> Iterator[str]:
+    """What other runs of the family have, as the last process found it."""
+    last = {(d["evidence"].partition(" of ")[2], d["why"]): d for d in report["decisions"] if d["what"] == "leave_out"}
+    for decision in last.values():
+        yield f"left out   {decision['evidence']}: {decision['why']}"
 
 
 def _waves(report: Report) -> Iterator[str]:
@@ -85,7 +93,7 @@ def _last_decision(report: Report, facts: Facts) -> Iterator[str]:
     if not decisive:
         return
     last = decisive[-1]
-    because = ": ".join(filter(None, (last["evidence"], last["why"] if last["who"] != "runner" else "")))
+    because = ": ".join(filter(None, (last["evidence"], last["why"] if last["who"] != RUNNER else "")))
     if because and because in report["run"]["reason"]:
         return
     detail = f" {because}" if because else f" {last['wave']}" if last["wave"] else ""

@@ -21,6 +21,14 @@ class SplitUp:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaveOut:
+    """Withdraw this request, and say why: another run of the family has its servers."""
+
+    request: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class WaitUntil:
     """Nothing to send before `at` (epoch seconds) or the next event."""
 
@@ -37,4 +45,4 @@ class AllSubmitted:
     """Nothing will be sent on this lane any more."""
 
 
-Decision = Send | SplitUp | WaitUntil | WaitForEvent | AllSubmitted
+Decision = Send | SplitUp | LeaveOut | WaitUntil | WaitForEvent | AllSubmitted

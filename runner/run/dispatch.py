@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from runner.rules.budget import NoRoom
 from runner.run.admission import Admitted, ClosedUntil, GroupHeld, MustSplit, OpeningsSeen, admission
 from runner.run.decisions import Decision, Send, SplitUp, WaitForEvent, WaitUntil
+from runner.run.excluding import parting
 from runner.run.phases import IN_FLIGHT, Phase
 
 if TYPE_CHECKING:
@@ -121,6 +122,10 @@ class Dispatcher:
             if not self._may_go(request, now):
                 self._drop(line, request)
                 continue
+            # Before it is asked whether there is room: those that are left out need none.
+            parted = parting(self._facts, request)
+            if parted is not None:
+                return parted
             if not self._facts.has_gates:
                 return Send(request)
             admitted = admission(self._facts, request, self._openings, wall)

@@ -273,6 +273,20 @@ class Withdrawn:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Another run of the family, `run_id`, has taken or done these servers of a group: this process sends nothing to them.
+
+    It holds until the run is resumed, when it is found out anew.
+    """
+
+    kind: ClassVar[str] = "left_out"
+    at: float
+    group: int
+    servers: tuple[str, ...]
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Included:
     """Servers that were excluded are taken in again: the request may be sent."""
 
@@ -425,6 +439,7 @@ Event = (
     | Split
     | Withdrawn
     | Included
+    | LeftOut
     | WaveStarted
     | CheckStarted
     | Checked

@@ -92,6 +92,8 @@ def _run_resumed(facts: Facts, event: e.RunResumed) -> None:
     """
     facts.stop_reason = facts.intake_ended = facts.ending = None
     facts.watched = True
+    for servers in facts.left_out:
+        servers.clear()
     for lane in facts.lanes:
         lane.unsurveyed_since = event.at
         for waiting in lane.doubts.values():
@@ -267,6 +269,10 @@ def _withdrawn(facts: Facts, event: e.Withdrawn) -> None:
     close(facts, request, Phase.EXCLUDED, _all(facts, request, outcome), event.at)
 
 
+def _left_out(facts: Facts, event: e.LeftOut) -> None:
+    facts.left_out[event.group] |= dict.fromkeys(event.servers, event.run_id)
+
+
 def _included(facts: Facts, event: e.Included) -> None:
     del facts.exclusions[event.request]
     _move_excluded(facts, event.request, -1)
@@ -330,6 +336,7 @@ _STEPS: dict[type, _Step] = {
     e.StopRequested: _Step(_stop_requested),
     e.IntakeEnded: _Step(_intake_ended),
     e.Withdrawn: _Step(_withdrawn, UNSENT),
+    e.LeftOut: _Step(_left_out),
     e.Included: _Step(_included, frozenset({Phase.EXCLUDED})),
     e.RunEnded: _Step(_run_ended),
     e.DisplayLost: _Step(_display_lost),

@@ -1,10 +1,14 @@
-"""Leaving servers out of a run that goes on, and taking them in again: which they are, and the events that do it."""
+"""Leaving servers out of a run that goes on, and taking them in again: which they are, and the events that do it.
+
+A person excludes servers at once. Those that another run of the family has are left out when their turn comes.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.run import events as e
+from runner.run.decisions import LeaveOut, SplitUp
 from runner.run.phases import IN_FLIGHT, UNSENT, Phase
 from runner.spec.campaign import Place, Template
 from runner.spec.expressions import ServerExpression
@@ -113,6 +117,9 @@ def inclusion_refused(facts: Facts, ids: Collection[str]) -> str | None:
         return f"the steps of the campaign went on without them: {retry}"
     for request in requests:
         servers = [server.id for server in facts.servers_of(request)]
+        others = _runs_that_have(facts, request)
+        if others:
+            return f"{servers[0]} belongs to {' and '.join(others)} now"
         if not set(servers) <= set(ids):
             return f"{', '.join(servers[:_SHOWN])}{', ...' * (len(servers) > _SHOWN)} were excluded together: name all"
         wave = facts.rollout.waves[facts.requests.entries[request].wave] if facts.rollout else None
@@ -124,6 +131,32 @@ def inclusion_refused(facts: Facts, ids: Collection[str]) -> str | None:
 def inclusions(facts: Facts, ids: Collection[str], at: float) -> list[e.Included]:
     """The events that take these servers in again, where that is not refused."""
     return [e.Included(at, request) for request in _excluded(facts, ids)]
+
+
+def parting(facts: Facts, request: int) -> SplitUp | LeaveOut | None:
+    """How to keep a request that is ready from servers that another run has; None where it holds none of them.
+
+    Asked of the one request whose turn it is, so that the cost of a decision does not grow with the fleet. Those that may
+    not be parted from one that is left out are left out with it.
+    """
+    left_out = facts.left_out[facts.requests.entries[request].group]
+    if not left_out or not facts.is_main(request):
+        return None
+    servers = facts.servers_of(request)
+    hits = sum(server.id in left_out for server in servers)
+    if not hits:
+        return None
+    cut = facts.requests.cut_of(request) if hits < len(servers) else None
+    if cut is not None:
+        return SplitUp(request, cut)
+    return LeaveOut(request, f"{' and '.join(_runs_that_have(facts, request))} has taken or done them")
+
+
+def _runs_that_have(facts: Facts, request: int) -> list[str]:
+    """The other runs of the family that have servers of a request."""
+    left_out = facts.left_out[facts.requests.entries[request].group]
+    ids = (left_out.get(server.id) for server in facts.servers_of(request)) if left_out else ()
+    return [f"run {run_id}" for run_id in dict.fromkeys(ids) if run_id is not None]
 
 
 def _excluded(facts: Facts, ids: Collection[str]) -> list[int]:

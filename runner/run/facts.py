@@ -116,6 +116,8 @@ class Facts:
     the list shows a job of; `foreseen` are numbers of requests yet to come to be, of which it shows one. `conflict_jobs` are
     all the jobs of requests that have more than their own. `job_ids` are the jobs of requests.
 
+    `left_out` are, per group, the servers that another run of the family has, and which: nothing is sent to them.
+
     `intake_ended` is why nothing new is sent any more, though what is in flight is followed to its end; `aborted` is why
     the campaign was aborted, which means that, too, and for good.
 
@@ -131,6 +133,7 @@ class Facts:
     dependents: list[list[int]]
     lanes: list[LaneFacts]
     left_behind: list[set[str]]
+    left_out: list[dict[str, str]]
     rollout: RolloutFacts | None = None
     controls: Controls = field(default_factory=Controls)
     counts: Counter[Outcome] = field(default_factory=Counter)
@@ -262,6 +265,7 @@ def initial_facts(plan: Plan) -> Facts:
         dependents=[],
         lanes=[LaneFacts() for _ in plan.lanes],
         left_behind=[set() for _ in plan.groups],
+        left_out=[{} for _ in plan.groups],
         rollout=initial_rollout(plan),
     )
     if plan.main_steps > 1:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from runner.rules.sequential import Conclusion
 from runner.run import events as e
 from runner.run.decide import decide
-from runner.run.decisions import Decision, Send, SplitUp, WaitUntil
+from runner.run.decisions import Decision, LeaveOut, Send, SplitUp, WaitUntil
 from runner.run.facts import StopRule
 from runner.run.intake import is_anything_in_flight, is_unsurveyed, nothing_left
 from runner.run.phases import Phase
@@ -194,7 +194,7 @@ class _Gate(NamedTuple):
         if is_anything_in_flight(self.facts):
             return self._sleep()
         decisions = self._decisions()
-        if is_unsurveyed(self.facts) or any(isinstance(decision, Send | SplitUp) for decision in decisions):
+        if is_unsurveyed(self.facts) or any(isinstance(decision, Send | SplitUp | LeaveOut) for decision in decisions):
             return self._sleep()
         if (stuck := self._unusable_lane()) is not None:
             return Record(e.IntakeEnded(self.now, stuck))
@@ -226,7 +226,7 @@ class _Gate(NamedTuple):
         decisions: list[Decision] = []
         for _ in lanes[:2]:
             decisions = [decide(self.facts, self.dispatcher, lane, self.now, self.wall) for lane in lanes]
-            if any(isinstance(decision, Send | SplitUp) for decision in decisions):
+            if any(isinstance(decision, Send | SplitUp | LeaveOut) for decision in decisions):
                 break
         return decisions
 

@@ -54,10 +54,16 @@ def golden(request: pytest.FixtureRequest, tmp_path: Path) -> Golden:
 MENDED = [("soaking", "aborted"), ("checking", "aborted"), ("running", "aborted")]
 
 
+# Versions before counted what was intended, sent or not.
+COUNTED_ANEW = {"creates_sent", "creates_per_s"}
+
+
 def differences(stored: object, found: object, place: str = "") -> Iterator[str]:
     """Where something stored is gone or another; what is there besides is none."""
     if isinstance(stored, dict) and isinstance(found, dict):
         for key, value in stored.items():
+            if key in COUNTED_ANEW:
+                continue
             if key in found:
                 yield from differences(value, found[key], f"{place}.{key}")
             else:

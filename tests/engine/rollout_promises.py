@@ -34,6 +34,7 @@ _DECISIONS: dict[type, str] = {
     e.Held: "hold",
     e.Aborted: "abort",
     e.IntakeEnded: "end_intake",
+    e.LeftOut: "leave_out",
 }
 
 

@@ -172,7 +172,7 @@ async def test_a_silent_owner_on_another_host_is_replaced_after_the_takeover_tim
 
 async def test_lists_are_newest_first_and_say_how_a_run_ended(make_store: MakeStore) -> None:
     store = with_run(make_store(), "run-1", at=1.0)
-    store.create_run(RunRecord("run-2", "campaign", "sha256:p", 2.0))
+    store.create_run(RunRecord("run-2", "campaign", "sha256:p", 0.5))  # the wall clock was set back
     store.finish("run-2", "finished", {"servers": 3})
     rows = store.runs()
     assert [row.id for row in rows] == ["run-2", "run-1"]
@@ -183,8 +183,8 @@ async def test_lists_are_newest_first_and_say_how_a_run_ended(make_store: MakeSt
 
 
 async def test_a_run_is_found_by_id_by_its_start_and_as_last(make_store: MakeStore) -> None:
-    store = with_run(with_run(make_store(), "20260101-a", 1.0), "20260102-b", 2.0)
-    assert store.resolve("last") == "20260102-b"
+    store = with_run(with_run(make_store(), "20260102-b", 2.0), "20260101-a", 1.0)
+    assert store.resolve("last") == "20260101-a"  # made last, whatever the clock said
     assert store.resolve("20260101") == "20260101-a"
     with pytest.raises(InvalidInput, match="2 runs start so"):
         store.resolve("2026")
@@ -316,8 +316,16 @@ def test_this_process_is_alive_and_one_that_never_was_is_not() -> None:
     assert process_start(2**22 + 1) is None
 
 
-BACK_TO_2 = "DROP TABLE slot; DROP TABLE command; ALTER TABLE entry DROP COLUMN details; PRAGMA user_version = 2"
+BACK_TO_4 = (
+    "DROP TABLE parent; DROP TABLE plan_index; DROP TABLE pruned_slot; "
+    "DROP INDEX run_by_seq; DROP INDEX run_by_campaign; DROP INDEX run_by_plan; DROP INDEX slot_by_run; "
+    "ALTER TABLE run DROP COLUMN seq; ALTER TABLE run DROP COLUMN simulated; PRAGMA user_version = 4"
+)
+BACK_TO_2 = (
+    f"{BACK_TO_4}; DROP TABLE slot; DROP TABLE command; ALTER TABLE entry DROP COLUMN details; PRAGMA user_version = 2"
+)
 BACK_TO_1 = (
+    f"{BACK_TO_2}; "
     "DROP TABLE lease; ALTER TABLE entry DROP COLUMN hash; ALTER TABLE run DROP COLUMN lease_s; PRAGMA user_version = 1"
 )
 
@@ -332,7 +340,7 @@ def structure(path: Path) -> list[tuple[str, str]]:
     return rows
 
 
-@pytest.mark.parametrize("back", [BACK_TO_2, f"{BACK_TO_2}; {BACK_TO_1}"], ids=["2", "1"])
+@pytest.mark.parametrize("back", [BACK_TO_4, BACK_TO_2, BACK_TO_1], ids=["4", "2", "1"])
 async def test_a_file_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path, back: str) -> None:
     path = tmp_path / "journal.db"
     store = with_run(SqliteStore(path))

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.plan.dependencies import prerequisites
+from runner.plan.digests import lane_servers
 from runner.plan.retry import Parent, retry_plan
 from tests.conftest import small_plan
 
@@ -18,7 +19,7 @@ def test_they_are_those_of_the_step_before_that_hold_its_servers(
     sizes: list[int], per_job: list[int], data: st.DataObject
 ) -> None:
     whole = small_plan(sizes, per_job)
-    everyone = [server.id for group in whole.groups for server in group.servers]
+    everyone = list(lane_servers(whole))
     again = data.draw(st.dictionaries(st.sampled_from(everyone), st.integers(0, len(per_job) - 1), min_size=1))
     for plan in (whole, retry_plan([Parent("run-1", whole, again)], 0.0, "0")):
         for index, needed in enumerate(prerequisites(plan)):
@@ -38,7 +39,7 @@ def test_a_retry_takes_each_server_through_the_steps_that_are_left_once(
     sizes: list[int], per_job: list[int], data: st.DataObject
 ) -> None:
     whole = small_plan(sizes, per_job)
-    everyone = [server.id for group in whole.groups for server in group.servers]
+    everyone = list(lane_servers(whole))
     again = data.draw(st.dictionaries(st.sampled_from(everyone), st.integers(0, len(per_job) - 1), min_size=1))
     plan = retry_plan([Parent("run-1", whole, again)], 0.0, "0")
     done: dict[str, list[int]] = {}
@@ -46,6 +47,6 @@ def test_a_retry_takes_each_server_through_the_steps_that_are_left_once(
         for server in plan.servers_of(index):
             done.setdefault(server.id, []).append(request.step)
     assert {server: sorted(steps) for server, steps in done.items()} == {
-        server: list(range(step, len(per_job))) for server, step in again.items()
+        server.server_id: list(range(step, len(per_job))) for server, step in again.items()
     }
     assert plan.parents == ("run-1",)

@@ -7,6 +7,7 @@ import pytest
 from runner.errors import InvalidInput
 from runner.model import Server
 from runner.plan.codec import plan_from_json, plan_to_json
+from runner.plan.digests import LaneServer
 from runner.plan.expansion import PlanOptions, expand
 from runner.plan.plan import Plan
 from runner.plan.retry import Parent, retry_plan
@@ -39,8 +40,12 @@ def plan_of(jobspec: str = JOBSPEC) -> Plan:
     return expand(load_campaign(jobspec, "job.yaml"), SERVERS, options)
 
 
+def parent(run_id: str, plan: Plan, *ids: str) -> Parent:
+    return Parent(run_id, plan, {LaneServer("r-1/p", server_id): 0 for server_id in ids})
+
+
 def retried(plan: Plan, *ids: str) -> Plan:
-    again = retry_plan([Parent("run-1", plan, dict.fromkeys(ids, 0))], 1.0, "0")
+    again = retry_plan([parent("run-1", plan, *ids)], 1.0, "0")
     assert plan_from_json(plan_to_json(again), "plan").plan_hash == again.plan_hash
     return again
 
@@ -77,10 +82,10 @@ def test_what_follows_a_failure_is_each_groups_own() -> None:
 def test_runs_with_other_waves_are_not_retried_together() -> None:
     one, other = plan_of(), plan_of(JOBSPEC.replace("sizes: [10, rest]", "sizes: [50, 25, rest]"))
     with pytest.raises(InvalidInput, match="the runs have different waves"):
-        retry_plan([Parent("run-1", one, {"id-0": 0}), Parent("run-2", other, {"id-7": 0})], 1.0, "0")
+        retry_plan([parent("run-1", one, "id-0"), parent("run-2", other, "id-7")], 1.0, "0")
 
 
 def test_groups_of_several_runs_that_are_called_alike_stay_apart() -> None:
     plan = plan_of()
-    again = retry_plan([Parent("run-1", plan, {"id-0": 0}), Parent("run-2", plan, {"id-1": 0})], 1.0, "0")
+    again = retry_plan([parent("run-1", plan, "id-0"), parent("run-2", plan, "id-1")], 1.0, "0")
     assert [group.name for group in again.groups] == ["canary", "canary-2"]

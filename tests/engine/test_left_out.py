@@ -1,0 +1,158 @@
+"""Servers that another run of the family has: whatever the plan and whenever the process dies, nothing is sent to them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+
+from runner.model import Server
+from runner.plan.plan import Plan
+from runner.run import events as e
+from runner.run.gate import Patience
+from runner.spec.campaign import Submit, Watch
+from tests.conftest import small_plan
+from tests.engine.conftest import InWorld, World, until_it_dies
+from tests.engine.rollout_plans import fleet, rollout_plan, step
+from tests.engine.rollout_stories import drawn_plan
+
+_RATES: dict[str, Any] = {"rate": "100/s", "burst": 100, "concurrency": 4, "attempts": 50, "settle": "15s"}
+
+
+def drawn(rng: random.Random) -> Plan:
+    """A plan of one kind or the other."""
+    if rng.random() < 0.5:
+        return drawn_plan(rng, _RATES, {"rate": "100/s", "job_timeout": "30m"})
+    return small_plan(
+        tuple(rng.randint(1, 12) for _ in range(rng.randint(1, 2))),
+        tuple(rng.randint(1, 5) for _ in range(rng.randint(1, 2))),
+        Submit(1000.0, 100, concurrency=4, attempts=50, settle_s=15.0),
+        Watch(rate=100.0),
+        lanes=rng.choice((1, 2)),
+    )
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_nothing_is_sent_to_servers_that_are_left_out(in_world: InWorld, seed: int) -> None:
+    rng = random.Random(seed)
+    plan = drawn(rng)
+
+    async def story(world: World) -> None:
+        world.patience = Patience(for_window=False, for_person=False)
+        await until_it_dies(world.run(crash_after=rng.randint(2, 20)))
+        for _ in range(3):
+            if world.state.ended is not None and world.state.ended.is_over:
+                return
+            world.left_out = {
+                group: tuple(server.id for server in servers if rng.random() < rng.choice((0.1, 0.5, 1.0)))
+                for group, servers in enumerate(planned.servers for planned in plan.groups)
+            }
+            out = {server for servers in world.left_out.values() for server in servers}
+            await asyncio.sleep(60.0)  # what left before the process died has arrived
+            before = len(world.service.jobs)
+            await until_it_dies(world.run(crash_after=rng.randint(5, 40)))
+            # A check, or what follows a failure, is of servers that this run has changed itself.
+            beside = {job["name"] for job in world.report()["jobs"] if job["purpose"] != "change"}
+            new = [job.request for job in list(world.service.jobs.values())[before:]]
+            assert not out & {server for made in new if made["name"] not in beside for server in made["server_ids"]}
+
+    in_world(plan, story, tasks={"duration_s": 20.0}, seed=seed)
+
+
+@pytest.mark.parametrize("plan", [
+    small_plan((7, 5), (3,), Submit(1000.0, 100, settle_s=15.0), Watch(rate=100.0)),
+    small_plan((7, 5), (3, 2), Submit(1000.0, 100, settle_s=15.0), Watch(rate=100.0), lanes=2),
+    rollout_plan({"waves": [{"name": "w", "sizes": [1, 3, "rest"], "soak": "1m"}]}, fleet(12)),
+    rollout_plan({"waves": [{"name": "w"}], "budget": {"max_unavailable": 2}}, fleet(12), steps=(step("upgrade", 5),)),
+], ids=["one step", "two steps", "waves", "little room"])  # fmt: skip
+def test_all_the_others_are_done_and_the_run_ends(in_world: InWorld, plan: Plan) -> None:
+    async def story(world: World) -> None:
+        await until_it_dies(world.run(crash_after=4))
+        sent = {server for job in world.service.jobs.values() for server in job.request["server_ids"]}
+        world.left_out = {g: tuple(server.id for server in group.servers[::3]) for g, group in enumerate(plan.groups)}
+        out = {server for servers in world.left_out.values() for server in servers}
+        verdict = await world.run()
+        everyone = {server.id for group in plan.groups for server in group.servers}
+        jobs = {server for job in world.service.jobs.values() for server in job.request["server_ids"]}
+        assert (verdict.state, jobs) == ("finished", everyone - (out - sent))
+        assert world.report()["counts"]["excluded"] >= len(out - sent)
+
+    in_world(plan, story, tasks={"duration_s": 20.0})
+
+
+async def _step_is_at_work(world: World) -> None:
+    await until_it_dies(world.run(crash_after=3))
+    assert len(world.service.jobs) == 1
+
+
+def test_a_server_whose_step_is_at_work_does_not_get_the_next_one(in_world: InWorld) -> None:
+    plan = small_plan((2,), (2, 2), Submit(1000.0, 100, settle_s=15.0), Watch(rate=100.0))
+
+    async def story(world: World) -> None:
+        await _step_is_at_work(world)
+        world.left_out = {0: ("g0-s1",)}
+        await world.run()
+        steps = [
+            (job["step"], [task["server_id"] for task in job["tasks"]], job["state"]) for job in world.report()["jobs"]
+        ]
+        assert steps == [
+            ("step-0", ["g0-s0", "g0-s1"], "settled"),
+            ("step-1", ["g0-s0"], "settled"),
+            ("step-1", ["g0-s1"], "withdrawn"),
+        ]
+
+    in_world(plan, story, tasks={"duration_s": 20.0})
+
+
+def test_what_was_left_out_is_found_out_anew_at_each_resume(in_world: InWorld) -> None:
+    plan = small_plan((4,), (2,), Submit(1000.0, 100, settle_s=15.0), Watch(rate=100.0))
+
+    async def story(world: World) -> None:
+        await until_it_dies(world.run(crash_after=1))
+        world.left_out = {0: ("g0-s0", "g0-s1", "g0-s2", "g0-s3")}
+        await until_it_dies(world.run(crash_after=2))  # before anything is withdrawn
+        assert [event for event in world.events() if isinstance(event, e.Withdrawn)] == []
+        world.left_out = {}
+        assert (await world.run()).exit_code == 0
+
+    in_world(plan, story, tasks={"duration_s": 20.0})
+
+
+def test_those_that_must_go_together_are_left_out_together(in_world: InWorld) -> None:
+    servers = [Server(f"s{i}", f"n{i}", {"hyper": f"h{i // 2}"}) for i in range(6)]
+    plan = rollout_plan(
+        {"waves": [{"name": "w"}], "budget": {"per": {"labels.hyper": "whole"}}}, servers, steps=(step("upgrade", 6),)
+    )
+
+    async def story(world: World) -> None:
+        world.left_out = {0: ("s2",)}
+        await world.run()
+        jobs = {server for job in world.service.jobs.values() for server in job.request["server_ids"]}
+        assert jobs == {"s0", "s1", "s4", "s5"}
+
+    in_world(plan, story, tasks={"duration_s": 20.0})
+
+
+def test_a_person_cannot_take_them_in_again(in_world: InWorld) -> None:
+    plan = rollout_plan({"waves": [{"name": "one", "sizes": [2, "rest"], "approve": True}]}, fleet(4))
+
+    async def story(world: World) -> None:
+        world.left_out = {0: ("s000", "s003")}
+        running = asyncio.create_task(world.run())
+        await asyncio.sleep(120.0)
+        for server in ("s000", "s003"):
+            world.command("include", server)
+        world.command("approve", "one-1")
+        await asyncio.sleep(120.0)
+        world.command("approve", "one-2")
+        await running
+        asked = [(event.target, event.refused) for event in world.events() if isinstance(event, e.Commanded)]
+        assert ("s000", "s000 belongs to run another run now") in asked
+        assert {server for job in world.service.jobs.values() for server in job.request["server_ids"]} == {
+            "s001",
+            "s002",
+        }
+
+    in_world(plan, story, tasks={"duration_s": 20.0})
