@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.model import RunState
-from runner.run.commands import LIMITS
 from runner.run.gate import DEADLINE_PASSED
 from runner.run.waves import Stage
+from runner.spec.rollout.limits import SETTABLE
 
 if TYPE_CHECKING:
     from runner.run.facts import Facts
@@ -45,7 +45,7 @@ class Waiting(NamedTuple):
 def _go_on(held: str, run_id: str) -> str:
     """A limit that is not raised would hold the run again at once."""
     name = held.partition(":")[0]
-    first = f"runner set {run_id} {name}=N and " if name in LIMITS else ""
+    first = f"runner set {run_id} {name}=N and " if name in SETTABLE else ""
     return f"{first}runner continue {run_id}, or runner abort {run_id}"
 
 

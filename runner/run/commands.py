@@ -16,6 +16,7 @@ from runner.spec.quantities import (
     parse_rate,
     parse_share,
 )
+from runner.spec.rollout.limits import SETTABLE
 from runner.spec.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     from runner.run.waves import WaveFacts
 
 ACTIONS = ("pause", "continue", "abort", "approve", "reject", "set", "exclude", "hold", "release")
-LIMITS = ("max_abnormal", "max_unavailable", "max_skipped")
-SETTINGS = ("rate", "concurrency", *LIMITS, "deadline")
+SETTINGS = ("rate", "concurrency", *SETTABLE, "deadline")
 _MOST_AT_ONCE = 1024
 
 

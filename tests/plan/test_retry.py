@@ -60,8 +60,7 @@ def test_servers_keep_their_waves_and_empty_waves_go() -> None:
 def test_limits_are_those_of_the_first_campaign_in_servers() -> None:
     again = retried(plan_of(), "id-7")
     assert again.rollout is not None
-    assert again.rollout.budget.max_abnormal is not None
-    assert again.rollout.budget.max_abnormal.of(1) == 10
+    assert again.rollout.budget.limits["max_abnormal"].of(1) == 10
     (rack,) = again.rollout.budget.per
     assert rack.most is not None
     assert rack.most.of(1) == 10

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.plan.rollout.model import PlannedBudget, PlannedCheck, PlannedDomains, PlannedWave, Rollout
 from runner.spec.quantities import WHOLE, parse_share
+from runner.spec.rollout.limits import LIMITS
 from runner.spec.rollout.model import AbortRules, SequentialRule, WindowRules
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
     from runner.plan.plan import PlannedGroup
     from runner.spec.rollout.model import Share
-
-_LIMITS = ("max_abnormal", "max_abnormal_per_wave", "max_abnormal_per_group", "max_unavailable", "max_skipped")
 
 
 def rollout_to_json(rollout: Rollout) -> dict[str, Any]:
@@ -25,7 +24,11 @@ def rollout_to_json(rollout: Rollout) -> dict[str, Any]:
         "main_steps": rollout.main_steps,
         "waves": [asdict(wave) for wave in rollout.waves],
         "budget": {
-            **{name: _text(getattr(budget, name)) for name in _LIMITS},
+            **{
+                kind.name: _text(budget.limits.get(kind.name))
+                for kind in LIMITS
+                if kind.always_written or kind.name in budget.limits
+            },
             "per": {domains.expression: _text(domains.most) or WHOLE for domains in budget.per},
         },
         "abort": asdict(rollout.abort),
@@ -44,13 +47,7 @@ def rollout_from_json(document: Mapping[str, Any]) -> Rollout:
     return Rollout(
         main_steps=document["main_steps"],
         waves=tuple(_wave(wave) for wave in document["waves"]),
-        budget=PlannedBudget(
-            **{name: _share(document["budget"][name]) for name in _LIMITS},
-            per=tuple(
-                PlannedDomains(expression, None if most == WHOLE else parse_share(most))
-                for expression, most in document["budget"]["per"].items()
-            ),
-        ),
+        budget=_budget(document["budget"]),
         abort=AbortRules(
             sequential=None if sequential is None else SequentialRule(**sequential),
             after_unknown=document["abort"]["after_unknown"],
@@ -74,12 +71,17 @@ def _wave(wave: Mapping[str, Any]) -> PlannedWave:
     return PlannedWave(**{**wave, "checks": tuple(checks)})
 
 
+def _budget(budget: Mapping[str, Any]) -> PlannedBudget:
+    shares = {kind.name: parse_share(text) for kind in LIMITS if (text := budget.get(kind.name)) is not None}
+    per = (
+        PlannedDomains(expression, None if most == WHOLE else parse_share(most))
+        for expression, most in budget["per"].items()
+    )
+    return PlannedBudget({name: share for name, share in shares.items() if share is not None}, tuple(per))
+
+
 def _text(share: Share | None) -> str | None:
     return None if share is None else share.text
-
-
-def _share(text: str | None) -> Share | None:
-    return None if text is None else parse_share(text)
 
 
 def labels_to_json(groups: Sequence[PlannedGroup]) -> dict[str, Any]:

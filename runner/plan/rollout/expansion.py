@@ -8,10 +8,11 @@ from runner.plan.batching import Cap, batch_sizes
 from runner.plan.bodies import BodyTemplate
 from runner.plan.plan import PlannedGroup, PlannedRequest
 from runner.plan.rollout.feasibility import infeasible
-from runner.plan.rollout.limits import campaign_limits, domain_table, part_limits, value_getter
+from runner.plan.rollout.limits import domain_table, part_limits, value_getter
 from runner.plan.rollout.model import PlannedBudget, PlannedCheck, PlannedDomains, PlannedWave, Rollout
 from runner.plan.rollout.waves import DrawnWave, GroupServers, WavePlan, draw_waves
 from runner.spec.rollout.checks import side_steps
+from runner.spec.rollout.limits import Scope
 from runner.spec.rollout.model import DEFAULT_EXPECTED_S
 from runner.spec.templates import TemplateProblem, render_text
 
@@ -121,12 +122,9 @@ class RolloutExpansion:
             return batch_sizes(units, most, ())
         total = sum(len(planned.servers) for planned in groups)
         budget, drawn = self._budget, waves.waves[wave]
-        limits = [
-            *campaign_limits(budget, total),
-            *part_limits("wave", budget.max_abnormal_per_wave, [(drawn.name, drawn.servers)]),
-            *part_limits("group", budget.max_abnormal_per_group, [("", len(groups[group].servers))]),
-        ]
-        return batch_sizes(units, min([most, *(limit.most for limit in limits)]), self._caps)
+        parts = {Scope.CAMPAIGN: total, Scope.WAVE: drawn.servers, Scope.GROUP: len(groups[group].servers)}
+        limits = (limit for scope, size in parts.items() for limit in part_limits(budget, scope, [("", size)]))
+        return batch_sizes(units, min([most, *(limit.most for (limit,) in limits)]), self._caps)
 
     def _rollout(self, waves: WavePlan) -> Rollout:
         spec = self._spec
@@ -169,12 +167,7 @@ class RolloutExpansion:
 
 def _planned_budget(budget: BudgetRules) -> PlannedBudget:
     return PlannedBudget(
-        max_abnormal=budget.max_abnormal,
-        max_abnormal_per_wave=budget.max_abnormal_per_wave,
-        max_abnormal_per_group=budget.max_abnormal_per_group,
-        max_unavailable=budget.max_unavailable,
-        max_skipped=budget.max_skipped,
-        per=tuple(PlannedDomains(str(limit.expression.source), limit.most) for limit in budget.per),
+        budget.limits, tuple(PlannedDomains(str(limit.expression.source), limit.most) for limit in budget.per)
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -49,13 +49,9 @@ class PlannedDomains:
 
 @dataclass(frozen=True, slots=True)
 class PlannedBudget:
-    """The limits, as they were written; what percentages are of is said in `runner.plan.rollout.limits`."""
+    """The limits that are given, as they were written, by their names in `runner.spec.rollout.limits`."""
 
-    max_abnormal: Share | None = None
-    max_abnormal_per_wave: Share | None = None
-    max_abnormal_per_group: Share | None = None
-    max_unavailable: Share | None = None
-    max_skipped: Share | None = None
+    limits: Mapping[str, Share] = field(default_factory=dict)
     per: tuple[PlannedDomains, ...] = ()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -13,11 +13,13 @@ from pydantic import (
     StrictInt,
     StrictStr,
     Tag,
+    create_model,
     model_validator,
 )
 
 from runner.spec import quantities
 from runner.spec.parts import Duration, Name, Part
+from runner.spec.rollout.limits import LIMITS, PER
 from runner.spec.rollout.sizes import EXPECTED_SIZE, parse_size
 from runner.spec.rollout.windows import (
     EXPECTED_ALLOW,
@@ -140,19 +142,26 @@ class WaveDocument(Part):
     approve: StrictBool = Field(default=False, description="Whether a person must approve before the next wave.")
 
 
-class BudgetDocument(Part):
-    """Limits that hold even if everything in flight fails. Abnormal is failed, timed out and unknown."""
+_per: dict[str, DomainLimitText] = Field(
+    default_factory=dict,
+    description=PER.meaning,
+    examples=[{"labels.rack": 1, "labels.hyper_instance": "whole", "labels.az": "20%"}],
+)
 
-    max_abnormal: LimitText | None = Field(None, description="Abnormal servers of the campaign.")
-    max_abnormal_per_wave: LimitText | None = Field(None, description="Abnormal servers of each wave.")
-    max_abnormal_per_group: LimitText | None = Field(None, description="Abnormal servers of each group.")
-    max_unavailable: LimitText | None = Field(None, description="Servers that are abnormal or in flight at once.")
-    max_skipped: LimitText | None = Field(None, description="Servers that the service skipped.")
-    per: dict[str, DomainLimitText] = Field(
-        default_factory=dict,
-        description="Failure domains: for each value of an expression over servers, how many may be abnormal or in "
-        "flight; `whole`: its servers go together or not at all.",
-        examples=[{"labels.rack": 1, "labels.hyper_instance": "whole", "labels.az": "20%"}],
+if TYPE_CHECKING:
+
+    class BudgetDocument(Part):
+        """See below. The limits are read by their names."""
+
+        per: dict[str, DomainLimitText]
+
+else:
+    BudgetDocument = create_model(
+        "BudgetDocument",
+        __base__=Part,
+        __doc__="Limits that hold even if everything in flight fails. Abnormal is failed, timed out and unknown.",
+        **{kind.name: (LimitText | None, Field(None, description=kind.meaning)) for kind in LIMITS},
+        per=(dict[str, DomainLimitText], _per),
     )
 
 

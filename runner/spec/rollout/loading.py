@@ -17,6 +17,7 @@ from runner.spec.rollout.document import (
     WaveDocument,
     WindowDocument,
 )
+from runner.spec.rollout.limits import LIMITS, PER
 from runner.spec.rollout.model import (
     AbortRules,
     BudgetRules,
@@ -24,7 +25,6 @@ from runner.spec.rollout.model import (
     DomainLimit,
     RolloutSpec,
     SequentialRule,
-    Share,
     WaveSpec,
     WindowRules,
 )
@@ -62,7 +62,7 @@ def load_rollout(document: RolloutDocument, source: Source) -> RolloutSpec:
 
 
 def _places(budget: BudgetDocument, source: Source) -> dict[str, Place]:
-    paths: list[Path] = [("budget", name) for name in type(budget).model_fields]
+    paths: list[Path] = [("budget", kind.name) for kind in (*LIMITS, PER)]
     paths += [("budget", "per", expression) for expression in budget.per]
     return {".".join(map(str, path)): place_of(source, (*_PATH, *path)) for path in (*paths, ("on_failure", "step"))}
 
@@ -100,14 +100,8 @@ def _budget(budget: BudgetDocument, source: Source) -> BudgetRules:
         )
         for expression, most in budget.per.items()
     )
-    return BudgetRules(
-        max_abnormal=_share(budget.max_abnormal),
-        max_abnormal_per_wave=_share(budget.max_abnormal_per_wave),
-        max_abnormal_per_group=_share(budget.max_abnormal_per_group),
-        max_unavailable=_share(budget.max_unavailable),
-        max_skipped=_share(budget.max_skipped),
-        per=per,
-    )
+    limits = {kind.name: parse_share(text) for kind in LIMITS if (text := getattr(budget, kind.name)) is not None}
+    return BudgetRules({name: share for name, share in limits.items() if share is not None}, per)
 
 
 def _abort(abort: AbortDocument) -> AbortRules:
@@ -142,10 +136,6 @@ def _check(check: CheckDocument, source: Source, index: int) -> CheckSpec:
         timeout_s=_seconds(check.timeout) or 0.0,
         attempts=check.attempts,
     )
-
-
-def _share(value: str | int | None) -> Share | None:
-    return None if value is None else parse_share(value)
 
 
 def _seconds(text: str | None) -> float | None:

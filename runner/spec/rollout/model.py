@@ -46,14 +46,10 @@ class DomainLimit:
 class BudgetRules:
     """How many servers may be abnormal (failed, timed out, unknown) with all that is in flight taken as lost.
 
-    Each limit is None where there is none. `max_skipped` counts skipped servers in place of abnormal ones.
+    `limits` are those that are given, by their names in `runner.spec.rollout.limits`.
     """
 
-    max_abnormal: Share | None = None
-    max_abnormal_per_wave: Share | None = None
-    max_abnormal_per_group: Share | None = None
-    max_unavailable: Share | None = None
-    max_skipped: Share | None = None
+    limits: Mapping[str, Share] = field(default_factory=dict)
     per: tuple[DomainLimit, ...] = ()
 
 
