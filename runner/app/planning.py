@@ -33,7 +33,7 @@ SIMULATED_LANE = Lane(region=None, endpoint="http://127.0.0.1", project_id="0123
 
 @dataclass(frozen=True, slots=True)
 class PlanInputs:
-    """All that a plan is made from, as a person gave it. `jobspec` may be a plan file (`.json`) where one is run."""
+    """All that a plan is made from, as a person gave it (`PlanOptions`). `jobspec` may be a plan file (`.json`) to run."""
 
     jobspec: Path
     inventory: Path | None = None
@@ -45,6 +45,7 @@ class PlanInputs:
     region: str | None = None
     project_id: str | None = None
     strict: bool = False
+    allow_empty_wave: bool = False
 
 
 def make_plan(inputs: PlanInputs, *, simulated: bool = False) -> Plan:
@@ -95,6 +96,7 @@ def _plan_options(inputs: PlanInputs, created_at: float, *, simulated: bool) -> 
         groups=inputs.groups,
         limit=inputs.limit,
         strict=inputs.strict,
+        allow_empty_waves=inputs.allow_empty_wave,
         lane=SIMULATED_LANE if simulated else Lane(inputs.region, inputs.endpoint, inputs.project_id),
     )
 

@@ -44,13 +44,17 @@ def ordered_steps(campaign: Campaign) -> list[StepSpec]:
 
 
 class RolloutExpansion:
-    """Makes groups, requests and rollout of a plan. What is wrong goes to `problems`."""
+    """Makes groups, requests and rollout of a plan. What is wrong goes to `problems`.
+
+    `parts` are names of parts of groups that may be named, also if they have no server here.
+    """
 
     def __init__(
         self,
         campaign: Campaign,
         spec: RolloutSpec,
         chosen: Sequence[ChosenGroup],
+        parts: Sequence[str],
         context: Mapping[str, Any],
         problems: list[Problem],
     ) -> None:
@@ -60,7 +64,7 @@ class RolloutExpansion:
         self._problems = problems
         self._steps = ordered_steps(campaign)
         self._main = len(campaign.steps) - len(side_steps(spec))
-        self._known = [group.name for group in campaign.groups]
+        self._known = [*(group.name for group in campaign.groups), *parts]
         self._budget = _planned_budget(spec.budget)
         self._failure_bodies: list[Body] = []
         self._caps: list[Cap] = []

@@ -70,12 +70,13 @@ def draw_waves(
 ) -> WavePlan:
     """Put every server of the groups in exactly one wave. What is wrong goes to `problems`.
 
-    `known` are the names of all groups of the jobspec: one that has no server here may still be named.
+    `known` are the names of all groups of the jobspec, and of parts of them: one that has no server here may still be
+    named.
     """
     plan = WavePlan([], [[] for _ in groups])
     claimed: dict[int, WaveSpec] = {}
     for entry in spec.waves:
-        members = _claim(entry, groups, known, claimed, problems)
+        members = _claim(spec, entry, groups, known, claimed, problems)
         for part in _parts(spec, entry, [(index, groups[index].servers) for index in members], problems):
             part.add_to(plan)
     unclaimed = [group.name for index, group in enumerate(groups) if index not in claimed]
@@ -91,6 +92,7 @@ def draw_waves(
 
 
 def _claim(
+    spec: RolloutSpec,
     entry: WaveSpec,
     groups: Sequence[GroupServers],
     known: Sequence[str],
@@ -99,7 +101,8 @@ def _claim(
 ) -> list[int]:
     """The places of the groups that an entry means."""
     if entry.groups is None:
-        found = [index for index in range(len(groups)) if index not in claimed]
+        others = {name for wave in spec.waves for name in wave.groups or ()}
+        found = [index for index, group in enumerate(groups) if not others & {group.name, group.spec_name}]
         claimed.update(dict.fromkeys(found, entry))
         return found
     found = []

@@ -20,7 +20,7 @@ from pydantic import (
 from runner.spec import quantities
 from runner.spec.parts import Duration, Name, Part
 from runner.spec.rollout.limits import LIMITS, PER
-from runner.spec.rollout.sizes import EXPECTED_SIZE, parse_size
+from runner.spec.rollout.sizes import EXPECTED_MOST, EXPECTED_SIZE, Rest, parse_size
 from runner.spec.rollout.windows import (
     EXPECTED_ALLOW,
     EXPECTED_DENY,
@@ -80,10 +80,17 @@ def _size(value: str | int) -> str | int:
     return value
 
 
+def _most(value: str | int) -> str | int:
+    if parse_size(value) in {None, Rest()}:
+        raise ValueError(f"{value!r} is no limit of a ramp; expected {EXPECTED_MOST}")
+    return value
+
+
 LimitText = Annotated[StrictInt | StrictStr, AfterValidator(_share), Field(examples=[10, "2%"])]
 DomainLimitText = Annotated[StrictInt | StrictStr, AfterValidator(_domain_limit), Field(examples=[1, "20%", "whole"])]
 Percentage = Annotated[StrictStr, AfterValidator(_percent), Field(examples=["1%"])]
 WaveSize = Annotated[StrictInt | StrictStr, AfterValidator(_size), Field(examples=[5, "5%", "rest"])]
+RampMost = Annotated[StrictInt | StrictStr, AfterValidator(_most), Field(examples=[5, "5%"])]
 
 
 class RampDocument(Part):
@@ -91,7 +98,14 @@ class RampDocument(Part):
 
     first: StrictInt = Field(1, ge=1, description="Servers of the first wave.")
     factor: StrictInt | StrictFloat = Field(2, gt=1, le=100, description="How much larger each wave is.")
-    most: WaveSize | None = Field(None, description="At most so many: a number, or percent of the entry's servers.")
+    most: RampMost | None = Field(None, description="At most so many: a number, or percent of the entry's servers.")
+
+    @model_validator(mode="after")
+    def _first_fits(self) -> RampDocument:
+        most = None if self.most is None else parse_size(self.most)
+        if isinstance(most, int) and self.first > most:
+            raise ValueError(f"first ({self.first}) must not be more than most ({most})")
+        return self
 
 
 class AdaptiveDocument(Part):
@@ -114,7 +128,7 @@ def _form_of_sizes(value: object) -> str | None:
 
 
 WaveSizes = Annotated[
-    Annotated[list[WaveSize], Tag("one-of-list")]
+    Annotated[list[WaveSize], Field(min_length=1), Tag("one-of-list")]
     | Annotated[RampDocument, Tag("one-of-ramp")]
     | Annotated[AdaptiveDocument, Tag("one-of-adaptive")]
     | Annotated[Literal["adaptive"], Tag("one-of-words")],
@@ -139,7 +153,10 @@ class WaveDocument(Part):
         examples=[[1, 5, "5%", "25%", "rest"], {"first": 1, "factor": 2, "most": "25%"}, "adaptive", {"growth": 3}],
     )
     soak: Duration | None = Field(None, description="How long to wait after the wave before its checks.")
-    approve: StrictBool = Field(default=False, description="Whether a person must approve before the next wave.")
+    approve: StrictBool = Field(
+        default=False,
+        description="Whether a person must approve before the next wave; after the last one, before the run is finished.",
+    )
 
 
 _per: dict[str, DomainLimitText] = Field(
@@ -230,7 +247,7 @@ class RolloutDocument(Part):
     """How carefully the campaign goes: waves, budgets, gates, windows."""
 
     waves: list[WaveDocument] = Field(
-        default_factory=list, description="In order; without any, all groups are one wave."
+        default_factory=list, min_length=1, description="In order; without this key all groups are one wave."
     )
     order: Literal["stratified", "listed", "shuffled"] = Field(
         "stratified", description="In which order servers are taken: early waves cover every stratum; as listed; mixed."

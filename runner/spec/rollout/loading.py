@@ -44,7 +44,7 @@ def load_rollout(document: RolloutDocument, source: Source) -> RolloutSpec:
     return RolloutSpec(
         place=place_of(source, _PATH),
         waves=tuple(_wave(wave, source, index) for index, wave in enumerate(document.waves))
-        or (WaveSpec(_ALL, place_of(source, _PATH), None, [Rest()]),),
+        or (WaveSpec(_ALL, place_of(source, _PATH), None, [Rest()], is_written=False),),
         order=document.order,
         strata=None
         if strata is None
@@ -57,13 +57,16 @@ def load_rollout(document: RolloutDocument, source: Source) -> RolloutSpec:
         deadline_s=_seconds(document.deadline),
         checks=tuple(_check(check, source, index) for index, check in enumerate(document.checks)),
         on_failure=document.on_failure.step if document.on_failure else None,
-        places=_places(document.budget, source),
+        places=_places(document, source),
     )
 
 
-def _places(budget: BudgetDocument, source: Source) -> dict[str, Place]:
+def _places(document: RolloutDocument, source: Source) -> dict[str, Place]:
     paths: list[Path] = [("budget", kind.name) for kind in (*LIMITS, PER)]
-    paths += [("budget", "per", expression) for expression in budget.per]
+    paths += [("budget", "per", expression) for expression in document.budget.per]
+    for index, wave in enumerate(document.waves):
+        sizes = wave.sizes if isinstance(wave.sizes, list) else ()
+        paths += [("waves", index, "sizes", place) for place in range(len(sizes))]
     return {".".join(map(str, path)): place_of(source, (*_PATH, *path)) for path in (*paths, ("on_failure", "step"))}
 
 

@@ -108,7 +108,7 @@ class CheckSpec:
 class WaveSpec:
     """An entry of `waves`: one wave, or several by `sizes`; `groups` None: all that are in no other wave.
 
-    `soak_s` is seconds.
+    `soak_s` is seconds. Not `is_written`: the one wave of a rollout that says nothing of waves.
     """
 
     name: str
@@ -117,6 +117,7 @@ class WaveSpec:
     sizes: Sizes
     soak_s: float = 0.0
     approve: bool = False
+    is_written: bool = True
 
 
 @dataclass(frozen=True, slots=True)
