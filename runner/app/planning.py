@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner import __version__
 from runner.app.approving import refuse_unfitting, refuse_vanished
+from runner.app.programs import with_programs
 from runner.errors import InvalidInput, Problem
 from runner.inventory.files import read_inventory
 from runner.model import Lane
@@ -64,7 +65,7 @@ def make_plan(inputs: PlanInputs, *, simulated: bool = False) -> Plan:
         inventory = read_inventory(path)
         plan = expand(campaign, inventory.servers, replace(options, inventory_fingerprint=inventory.fingerprint))
     refuse_unfitting(plan)
-    return plan
+    return with_programs(plan, campaign, inputs.jobspec.parent, os.environ)
 
 
 def once_context(inputs: PlanInputs, now: float, *, simulated: bool) -> tuple[str, dict[str, Any]]:

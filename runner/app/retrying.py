@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections import Counter
 from contextlib import AsyncExitStack
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner import __version__
 from runner.app.history import open_store, stored_plan, stored_run
+from runner.app.programs import with_programs_of_now
 from runner.errors import InvalidInput, Problem, RefusedToStart
 from runner.model import Outcome
 from runner.plan.retry import Parent, retry_plan
@@ -71,7 +73,7 @@ def plan_retry(
     parents = [parent for parent in parents if parent.again]
     if not parents:
         raise InvalidInput(Problem(f"no server of {', '.join(sorted(asked))} is {' or '.join(only)}"))
-    return retry_plan(parents, time.time(), __version__)
+    return with_programs_of_now(retry_plan(parents, time.time(), __version__), os.environ)
 
 
 def _counts(row: RunRow, asked: Collection[str], store: RunStore) -> bool:

@@ -20,6 +20,7 @@ from runner.app.checking import LocalChecker
 from runner.app.history import open_store, stored_plan, stored_run
 from runner.app.operating import StoredCommands
 from runner.app.process import Signals, first_error, run_loop
+from runner.app.programs import refuse_unready
 from runner.engine.clock import SystemClock
 from runner.engine.lane import LaneContext
 from runner.engine.pace import Pace
@@ -106,7 +107,8 @@ def run_plan(plan: Plan, options: RunOptions) -> RunResult:
     """Carry a plan out as a new run.
 
     Raises:
-        RefusedToStart: the deadline is over.
+        InvalidInput: it cannot be carried out here: a check's program or variable is missing.
+        RefusedToStart: the deadline is over, or a check's program is not the one that was planned.
         SlotTaken: its slot has a run already.
     """
     if not options.watch and (len(plan.steps) > 1 or plan.rollout is not None):
@@ -117,6 +119,7 @@ def run_plan(plan: Plan, options: RunOptions) -> RunResult:
         raise RefusedToStart(
             f"deadline {options.deadline.text} is over: nothing would be sent", hint="give a later one"
         )
+    refuse_unready(plan, os.environ)
     run_id = f"{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     started = e.RunStarted(
         now, plan.campaign, plan.plan_hash, __version__, options.behaviour is not None, options.watch

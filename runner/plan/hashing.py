@@ -1,7 +1,8 @@
 """The hash of a plan: over what it does, so that whoever plans the same again can compare.
 
 Outside are: when it was made; by which version (what a version plans otherwise is in the requests; the one that carries a
-plan out is in the journal); and its warnings, which are for people and name the jobspec as it was given.
+plan out is in the journal); its warnings, which are for people and name the jobspec as it was given; and the folder where
+the programs of checks are, which are known by their fingerprints.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 import orjson
+
+from runner.plan.rollout.codec import without_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,6 +41,8 @@ def _hashed(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def _what_it_does(document: Mapping[str, Any]) -> dict[str, Any]:
     hashed = {key: value for key, value in document.items() if key not in _NOT_HASHED}
     hashed["summary"] = {key: value for key, value in document["summary"].items() if key != "warnings"}
+    if "rollout" in document:
+        hashed["rollout"] = without_folders(document["rollout"])
     return hashed
 
 

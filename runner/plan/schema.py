@@ -68,6 +68,9 @@ class CheckPart(_Part):
     step: int | None
     timeout_s: float
     attempts: int
+    env: list[str] = Field([], description="Variables that a command has though they look like credentials.")
+    folder: str | None = Field(None, description="Where a program beside the jobspec is; not hashed.")
+    fingerprint: str | None = Field(None, description="sha256: over the bytes of a program beside the jobspec.")
 
 
 class PlannedWavePart(_Part):

@@ -17,6 +17,7 @@ from runner.errors import InvalidInput, RefusedToStart
 from runner.model import Server
 from runner.plan.codec import hash_plan, plan_from_json, plan_to_json
 from runner.plan.expansion import expand
+from runner.plan.hashing import hash_document
 from runner.plan.plan import Plan
 from runner.plan.retry import Parent, retry_plan
 from runner.spec.loading import load_campaign
@@ -41,7 +42,7 @@ rollout:
   abort: {sequential: {}, after_unknown: 2}
   window: {allow: ["Sat 01:00-06:00"], deny: [2026-12-24]}
   deadline: 2d
-  checks: [{name: a, command: ["true", "{{ wave.name }}"]}, {name: b, http: "http://h/"}]
+  checks: [{name: a, command: ["true", "{{ wave.name }}"], env: [TOKEN]}, {name: b, http: "http://h/"}]
   on_failure: {step: logs}
 """
 # When, where and by whom it was made: to be read, and not what it does.
@@ -119,6 +120,20 @@ def test_whatever_else_of_a_plan_is_changed_shows() -> None:
             plan_from_json(changed(document, path), "p.json")
     for path in OUTSIDE:
         assert plan_from_json(changed(document, path), "p.json").plan_hash == document["plan_hash"]
+
+
+def test_the_program_of_a_check_counts_and_not_where_it_is() -> None:
+    document = document_of(plan_of())
+    check = document["rollout"]["waves"][1]["checks"][0]
+    check |= {"folder": "/here", "fingerprint": "sha256:1"}
+    document["plan_hash"] = hash_document(document)
+    plan = plan_from_json(orjson.dumps(document), "p.json")
+    assert document_of(plan) == document
+    check["folder"] = "/there"
+    assert plan_from_json(orjson.dumps(document), "p.json").plan_hash == plan.plan_hash
+    check["fingerprint"] = "sha256:2"
+    with pytest.raises(RefusedToStart):
+        plan_from_json(orjson.dumps(document), "p.json")
 
 
 @pytest.mark.parametrize("key", [key for key in document_of(plan_of()) if key != "parents"])

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from runner.plan.plan import PlannedGroup
     from runner.spec.rollout.model import Share
 
+_OPTIONAL = frozenset({"env", "folder", "fingerprint"})
+
 
 def rollout_to_json(rollout: Rollout) -> dict[str, Any]:
     """The rollout; limits as they were written."""
     budget = rollout.budget
     return {
         "main_steps": rollout.main_steps,
-        "waves": [asdict(wave) for wave in rollout.waves],
+        "waves": [{**asdict(wave), "checks": list(map(_check_to_json, wave.checks))} for wave in rollout.waves],
         "budget": {
             **{
                 kind.name: _text(budget.limits.get(kind.name))
@@ -63,12 +65,29 @@ def rollout_from_json(document: Mapping[str, Any]) -> Rollout:
     )
 
 
+def without_folders(rollout: Mapping[str, Any]) -> dict[str, Any]:
+    """The rollout of `rollout_to_json` without what only says where the plan was made."""
+    waves = [
+        {**wave, "checks": [{key: check[key] for key in check if key != "folder"} for check in wave["checks"]]}
+        for wave in rollout["waves"]
+    ]
+    return {**rollout, "waves": waves}
+
+
 def _wave(wave: Mapping[str, Any]) -> PlannedWave:
-    checks = (
-        PlannedCheck(**{**check, "command": None if check["command"] is None else tuple(check["command"])})
-        for check in wave["checks"]
-    )
-    return PlannedWave(**{**wave, "checks": tuple(checks)})
+    return PlannedWave(**{**wave, "checks": tuple(map(_check, wave["checks"]))})
+
+
+def _check_to_json(check: PlannedCheck) -> dict[str, Any]:
+    """What a check does not need is not there: plans were made before checks had it, and keep their hash."""
+    return {key: value for key, value in asdict(check).items() if key not in _OPTIONAL or value}
+
+
+def _check(check: Mapping[str, Any]) -> PlannedCheck:
+    if not isinstance(check.get("folder", ""), str):  # the hash does not cover it, so that anything may stand there
+        raise TypeError(f"the folder of a check is {check['folder']!r}")
+    command = None if check["command"] is None else tuple(check["command"])
+    return PlannedCheck(**{**check, "command": command, "env": tuple(check.get("env", ()))})
 
 
 def _budget(budget: Mapping[str, Any]) -> PlannedBudget:

@@ -166,7 +166,7 @@ class RolloutExpansion:
             self._problems.append(error.problem)
             rendered = address = None
         step = None if check.step is None else places[check.step]
-        return PlannedCheck(check.name, rendered, address, step, check.timeout_s, check.attempts)
+        return PlannedCheck(check.name, rendered, address, step, check.timeout_s, check.attempts, check.env)
 
 
 def _planned_budget(budget: BudgetRules) -> PlannedBudget:

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PlannedCheck:
-    """A health gate, rendered for its wave: exactly one of a command, a URL and a step (an index into the plan's)."""
+    """A health gate, rendered for its wave: exactly one of a command, a URL and a step (an index into the plan's).
+
+    `env` are variables that a command has though they look like credentials. A program that stands beside the jobspec
+    is looked for in `folder`, and was what `fingerprint` says (`sha256:` over its bytes) when the plan was made.
+    """
 
     name: str
     command: tuple[str, ...] | None
@@ -21,6 +25,9 @@ class PlannedCheck:
     step: int | None
     timeout_s: float
     attempts: int
+    env: tuple[str, ...] = ()
+    folder: str | None = None
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from runner.spec.rollout.windows import (
     parse_allow,
     parse_deny,
 )
+from runner.spec.rules import LABEL
 
 
 def _share(value: str | int) -> str | int:
@@ -77,6 +78,12 @@ def _deny(value: str) -> str:
 def _size(value: str | int) -> str | int:
     if parse_size(value) is None:
         raise ValueError(f"{value!r} is no size; expected {EXPECTED_SIZE}")
+    return value
+
+
+def _variable(value: str) -> str:
+    if not LABEL.accepts(value):
+        raise ValueError(f"{value!r} is no name of a variable; expected {LABEL.expected}")
     return value
 
 
@@ -224,16 +231,28 @@ class CheckDocument(Part):
     """A health gate after each wave: a command that exits 0, a GET that answers 2xx, or a step that succeeds."""
 
     name: StrictStr = Field(min_length=1, max_length=100, description="What is checked, for reports.")
-    command: list[StrictStr] | None = Field(None, min_length=1, description="Program and arguments; no shell.")
+    command: list[StrictStr] | None = Field(
+        None,
+        min_length=1,
+        description="Program and arguments; no shell. A path is relative to this file, a name without / is found on PATH.",
+    )
     http: StrictStr | None = Field(None, description="A URL.")
     step: StrictStr | None = Field(None, description="A step to run on the wave's servers that succeeded.")
     timeout: Duration = Field("5m", description="How long one attempt may take.")
     attempts: StrictInt = Field(1, ge=1, le=100, description="How often it may be tried.")
+    env: list[Annotated[StrictStr, AfterValidator(_variable)]] = Field(
+        default_factory=list,
+        description="Variables of the environment that a command is to have, though they look like credentials: it "
+        "has all others.",
+        examples=[["GRAFANA_TOKEN"]],
+    )
 
     @model_validator(mode="after")
     def _one_kind(self) -> CheckDocument:
         if sum(kind is not None for kind in (self.command, self.http, self.step)) != 1:
             raise ValueError(f"check `{self.name}` needs exactly one of `command`, `http` and `step`")
+        if self.env and self.command is None:
+            raise ValueError(f"check `{self.name}`: `env` is for a command")
         return self
 
 

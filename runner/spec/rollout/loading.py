@@ -138,6 +138,7 @@ def _check(check: CheckDocument, source: Source, index: int) -> CheckSpec:
         step=check.step,
         timeout_s=_seconds(check.timeout) or 0.0,
         attempts=check.attempts,
+        env=tuple(check.env),
     )
 
 

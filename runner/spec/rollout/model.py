@@ -92,7 +92,8 @@ class WindowRules:
 class CheckSpec:
     """A health gate after each wave: exactly one of a command, an HTTP GET that must give 2xx, and a step.
 
-    Times are seconds. `command` and `url` may be templates that see `wave.name`.
+    Times are seconds. `command` and `url` may be templates that see `wave.name`. `env` are variables that a command has
+    though they look like credentials.
     """
 
     name: str
@@ -102,6 +103,7 @@ class CheckSpec:
     step: str | None = None
     timeout_s: float = 300.0
     attempts: int = 1
+    env: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
