@@ -54,7 +54,7 @@ async def run(
     Raises:
         OSError: it cannot be started.
     """
-    with _Output() as output, _lifeline() as (held, passed_on):
+    with _Output() as output, _held_pipe() as (held, passed_on):
         try:
             process = subprocess.Popen(  # noqa: ASYNC220, S603  it takes no longer; to run what is told is what this is for
                 (*_SHELL, _GROUP, _NAME, path, *arguments),
@@ -78,7 +78,7 @@ async def run(
             raise
         with suppress(BrokenPipeError):  # whoever waits at the other end is gone
             os.write(held, b"\n")
-        return Ran(code, output.last_words())
+        return Ran(code, output.end_of_it())
 
 
 async def _ended(process: subprocess.Popen[bytes]) -> int:
@@ -112,7 +112,7 @@ async def _gone(process: subprocess.Popen[bytes], within_s: float) -> None:
 
 
 @contextmanager
-def _lifeline() -> Iterator[tuple[int, int]]:
+def _held_pipe() -> Iterator[tuple[int, int]]:
     """A pipe whose write end only this process holds: the end to hold, and the one to pass on."""
     passed_on, held = os.pipe()
     try:
@@ -141,7 +141,7 @@ class _Output:
         """The write end is another process's now."""
         os.close(self.written)
 
-    def last_words(self) -> str:
+    def end_of_it(self) -> str:
         """The end of all that was said until now."""
         for _ in range(_MOST_CHUNKS):
             if not self._take():

@@ -1,4 +1,4 @@
-"""A campaign with a rollout to a plan: waves drawn, requests cut so that they fit the limits, gates rendered."""
+"""A campaign with a rollout to a plan: waves made, requests cut so that they fit the limits, gates rendered."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runner.plan.plan import PlannedGroup, PlannedRequest
 from runner.plan.rollout.feasibility import infeasible
 from runner.plan.rollout.limits import domain_table, part_limits, value_getter
 from runner.plan.rollout.model import PlannedBudget, PlannedCheck, PlannedDomains, PlannedWave, Rollout
-from runner.plan.rollout.waves import DrawnWave, GroupServers, WavePlan, draw_waves
+from runner.plan.rollout.waves import GroupServers, NamedWave, WavePlan, make_waves
 from runner.spec.rollout.checks import side_steps
 from runner.spec.rollout.limits import Scope
 from runner.spec.rollout.model import DEFAULT_EXPECTED_S
@@ -75,7 +75,7 @@ class RolloutExpansion:
         `inventory` are all servers there are: those that must go together may not be selected in part.
         """
         named = [GroupServers(group.name, group.spec_name, group.servers) for group in self._chosen]
-        waves = draw_waves(self._spec, named, self._known, self._problems)
+        waves = make_waves(self._spec, named, self._known, self._problems)
         if self._problems:
             return [], [], None
         steps = self._steps[: self._main]
@@ -125,8 +125,8 @@ class RolloutExpansion:
         if step >= self._main:
             return batch_sizes(units, most, ())
         total = sum(len(planned.servers) for planned in groups)
-        budget, drawn = self._budget, waves.waves[wave]
-        parts = {Scope.CAMPAIGN: total, Scope.WAVE: drawn.servers, Scope.GROUP: len(groups[group].servers)}
+        budget, servers = self._budget, waves.waves[wave].servers
+        parts = {Scope.CAMPAIGN: total, Scope.WAVE: servers, Scope.GROUP: len(groups[group].servers)}
         limits = (limit for scope, size in parts.items() for limit in part_limits(budget, scope, [("", size)]))
         return batch_sizes(units, min([most, *(limit.most for (limit,) in limits)]), self._caps)
 
@@ -146,7 +146,7 @@ class RolloutExpansion:
             failure_bodies=tuple(self._failure_bodies),
         )
 
-    def _wave(self, wave: DrawnWave, places: Mapping[str, int]) -> PlannedWave:
+    def _wave(self, wave: NamedWave, places: Mapping[str, int]) -> PlannedWave:
         context = {**self._context, "wave": {"name": wave.name}}
         return PlannedWave(
             name=wave.name,

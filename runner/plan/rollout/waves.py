@@ -44,7 +44,7 @@ class WaveSlice(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class DrawnWave:
+class NamedWave:
     """A wave with its name and what its entry says of it. `servers` counts those of all groups."""
 
     name: str
@@ -61,11 +61,11 @@ class DrawnWave:
 class WavePlan:
     """The waves in order, and for each group its part of each wave that it is in."""
 
-    waves: list[DrawnWave]
+    waves: list[NamedWave]
     slices: list[list[WaveSlice]]
 
 
-def draw_waves(
+def make_waves(
     spec: RolloutSpec, groups: Sequence[GroupServers], known: Sequence[str], problems: list[Problem]
 ) -> WavePlan:
     """Put every server of the groups in exactly one wave. What is wrong goes to `problems`.
@@ -132,7 +132,7 @@ class _Part:
 
     def add_to(self, plan: WavePlan) -> None:
         wave = len(plan.waves)
-        plan.waves.append(DrawnWave(self.name, self.entry, sum(len(servers) for _, servers in self.units)))
+        plan.waves.append(NamedWave(self.name, self.entry, sum(len(servers) for _, servers in self.units)))
         by_group: dict[int, list[list[Server]]] = {}
         for group, servers in self.units:
             by_group.setdefault(group, []).append(servers)
