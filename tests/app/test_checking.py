@@ -120,6 +120,13 @@ def test_a_secret_that_is_hidden_in_control_characters_is_not_recorded() -> None
     assert said == "*** *** ***"
 
 
+def test_a_secret_that_has_control_characters_is_not_recorded() -> None:
+    secret = "tab\there"
+    checker = LocalChecker(redactor([secret]), {})
+    check = check_of(r"printf 'it is tab\there, or not'")
+    assert asyncio.run(checker.check(check)) == (True, "it is ***, or not")
+
+
 @given(st.text(max_size=50))
 def test_what_is_recorded_is_printable(text: str) -> None:
     checker = LocalChecker(redactor([]), {})

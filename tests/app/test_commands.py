@@ -67,15 +67,19 @@ def test_it_has_nothing_of_ours(loop: Loop) -> None:
         os.close(writing)
 
 
-def test_what_it_left_behind_does_not_keep_it(loop: Loop) -> None:
+def test_what_it_left_behind_does_not_keep_it_and_is_left_alone(loop: Loop) -> None:
     began = time.monotonic()
-    ran = loop(sh("sleep 600 & echo $!"))
+    ran = loop(sh("sleep 600 & echo $$ $!"))
+    group, left = map(int, ran.said.split())
     try:
         assert time.monotonic() - began < SOON_S
         assert ran.code == 0
-        os.kill(int(ran.said), 0)  # it is not ours to end
+        # Once the part of the group that is ours has gone.
+        while (found := members(group)) != {left}:
+            assert left in found
+            assert time.monotonic() - began < SOON_S
     finally:
-        os.kill(int(ran.said), signal.SIGKILL)
+        os.kill(left, signal.SIGKILL)
 
 
 def test_what_writes_on_when_it_has_ended_does_not_keep_it(loop: Loop) -> None:
@@ -136,7 +140,7 @@ def test_what_is_called_off_ends(tmp_path: Path, runner: Callable[[Coroutine[Any
 STARTS = """\
 import asyncio, sys, uvloop
 from runner.app.commands import run
-script = "sh -c 'echo $$; sleep 600' & trap '' TERM HUP INT; echo $$; sleep 600"
+script = sys.argv[3] if sys.argv[3:] else "sh -c 'echo $$; sleep 600' & trap '' TERM HUP INT; echo $$; sleep 600"
 async def main():
     await run("/bin/sh", ["-c", f"exec >{sys.argv[1]}; {script}"], {"PATH": "/usr/bin:/bin"}, 600)
 (uvloop if sys.argv[2] == "uvloop" else asyncio).run(main())
@@ -158,12 +162,31 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path, name: str, how
     assert all(map(is_gone, started))
 
 
+@pytest.mark.parametrize("name", ["asyncio", "uvloop"])
+def test_it_ends_with_that_process_also_while_it_is_asked_to_end(tmp_path: Path, name: str) -> None:
+    """The first signal goes to the whole group: what waits for the end of this process must not heed it."""
+    asked = tmp_path / "asked"
+    script = f"trap 'echo $$ > {asked}' TERM; while :; do sleep 0.1; done"
+    starts = STARTS.replace(", 600)", ", 0.2, grace_s=600)")
+    command = [sys.executable, "-c", starts, str(tmp_path / "out"), name, script]
+    with subprocess.Popen(command, env={"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL) as process:
+        until = time.monotonic() + SOON_S
+        while not asked.exists() or not asked.read_text():
+            assert time.monotonic() < until
+        process.kill()
+    assert is_gone(int(asked.read_text()))
+
+
 def test_nothing_is_left_of_it_once_it_ended(loop: Loop) -> None:
-    ran = loop(sh("echo $$"))
-    group = int(ran.said)
+    group = int(loop(sh("echo $$")).said)
     until = time.monotonic() + SOON_S
-    while any(_group_of(path) == group for path in Path("/proc").iterdir() if path.name.isdigit()):
+    while members(group):
         assert time.monotonic() < until
+
+
+def members(group: int) -> set[int]:
+    """The processes of a group."""
+    return {int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit() and _group_of(path) == group}
 
 
 def _group_of(path: Path) -> int:
@@ -172,3 +195,24 @@ def _group_of(path: Path) -> int:
     except OSError:
         return 0
     return 0 if state == "Z" else int(group)
+
+
+def test_what_was_said_while_nobody_read_is_there(tmp_path: Path, loop: Loop) -> None:
+    """Where the loop was busy when the program ended, it may learn of that before it reads."""
+    path = tmp_path / "pid"
+
+    def has_ended() -> bool:
+        try:
+            return Path(f"/proc/{path.read_text().strip()}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        except OSError:
+            return False
+
+    async def busy() -> Ran:
+        running = asyncio.ensure_future(sh(f"echo $$ > {path}; echo well"))
+        await asyncio.sleep(0)
+        until = time.monotonic() + SOON_S
+        while not has_ended():
+            assert time.monotonic() < until
+        return await running
+
+    assert loop(busy()) == Ran(0, "well")

@@ -110,6 +110,12 @@ def test_where_the_program_lies_is_not_in_the_hash_and_what_it_is_is(program: Pr
     given(program, "diff", "plan.json", "other.json", code=3, says="fingerprint")
 
 
+def test_a_program_of_the_machine_is_not_part_of_the_plan(program: Program) -> None:
+    with_check(program, "checks: [{name: one, command: [sh, -c, x]}, {name: two, command: [/bin/sh, -c, x]}]")
+    (one, two) = planned(program)["rollout"]["waves"][0]["checks"]
+    assert not {"folder", "fingerprint"} & (one.keys() | two.keys())
+
+
 def test_a_plan_that_names_another_folder_is_refused_with_its_program(program: Program) -> None:
     """The folder is not hashed: what would be run there must be the same program, or something else was approved."""
     with_check(program)

@@ -53,6 +53,14 @@ def test_a_mistake_in_the_rollout(program: Program, parts: list[str], says: str)
     assert said.count(str(program.jobspec)) == 1, said
 
 
+@pytest.mark.parametrize(
+    "sizes", ["[100%]", "[1, rest]", "[rest]", "{first: 5, most: 5}", "{first: 8}", "{first: 3, most: 100%}"]
+)
+def test_sizes_that_may_stand(program: Program, sizes: str) -> None:
+    with_rollout(program, f"waves: [{{name: all, sizes: {sizes}}}]")
+    assert program("validate", program.jobspec, "--region", "r-1").returncode == 0
+
+
 def test_an_empty_wave_is_an_error_and_can_be_allowed(program: Program) -> None:
     with_rollout(program, WAVES)
     says = "job.yaml:20:18: rollout.waves[0].name: wave `canary` has no server: group `canary` "

@@ -66,6 +66,17 @@ def test_limits_are_those_of_the_first_campaign_in_servers() -> None:
     assert rack.most.of(1) == 10
 
 
+def test_of_several_waves_and_groups_the_smallest_limit_counts_for_all() -> None:
+    per = "max_abnormal_per_wave: 50%, max_abnormal_per_group: 50%"
+    again = retried(plan_of(JOBSPEC.replace("max_abnormal: 10%", per)), "id-7")
+    assert again.rollout is not None
+    # Of waves of 4, 10 and 86 servers, and of groups of 4 and 96.
+    assert {name: share.of(1) for name, share in again.rollout.budget.limits.items()} == {
+        "max_abnormal_per_wave": 2,
+        "max_abnormal_per_group": 2,
+    }
+
+
 def test_what_follows_a_failure_is_each_groups_own() -> None:
     again = retried(plan_of(), "id-0", "id-7")
     assert again.rollout is not None

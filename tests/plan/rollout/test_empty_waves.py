@@ -103,6 +103,13 @@ def test_a_part_of_a_group_that_is_left_out_is_no_unknown_group() -> None:
         plan_of([BY_FLAVOR], [{"name": "first", "groups": ["main-f9"]}, {"name": "rest"}], **limit)
 
 
+def test_a_wave_of_a_part_of_a_group_is_not_empty() -> None:
+    plan = plan_of([BY_FLAVOR], [{"name": "first", "groups": ["main-f0"]}, {"name": "rest"}])
+    assert plan.rollout is not None
+    assert [(wave.name, wave.servers) for wave in plan.rollout.waves] == [("first", 4), ("rest", 4)]
+    assert not plan.summary.warnings
+
+
 def test_a_plan_for_no_server_at_all_has_empty_waves_where_some_are_written() -> None:
     nothing = {"limit": "false"}
     assert "wave `only` has no server" in refused([MAIN], [{"name": "only"}], **nothing)
