@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import re
-import signal
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from runner.app import commands
+from runner.app.programs import NoProgram, path_of
 from runner.spec.secrets import redactor
 
 if TYPE_CHECKING:
@@ -16,90 +14,71 @@ if TYPE_CHECKING:
 
     from runner.plan.rollout.model import PlannedCheck
 
-# How much is recorded of what a check says, and how much is kept of it until then, so that no secret is cut in two
-# before it is taken out.
+# How much is recorded of what a check says.
 _SAID = 500
-_KEPT = 64 * 1024
-_CHUNK = 64 * 1024
-_GRACE_S = 5.0
 
 _SECRET_NAME = re.compile(r"SECRET|TOKEN|PASSW|CREDENTIAL|(^|_)(SK|KEY|PWD|PASS)($|_)", re.IGNORECASE)
+_RUNNERS_OWN = re.compile(r"HUAWEICLOUD_SDK_|HW_", re.IGNORECASE)
+_FOLDERS = frozenset({"PWD", "OLDPWD"})  # called as if they were passwords
 # Shorter values under such names are settings, not secrets.
 _SHORTEST_SECRET = 8
+_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 
 
 class LocalChecker:
     """`redact` takes secrets out of what a check says before it is recorded.
 
-    So are the values of variables of `env` whose names say that they are secret: a check inherits them all, credentials
-    for the service, too, and may print them.
+    So are the values of variables of `env` whose names say that they are secret. A command has `env` without those, and
+    without what the runner itself is given, unless the check asks for it; it may print what it has.
     """
 
     def __init__(self, redact: Callable[[str], str], env: Mapping[str, str]) -> None:
         self._redact = redact
+        self._env = env
         self._redact_env = redactor(
-            value for name, value in env.items() if _SECRET_NAME.search(name) and len(value) >= _SHORTEST_SECRET
+            value for name, value in env.items() if _is_secret(name) and len(value) >= _SHORTEST_SECRET
         )
 
     async def check(self, check: PlannedCheck) -> tuple[bool, str]:
         """Whether it passed, and what it said: the end of a command's words, the beginning of an answer."""
         if check.command is not None:
-            passed, how, said = await _run(check.command, check.timeout_s)
-            return passed, f"{how}{self._public(said)[-_SAID:]}".strip()
+            return await self._run(check, check.command)
         from runner.api.probing import probe  # noqa: PLC0415  brings aiohttp, which takes long to import
 
         passed, said = await probe(check.url or "", check.timeout_s)
         return passed, self._public(said)[:_SAID].strip()
 
+    async def _run(self, check: PlannedCheck, command: Sequence[str]) -> tuple[bool, str]:
+        env = self._env_for(check)
+        try:
+            ran = await commands.run(path_of(check, env), command[1:], env, check.timeout_s)
+        except NoProgram as error:
+            return False, self._public(str(error))
+        except OSError as error:
+            return False, self._public(f"{command[0]} cannot be started: {error.strerror}")
+        ending = f"not over within {check.timeout_s:g} s" if ran.code is None else f"exit {ran.code}"
+        said = self._public(ran.said)[-_SAID:].strip()
+        return ran.code == 0, ": ".join(filter(None, ("" if ran.code == 0 else ending, said)))
+
+    def _env_for(self, check: PlannedCheck) -> dict[str, str]:
+        return {name: value for name, value in self._env.items() if name in check.env or self._is_public(name, value)}
+
+    def _is_public(self, name: str, value: str) -> bool:
+        return not _is_secret(name) and not _RUNNERS_OWN.match(name) and self._redact(value) == value
+
     def _public(self, said: str) -> str:
+        """What may be shown. A character in the middle may have hidden a secret, and a secret may have such characters."""
+        return self._without_secrets(_printable(self._without_secrets(said)))
+
+    def _without_secrets(self, said: str) -> str:
         return self._redact_env(self._redact(said))
 
 
-async def _run(command: Sequence[str], timeout_s: float) -> tuple[bool, str, str]:
-    """Run a program in a process group of its own, so that on a time-out all that it started is ended with it.
-
-    Returns whether it passed, in words how it ended, and the end of what it said.
-    """
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-        )
-    except OSError as error:
-        return False, f"{command[0]} cannot be started: {error.strerror}", ""
-    try:
-        async with asyncio.timeout(timeout_s):
-            said = await _last_words(process)
-    except TimeoutError:
-        await _end(process)
-        return False, f"not over within {timeout_s:g} s", ""
-    except asyncio.CancelledError:
-        await _end(process)
-        raise
-    return process.returncode == 0, "" if process.returncode == 0 else f"exit {process.returncode}: ", said
+def _is_secret(name: str) -> bool:
+    return name not in _FOLDERS and _SECRET_NAME.search(name) is not None
 
 
-async def _last_words(process: asyncio.subprocess.Process) -> str:
-    """Wait for the end of a program; the end of what it said. However much that is, little is kept."""
-    kept = b""
-    if process.stdout is not None:
-        while chunk := await process.stdout.read(_CHUNK):
-            kept = (kept + chunk)[-_KEPT:]
-    await process.wait()
-    return kept.decode(errors="replace").strip()
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """End a program and all that it started: asked first, and those that stay made to."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_GRACE_S):
-            await _last_words(process)
-    # Also where the program itself has gone: what it started may have stayed, in its group.
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
+def _printable(text: str) -> str:
+    """Text that does nothing to a terminal but to stand there: lines of printable characters."""
+    lines = _COLOUR.sub("", text).expandtabs().replace("\r\n", "\n")
+    return "".join(character for character in lines if character.isprintable() or character == "\n")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.plan.rollout.limits import campaign_limits
 from runner.rules.forecast import ForecastRules, forecast
+from runner.spec.rollout.limits import Counted
 
 if TYPE_CHECKING:
     from runner.plan.plan import Plan
@@ -41,14 +42,13 @@ def forecast_plan(plan: Plan) -> list[dict[str, Any]]:
 
 def _rules(plan: Plan, rollout: Rollout) -> ForecastRules:
     total = sum(len(group.servers) for group in plan.groups)
-    most = {limit.name: limit.most for limit in campaign_limits(rollout.budget, total)}
+    most = [limit.most for limit in campaign_limits(rollout.budget, total) if limit.counts is Counted.ABNORMAL]
     growth = min((wave.growth for wave in rollout.waves if wave.growth is not None), default=None)
     return ForecastRules(
         waves=tuple(wave.servers for wave in rollout.waves),
         servers_per_request=max(request.stop - request.start for request in plan.requests),
         concurrency=plan.submit.concurrency * len(plan.lanes),
-        max_abnormal=most.get("max_abnormal"),
-        max_unavailable=most.get("max_unavailable"),
+        max_abnormal=min(most, default=None),
         sequential=rollout.abort.sequential,
         growth=growth,
     )

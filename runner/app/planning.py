@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from runner import __version__
 from runner.app.approving import refuse_unfitting, refuse_vanished
+from runner.app.programs import with_programs
 from runner.errors import InvalidInput, Problem
-from runner.inventory.files import read_inventory
+from runner.inventory.files import InventoryFile
 from runner.model import Lane
 from runner.plan.codec import plan_from_json, plan_to_json
 from runner.plan.expansion import PlanOptions, campaign_context, expand
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from runner.inventory.source import InventorySource
     from runner.plan.plan import Plan
     from runner.spec.campaign import Campaign
 
@@ -33,7 +35,7 @@ SIMULATED_LANE = Lane(region=None, endpoint="http://127.0.0.1", project_id="0123
 
 @dataclass(frozen=True, slots=True)
 class PlanInputs:
-    """All that a plan is made from, as a person gave it. `jobspec` may be a plan file (`.json`) where one is run."""
+    """All that a plan is made from, as a person gave it (`PlanOptions`). `jobspec` may be a plan file (`.json`) to run."""
 
     jobspec: Path
     inventory: Path | None = None
@@ -45,6 +47,7 @@ class PlanInputs:
     region: str | None = None
     project_id: str | None = None
     strict: bool = False
+    allow_empty_wave: bool = False
 
 
 def make_plan(inputs: PlanInputs, *, simulated: bool = False) -> Plan:
@@ -56,14 +59,14 @@ def make_plan(inputs: PlanInputs, *, simulated: bool = False) -> Plan:
     file = str(inputs.jobspec)
     campaign = load_campaign(decode(_read(inputs.jobspec), file), file)
     options = _plan_options(inputs, time.time(), simulated=simulated)
-    path = _inventory_path(campaign, inputs, options)
-    if path is None:
+    source = _inventory_source(campaign, inputs, options)
+    if source is None:
         plan = expand(campaign, None, options)
     else:
-        inventory = read_inventory(path)
+        inventory = source.read()
         plan = expand(campaign, inventory.servers, replace(options, inventory_fingerprint=inventory.fingerprint))
     refuse_unfitting(plan)
-    return plan
+    return with_programs(plan, campaign, inputs.jobspec.parent, os.environ)
 
 
 def once_context(inputs: PlanInputs, now: float, *, simulated: bool) -> tuple[str, dict[str, Any]]:
@@ -95,6 +98,7 @@ def _plan_options(inputs: PlanInputs, created_at: float, *, simulated: bool) -> 
         groups=inputs.groups,
         limit=inputs.limit,
         strict=inputs.strict,
+        allow_empty_waves=inputs.allow_empty_wave,
         lane=SIMULATED_LANE if simulated else Lane(inputs.region, inputs.endpoint, inputs.project_id),
     )
 
@@ -113,7 +117,8 @@ def read_or_make_plan(inputs: PlanInputs, *, simulated: bool = False) -> Plan:
         )
     plan = plan_from_json(_read(file), str(file))
     if inputs.inventory is not None:
-        refuse_vanished(plan, (server.id for server in read_inventory(inputs.inventory).servers), str(inputs.inventory))
+        source = InventoryFile(inputs.inventory)
+        refuse_vanished(plan, (server.id for server in source.read().servers), source.name)
     return plan
 
 
@@ -122,11 +127,15 @@ def write_plan(plan: Plan, path: Path) -> None:
     write_whole(path, plan_to_json(plan, readable=True))
 
 
-def _inventory_path(campaign: Campaign, inputs: PlanInputs, options: PlanOptions) -> Path | None:
-    if inputs.inventory is not None or campaign.inventory is None:
-        return inputs.inventory
+def _inventory_source(campaign: Campaign, inputs: PlanInputs, options: PlanOptions) -> InventorySource | None:
+    """Where the servers come from; None where the groups list them."""
+    if inputs.inventory is not None:
+        return InventoryFile(inputs.inventory)
+    if campaign.inventory is None:
+        return None
     try:
-        return inputs.jobspec.parent / render_text(campaign.inventory, campaign_context(campaign, options))
+        path = render_text(campaign.inventory, campaign_context(campaign, options))
+        return InventoryFile(inputs.jobspec.parent / path)
     except TemplateProblem as error:
         raise InvalidInput(error.problem) from error
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner import __version__
 from runner.app.history import open_store
+from runner.app.programs import with_programs_of_now
 from runner.app.standings import Known, newest_known, read_past_run
 from runner.errors import InvalidInput, Problem, RefusedToStart
 from runner.model import Outcome
@@ -63,7 +64,8 @@ def plan_retry(
     if not parents:
         names = ", ".join(sorted(row.id for row in rows))
         raise InvalidInput(Problem(f"no server of {names} is {' or '.join(only)}"))
-    return Retry(retry_plan(parents, time.time(), __version__), simulated)
+    plan = with_programs_of_now(retry_plan(parents, time.time(), __version__), os.environ)
+    return Retry(plan, simulated)
 
 
 def _asked(store: RunStore, texts: Sequence[str]) -> list[RunRow]:

@@ -12,6 +12,7 @@ from runner.app import families
 from runner.app.carrying import RunResult, Work, carry_out
 from runner.app.history import stored_plan
 from runner.app.process import this_host
+from runner.app.programs import refuse_unready
 from runner.engine.clock import Reading, RunClock
 from runner.errors import InvalidInput, Problem, RefusedToStart
 from runner.run import events as e
@@ -59,11 +60,13 @@ def run_plan(plan: Plan, options: RunOptions) -> RunResult:
     """Carry a plan out as a new run.
 
     Raises:
-        RefusedToStart: the deadline is over.
+        InvalidInput: it cannot be carried out here: a check's program or variable is missing.
+        RefusedToStart: the deadline is over, or a check's program is not the one that was planned.
         SlotTaken: its slot has a run already.
     """
     host = this_host()
     work = new_work(host, plan, options)
+    refuse_unready(plan, host.environ)
     with host.open_store(options.state_dir) as store:
         families.refuse_mixed(store, plan, simulated=options.behaviour is not None)
         return _carry_out(host, store, work, options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,12 +52,13 @@ campaign_options = all_of(
     click.option("--region", metavar="ID", help="The region; replaces the lane's."),
     click.option("--project-id", metavar="ID", help="The project; replaces the lane's."),
     click.option("--strict", is_flag=True, help="A group that selects nothing is an error."),
+    click.option("--allow-empty-wave", is_flag=True, help="Leave waves of a rollout out that have no server."),
 )
 
 
 def plan_inputs(file: Path, options: dict[str, Any]) -> PlanInputs:
     """The inputs of a plan, from the values of `campaign_options`; those are taken out of `options`."""
-    names = ("inventory", "variables", "vars_file", "groups", "limit", "endpoint", "region", "project_id", "strict")
+    names = (field.name for field in fields(PlanInputs) if field.name != "jobspec")
     return PlanInputs(jobspec=file, **{name: options.pop(name) for name in names})
 
 

@@ -8,6 +8,7 @@ from runner.cli.table import table
 from runner.plan.estimate import duration_text
 from runner.plan.rollout.limits import campaign_limits, domain_tables, part_limits
 from runner.rules.sequential import fewest_failures
+from runner.spec.rollout.limits import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,12 +78,8 @@ def _limits(plan: Plan, rollout: Rollout) -> Iterator[str]:
     groups = [(group.name, len(group.servers)) for group in plan.groups]
     for limit in campaign_limits(budget, total):
         yield f"{limit.name}: {limit.most:,} of {limit.total:,} servers"
-    for name, share, parts in (
-        ("max_abnormal_per_wave", budget.max_abnormal_per_wave, waves),
-        ("max_abnormal_per_group", budget.max_abnormal_per_group, groups),
-    ):
-        if share is not None:
-            yield f"{name}: {_examples(part_limits(name, share, parts))}"
+    for limits in (*part_limits(budget, Scope.WAVE, waves), *part_limits(budget, Scope.GROUP, groups)):
+        yield f"{limits[0].name}: {_examples(limits)}"
     for domains in domain_tables(plan):
         yield f"per {_examples(domains.limits)}"
     for rule in budget.per:

@@ -17,45 +17,46 @@ import orjson
 
 from runner.errors import InvalidInput, Problem
 from runner.inventory.rows import RowReader
+from runner.inventory.source import Inventory
 from runner.spec.yaml_source import decode, path_text, read_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from runner.model import Server
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True, slots=True)
-class Inventory:
-    """Servers, in the file's order, and the fingerprint of where they came from (`sha256:` over the bytes)."""
+class InventoryFile:
+    """The servers of a file."""
 
-    servers: Sequence[Server]
-    fingerprint: str
+    path: Path
 
+    @property
+    def name(self) -> str:
+        """The path as it was given."""
+        return str(self.path)
 
-def read_inventory(path: Path) -> Inventory:
-    """Read the servers of a file.
+    def read(self) -> Inventory:
+        """Read them all.
 
-    Raises:
-        InvalidInput: it cannot be read, or rows of it are wrong; names each with its line.
-    """
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
-        raise InvalidInput(
-            Problem(f"{path.suffix or 'no ending'}: expected one of {', '.join(_READERS)}", file=str(path))
-        )
-    rows = RowReader(str(path))
-    try:
-        with path.open("rb") as file:
-            fingerprint = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
-            file.seek(0)
-            reader(file, rows)
-    except OSError as error:
-        raise InvalidInput(
-            Problem(f"cannot be read: {error.strerror}", str(path), hint="check inventory: or -i")
-        ) from error
-    rows.finish()
-    return Inventory(rows.servers, fingerprint)
+        Raises:
+            InvalidInput: it cannot be read, or rows of it are wrong; names each with its line.
+        """
+        reader = _READERS.get(self.path.suffix.lower())
+        if reader is None:
+            ending = self.path.suffix or "no ending"
+            raise InvalidInput(Problem(f"{ending}: expected one of {', '.join(_READERS)}", file=self.name))
+        rows = RowReader(self.name)
+        try:
+            with self.path.open("rb") as file:
+                fingerprint = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+                file.seek(0)
+                reader(file, rows)
+        except OSError as error:
+            raise InvalidInput(
+                Problem(f"cannot be read: {error.strerror}", self.name, hint="check inventory: or -i")
+            ) from error
+        rows.finish()
+        return Inventory(rows.servers, fingerprint)
 
 
 def _read_ndjson(file: BinaryIO, rows: RowReader) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import asdict
 from itertools import repeat
@@ -12,6 +11,7 @@ import orjson
 
 from runner.errors import InvalidInput, Problem, RefusedToStart
 from runner.model import Lane
+from runner.plan.hashing import hash_document, is_hash_of
 from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary, StoredServers
 from runner.plan.rollout.codec import labels_to_json, rollout_from_json, rollout_to_json
 from runner.spec.campaign import Submit, Watch
@@ -32,8 +32,8 @@ def request_body(body: Mapping[str, Any], server_ids: Sequence[str], name: str) 
 
 
 def hash_plan(plan: Plan) -> str:
-    """`sha256:` and the digest over the canonical JSON of everything but the hash."""
-    return _hash(_document(plan))
+    """The hash of what the plan does (`runner.plan.hashing`)."""
+    return hash_document(_document(plan))
 
 
 def plan_to_json(plan: Plan, *, readable: bool = False) -> bytes:
@@ -68,12 +68,12 @@ def plan_from_json(data: bytes, file: str) -> Plan:
         )
     try:
         return _checked_plan(document, file)
-    except (LookupError, TypeError, ValueError) as error:
-        raise InvalidInput(Problem(f"not a plan of {SCHEMA_VERSION}: {error!r}", file)) from error
+    except (LookupError, AttributeError, TypeError, ValueError) as error:
+        raise InvalidInput(Problem(f"not a plan of {SCHEMA_VERSION}: {_in_words(error)}", file)) from error
 
 
-def _hash(document: Mapping[str, Any]) -> str:
-    return "sha256:" + hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
+def _in_words(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
 def _document(plan: Plan) -> dict[str, Any]:
@@ -137,28 +137,27 @@ def _checked_plan(document: dict[str, Any], file: str) -> Plan:
         if "server_ids" not in request["body"]:
             servers = document["groups"][request["group"]]["servers"]
             request["body"]["server_ids"] = servers[request["start"] : request["stop"]]
-    actual = _hash(document)
-    if claimed != actual:
+    if not is_hash_of(document, claimed):
         raise RefusedToStart(
-            f"{file}: the plan was changed after it was made: it claims {claimed}, and is {actual}",
+            f"{file}: the plan was changed after it was made: it claims {claimed}, and is {hash_document(document)}",
             hint="make it anew with `runner plan -o`, and have it approved again",
         )
-    return _plan(document, actual)
+    return _plan(document, claimed)
 
 
 def _plan(document: Mapping[str, Any], plan_hash: str) -> Plan:
     shared: dict[bytes, dict[str, Any]] = {}
     submit = Submit(**{**document["submit"], "rate": _rate(document["submit"]["rate"])})
     watch = Watch(**{**document["watch"], "rate": _rate(document["watch"]["rate"])})
-    summary = PlanSummary(**{**document["summary"], "warnings": tuple(document["summary"]["warnings"])})
+    summary = PlanSummary(**{**document["summary"], "warnings": _warnings(document["summary"])})
     return Plan(
         campaign=document["campaign"],
         description=document["description"],
         jobspec=document["jobspec"],
         variables=document["variables"],
         inventory_fingerprint=document["inventory_fingerprint"],
-        runner_version=document["runner_version"],
-        created_at=document["created_at"],
+        runner_version=_of_kind(document, "runner_version", str),
+        created_at=_of_kind(document, "created_at", (int, float)),
         lanes=tuple(Lane(**lane) for lane in document["lanes"]),
         steps=tuple(document["steps"]),
         groups=_groups(document),
@@ -170,6 +169,22 @@ def _plan(document: Mapping[str, Any], plan_hash: str) -> Plan:
         parents=tuple(document.get("parents", ())),
         rollout=rollout_from_json(document["rollout"]) if "rollout" in document else None,
     )
+
+
+def _of_kind(document: Mapping[str, Any], key: str, kind: type | tuple[type, ...]) -> Any:  # noqa: ANN401  as `kind`
+    """A value that the hash does not cover, so that anything may stand there."""
+    value = document[key]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError(f"{key} is {value!r}")
+    return value
+
+
+def _warnings(summary: Mapping[str, Any]) -> tuple[str, ...]:
+    """Likewise outside the hash."""
+    warnings = summary["warnings"]
+    if not isinstance(warnings, list) or not all(isinstance(text, str) for text in warnings):
+        raise TypeError(f"summary.warnings are {warnings!r}")
+    return tuple(warnings)
 
 
 def _rate(value: float | None) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from runner.plan.rollout.codec import rollout_to_json
+from runner.plan.rollout.codec import rollout_to_json, without_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ def _rules(plan: Plan) -> dict[str, object]:
     """How carefully, and how fast."""
     rules: dict[str, object] = dict(_flat("submit", asdict(plan.submit)))
     if plan.rollout is not None:
-        rollout = rollout_to_json(plan.rollout)
+        rollout = without_folders(rollout_to_json(plan.rollout))
         waves = {wave.pop("name"): wave for wave in rollout.pop("waves")}
         del rollout["failure_bodies"]
         rules |= dict(_flat("rollout", {**rollout, "waves": waves}))

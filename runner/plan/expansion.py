@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import compress
+from operator import not_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.errors import InvalidInput, Problem
@@ -13,6 +15,7 @@ from runner.plan.codec import hash_plan
 from runner.plan.grouping import SelectedGroup, select_groups
 from runner.plan.lanes import LaneTable
 from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary
+from runner.plan.rollout.absence import Absence, empty_waves
 from runner.plan.rollout.expansion import ChosenGroup, RolloutExpansion, ordered_steps
 from runner.plan.variables import base_context, context_with, resolve_variables
 from runner.spec.campaign import Place, Template
@@ -22,7 +25,7 @@ from runner.spec.suggest import did_you_mean
 from runner.spec.templates import TemplateProblem, render_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from runner.plan.rollout.model import Rollout
     from runner.spec.campaign import Campaign, GroupSpec
@@ -36,6 +39,7 @@ class PlanOptions:
     """What a person gave beside the jobspec. `vars_file` and `variables` (from `-e`) are in order of precedence.
 
     Fields of `lane` that are not None replace those of every lane. `created_at` is epoch seconds, `run_date` its day.
+    An entry of `rollout.waves` without servers is an error, or with `allow_empty_waves` a warning.
     """
 
     env: Mapping[str, str]
@@ -48,6 +52,7 @@ class PlanOptions:
     groups: tuple[str, ...] = ()
     limit: str | None = None
     strict: bool = False
+    allow_empty_waves: bool = False
     lane: Lane = field(default_factory=lambda: Lane(None, None, None))
 
 
@@ -120,11 +125,10 @@ class _Expansion:
         specs = self._asked_for()
         contexts = [self._context_of(group) for group in specs]
         self._fail_on_problems()
-        allowed = self._limited(servers)
-        selected = select_groups(specs, allowed, contexts, self._problems)
+        allowed, left_out = self._limited(servers)
+        selected = select_groups(specs, allowed, contexts, self._problems, left_out)
         self._fail_on_problems()
-        by_spec = dict(zip((spec.name for spec in specs), contexts, strict=True))
-        planned = self._planned(selected, by_spec)
+        planned = self._planned(selected, contexts)
         self._fail_on_problems()
         return self._assemble(planned, len(servers))
 
@@ -146,20 +150,31 @@ class _Expansion:
             return {}
         return context_with(self._base, variables) | {"group": {"name": group.name}}
 
-    def _limited(self, servers: Sequence[Server]) -> Sequence[Server]:
+    def _limited(self, servers: Sequence[Server]) -> tuple[Sequence[Server], Sequence[Server]]:
+        """The servers that --limit allows, and those that it leaves out."""
         if self._options.limit is None:
-            return servers
+            return servers, ()
         try:
-            limit = ServerExpression(Template(self._options.limit, Place(_COMMAND_LINE, 1, 1, "--limit")))
-            return list(compress(servers, (limit.value(server) for server in servers)))
+            allowed = [bool(self._is_allowed(server)) for server in servers]
         except TemplateProblem as error:
             raise InvalidInput(error.problem) from error
+        return list(compress(servers, allowed)), list(compress(servers, map(not_, allowed)))
 
-    def _planned(self, selected: Sequence[SelectedGroup], contexts: Mapping[str, Mapping[str, Any]]) -> _Planned:
+    @cached_property
+    def _is_allowed(self) -> Callable[[Server], object]:
+        limit = "true" if self._options.limit is None else self._options.limit
+        return ServerExpression(Template(limit, Place(_COMMAND_LINE, 1, 1, "--limit"))).value
+
+    def _is_asked_for(self, group: GroupSpec, name: str) -> bool:
+        """Whether --group names a group, or the part of it with this name."""
+        return not self._options.groups or any(_is_called(group, asked, name) for asked in self._options.groups)
+
+    def _planned(self, selected: Sequence[SelectedGroup], by_spec: Sequence[Mapping[str, Any]]) -> _Planned:
+        contexts = dict(zip((spec.name for spec in self._campaign.groups), by_spec, strict=True))
         lanes = LaneTable(self._campaign.lane, self._options.lane)
         chosen: list[ChosenGroup] = []
         for group in selected:
-            if self._options.groups and not any(_is_called(group.spec, n, group.name) for n in self._options.groups):
+            if not self._is_asked_for(group.spec, group.name):
                 continue
             if not group.servers:
                 self._empty(group)
@@ -168,8 +183,11 @@ class _Expansion:
             lane = lanes.index_of(group.spec.lane, context, self._problems)
             context["lane"] = lanes.context_of(lane)
             chosen.append(ChosenGroup(group.name, group.spec.name, lane, group.servers, context))
-        if self._campaign.rollout is not None and chosen:
-            return self._rolled_out(lanes, chosen, self._campaign.rollout)
+        if self._campaign.rollout is not None:
+            absence = Absence(self._campaign.groups, by_spec, self._inventory, self._is_asked_for, self._is_allowed)
+            self._refuse_empty(self._campaign.rollout, chosen, absence)
+            if chosen:
+                return self._rolled_out(lanes, chosen, self._campaign.rollout, absence)
         groups = [PlannedGroup(group.name, group.lane, tuple(group.servers)) for group in chosen]
         requests = [
             request
@@ -178,9 +196,21 @@ class _Expansion:
         ]
         return _Planned(lanes, groups, requests, None)
 
-    def _rolled_out(self, lanes: LaneTable, chosen: Sequence[ChosenGroup], spec: RolloutSpec) -> _Planned:
+    def _refuse_empty(self, spec: RolloutSpec, chosen: Sequence[ChosenGroup], absence: Absence) -> None:
+        empty = list(empty_waves(spec, [(group.name, group.spec_name) for group in chosen], absence))
+        if self._options.allow_empty_waves:
+            self._warnings += [f"{problem.file}:{problem.line}: {problem.message}" for problem in empty]
+        else:
+            self._problems += empty
+
+    def _rolled_out(
+        self, lanes: LaneTable, chosen: Sequence[ChosenGroup], spec: RolloutSpec, absence: Absence
+    ) -> _Planned:
+        named = {name for wave in spec.waves for name in wave.groups or ()}
+        known = {name for group in chosen for name in (group.name, group.spec_name)}
+        parts = absence.parts() if named - known else ()
         context = campaign_context(self._campaign, self._options)
-        expansion = RolloutExpansion(self._campaign, spec, chosen, context, self._problems)
+        expansion = RolloutExpansion(self._campaign, spec, chosen, parts, context, self._problems)
         return _Planned(lanes, *expansion.plan(self._inventory))
 
     def _empty(self, group: SelectedGroup) -> None:

@@ -36,10 +36,11 @@ def select_groups(
     servers: Iterable[Server],
     contexts: Sequence[Mapping[str, Any]],
     problems: list[Problem],
+    left_out: Sequence[Server] = (),
 ) -> list[SelectedGroup]:
     """Every group with its servers. `contexts` are what each group's templates see.
 
-    What is wrong goes to `problems`.
+    `left_out` are servers that are there, and are for no group. What is wrong goes to `problems`.
     """
     listed = [_listed(group, context, problems) for group, context in zip(groups, contexts, strict=True)]
     chosen: list[list[Server]] = [[] for _ in groups]
@@ -54,9 +55,24 @@ def select_groups(
         return []
     selected: list[SelectedGroup] = []
     for group, members, entries in zip(groups, chosen, listed, strict=True):
-        _refuse_absent(entries, problems)
-        selected += _split(group, members, problems)
+        _refuse_absent(entries, left_out, problems)
+        selected += split_group(group, members, problems)
     return selected
+
+
+def matching(
+    groups: Sequence[GroupSpec], index: int, servers: Iterable[Server], contexts: Sequence[Mapping[str, Any]]
+) -> tuple[list[Server], int]:
+    """The servers of the group at `index`, and how many more it would have, were they not in groups before it.
+
+    Raises:
+        TemplateProblem: a server cannot be looked at.
+    """
+    listed = [_listed(group, context, []) for group, context in zip(groups, contexts, strict=True)]
+    choose, is_wanted = _chooser(groups, listed), _test(groups[index], listed[index])
+    wanted = [server for server in servers if is_wanted(server)]
+    own = [server for server in wanted if choose(server) == index]
+    return own, len(wanted) - len(own)
 
 
 class _Entries:
@@ -95,13 +111,11 @@ def _chooser(groups: Sequence[GroupSpec], listed: Sequence[_Entries | None]) -> 
     tests: list[Callable[[Server], object]] = []
     by_labels_alone = True
     for group, entries in zip(groups, listed, strict=True):
+        tests.append(_test(group, entries))
         if entries is not None:
-            tests.append(entries.has)
             by_labels_alone = False
         elif group.select is not None:
-            expression = ServerExpression(group.select)
-            tests.append(expression.value)
-            by_labels_alone = by_labels_alone and expression.uses_only_labels
+            by_labels_alone = by_labels_alone and ServerExpression(group.select).uses_only_labels
 
     def first(server: Server) -> int | None:
         # Every list is asked, so that an entry taken by an earlier group does not count as absent.
@@ -114,9 +128,17 @@ def _chooser(groups: Sequence[GroupSpec], listed: Sequence[_Entries | None]) -> 
     return once_per_labels(first) if by_labels_alone else first
 
 
-def _refuse_absent(entries: _Entries | None, problems: list[Problem]) -> None:
+def _test(group: GroupSpec, entries: _Entries | None) -> Callable[[Server], object]:
+    if entries is not None:
+        return entries.has
+    return ServerExpression(group.select).value if group.select is not None else lambda _: False
+
+
+def _refuse_absent(entries: _Entries | None, left_out: Sequence[Server], problems: list[Problem]) -> None:
     if entries is None:
         return
+    for server in left_out:
+        entries.has(server)
     absent: dict[str, list[str]] = {}
     for name, template in entries.templates.items():
         if name not in entries.seen:
@@ -128,7 +150,8 @@ def _refuse_absent(entries: _Entries | None, problems: list[Problem]) -> None:
         problems.append(_at(template, f"no server in the inventory has the id or name {names[0]!r}{more}", hint))
 
 
-def _split(group: GroupSpec, members: Sequence[Server], problems: list[Problem]) -> list[SelectedGroup]:
+def split_group(group: GroupSpec, members: Sequence[Server], problems: list[Problem]) -> list[SelectedGroup]:
+    """The parts of a group by the values of its `split_by`, or else the group itself. What is wrong goes to `problems`."""
     if group.split_by is None:
         return [SelectedGroup(group.name, group, members)]
     expression = ServerExpression(group.split_by)

@@ -112,9 +112,9 @@ class Plan:
     """Every request of a campaign, in order: by wave, in it by group in the jobspec's order, in that by step.
 
     `steps` are the names of the steps: first those that a server goes through one after the other, then those that only
-    the rollout asks for, as checks or after failures. `created_at` is epoch seconds. `plan_hash` is `sha256:` and the
-    hex digest over the canonical JSON of everything else. `jobspec` is the file's text; `variables` are those given
-    from outside (vars file, `-e`). `parents` are the runs that this plan does again for some servers.
+    the rollout asks for, as checks or after failures. `created_at` is epoch seconds. `plan_hash` is over what the plan does,
+    not when or where it was made (`runner.plan.hashing`). `jobspec` is the file's text; `variables` are those given from
+    outside (vars file, `-e`). `parents` are the runs that this plan does again for some servers.
     """
 
     campaign: str

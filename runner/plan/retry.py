@@ -15,10 +15,11 @@ from runner.plan.digests import LaneServer
 from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary
 from runner.plan.rollout.limits import domain_tables
 from runner.plan.rollout.model import PlannedBudget, PlannedDomains
+from runner.spec.rollout.limits import LIMITS, Scope
 from runner.spec.rollout.model import Share
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from runner.model import Lane, Server
     from runner.plan.rollout.model import Rollout
@@ -114,26 +115,24 @@ def _as_counts(plan: Plan, budget: PlannedBudget) -> PlannedBudget:
     Of several waves, groups or domains the smallest limit counts for all, for a retry must not be bolder; one at least.
     """
     total = sum(len(group.servers) for group in plan.groups)
-    waves = [wave.servers for wave in plan.rollout.waves] if plan.rollout else []
-    groups = [len(group.servers) for group in plan.groups]
+    totals = {
+        Scope.CAMPAIGN: [total],
+        Scope.WAVE: [wave.servers for wave in plan.rollout.waves] if plan.rollout else [],
+        Scope.GROUP: [len(group.servers) for group in plan.groups],
+    }
     per = []
     for rule, table in zip([rule for rule in budget.per if rule.most], domain_tables(plan), strict=True):
-        most = max(1, min((limit.most for limit in table.limits), default=1))
-        per.append(PlannedDomains(rule.expression, Share(str(most), count=most)))
-    return PlannedBudget(
-        max_abnormal=_as_count(budget.max_abnormal, [total]),
-        max_abnormal_per_wave=_as_count(budget.max_abnormal_per_wave, waves),
-        max_abnormal_per_group=_as_count(budget.max_abnormal_per_group, groups),
-        max_unavailable=_as_count(budget.max_unavailable, [total]),
-        max_skipped=_as_count(budget.max_skipped, [total]),
-        per=(*per, *(rule for rule in budget.per if rule.most is None)),
-    )
+        per.append(PlannedDomains(rule.expression, _smallest(limit.most for limit in table.limits)))
+    limits = {
+        kind.name: _smallest(map(share.of, totals[kind.scope]))
+        for kind in LIMITS
+        if (share := budget.limits.get(kind.name)) is not None
+    }
+    return PlannedBudget(limits, (*per, *(rule for rule in budget.per if rule.most is None)))
 
 
-def _as_count(share: Share | None, totals: Sequence[int]) -> Share | None:
-    if share is None:
-        return None
-    most = max(1, min(map(share.of, totals), default=1))
+def _smallest(servers: Iterable[int]) -> Share:
+    most = max(1, min(servers, default=1))
     return Share(str(most), count=most)
 
 

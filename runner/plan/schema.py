@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from runner.spec.rollout.limits import LIMITS
 
 
 class _Part(BaseModel):
@@ -66,6 +68,9 @@ class CheckPart(_Part):
     step: int | None
     timeout_s: float
     attempts: int
+    env: list[str] = Field([], description="Variables that a command has though they look like credentials.")
+    folder: str | None = Field(None, description="Where a program beside the jobspec is; not hashed.")
+    fingerprint: str | None = Field(None, description="sha256: over the bytes of a program beside the jobspec.")
 
 
 class PlannedWavePart(_Part):
@@ -79,15 +84,19 @@ class PlannedWavePart(_Part):
     checks: list[CheckPart]
 
 
-class PlannedBudgetPart(_Part):
-    """Limits as they were written; `per` is by expression."""
+if TYPE_CHECKING:
 
-    max_abnormal: str | None
-    max_abnormal_per_wave: str | None
-    max_abnormal_per_group: str | None
-    max_unavailable: str | None
-    max_skipped: str | None
-    per: dict[str, str]
+    class PlannedBudgetPart(_Part):
+        """See below."""
+
+else:
+    PlannedBudgetPart = create_model(
+        "PlannedBudgetPart",
+        __base__=_Part,
+        __doc__="Limits as they were written; `per` is by expression.",
+        **{kind.name: (str | None, Field() if kind.always_written else None) for kind in LIMITS},
+        per=(dict[str, str], Field()),
+    )
 
 
 class SequentialPart(_Part):

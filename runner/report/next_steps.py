@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from runner.run.commands import LIMITS
 from runner.run.facts import Hold, StopRule
 from runner.run.gate import DEADLINE_PASSED
 from runner.run.waves import Stage
+from runner.spec.rollout.limits import SETTABLE
 
 if TYPE_CHECKING:
     from runner.model import RunState
@@ -45,7 +45,7 @@ class Waiting(NamedTuple):
 
 def _go_on(held: Hold, run_id: str) -> str:
     """A limit that is not raised would hold the run again at once, and a check that fails again, too."""
-    first = f"runner set {run_id} {held.limit}=N and " if held.limit in LIMITS else ""
+    first = f"runner set {run_id} {held.limit}=N and " if held.limit in SETTABLE else ""
     skip = f", or runner continue {run_id} --skip-check" if held.rule == StopRule.CHECK else ""
     return f"{first}runner continue {run_id}{skip}, or runner abort {run_id}"
 

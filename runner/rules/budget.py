@@ -6,10 +6,12 @@ every cell of its servers has room for all of them.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from runner.plan.rollout.limits import SKIPPED, DomainTable, Limit, campaign_limits, domain_tables, part_limits
+from runner.plan.rollout.limits import DomainTable, Limit, campaign_limits, domain_tables, part_limits
 from runner.plan.rollout.model import PlannedBudget
+from runner.spec.rollout.limits import Counted, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -82,16 +84,15 @@ class Ledger:
         waves = [] if plan.rollout is None else [(f"wave {wave.name}", wave.servers) for wave in plan.rollout.waves]
         groups = [(f"group {group.name}", len(group.servers)) for group in plan.groups]
         self._campaign = list(map(Cell, campaign_limits(budget, total)))
-        self._waves = list(map(Cell, part_limits("max_abnormal_per_wave", budget.max_abnormal_per_wave, waves)))
-        self._groups = list(map(Cell, part_limits("max_abnormal_per_group", budget.max_abnormal_per_group, groups)))
+        self._waves = [list(map(Cell, limits)) for limits in part_limits(budget, Scope.WAVE, waves)]
+        self._groups = [list(map(Cell, limits)) for limits in part_limits(budget, Scope.GROUP, groups)]
         self._domains = [_Domains(table) for table in domain_tables(plan)]
         self.in_flight = 0
 
     def cells(self) -> Iterator[Cell]:
         """All of them, the general ones first."""
         yield from self._campaign
-        yield from self._waves
-        yield from self._groups
+        yield from chain(*self._waves, *self._groups)
         for domains in self._domains:
             yield from domains.cells
 
@@ -133,7 +134,7 @@ class Ledger:
         """Servers at these positions ended so."""
         for positions, counts_skipped in ((abnormal, False), (skipped, True)):
             for cell, count, _ in self._needs(request, positions) if positions else ():
-                if (cell.limit.counts == SKIPPED) is counts_skipped:
+                if (cell.limit.counts is Counted.SKIPPED) is counts_skipped:
                     cell.spent += count
                     cell.peak = max(cell.peak, cell.in_flight + cell.spent)
 
@@ -141,10 +142,10 @@ class Ledger:
         count = len(positions)
         for cell in self._campaign:
             yield cell, count, True
-        if self._waves:
-            yield self._waves[request.wave], count, True
-        if self._groups:
-            yield self._groups[request.group], count, False
+        for cells in self._waves:
+            yield cells[request.wave], count, True
+        for cells in self._groups:
+            yield cells[request.group], count, False
         for domains in self._domains:
             for cell, servers in domains.needs(request.group, positions):
                 yield cell, servers, False

@@ -144,6 +144,8 @@ def _without(opening: Opening, denied: Iterable[Opening]) -> Iterator[Opening]:
     """What is left of an opening; `denied` is sorted and disjoint."""
     start = opening.start
     for denial in denied:
+        if denial.start == denial.end:  # a day that the zone left out
+            continue
         if start < min(denial.start, opening.end):
             yield Opening(start, min(denial.start, opening.end))
         start = max(start, denial.end)

@@ -17,6 +17,7 @@ from runner.spec.quantities import (
     parse_rate,
     parse_share,
 )
+from runner.spec.rollout.limits import SETTABLE
 from runner.spec.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     from runner.run.facts import Facts
     from runner.run.waves import WaveFacts
 
-LIMITS = ("max_abnormal", "max_unavailable", "max_skipped")
-SETTINGS = ("rate", "concurrency", *LIMITS, "deadline")
+SETTINGS = ("rate", "concurrency", *SETTABLE, "deadline")
 SKIP_CHECK = "skip_check"
 # The moment that `set deadline=...` came to when it was given, epoch seconds, beside how it was written.
 _DEADLINE_AT = "deadline_at"

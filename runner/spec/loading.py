@@ -88,6 +88,14 @@ _EXPECTED = {
 }
 
 
+_COMPARED = {
+    "greater_than_equal": "at least",
+    "less_than_equal": "at most",
+    "greater_than": "more than",
+    "less_than": "less than",
+}
+
+
 def _expectation(kind: str, details: ErrorDetails) -> str:
     found = _describe(details["input"])
     if kind in _EXPECTED:
@@ -95,9 +103,9 @@ def _expectation(kind: str, details: ErrorDetails) -> str:
         return f"{expected}, found {found}"
     if kind == "literal_error":
         return f"expected {details['ctx']['expected']}, found {found}"
-    if kind in {"greater_than_equal", "less_than_equal"}:
+    if kind in _COMPARED:
         limit = next(iter(details["ctx"].values()))
-        return f"expected {'at least' if kind.startswith('greater') else 'at most'} {limit:,}, found {found}"
+        return f"expected {_COMPARED[kind]} {limit:,}, found {found}"
     if kind == "too_short":
         return "expected at least one entry, found none"
     return f"{details['msg']}, found {found}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.spec.quantities import parse_duration
 
@@ -18,8 +18,8 @@ Moment = time | datetime
 """A time of day, which comes again every day; or one moment, with its offset from UTC."""
 
 EXPECTED_MOMENT = "a time such as 05:00, or a date and time with offset such as 2026-11-25T05:00:00+08:00"
-WINDOW_S = 8 * 3600.0
-"""How long before a time of day that closes it a slot is open, seconds."""
+_WINDOW = timedelta(hours=8)
+"""How long before a time of day that closes it a slot is open, by the clock on the wall."""
 
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -46,20 +46,43 @@ def next_at(moment: Moment, now: float, tz: tzinfo | None) -> float:
     """
     if isinstance(moment, datetime):
         return moment.timestamp()
+    return next(closing.at for closing in _closings(moment, now, tz) if closing.at >= now)
+
+
+class _Closing(NamedTuple):
+    """A time of day on one day: the day that is meant, and when clocks show it, epoch seconds."""
+
+    day: date
+    at: float
+
+
+def _closings(moment: time, now: float, tz: tzinfo | None) -> list[_Closing]:
+    """Those of a few days before `now` and after it, in order.
+
+    From a few days before on: a skipped time is on the day after if it is close to midnight. Where clocks skip a whole day
+    the times of two days are one, which is the earlier day's.
+    """
     today = datetime.fromtimestamp(now, tz).date()
-    # From yesterday on: a skipped time close to midnight is on the day after.
-    days = (today + timedelta(days=days) for days in range(-1, 3))
-    return next(at for at in (datetime.combine(day, moment, tz).timestamp() for day in days) if at >= now)
+    days = (today + timedelta(days=days) for days in range(3, -4, -1))
+    by_moment = {datetime.combine(day, moment, tz).timestamp(): day for day in days}
+    return [_Closing(day, at) for at, day in sorted(by_moment.items())]
 
 
 def is_too_late(latest: Moment, now: float, tz: tzinfo | None) -> bool:
     """Whether `now` is after `latest`.
 
     A time of day closes a window of 8 hours, over midnight too, and the rest of the day is too late: 02:00 allows a
-    start from 18:00 to 02:00. What was missed in the night must not start in the middle of the next working day.
+    start from 18:00 to 02:00, by the clock on the wall, also in the nights when clocks change. What was missed in the
+    night must not start in the middle of the next working day.
     """
-    at = next_at(latest, now, tz)
-    return now > at or (isinstance(latest, time) and at - now > WINDOW_S)
+    if isinstance(latest, datetime):
+        return now > latest.timestamp()
+    return now < _opens_at(next(closing for closing in _closings(latest, now, tz) if closing.at >= now), latest, tz)
+
+
+def _opens_at(closing: _Closing, latest: time, tz: tzinfo | None) -> float:
+    """When the slot opens that closes then, epoch seconds."""
+    return (datetime.combine(closing.day, latest) - _WINDOW).replace(tzinfo=tz).timestamp()
 
 
 def slot_day(latest: Moment, now: float, tz: tzinfo | None) -> date:
@@ -69,8 +92,9 @@ def slot_day(latest: Moment, now: float, tz: tzinfo | None) -> date:
     """
     if isinstance(latest, datetime):
         return latest.date()
-    day = datetime.fromtimestamp(next_at(latest, now, tz), tz).date()
-    return day - timedelta(days=1) if is_too_late(latest, now, tz) else day
+    closings = _closings(latest, now, tz)
+    upcoming = next(place for place, closing in enumerate(closings) if closing.at >= now)
+    return closings[upcoming - is_too_late(latest, now, tz)].day
 
 
 def parse_deadline(text: str, now: float, tz: tzinfo | None) -> float | None:

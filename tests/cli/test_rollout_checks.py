@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import threading
 from collections.abc import Iterator
@@ -73,11 +74,16 @@ def test_a_command_that_passes_opens_the_gate(program: Program, simulator: Start
     given(program, "verify", "last")
 
 
-def test_a_command_that_fails_or_is_not_there(program: Program, simulator: StartSimulator) -> None:
+def test_a_command_that_fails_or_is_gone_when_it_is_made(program: Program, simulator: StartSimulator) -> None:
     url = simulator(QUICK)
     assert aborted_by(program, url, 'command: [sh, -c, "echo 3 are ill >&2; exit 7"]') == "exit 7: 3 are ill"
-    missing = aborted_by(program, url, "command: [no-such-program]")
-    assert missing == "no-such-program cannot be started: No such file or directory"
+    gone = program.folder / "gone.sh"
+    gone.write_text("#!/bin/sh\n")
+    gone.chmod(0o700)
+    checks = "checks: [{name: removed, command: [rm, gone.sh]}, {name: health, command: [./gone.sh]}]"
+    with_rollout(program, ONE_WAVE, checks, "on_breach: abort")
+    says = f"check `health` of wave everything failed: there is no `./gone.sh` in {program.folder}"
+    given(program, "run", str(program.jobspec), "--endpoint", url, code=4, says=says)
 
 
 def test_a_command_that_hangs_is_ended_with_all_its_children(program: Program, simulator: StartSimulator) -> None:
@@ -112,8 +118,9 @@ def test_http_that_is_well_ill_and_silent(program: Program, simulator: StartSimu
 def test_no_secret_that_a_check_prints_is_recorded(program: Program, simulator: StartSimulator, padding: int) -> None:
     program.env["TOKEN"] = "s3cr3t-value"
     text = JOBSPEC.replace('version: "1.0"', 'version: "x-{{ secret.TOKEN }}"')
-    env = f'command: [sh, -c, "echo $TOKEN $HUAWEICLOUD_SDK_SK; head -c {padding} /dev/zero | tr 0 y; exit 1"]'
-    with_rollout(program, ONE_WAVE, f"checks: [{{name: health, {env}}}]", "on_breach: abort", on=text)
+    prints = f'command: [sh, -c, "echo $TOKEN $HUAWEICLOUD_SDK_SK; head -c {padding} /dev/zero | tr 0 y; exit 1"]'
+    asks = "env: [TOKEN, HUAWEICLOUD_SDK_SK]"
+    with_rollout(program, ONE_WAVE, f"checks: [{{name: health, {prints}, {asks}}}]", "on_breach: abort", on=text)
     result = program("run", program.jobspec, "--endpoint", simulator(QUICK))
     assert result.returncode == 4, result.stderr
     program("report", "last")
@@ -149,6 +156,27 @@ def test_a_step_that_failed_as_a_check_is_left_to_a_person(program: Program, sim
         run.give("continue", "last")
         found = run.ends(0)
     assert found["counts"]["succeeded"] == 8
+
+
+def test_a_check_ends_with_a_run_that_is_killed(program: Program, simulator: StartSimulator) -> None:
+    hang = 'command: [sh, -c, "echo $$ > child; sleep 600; exit 0"], timeout: 1h'
+    with_rollout(program, WAVES, f"checks: [{{name: health, {hang}}}]")
+    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(QUICK)) as run:
+        run.until("wave started")
+        while not (program.folder / "child").exists() or not (program.folder / "child").read_text():
+            pass
+        child = os.pidfd_open(int((program.folder / "child").read_text()))
+        run.killed()
+    assert select.select([child], [], [], 20)[0], "the check outlives its run"
+    os.close(child)
+
+
+def test_what_a_check_leaves_behind_does_not_hold_a_run_up(program: Program, simulator: StartSimulator) -> None:
+    leaves = 'command: [sh, -c, "sleep 600 & echo $! > child; echo well"], timeout: 1h'
+    with_rollout(program, ONE_WAVE, f"checks: [{{name: health, {leaves}}}]")
+    given(program, "run", str(program.jobspec), "--endpoint", simulator(QUICK))
+    assert said(report(program)) == "well"
+    os.kill(int((program.folder / "child").read_text()), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("how", ["abort", "signal"])

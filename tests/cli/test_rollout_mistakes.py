@@ -22,6 +22,19 @@ MAIN = "waves: [{name: canary, groups: [canary]}, "
         (["waves: [{name: all, sizes: [1, 2]}]"], "job.yaml:20:18: rollout.waves[0].name: wave `all`: sizes cover 3 of 8 servers; end with `rest`"),
         (["waves: [{name: all, sizes: [5kg, rest]}]"], "job.yaml:20:31: rollout.waves[0].sizes[0]: '5kg' is no size; expected a number of servers such as 5, a share of what is left such as 5%, or rest"),
         (["waves: [{name: all, sizes: [120%, rest]}]"], "rollout.waves[0].sizes[0]: '120%' is no size; expected"),
+        (["waves: []"], "job.yaml:20:10: rollout.waves: expected at least one entry, found none"),
+        (["waves: [{name: all, sizes: []}]"], "job.yaml:20:30: rollout.waves[0].sizes: expected at least one entry, found none"),
+        (["waves: [{name: all, sizes: [0, rest]}]"], "job.yaml:20:31: rollout.waves[0].sizes[0]: 0 is no size; expected"),
+        (["waves: [{name: all, sizes: [0%, rest]}]"], "rollout.waves[0].sizes[0]: '0%' is no size; expected"),
+        (["waves: [{name: all, sizes: [rest, 5]}]"], "job.yaml:20:37: rollout.waves[0].sizes[1]: nothing is left after `rest`\n  take out what stands after it"),
+        (["waves: [{name: all, sizes: [1, rest, rest]}]"], "job.yaml:20:40: rollout.waves[0].sizes[2]: nothing is left after `rest`"),
+        (["waves: [{name: all, sizes: [1, 100%, rest]}]"], "job.yaml:20:40: rollout.waves[0].sizes[2]: nothing is left after `100%`"),
+        (["waves: [{name: all, sizes: {first: 1, most: rest}}]"], "job.yaml:20:47: rollout.waves[0].sizes.most: 'rest' is no limit of a ramp; expected a number of servers such as 5, or percent of the entry's servers such as 25%"),
+        (["waves: [{name: all, sizes: {first: 10, most: 5}}]"], "job.yaml:20:30: rollout.waves[0].sizes: first (10) must not be more than most (5)"),
+        (["waves: [{name: all, sizes: {first: 0}}]"], "rollout.waves[0].sizes.first: expected at least 1, found the number 0"),
+        (["waves: [{name: all, sizes: {factor: 1}}]"], "rollout.waves[0].sizes.factor: expected more than 1, found the number 1"),
+        (["waves: [{name: main, groups: [main]}, {name: main}]"], "a second wave called `main`; the first is on line 20"),
+        (["waves: [{name: main, groups: [main, main]}, {name: rest}]"], "job.yaml:20:18: rollout.waves[0].name: wave `main` names group `main` twice"),
         ([WAVES, "budget: {max_abnormal: 10pc}"], "job.yaml:21:26: rollout.budget.max_abnormal: '10pc' is no limit; expected"),
         ([WAVES, 'window: {allow: ["Sam 01:00-06:00"]}'], "job.yaml:21:20: rollout.window.allow[0]: 'Sam 01:00-06:00' is no window; expected days and times such as"),
         ([WAVES, "window: {timezone: Europe/Berlinn}"], "job.yaml:21:22: rollout.window.timezone: 'Europe/Berlinn' is no time zone known here; expected an IANA time zone"),
@@ -38,6 +51,36 @@ def test_a_mistake_in_the_rollout(program: Program, parts: list[str], says: str)
     with_rollout(program, *parts)
     said = refused(program, "plan", program.jobspec, "--region", "cn-north-9", code=2, says=says)
     assert said.count(str(program.jobspec)) == 1, said
+
+
+@pytest.mark.parametrize(
+    "sizes", ["[100%]", "[1, rest]", "[rest]", "{first: 5, most: 5}", "{first: 8}", "{first: 3, most: 100%}"]
+)
+def test_sizes_that_may_stand(program: Program, sizes: str) -> None:
+    with_rollout(program, f"waves: [{{name: all, sizes: {sizes}}}]")
+    assert program("validate", program.jobspec, "--region", "r-1").returncode == 0
+
+
+def test_an_empty_wave_is_an_error_and_can_be_allowed(program: Program) -> None:
+    with_rollout(program, WAVES)
+    says = "job.yaml:20:18: rollout.waves[0].name: wave `canary` has no server: group `canary` "
+    how = "\n  correct the group, take the wave out, or leave it out with --allow-empty-wave"
+    region = ("--region", "r-1")
+    for options, why in (
+        (("--limit", 'id not in ["id-0", "id-1"]'), "(id-0, id-1) selects 2 of 8 servers: 2 left out by --limit"),
+        (("--group", "main"), "is left out by --group"),
+    ):
+        for command in (("validate",), ("plan",), ("run", "--dry-run"), ("run", "--simulate")):
+            where = () if "--simulate" in command else region
+            refused(program, *command, program.jobspec, *where, *options, code=2, says=says + why + how)
+            if command != ("run", "--simulate"):
+                allowed = program(*command, program.jobspec, *where, *options, "--allow-empty-wave")
+                warned = f"warning: {program.jobspec}:20: wave `canary` has no server: group `canary` {why}"
+                assert (allowed.returncode, warned in allowed.stderr) == (0, True), allowed.stderr
+    ran = program("run", program.jobspec, "--simulate", "--group", "main", "--allow-empty-wave")
+    assert (ran.returncode, "6 succeeded" in ran.stdout) == (0, True), ran.stdout + ran.stderr
+    retried = program("retry", "last", "--only", "not_started", "--dry-run")
+    assert "no server of" in retried.stderr
 
 
 def test_servers_that_must_go_together_and_cannot(program: Program) -> None:

@@ -356,19 +356,20 @@ def _limits(plan: Plan, rollout: Rollout, servers: Sequence[Server]) -> Iterable
     budget = rollout.budget
     everyone = frozenset(server.id for server in servers)
     for name, share, counted in (
-        ("max_abnormal", budget.max_abnormal, _ABNORMAL),
-        ("max_unavailable", budget.max_unavailable, _ABNORMAL),
-        ("max_skipped", budget.max_skipped, _SKIPPED),
+        ("max_abnormal", budget.limits.get("max_abnormal"), _ABNORMAL),
+        ("max_unavailable", budget.limits.get("max_unavailable"), _ABNORMAL),
+        ("max_skipped", budget.limits.get("max_skipped"), _SKIPPED),
     ):
         if share is not None:
             yield _Limit(name, share, everyone, counted)
-    if budget.max_abnormal_per_wave is not None:
+    per_wave, per_group = (budget.limits.get(f"max_abnormal_per_{part}") for part in ("wave", "group"))
+    if per_wave is not None:
         for wave in range(len(rollout.waves)):
-            yield _Limit("per_wave", budget.max_abnormal_per_wave, frozenset(_servers_of_wave(plan, wave)), _ABNORMAL)
-    if budget.max_abnormal_per_group is not None:
+            yield _Limit("per_wave", per_wave, frozenset(_servers_of_wave(plan, wave)), _ABNORMAL)
+    if per_group is not None:
         for group in plan.groups:
             members = frozenset(server.id for server in group.servers)
-            yield _Limit("per_group", budget.max_abnormal_per_group, members, _ABNORMAL)
+            yield _Limit("per_group", per_group, members, _ABNORMAL)
     for rule in budget.per:
         if rule.most is not None:
             for value in {values_of(server, rule.expression) for server in servers}:

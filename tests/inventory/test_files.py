@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.errors import InvalidInput
-from runner.inventory.files import read_inventory
+from runner.inventory.files import InventoryFile
 
 ROWS = [{"id": "a-1", "name": "n1", "ring": "x"}, {"id": "a-2", "name": "n2", "ring": "x"}]
 
@@ -34,7 +34,7 @@ def write(folder: Path, name: str, text: str | bytes) -> Path:
     ],
 )
 def test_every_format_gives_the_same_servers(tmp_path: Path, name: str, text: str) -> None:
-    servers = read_inventory(write(tmp_path, name, text)).servers
+    servers = InventoryFile(write(tmp_path, name, text)).read().servers
     assert [(s.id, s.name, s.labels) for s in servers] == [("a-1", "n1", {"ring": "x"}), ("a-2", "n2", {"ring": "x"})]
     assert servers[0].labels is servers[1].labels
 
@@ -57,19 +57,19 @@ def test_every_format_gives_the_same_servers(tmp_path: Path, name: str, text: st
 )
 def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, name: str, text: str | bytes, says: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        read_inventory(write(tmp_path, name, text))
+        InventoryFile(write(tmp_path, name, text)).read()
     assert says in str(caught.value)
 
 
 def test_many_wrong_rows_are_counted(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="and 80 more"):
-        read_inventory(write(tmp_path, "f.ndjson", '{"id": ""}\n' * 100))
+        InventoryFile(write(tmp_path, "f.ndjson", '{"id": ""}\n' * 100)).read()
 
 
 def test_a_folder_is_no_inventory(tmp_path: Path) -> None:
     (tmp_path / "d.csv").mkdir()
     with pytest.raises(InvalidInput, match="Is a directory"):
-        read_inventory(tmp_path / "d.csv")
+        InventoryFile(tmp_path / "d.csv").read()
 
 
 @given(
@@ -83,5 +83,5 @@ def test_csv_keeps_what_spreadsheets_write(
 ) -> None:
     text = io.StringIO()
     csv.writer(text).writerows([("id", "note"), *rows])
-    servers = read_inventory(write(tmp_path_factory.mktemp("csv"), "f.csv", text.getvalue())).servers
+    servers = InventoryFile(write(tmp_path_factory.mktemp("csv"), "f.csv", text.getvalue())).read().servers
     assert [(s.id, s.labels.get("note", "")) for s in servers] == rows

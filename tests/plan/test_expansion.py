@@ -190,3 +190,10 @@ def test_the_estimate_is_rate_and_burst() -> None:
         FLEET * 1,
     )
     assert submission_s(replace(plan, submit=replace(plan.submit, rate=2.0, burst=1))) == 3.0
+
+
+def test_a_listed_server_that_is_left_out_is_not_absent() -> None:
+    text = HEAD + 'groups: [{name: a, servers: [id-1, "name-[2-3]"]}]\n' + STEP
+    assert [s.id for s in plan_of(text, FLEET, limit='id != "id-1"').groups[0].servers] == ["id-2", "id-3"]
+    assert not plan_of(text, FLEET, limit="false").requests
+    assert "has the id or name 'id-9'" in says(text.replace("id-1", "id-9"), FLEET, limit="false")

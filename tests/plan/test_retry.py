@@ -65,11 +65,21 @@ def test_servers_keep_their_waves_and_empty_waves_go() -> None:
 def test_limits_are_those_of_the_first_campaign_in_servers() -> None:
     again = retried(plan_of(), "id-7")
     assert again.rollout is not None
-    assert again.rollout.budget.max_abnormal is not None
-    assert again.rollout.budget.max_abnormal.of(1) == 10
+    assert again.rollout.budget.limits["max_abnormal"].of(1) == 10
     (rack,) = again.rollout.budget.per
     assert rack.most is not None
     assert rack.most.of(1) == 10
+
+
+def test_of_several_waves_and_groups_the_smallest_limit_counts_for_all() -> None:
+    per = "max_abnormal_per_wave: 50%, max_abnormal_per_group: 50%"
+    again = retried(plan_of(JOBSPEC.replace("max_abnormal: 10%", per)), "id-7")
+    assert again.rollout is not None
+    # Of waves of 4, 10 and 86 servers, and of groups of 4 and 96.
+    assert {name: share.of(1) for name, share in again.rollout.budget.limits.items()} == {
+        "max_abnormal_per_wave": 2,
+        "max_abnormal_per_group": 2,
+    }
 
 
 def test_what_follows_a_failure_is_each_groups_own() -> None:

@@ -1,1 +1,1 @@
-"""A rollout in a plan: waves drawn, limits counted, gates rendered."""
+"""A rollout in a plan: waves made, limits counted, gates rendered."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.plan.rollout.model import PlannedBudget, PlannedCheck, PlannedDomains, PlannedWave, Rollout
 from runner.spec.quantities import WHOLE, parse_share
+from runner.spec.rollout.limits import LIMITS
 from runner.spec.rollout.model import AbortRules, SequentialRule, WindowRules
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from runner.plan.plan import PlannedGroup
     from runner.spec.rollout.model import Share
 
-_LIMITS = ("max_abnormal", "max_abnormal_per_wave", "max_abnormal_per_group", "max_unavailable", "max_skipped")
+_OPTIONAL = frozenset({"env", "folder", "fingerprint"})
 
 
 def rollout_to_json(rollout: Rollout) -> dict[str, Any]:
@@ -23,9 +24,13 @@ def rollout_to_json(rollout: Rollout) -> dict[str, Any]:
     budget = rollout.budget
     return {
         "main_steps": rollout.main_steps,
-        "waves": [asdict(wave) for wave in rollout.waves],
+        "waves": [{**asdict(wave), "checks": list(map(_check_to_json, wave.checks))} for wave in rollout.waves],
         "budget": {
-            **{name: _text(getattr(budget, name)) for name in _LIMITS},
+            **{
+                kind.name: _text(budget.limits.get(kind.name))
+                for kind in LIMITS
+                if kind.always_written or kind.name in budget.limits
+            },
             "per": {domains.expression: _text(domains.most) or WHOLE for domains in budget.per},
         },
         "abort": asdict(rollout.abort),
@@ -44,13 +49,7 @@ def rollout_from_json(document: Mapping[str, Any]) -> Rollout:
     return Rollout(
         main_steps=document["main_steps"],
         waves=tuple(_wave(wave) for wave in document["waves"]),
-        budget=PlannedBudget(
-            **{name: _share(document["budget"][name]) for name in _LIMITS},
-            per=tuple(
-                PlannedDomains(expression, None if most == WHOLE else parse_share(most))
-                for expression, most in document["budget"]["per"].items()
-            ),
-        ),
+        budget=_budget(document["budget"]),
         abort=AbortRules(
             sequential=None if sequential is None else SequentialRule(**sequential),
             after_unknown=document["abort"]["after_unknown"],
@@ -66,20 +65,42 @@ def rollout_from_json(document: Mapping[str, Any]) -> Rollout:
     )
 
 
+def without_folders(rollout: Mapping[str, Any]) -> dict[str, Any]:
+    """The rollout of `rollout_to_json` without what only says where the plan was made."""
+    waves = [
+        {**wave, "checks": [{key: check[key] for key in check if key != "folder"} for check in wave["checks"]]}
+        for wave in rollout["waves"]
+    ]
+    return {**rollout, "waves": waves}
+
+
 def _wave(wave: Mapping[str, Any]) -> PlannedWave:
-    checks = (
-        PlannedCheck(**{**check, "command": None if check["command"] is None else tuple(check["command"])})
-        for check in wave["checks"]
+    return PlannedWave(**{**wave, "checks": tuple(map(_check, wave["checks"]))})
+
+
+def _check_to_json(check: PlannedCheck) -> dict[str, Any]:
+    """What a check does not need is not there: plans were made before checks had it, and keep their hash."""
+    return {key: value for key, value in asdict(check).items() if key not in _OPTIONAL or value}
+
+
+def _check(check: Mapping[str, Any]) -> PlannedCheck:
+    if not isinstance(check.get("folder", ""), str):  # the hash does not cover it, so that anything may stand there
+        raise TypeError(f"the folder of a check is {check['folder']!r}")
+    command = None if check["command"] is None else tuple(check["command"])
+    return PlannedCheck(**{**check, "command": command, "env": tuple(check.get("env", ()))})
+
+
+def _budget(budget: Mapping[str, Any]) -> PlannedBudget:
+    shares = {kind.name: parse_share(text) for kind in LIMITS if (text := budget.get(kind.name)) is not None}
+    per = (
+        PlannedDomains(expression, None if most == WHOLE else parse_share(most))
+        for expression, most in budget["per"].items()
     )
-    return PlannedWave(**{**wave, "checks": tuple(checks)})
+    return PlannedBudget({name: share for name, share in shares.items() if share is not None}, tuple(per))
 
 
 def _text(share: Share | None) -> str | None:
     return None if share is None else share.text
-
-
-def _share(text: str | None) -> Share | None:
-    return None if text is None else parse_share(text)
 
 
 def labels_to_json(groups: Sequence[PlannedGroup]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A campaign with a rollout to a plan: waves drawn, requests cut so that they fit the limits, gates rendered."""
+"""A campaign with a rollout to a plan: waves made, requests cut so that they fit the limits, gates rendered."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from runner.plan.batching import Cap, batch_sizes
 from runner.plan.bodies import BodyTemplate
 from runner.plan.plan import PlannedGroup, PlannedRequest
 from runner.plan.rollout.feasibility import infeasible
-from runner.plan.rollout.limits import campaign_limits, domain_table, part_limits, value_getter
+from runner.plan.rollout.limits import domain_table, part_limits, value_getter
 from runner.plan.rollout.model import PlannedBudget, PlannedCheck, PlannedDomains, PlannedWave, Rollout
-from runner.plan.rollout.waves import DrawnWave, GroupServers, WavePlan, draw_waves
+from runner.plan.rollout.waves import GroupServers, NamedWave, WavePlan, make_waves
 from runner.spec.rollout.checks import side_steps
+from runner.spec.rollout.limits import Scope
 from runner.spec.rollout.model import DEFAULT_EXPECTED_S
 from runner.spec.templates import TemplateProblem, render_text
 
@@ -43,13 +44,17 @@ def ordered_steps(campaign: Campaign) -> list[StepSpec]:
 
 
 class RolloutExpansion:
-    """Makes groups, requests and rollout of a plan. What is wrong goes to `problems`."""
+    """Makes groups, requests and rollout of a plan. What is wrong goes to `problems`.
+
+    `parts` are names of parts of groups that may be named, also if they have no server here.
+    """
 
     def __init__(
         self,
         campaign: Campaign,
         spec: RolloutSpec,
         chosen: Sequence[ChosenGroup],
+        parts: Sequence[str],
         context: Mapping[str, Any],
         problems: list[Problem],
     ) -> None:
@@ -59,7 +64,7 @@ class RolloutExpansion:
         self._problems = problems
         self._steps = ordered_steps(campaign)
         self._main = len(campaign.steps) - len(side_steps(spec))
-        self._known = [group.name for group in campaign.groups]
+        self._known = [*(group.name for group in campaign.groups), *parts]
         self._budget = _planned_budget(spec.budget)
         self._failure_bodies: list[Body] = []
         self._caps: list[Cap] = []
@@ -70,7 +75,7 @@ class RolloutExpansion:
         `inventory` are all servers there are: those that must go together may not be selected in part.
         """
         named = [GroupServers(group.name, group.spec_name, group.servers) for group in self._chosen]
-        waves = draw_waves(self._spec, named, self._known, self._problems)
+        waves = make_waves(self._spec, named, self._known, self._problems)
         if self._problems:
             return [], [], None
         steps = self._steps[: self._main]
@@ -120,13 +125,10 @@ class RolloutExpansion:
         if step >= self._main:
             return batch_sizes(units, most, ())
         total = sum(len(planned.servers) for planned in groups)
-        budget, drawn = self._budget, waves.waves[wave]
-        limits = [
-            *campaign_limits(budget, total),
-            *part_limits("wave", budget.max_abnormal_per_wave, [(drawn.name, drawn.servers)]),
-            *part_limits("group", budget.max_abnormal_per_group, [("", len(groups[group].servers))]),
-        ]
-        return batch_sizes(units, min([most, *(limit.most for limit in limits)]), self._caps)
+        budget, servers = self._budget, waves.waves[wave].servers
+        parts = {Scope.CAMPAIGN: total, Scope.WAVE: servers, Scope.GROUP: len(groups[group].servers)}
+        limits = (limit for scope, size in parts.items() for limit in part_limits(budget, scope, [("", size)]))
+        return batch_sizes(units, min([most, *(limit.most for (limit,) in limits)]), self._caps)
 
     def _rollout(self, waves: WavePlan) -> Rollout:
         spec = self._spec
@@ -144,7 +146,7 @@ class RolloutExpansion:
             failure_bodies=tuple(self._failure_bodies),
         )
 
-    def _wave(self, wave: DrawnWave, places: Mapping[str, int]) -> PlannedWave:
+    def _wave(self, wave: NamedWave, places: Mapping[str, int]) -> PlannedWave:
         context = {**self._context, "wave": {"name": wave.name}}
         return PlannedWave(
             name=wave.name,
@@ -164,17 +166,12 @@ class RolloutExpansion:
             self._problems.append(error.problem)
             rendered = address = None
         step = None if check.step is None else places[check.step]
-        return PlannedCheck(check.name, rendered, address, step, check.timeout_s, check.attempts)
+        return PlannedCheck(check.name, rendered, address, step, check.timeout_s, check.attempts, check.env)
 
 
 def _planned_budget(budget: BudgetRules) -> PlannedBudget:
     return PlannedBudget(
-        max_abnormal=budget.max_abnormal,
-        max_abnormal_per_wave=budget.max_abnormal_per_wave,
-        max_abnormal_per_group=budget.max_abnormal_per_group,
-        max_unavailable=budget.max_unavailable,
-        max_skipped=budget.max_skipped,
-        per=tuple(PlannedDomains(str(limit.expression.source), limit.most) for limit in budget.per),
+        budget.limits, tuple(PlannedDomains(str(limit.expression.source), limit.most) for limit in budget.per)
     )
 
 

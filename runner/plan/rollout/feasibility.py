@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from runner.errors import Problem
 from runner.plan.rollout.limits import Limit, campaign_limits, domain_scope, domain_table, part_limits, value_getter
+from runner.spec.rollout.limits import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,17 +35,13 @@ def infeasible(
     largest = [max((len(unit) for part in parts for unit in part.units), default=1) for parts in waves.slices]
     total = sum(len(group.servers) for group in groups)
     per_wave = [(f"wave {wave.name}", wave.servers) for wave in waves.waves]
-    of_waves = part_limits("max_abnormal_per_wave", budget.max_abnormal_per_wave, per_wave)
-    of_groups = part_limits(
-        "max_abnormal_per_group",
-        budget.max_abnormal_per_group,
-        [(f"group {group.name}", len(group.servers)) for group in groups],
-    )
+    per_group = [(f"group {group.name}", len(group.servers)) for group in groups]
     most = max(largest, default=1)
-    for limit in (*campaign_limits(budget, total), *of_waves):
+    for limit in (*campaign_limits(budget, total), *chain(*part_limits(budget, Scope.WAVE, per_wave))):
         yield from _too_small(spec, limit, most)
-    for limit, size in zip(of_groups, largest, strict=False):
-        yield from _too_small(spec, limit, size)
+    for limits in part_limits(budget, Scope.GROUP, per_group):
+        for limit, size in zip(limits, largest, strict=True):
+            yield from _too_small(spec, limit, size)
     yield from _domains(spec, budget, waves, groups)
     for step in steps:
         if most > step.servers_per_job:

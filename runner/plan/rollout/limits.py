@@ -13,30 +13,28 @@ from typing import TYPE_CHECKING, NamedTuple
 from runner.plan.rollout.ordering import units_of
 from runner.spec.campaign import Place, Template
 from runner.spec.expressions import ServerExpression, text_getter
+from runner.spec.rollout.limits import LIMITS, PER, Counted, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from runner.model import Server
     from runner.plan.plan import Plan
     from runner.plan.rollout.model import PlannedBudget
     from runner.spec.rollout.model import Share
 
-ABNORMAL = "abnormal"
-SKIPPED = "skipped"
-
 
 class Limit(NamedTuple):
     """At most `most` servers of `total` may be counted, with all in flight taken as lost.
 
-    `counts` is `abnormal` or `skipped`; `scope` names what it is about, such as `labels.rack=r01`.
+    `scope` names what it is about, such as `labels.rack=r01`.
     """
 
     name: str
     scope: str
     most: int
     total: int
-    counts: str = ABNORMAL
+    counts: Counted
 
 
 def value_getter(expression: str) -> Callable[[Server], str | None]:
@@ -58,17 +56,19 @@ class DomainTable:
 
 def campaign_limits(budget: PlannedBudget, total: int) -> list[Limit]:
     """The limits that are about all servers."""
-    named = (
-        ("max_abnormal", budget.max_abnormal, ABNORMAL),
-        ("max_unavailable", budget.max_unavailable, ABNORMAL),
-        ("max_skipped", budget.max_skipped, SKIPPED),
-    )
-    return [Limit(name, "campaign", share.of(total), total, counts) for name, share, counts in named if share]
+    return [limit for (limit,) in part_limits(budget, Scope.CAMPAIGN, [(Scope.CAMPAIGN.value, total)])]
 
 
-def part_limits(name: str, share: Share | None, parts: Iterable[tuple[str, int]]) -> list[Limit]:
-    """One limit a part, such as a wave, of (its scope, its servers)."""
-    return [] if share is None else [Limit(name, scope, share.of(total), total) for scope, total in parts]
+def part_limits(budget: PlannedBudget, scope: Scope, parts: Sequence[tuple[str, int]]) -> list[list[Limit]]:
+    """For each limit of this scope that the budget has: what it comes to for each part, such as a wave.
+
+    A part is what it is called, and how many servers it has.
+    """
+    return [
+        [Limit(kind.name, called, share.of(total), total, kind.counts) for called, total in parts]
+        for kind in LIMITS
+        if kind.scope is scope and (share := budget.limits.get(kind.name)) is not None
+    ]
 
 
 def domain_tables(plan: Plan) -> list[DomainTable]:
@@ -86,7 +86,8 @@ def domain_table(expression: str, most: Share, groups: Sequence[Sequence[Server]
     sizes = Counter(value for servers in values for value in servers if value is not None)
     place = {value: index for index, value in enumerate(sizes)}
     limits = tuple(
-        Limit("per", domain_scope(expression, value), most.of(total), total) for value, total in sizes.items()
+        Limit(PER.name, domain_scope(expression, value), most.of(total), total, PER.counts)
+        for value, total in sizes.items()
     )
     places = tuple(tuple(None if value is None else place[value] for value in servers) for servers in values)
     return DomainTable(limits, places)

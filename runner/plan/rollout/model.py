@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PlannedCheck:
-    """A health gate, rendered for its wave: exactly one of a command, a URL and a step (an index into the plan's)."""
+    """A health gate, rendered for its wave: exactly one of a command, a URL and a step (an index into the plan's).
+
+    `env` are variables that a command has though they look like credentials. A program that stands beside the jobspec
+    is looked for in `folder`, and was what `fingerprint` says (`sha256:` over its bytes) when the plan was made.
+    """
 
     name: str
     command: tuple[str, ...] | None
@@ -21,6 +25,9 @@ class PlannedCheck:
     step: int | None
     timeout_s: float
     attempts: int
+    env: tuple[str, ...] = ()
+    folder: str | None = None
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +56,9 @@ class PlannedDomains:
 
 @dataclass(frozen=True, slots=True)
 class PlannedBudget:
-    """The limits, as they were written; what percentages are of is said in `runner.plan.rollout.limits`."""
+    """The limits that are given, as they were written, by their names in `runner.spec.rollout.limits`."""
 
-    max_abnormal: Share | None = None
-    max_abnormal_per_wave: Share | None = None
-    max_abnormal_per_group: Share | None = None
-    max_unavailable: Share | None = None
-    max_skipped: Share | None = None
+    limits: Mapping[str, Share] = field(default_factory=dict)
     per: tuple[PlannedDomains, ...] = ()
 
 

@@ -44,7 +44,7 @@ class WaveSlice(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class DrawnWave:
+class NamedWave:
     """A wave with its name and what its entry says of it. `servers` counts those of all groups."""
 
     name: str
@@ -61,21 +61,22 @@ class DrawnWave:
 class WavePlan:
     """The waves in order, and for each group its part of each wave that it is in."""
 
-    waves: list[DrawnWave]
+    waves: list[NamedWave]
     slices: list[list[WaveSlice]]
 
 
-def draw_waves(
+def make_waves(
     spec: RolloutSpec, groups: Sequence[GroupServers], known: Sequence[str], problems: list[Problem]
 ) -> WavePlan:
     """Put every server of the groups in exactly one wave. What is wrong goes to `problems`.
 
-    `known` are the names of all groups of the jobspec: one that has no server here may still be named.
+    `known` are the names of all groups of the jobspec, and of parts of them: one that has no server here may still be
+    named.
     """
     plan = WavePlan([], [[] for _ in groups])
     claimed: dict[int, WaveSpec] = {}
     for entry in spec.waves:
-        members = _claim(entry, groups, known, claimed, problems)
+        members = _claim(spec, entry, groups, known, claimed, problems)
         for part in _parts(spec, entry, [(index, groups[index].servers) for index in members], problems):
             part.add_to(plan)
     unclaimed = [group.name for index, group in enumerate(groups) if index not in claimed]
@@ -91,6 +92,7 @@ def draw_waves(
 
 
 def _claim(
+    spec: RolloutSpec,
     entry: WaveSpec,
     groups: Sequence[GroupServers],
     known: Sequence[str],
@@ -99,7 +101,8 @@ def _claim(
 ) -> list[int]:
     """The places of the groups that an entry means."""
     if entry.groups is None:
-        found = [index for index in range(len(groups)) if index not in claimed]
+        others = {name for wave in spec.waves for name in wave.groups or ()}
+        found = [index for index, group in enumerate(groups) if not others & {group.name, group.spec_name}]
         claimed.update(dict.fromkeys(found, entry))
         return found
     found = []
@@ -129,7 +132,7 @@ class _Part:
 
     def add_to(self, plan: WavePlan) -> None:
         wave = len(plan.waves)
-        plan.waves.append(DrawnWave(self.name, self.entry, sum(len(servers) for _, servers in self.units)))
+        plan.waves.append(NamedWave(self.name, self.entry, sum(len(servers) for _, servers in self.units)))
         by_group: dict[int, list[list[Server]]] = {}
         for group, servers in self.units:
             by_group.setdefault(group, []).append(servers)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from runner.errors import Problem
 from runner.spec.expressions import ServerExpression
-from runner.spec.rollout.sizes import Adaptive
+from runner.spec.rollout.sizes import Adaptive, Ramp, Rest, takes_all
 from runner.spec.suggest import did_you_mean
 from runner.spec.templates import TemplateProblem
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runner.spec.campaign import Campaign, Place, Template
-    from runner.spec.rollout.model import RolloutSpec
+    from runner.spec.rollout.model import RolloutSpec, WaveSpec
 
 
 def check_rollout(campaign: Campaign) -> Iterator[Problem]:
@@ -46,18 +47,32 @@ def side_steps(rollout: RolloutSpec) -> dict[str, Place]:
 
 def _waves(rollout: RolloutSpec) -> Iterator[Problem]:
     lines: dict[str, int] = {}
-    for wave in rollout.waves:
+    for index, wave in enumerate(rollout.waves):
+        yield from _sizes(rollout, wave, index)
         if wave.name in lines:
             yield _at(wave.place, f"a second wave called `{wave.name}`; the first is on line {lines[wave.name]}")
         lines.setdefault(wave.name, wave.place.line)
         if isinstance(wave.sizes, Adaptive) and rollout.abort.sequential is None:
             message = f"wave `{wave.name}` is adaptive, and there is no evidence for it to follow"
             yield _at(wave.place, message, "add abort.sequential")
+        if doubles := [name for name, count in Counter(wave.groups).items() if count > 1]:
+            yield _at(wave.place, f"wave `{wave.name}` names group `{doubles[0]}` twice")
     rest = [wave for wave in rollout.waves if wave.groups is None]
     if len(rest) > 1:
         yield _at(
             rest[1].place, f"wave `{rest[1].name}` has no `groups`: `{rest[0].name}` takes all that are left already"
         )
+
+
+def _sizes(rollout: RolloutSpec, wave: WaveSpec, index: int) -> Iterator[Problem]:
+    """Sizes that can never apply: a person who wrote them means something else."""
+    if isinstance(wave.sizes, Ramp | Adaptive):
+        return
+    last = next((place for place, size in enumerate(wave.sizes) if takes_all(size)), len(wave.sizes))
+    if last + 1 < len(wave.sizes):
+        word = "rest" if isinstance(wave.sizes[last], Rest) else "100%"
+        place = rollout.place_of(f"waves.{index}.sizes.{last + 1}")
+        yield _at(place, f"nothing is left after `{word}`", "take out what stands after it")
 
 
 def _steps(campaign: Campaign, rollout: RolloutSpec) -> Iterator[Problem]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -13,12 +13,14 @@ from pydantic import (
     StrictInt,
     StrictStr,
     Tag,
+    create_model,
     model_validator,
 )
 
 from runner.spec import quantities
 from runner.spec.parts import Duration, Name, Part
-from runner.spec.rollout.sizes import EXPECTED_SIZE, parse_size
+from runner.spec.rollout.limits import LIMITS, PER
+from runner.spec.rollout.sizes import EXPECTED_MOST, EXPECTED_SIZE, Rest, parse_size
 from runner.spec.rollout.windows import (
     EXPECTED_ALLOW,
     EXPECTED_DENY,
@@ -27,6 +29,7 @@ from runner.spec.rollout.windows import (
     parse_allow,
     parse_deny,
 )
+from runner.spec.rules import LABEL
 
 
 def _share(value: str | int) -> str | int:
@@ -78,10 +81,23 @@ def _size(value: str | int) -> str | int:
     return value
 
 
+def _variable(value: str) -> str:
+    if not LABEL.accepts(value):
+        raise ValueError(f"{value!r} is no name of a variable; expected {LABEL.expected}")
+    return value
+
+
+def _most(value: str | int) -> str | int:
+    if parse_size(value) in {None, Rest()}:
+        raise ValueError(f"{value!r} is no limit of a ramp; expected {EXPECTED_MOST}")
+    return value
+
+
 LimitText = Annotated[StrictInt | StrictStr, AfterValidator(_share), Field(examples=[10, "2%"])]
 DomainLimitText = Annotated[StrictInt | StrictStr, AfterValidator(_domain_limit), Field(examples=[1, "20%", "whole"])]
 Percentage = Annotated[StrictStr, AfterValidator(_percent), Field(examples=["1%"])]
 WaveSize = Annotated[StrictInt | StrictStr, AfterValidator(_size), Field(examples=[5, "5%", "rest"])]
+RampMost = Annotated[StrictInt | StrictStr, AfterValidator(_most), Field(examples=[5, "5%"])]
 
 
 class RampDocument(Part):
@@ -89,7 +105,14 @@ class RampDocument(Part):
 
     first: StrictInt = Field(1, ge=1, description="Servers of the first wave.")
     factor: StrictInt | StrictFloat = Field(2, gt=1, le=100, description="How much larger each wave is.")
-    most: WaveSize | None = Field(None, description="At most so many: a number, or percent of the entry's servers.")
+    most: RampMost | None = Field(None, description="At most so many: a number, or percent of the entry's servers.")
+
+    @model_validator(mode="after")
+    def _first_fits(self) -> RampDocument:
+        most = None if self.most is None else parse_size(self.most)
+        if isinstance(most, int) and self.first > most:
+            raise ValueError(f"first ({self.first}) must not be more than most ({most})")
+        return self
 
 
 class AdaptiveDocument(Part):
@@ -112,7 +135,7 @@ def _form_of_sizes(value: object) -> str | None:
 
 
 WaveSizes = Annotated[
-    Annotated[list[WaveSize], Tag("one-of-list")]
+    Annotated[list[WaveSize], Field(min_length=1), Tag("one-of-list")]
     | Annotated[RampDocument, Tag("one-of-ramp")]
     | Annotated[AdaptiveDocument, Tag("one-of-adaptive")]
     | Annotated[Literal["adaptive"], Tag("one-of-words")],
@@ -137,22 +160,32 @@ class WaveDocument(Part):
         examples=[[1, 5, "5%", "25%", "rest"], {"first": 1, "factor": 2, "most": "25%"}, "adaptive", {"growth": 3}],
     )
     soak: Duration | None = Field(None, description="How long to wait after the wave before its checks.")
-    approve: StrictBool = Field(default=False, description="Whether a person must approve before the next wave.")
+    approve: StrictBool = Field(
+        default=False,
+        description="Whether a person must approve before the next wave; after the last one, before the run is finished.",
+    )
 
 
-class BudgetDocument(Part):
-    """Limits that hold even if everything in flight fails. Abnormal is failed, timed out and unknown."""
+_per: dict[str, DomainLimitText] = Field(
+    default_factory=dict,
+    description=PER.meaning,
+    examples=[{"labels.rack": 1, "labels.hyper_instance": "whole", "labels.az": "20%"}],
+)
 
-    max_abnormal: LimitText | None = Field(None, description="Abnormal servers of the campaign.")
-    max_abnormal_per_wave: LimitText | None = Field(None, description="Abnormal servers of each wave.")
-    max_abnormal_per_group: LimitText | None = Field(None, description="Abnormal servers of each group.")
-    max_unavailable: LimitText | None = Field(None, description="Servers that are abnormal or in flight at once.")
-    max_skipped: LimitText | None = Field(None, description="Servers that the service skipped.")
-    per: dict[str, DomainLimitText] = Field(
-        default_factory=dict,
-        description="Failure domains: for each value of an expression over servers, how many may be abnormal or in "
-        "flight; `whole`: its servers go together or not at all.",
-        examples=[{"labels.rack": 1, "labels.hyper_instance": "whole", "labels.az": "20%"}],
+if TYPE_CHECKING:
+
+    class BudgetDocument(Part):
+        """See below. The limits are read by their names."""
+
+        per: dict[str, DomainLimitText]
+
+else:
+    BudgetDocument = create_model(
+        "BudgetDocument",
+        __base__=Part,
+        __doc__="Limits that hold even if everything in flight fails. Abnormal is failed, timed out and unknown.",
+        **{kind.name: (LimitText | None, Field(None, description=kind.meaning)) for kind in LIMITS},
+        per=(dict[str, DomainLimitText], _per),
     )
 
 
@@ -198,16 +231,28 @@ class CheckDocument(Part):
     """A health gate after each wave: a command that exits 0, a GET that answers 2xx, or a step that succeeds."""
 
     name: StrictStr = Field(min_length=1, max_length=100, description="What is checked, for reports.")
-    command: list[StrictStr] | None = Field(None, min_length=1, description="Program and arguments; no shell.")
+    command: list[StrictStr] | None = Field(
+        None,
+        min_length=1,
+        description="Program and arguments; no shell. A path is relative to this file, a name without / is found on PATH.",
+    )
     http: StrictStr | None = Field(None, description="A URL.")
     step: StrictStr | None = Field(None, description="A step to run on the wave's servers that succeeded.")
     timeout: Duration = Field("5m", description="How long one attempt may take.")
     attempts: StrictInt = Field(1, ge=1, le=100, description="How often it may be tried.")
+    env: list[Annotated[StrictStr, AfterValidator(_variable)]] = Field(
+        default_factory=list,
+        description="Variables of the environment that a command is to have, though they look like credentials: it "
+        "has all others.",
+        examples=[["GRAFANA_TOKEN"]],
+    )
 
     @model_validator(mode="after")
     def _one_kind(self) -> CheckDocument:
         if sum(kind is not None for kind in (self.command, self.http, self.step)) != 1:
             raise ValueError(f"check `{self.name}` needs exactly one of `command`, `http` and `step`")
+        if self.env and self.command is None:
+            raise ValueError(f"check `{self.name}`: `env` is for a command")
         return self
 
 
@@ -221,7 +266,7 @@ class RolloutDocument(Part):
     """How carefully the campaign goes: waves, budgets, gates, windows."""
 
     waves: list[WaveDocument] = Field(
-        default_factory=list, description="In order; without any, all groups are one wave."
+        default_factory=list, min_length=1, description="In order; without this key all groups are one wave."
     )
     order: Literal["stratified", "listed", "shuffled"] = Field(
         "stratified", description="In which order servers are taken: early waves cover every stratum; as listed; mixed."

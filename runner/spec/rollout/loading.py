@@ -17,6 +17,7 @@ from runner.spec.rollout.document import (
     WaveDocument,
     WindowDocument,
 )
+from runner.spec.rollout.limits import LIMITS, PER
 from runner.spec.rollout.model import (
     AbortRules,
     BudgetRules,
@@ -24,7 +25,6 @@ from runner.spec.rollout.model import (
     DomainLimit,
     RolloutSpec,
     SequentialRule,
-    Share,
     WaveSpec,
     WindowRules,
 )
@@ -44,7 +44,7 @@ def load_rollout(document: RolloutDocument, source: Source) -> RolloutSpec:
     return RolloutSpec(
         place=place_of(source, _PATH),
         waves=tuple(_wave(wave, source, index) for index, wave in enumerate(document.waves))
-        or (WaveSpec(_ALL, place_of(source, _PATH), None, [Rest()]),),
+        or (WaveSpec(_ALL, place_of(source, _PATH), None, [Rest()], is_written=False),),
         order=document.order,
         strata=None
         if strata is None
@@ -57,13 +57,16 @@ def load_rollout(document: RolloutDocument, source: Source) -> RolloutSpec:
         deadline_s=_seconds(document.deadline),
         checks=tuple(_check(check, source, index) for index, check in enumerate(document.checks)),
         on_failure=document.on_failure.step if document.on_failure else None,
-        places=_places(document.budget, source),
+        places=_places(document, source),
     )
 
 
-def _places(budget: BudgetDocument, source: Source) -> dict[str, Place]:
-    paths: list[Path] = [("budget", name) for name in type(budget).model_fields]
-    paths += [("budget", "per", expression) for expression in budget.per]
+def _places(document: RolloutDocument, source: Source) -> dict[str, Place]:
+    paths: list[Path] = [("budget", kind.name) for kind in (*LIMITS, PER)]
+    paths += [("budget", "per", expression) for expression in document.budget.per]
+    for index, wave in enumerate(document.waves):
+        sizes = wave.sizes if isinstance(wave.sizes, list) else ()
+        paths += [("waves", index, "sizes", place) for place in range(len(sizes))]
     return {".".join(map(str, path)): place_of(source, (*_PATH, *path)) for path in (*paths, ("on_failure", "step"))}
 
 
@@ -100,14 +103,8 @@ def _budget(budget: BudgetDocument, source: Source) -> BudgetRules:
         )
         for expression, most in budget.per.items()
     )
-    return BudgetRules(
-        max_abnormal=_share(budget.max_abnormal),
-        max_abnormal_per_wave=_share(budget.max_abnormal_per_wave),
-        max_abnormal_per_group=_share(budget.max_abnormal_per_group),
-        max_unavailable=_share(budget.max_unavailable),
-        max_skipped=_share(budget.max_skipped),
-        per=per,
-    )
+    limits = {kind.name: parse_share(text) for kind in LIMITS if (text := getattr(budget, kind.name)) is not None}
+    return BudgetRules({name: share for name, share in limits.items() if share is not None}, per)
 
 
 def _abort(abort: AbortDocument) -> AbortRules:
@@ -141,11 +138,8 @@ def _check(check: CheckDocument, source: Source, index: int) -> CheckSpec:
         step=check.step,
         timeout_s=_seconds(check.timeout) or 0.0,
         attempts=check.attempts,
+        env=tuple(check.env),
     )
-
-
-def _share(value: str | int | None) -> Share | None:
-    return None if value is None else parse_share(value)
 
 
 def _seconds(text: str | None) -> float | None:

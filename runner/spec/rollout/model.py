@@ -46,14 +46,10 @@ class DomainLimit:
 class BudgetRules:
     """How many servers may be abnormal (failed, timed out, unknown) with all that is in flight taken as lost.
 
-    Each limit is None where there is none. `max_skipped` counts skipped servers in place of abnormal ones.
+    `limits` are those that are given, by their names in `runner.spec.rollout.limits`.
     """
 
-    max_abnormal: Share | None = None
-    max_abnormal_per_wave: Share | None = None
-    max_abnormal_per_group: Share | None = None
-    max_unavailable: Share | None = None
-    max_skipped: Share | None = None
+    limits: Mapping[str, Share] = field(default_factory=dict)
     per: tuple[DomainLimit, ...] = ()
 
 
@@ -96,7 +92,8 @@ class WindowRules:
 class CheckSpec:
     """A health gate after each wave: exactly one of a command, an HTTP GET that must give 2xx, and a step.
 
-    Times are seconds. `command` and `url` may be templates that see `wave.name`.
+    Times are seconds. `command` and `url` may be templates that see `wave.name`. `env` are variables that a command has
+    though they look like credentials.
     """
 
     name: str
@@ -106,13 +103,14 @@ class CheckSpec:
     step: str | None = None
     timeout_s: float = 300.0
     attempts: int = 1
+    env: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class WaveSpec:
     """An entry of `waves`: one wave, or several by `sizes`; `groups` None: all that are in no other wave.
 
-    `soak_s` is seconds.
+    `soak_s` is seconds. Not `is_written`: the one wave of a rollout that says nothing of waves.
     """
 
     name: str
@@ -121,6 +119,7 @@ class WaveSpec:
     sizes: Sizes
     soak_s: float = 0.0
     approve: bool = False
+    is_written: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
 _ALL = 100
 
 EXPECTED_SIZE = "a number of servers such as 5, a share of what is left such as 5%, or rest"
+EXPECTED_MOST = "a number of servers such as 5, or percent of the entry's servers such as 25%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,11 @@ class Adaptive:
 
 Sizes: TypeAlias = "Sequence[Size] | Ramp | Adaptive"
 """How all servers of a wave entry are cut."""
+
+
+def takes_all(size: Size) -> bool:
+    """Whether nothing is left after a wave of this size, however many servers there are."""
+    return isinstance(size, Rest) or (isinstance(size, Percent) and size.value == _ALL)
 
 
 def parse_size(text: object) -> Size | None:

@@ -1,0 +1,50 @@
+"""The hash of a plan: over what it does, so that whoever plans the same again can compare.
+
+Outside are: when it was made; by which version (what a version plans otherwise is in the requests; the one that carries a
+plan out is in the journal); its warnings, which are for people and name the jobspec as it was given; and the folder where
+the programs of checks are, which are known by their fingerprints.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from runner.plan.rollout.codec import without_folders
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_NOT_HASHED = frozenset({"plan_hash", "created_at", "runner_version"})
+
+
+def hash_document(document: Mapping[str, Any]) -> str:
+    """`sha256:` and the digest over the canonical JSON of what the plan in this document does."""
+    return _digest(_what_it_does(document))
+
+
+def is_hash_of(document: Mapping[str, Any], claimed: object) -> bool:
+    """Whether this is the document's hash, by the rule of today or by one of those that plans were made with before."""
+    return any(claimed == _digest(hashed) for hashed in _hashed(document))
+
+
+def _hashed(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield _what_it_does(document)
+    before = {key: value for key, value in document.items() if key != "plan_hash"}
+    yield before
+    if not document.get("parents"):  # plans were made before there were retries
+        yield {key: value for key, value in before.items() if key != "parents"}
+
+
+def _what_it_does(document: Mapping[str, Any]) -> dict[str, Any]:
+    hashed = {key: value for key, value in document.items() if key not in _NOT_HASHED}
+    hashed["summary"] = {key: value for key, value in document["summary"].items() if key != "warnings"}
+    if "rollout" in document:
+        hashed["rollout"] = without_folders(document["rollout"])
+    return hashed
+
+
+def _digest(hashed: Mapping[str, Any]) -> str:
+    return "sha256:" + hashlib.sha256(orjson.dumps(hashed, option=orjson.OPT_SORT_KEYS)).hexdigest()
