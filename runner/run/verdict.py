@@ -34,7 +34,7 @@ def verdict(state: Facts) -> Verdict:
     if state.intake_ended is not None and left is not None:
         return Verdict(RunState.STOPPED, f"{state.intake_ended}: {left}", ExitCode.STOPPED)
     if not state.watched and any(lane.open for lane in state.lanes):
-        clean = not (state.refused or state.conflicts or state.counts)
+        clean = not (state.refused or state.conflicts or state.counts.total())
         return Verdict(RunState.SUBMITTED, "jobs are not watched", ExitCode.OK if clean else ExitCode.ABNORMAL)
     return _finished(state)
 
