@@ -263,7 +263,8 @@ def _took_its_time(event: e.Settled, outcomes: Outcomes) -> bool:
 def _withdrawn(facts: Facts, event: e.Withdrawn) -> None:
     request = event.request
     _move_excluded(facts, request, 1)
-    facts.exclusions[request] = Exclusion(event.who, event.why)
+    ids = frozenset(server.id for server in facts.servers_of(request))
+    facts.exclusions[request] = Exclusion(event.who, event.why, ids)
     facts.retry_at.pop(request, None)
     outcome = Outcome.EXCLUDED if event.who else Outcome.NOT_STARTED
     close(facts, request, Phase.EXCLUDED, _all(facts, request, outcome), event.at)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.run import events as e
 from runner.run.decisions import LeaveOut, SplitUp
+from runner.run.intake import nothing_left
 from runner.run.phases import IN_FLIGHT, UNSENT, Phase
 from runner.spec.campaign import Place, Template
 from runner.spec.expressions import ServerExpression
@@ -68,10 +69,11 @@ def exclusion_scope(facts: Facts, ids: Collection[str]) -> ExclusionScope:
     for request, phase in enumerate(facts.phases):
         if not facts.is_main(request) or phase is Phase.SPLIT:
             continue
-        theirs = {server.id for server in facts.servers_of(request) if server.id in ids}
         if phase is Phase.EXCLUDED:
-            excluded |= theirs
-        elif phase in IN_FLIGHT or (theirs and request in facts.suspected):
+            excluded |= facts.exclusions[request].ids.intersection(ids)
+            continue
+        theirs = {server.id for server in facts.servers_of(request) if server.id in ids}
+        if phase in IN_FLIGHT or (theirs and request in facts.suspected):
             in_flight |= theirs
         elif phase in UNSENT and not _is_under_way(facts, request):
             unsent |= theirs
@@ -107,7 +109,7 @@ def exclusions(
 def inclusion_refused(facts: Facts, ids: Collection[str]) -> str | None:
     """Why these servers cannot be taken in again; None if they can.
 
-    A campaign of several steps has gone on without them, and so has one whose wave is over: a retry does them.
+    A campaign of several steps has gone on without them, and so has one whose wave, or lane, is over: a retry does them.
     """
     requests = _excluded(facts, ids)
     if not requests:
@@ -125,6 +127,8 @@ def inclusion_refused(facts: Facts, ids: Collection[str]) -> str | None:
         wave = facts.rollout.waves[facts.requests.entries[request].wave] if facts.rollout else None
         if wave is not None and not wave.takes_in:
             return f"the wave of {servers[0]} is over: {retry}"
+        if wave is None and nothing_left(facts, facts.lane_of(request)):
+            return f"all else of the lane of {servers[0]} is done: {retry}"
     return None
 
 
@@ -160,9 +164,7 @@ def _runs_that_have(facts: Facts, request: int) -> list[str]:
 
 
 def _excluded(facts: Facts, ids: Collection[str]) -> list[int]:
-    return [
-        request for request in sorted(facts.exclusions) if any(server.id in ids for server in facts.servers_of(request))
-    ]
+    return [request for request in sorted(facts.exclusions) if not facts.exclusions[request].ids.isdisjoint(ids)]
 
 
 def _is_under_way(facts: Facts, request: int) -> bool:

@@ -71,12 +71,11 @@ class StopRule(StrEnum):
 
 
 class Hold(NamedTuple):
-    """Why a person must decide before a run goes on: the rule, its evidence; the limit, or the wave's check that failed."""
+    """Why a person must decide before a run goes on: the rule, its evidence, the limit where one is reached."""
 
     rule: StopRule
     reason: str
     limit: str | None = None
-    check: int | None = None
 
 
 class Exclusion(NamedTuple):
@@ -84,6 +83,7 @@ class Exclusion(NamedTuple):
 
     who: str
     why: str
+    ids: frozenset[str]
 
 
 @dataclass(slots=True)
