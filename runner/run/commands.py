@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -56,8 +57,11 @@ def dated(command: Command, now: float) -> Command:
 
     A time of day is one of this machine's zone. What is no deadline stays as it is, to be refused.
     """
-    at = parse_deadline(command.settings.get("deadline", ""), now, None)
-    return command if at is None else replace(command, settings={**command.settings, _DEADLINE_AT: repr(at)})
+    if "deadline" not in command.settings:
+        return command
+    settings = {name: value for name, value in command.settings.items() if name != _DEADLINE_AT}
+    at = parse_deadline(settings["deadline"], now, None)
+    return replace(command, settings=settings if at is None else {**settings, _DEADLINE_AT: repr(at)})
 
 
 def refusal(facts: Facts, command: Command) -> str | None:
@@ -110,8 +114,8 @@ def _continues(facts: Facts, event: Commanded) -> None:
         return
     if held.rule == StopRule.NOTHING_SUCCEEDED:
         wave.waived = True
-    elif held.rule == StopRule.CHECK and SKIP_CHECK in event.settings and wave.check == held.check:
-        wave.check, wave.attempts = wave.check + 1, 0
+    elif held.rule == StopRule.CHECK and SKIP_CHECK in event.settings and wave.check_to_repeat:
+        wave.check, wave.check_to_repeat = wave.check + 1, False
 
 
 def _awaiting(facts: Facts) -> WaveFacts | None:
@@ -158,7 +162,8 @@ def _rejects(facts: Facts, event: Commanded) -> None:
 
 
 def _set(facts: Facts, command: Command) -> str | None:
-    settings = {name: value for name, value in command.settings.items() if name != _DEADLINE_AT}
+    is_dated = "deadline" in command.settings
+    settings = {name: value for name, value in command.settings.items() if name != _DEADLINE_AT or not is_dated}
     if not settings:
         return f"nothing to set; expected some of {', '.join(SETTINGS)}, such as rate=5/s"
     problems = (_setting(facts, command, name, value) for name, value in settings.items())
@@ -177,13 +182,22 @@ def _setting(facts: Facts, command: Command, name: str, value: str) -> str | Non
     elif facts.rollout is None:
         problem = f"{name} is of a rollout, and the run has none"
     elif name == "deadline":
-        known = _DEADLINE_AT in command.settings or parse_duration(value)
+        known = _moment(command.settings) if _DEADLINE_AT in command.settings else parse_duration(value)
         problem = None if known else f"{value!r}: expected {EXPECTED_DURATION}, or {EXPECTED_MOMENT}"
     elif parse_share(value) is None:
         problem = f"{value!r} is no limit; expected {EXPECTED_SHARE}"
     elif facts.rollout.ledger.cell(name) is None:
         problem = f"the plan has no {name}: a limit can be changed while a run goes on, but not added"
     return problem
+
+
+def _moment(settings: Mapping[str, str]) -> float | None:
+    """The moment that a deadline came to; None if that is none."""
+    try:
+        at = float(settings[_DEADLINE_AT])
+    except ValueError:
+        return None
+    return at if math.isfinite(at) else None
 
 
 def _sets(facts: Facts, event: Commanded) -> None:

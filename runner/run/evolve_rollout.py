@@ -77,12 +77,12 @@ def _check_started(facts: Facts, event: e.CheckStarted) -> None:
 
 def _checked(facts: Facts, event: e.Checked) -> None:
     _, wave = _wave(facts, event, Stage.CHECKING)
-    wave.check_open = False
+    wave.check_open, wave.check_to_repeat = False, False
     # A step is made once on each server: if it failed, and a person goes on all the same, the next check is up.
     if event.passed or wave.plan.checks[event.check].step is not None:
         wave.check, wave.attempts = wave.check + 1, 0
     elif event.is_last:
-        wave.attempts = 0
+        wave.attempts, wave.check_to_repeat = 0, True
     else:
         wave.check_again_at = event.at
 
@@ -98,9 +98,7 @@ def _wave_passed(facts: Facts, event: e.WavePassed) -> None:
 
 
 def _held(facts: Facts, event: e.Held) -> None:
-    wave = facts.rollout.wave if facts.rollout else None
-    check = wave.check if wave is not None and event.rule == StopRule.CHECK else None
-    facts.controls.held = Hold(StopRule(event.rule), event.reason, event.limit, check)
+    facts.controls.held = Hold(StopRule(event.rule), event.reason, event.limit)
 
 
 def _aborted(facts: Facts, event: e.Aborted) -> None:

@@ -38,8 +38,8 @@ class WaveFacts:
 
     `requests` are those of its main steps, `check_requests` those of its checks that are steps, by step. `check` is the
     place of the check to make next, `attempts` how often it was tried, `check_left` counts its requests that are not over.
-    `counts` are its servers whose outcome is final. `waived`: a person let it pass though no server of it succeeded. Times
-    are epoch seconds.
+    `check_to_repeat`: that check has failed, and is made again if a person goes on. `counts` are its servers whose outcome
+    is final. `waived`: a person let it pass though no server of it succeeded. Times are epoch seconds.
     """
 
     plan: PlannedWave
@@ -55,6 +55,7 @@ class WaveFacts:
     check_left: int = 0
     check_failed: int = 0
     check_again_at: float = 0.0
+    check_to_repeat: bool = False
     waived: bool = False
     started_at: float | None = None
     over_at: float | None = None
