@@ -211,7 +211,6 @@ def _found(reason: str) -> ServiceError:
 def _not_found(facts: Facts, event: e.NotFound) -> None:
     del facts.lane_of(event.request).doubts[event.request]
     if facts.blocked_by[event.request]:
-        facts.suspected.discard(event.request)
         set_phase(facts, event.request, Phase.BLOCKED)  # the list showed a job of it, and its wave has not begun
     else:
         set_phase(facts, event.request, Phase.READY)

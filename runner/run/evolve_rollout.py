@@ -27,6 +27,7 @@ def _split(facts: Facts, event: e.Split) -> None:
         add_request(facts, phase, facts.blocked_by[request], list(dependents))
         if request in facts.suspected:
             facts.suspected.add(piece)
+    facts.suspected.discard(request)
     for dependent in dependents:
         _waits_for_one_more(facts, dependent)
     facts.retry_at.pop(request, None)

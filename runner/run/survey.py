@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     JobsByNumber = Mapping[int, set[str]]
 
 
-_WITHOUT_JOB = UNSENT | {Phase.SPLIT, Phase.VOID}
+_WITHOUT_JOB = UNSENT | {Phase.SPLIT, Phase.VOID, Phase.REFUSED, Phase.EXCLUDED, Phase.GIVEN_UP}
 
 
 class Finding(NamedTuple):
@@ -50,7 +50,7 @@ def recoveries(
                 yield e.NotFound(at, holder)
             yield e.Split(at, holder, cut)
             place = state.requests.place_of(number)
-        if place is not None and state.phases[place] in UNSENT:
+        if place is not None and state.phases[place] in UNSENT and place not in state.suspected:
             yield e.Suspected(at, place)
         elif place is None and (piece := state.requests.piece(number)) is not None and piece.is_follow_up:
             yield e.Foreseen(at, number)
@@ -71,7 +71,8 @@ def _holder(state: Facts, piece: Piece) -> int | None:
 def doubles(state: Facts, jobs: JobsByNumber) -> list[Finding]:
     """The requests with another job than those that are known of them, and all jobs of each.
 
-    One that was found to have made no job, and was split, withdrawn or left since, may have one that came late.
+    One of which no job was found, and that was split, refused, withdrawn, given up or left since, may have one that came
+    late.
     """
     doubled: list[Finding] = []
     for number, job_ids in sorted(jobs.items()):

@@ -40,6 +40,7 @@ def doubt(facts: Facts, request: int, since: float) -> None:
     """The request may or may not have made a job."""
     lane = facts.lane_of(request)
     facts.retry_at.pop(request, None)
+    facts.suspected.discard(request)
     set_phase(facts, request, Phase.IN_DOUBT)
     lane.doubts[request] = Doubt(since)
     lane.ever_in_doubt.add(request)

@@ -1,0 +1,93 @@
+"""What the job list shows of a run is told, whatever the journal thinks became of the request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from runner.run import events as e
+from runner.run.phases import Phase
+from runner.run.standing import RequestState, request_state
+from runner.run.survey import doubles, recoveries
+from tests.conftest import small_plan
+from tests.engine.rollout_plans import fleet, rollout_plan
+from tests.run.by_hand import BROKEN, ByHand
+
+
+def refused(run: ByHand) -> None:
+    run.record(e.NotFound(run.now, 0))
+    run.refuse(0)
+
+
+def excluded(run: ByHand) -> None:
+    run.record(e.NotFound(run.now, 0))
+    run.ask("exclude", "g0-s0")
+
+
+def given_up(run: ByHand) -> None:
+    run.record(e.GivenUp(run.now, 0, "made up"))
+
+
+def sent_again_later(run: ByHand) -> None:
+    run.record(e.NotFound(run.now, 0))
+
+
+@pytest.mark.parametrize(
+    ("became", "phase"),
+    [
+        (refused, Phase.REFUSED),
+        (excluded, Phase.EXCLUDED),
+        (given_up, Phase.GIVEN_UP),
+        (sent_again_later, Phase.READY),
+    ],
+)
+@pytest.mark.parametrize("jobs", [{"a"}, {"a", "b"}])
+def test_a_job_that_is_listed_late_is_told_of_whatever_became_of_its_request(
+    became: Callable[[ByHand], None], phase: Phase, jobs: set[str]
+) -> None:
+    run = ByHand(small_plan((1,), (1,)))
+    run.record(e.Intended(run.now, 0), e.InDoubt(run.now, 0, BROKEN))
+    became(run)
+    assert run.facts.phases[0] is phase
+    (found,) = doubles(run.facts, {0: jobs})
+    run.record(e.Doubled(run.now, *found))
+    assert request_state(run.facts, 0) is RequestState.CONFLICT
+    assert all(job in run.facts.errors[0].message for job in jobs)
+    assert not doubles(run.facts, {0: jobs})
+
+
+def test_a_job_that_two_surveys_show_of_a_later_step_was_sent_once() -> None:
+    run = ByHand(small_plan((1,), (1, 1)))
+    for _ in range(2):
+        run.record(e.RunResumed(run.now, "0"))
+        for event in recoveries(run.facts, [1], run.now):
+            run.record(event)
+        run.record(e.Surveyed(run.now, 0))
+    assert run.facts.suspected == {1}
+    assert run.facts.sent[1] == 1
+
+
+def test_a_later_step_that_was_suspected_and_made_no_job_is_suspected_again_or_excluded_like_any_other() -> None:
+    for as_by_a_person in (True, False):
+        run = ByHand(small_plan((1,), (1, 1)))
+        run.record(e.RunResumed(run.now, "0"), e.Suspected(run.now, 1), e.Surveyed(run.now, 0))
+        run.do(0, "s")
+        assert run.facts.phases[1] is Phase.IN_DOUBT
+        run.record(e.NotFound(run.now, 1))
+        if as_by_a_person:
+            assert run.ask("exclude", "g0-s0") is None
+            assert run.facts.phases[1] is Phase.EXCLUDED
+        else:
+            assert list(recoveries(run.facts, [1], run.now)) == [e.Suspected(run.now, 1)]
+
+
+def test_a_request_that_was_suspected_before_its_wave_and_made_no_job_waits_for_it() -> None:
+    run = ByHand(rollout_plan({"waves": [{"name": "w"}], "order": "listed"}, fleet(2)))
+    run.record(e.RunResumed(run.now, "0"), e.Suspected(run.now, 0), e.NotFound(run.now, 0), e.Surveyed(run.now, 0))
+    assert run.facts.phases[0] is Phase.BLOCKED
+    run.pass_gates()
+    run.do(0, "ss")
+    run.pass_gates()
+    assert run.facts.rollout is not None
+    assert run.facts.rollout.wave is None
