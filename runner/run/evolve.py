@@ -76,12 +76,16 @@ def _impossible(event: e.Event, why: str) -> ImpossibleEvent:
 def _run_started(facts: Facts, event: e.RunStarted) -> None:
     if facts.started_at is not None:
         raise _impossible(event, "the run began before")
-    facts.started_at = event.at
+    _begin(facts, event.at)
     facts.watched = event.watched
     facts.simulated = event.simulated
     facts.runner_version = event.runner_version
+
+
+def _begin(facts: Facts, at: float) -> None:
+    facts.started_at = at
     if facts.rollout is not None and facts.rollout.rules.deadline_s is not None:
-        facts.rollout.deadline_at = event.at + facts.rollout.rules.deadline_s
+        facts.rollout.deadline_at = at + facts.rollout.rules.deadline_s
 
 
 def _run_resumed(facts: Facts, event: e.RunResumed) -> None:
@@ -90,6 +94,8 @@ def _run_resumed(facts: Facts, event: e.RunResumed) -> None:
     It may also have done things that the journal lost with its tail, up to the moment it died, so every doubt is as
     young as that, whenever it began.
     """
+    if facts.started_at is None:
+        _begin(facts, event.at)  # the journal lost even its first entry
     facts.stop_reason = facts.intake_ended = facts.ending = None
     facts.watched = True
     for servers in facts.left_out:

@@ -113,7 +113,8 @@ class _Gate(NamedTuple):
         if proof is not None:
             return Record(proof)
         if rollout.deadline_at is not None and self.now >= rollout.deadline_at:
-            return Record(e.IntakeEnded(self.now, DEADLINE_PASSED))
+            # Commands wait for the survey, and one may move the deadline; nothing is sent before it either way.
+            return self._sleep() if is_unsurveyed(self.facts) else Record(e.IntakeEnded(self.now, DEADLINE_PASSED))
         wave = rollout.wave
         if wave is None:
             return self._after_the_last()
@@ -141,7 +142,7 @@ class _Gate(NamedTuple):
         return self._running()
 
     def _sleep(self, until: float | None = None) -> Sleep:
-        times = [time for time in (until, self.rollout.deadline_at) if time is not None]
+        times = [time for time in (until, self.rollout.deadline_at) if time is not None and time > self.now]
         return Sleep(min(times, default=None))
 
     def _wait_for_person(self, wave: WaveFacts) -> GateStep:
@@ -197,7 +198,7 @@ class _Gate(NamedTuple):
         if is_unsurveyed(self.facts) or any(isinstance(decision, Send | SplitUp | LeaveOut) for decision in decisions):
             return self._sleep()
         if (stuck := self._unusable_lane()) is not None:
-            return Record(e.IntakeEnded(self.now, stuck))
+            return self._end_intake(stuck)
         return self._nothing_goes(is_timed=any(isinstance(decision, WaitUntil) for decision in decisions))
 
     def _nothing_goes(self, *, is_timed: bool) -> GateStep:
@@ -206,6 +207,8 @@ class _Gate(NamedTuple):
             return self._outside_windows(self.dispatcher.closed_until)
         if is_timed:
             return self._sleep()
+        if (lost := self._lane_with_losses()) is not None:
+            return self._end_intake(lost)
         limits = self.dispatcher.limits_waited_for()
         if limits:
             more = f"; and {len(limits) - 1} more limits" if len(limits) > 1 else ""
@@ -230,14 +233,22 @@ class _Gate(NamedTuple):
                 break
         return decisions
 
-    def _unusable_lane(self) -> str | None:
-        """Why the wave cannot end in this process: nothing is in flight, and what is left has a lane that stopped."""
+    def _end_intake(self, lane: int) -> Record:
+        return Record(e.IntakeEnded(self.now, f"lane {self.facts.plan.lanes[lane].label} cannot be used"))
+
+    def _lane_with_losses(self) -> int | None:
+        """A lane that stopped before all that it sent was over: that keeps its room until it can be used again."""
+        lanes = enumerate(self.facts.lanes)
+        return next((index for index, lane in lanes if lane.stopped is not None and (lane.doubts or lane.open)), None)
+
+    def _unusable_lane(self) -> int | None:
+        """The lane for which the wave cannot end in this process: it stopped, and all that is left to send is of such."""
         facts = self.facts
         stopped = [index for index, lane in enumerate(facts.lanes) if lane.stopped is not None]
         ready = (request for request, phase in enumerate(facts.phases) if phase is Phase.READY or phase is Phase.RETRY)
         if not stopped or not {facts.lane_index(request) for request in ready} <= set(stopped):
             return None
-        return f"lane {facts.plan.lanes[stopped[0]].label} cannot be used"
+        return stopped[0]
 
     def _outside_windows(self, until: float) -> GateStep:
         """`until` is when the next one opens, by the wall clock."""
