@@ -32,6 +32,7 @@ _LETTER: dict[Outcome, str] = {
     Outcome.EXCLUDED: "x",
 }
 _OUTCOME: dict[str, Outcome] = {letter: outcome for outcome, letter in _LETTER.items()}
+LETTERS = "".join(_OUTCOME)
 _ABNORMAL = "".join(_LETTER[outcome] for outcome in Outcome if outcome.is_abnormal)
 
 # Where a server has several tasks, the worst one counts: a success must not hide a failure.

@@ -23,15 +23,15 @@ _UNSURE = (Outcome.UNKNOWN, Outcome.TIMED_OUT)
 def close(facts: Facts, request: int, phase: Phase, outcomes: Outcomes, at: float) -> None:
     """The request is over at `at` (epoch seconds): count its servers and let those that succeeded into the next step."""
     facts.outcomes[request] = outcomes
-    if not facts.is_main(request):
+    step, main_steps = facts.requests.entries[request].step, facts.plan.main_steps
+    if step >= main_steps:
         set_phase(facts, request, phase)
         _side_request_over(facts, request, outcomes)
         return
     # Before anything changes: which servers these are depends on who was left behind so far.
     positions = facts.positions_of(request) if facts.rollout is not None else ()
     set_phase(facts, request, phase)
-    step = facts.requests.entries[request].step
-    is_last_step = step == facts.plan.main_steps - 1
+    is_last_step = step == main_steps - 1
     _count(facts, request, outcomes, step, is_last_step=is_last_step)
     if facts.rollout is not None:
         _in_rollout(facts, facts.rollout, request, positions, outcomes, at)

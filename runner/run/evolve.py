@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runner.errors import ImpossibleEvent
 from runner.model import Outcome, RunState
 from runner.rules.answers import Cause, ServiceError
-from runner.rules.outcomes import Outcomes
+from runner.rules.outcomes import LETTERS, Outcomes
 from runner.run import events as e
 from runner.run.closing import close, reopen
 from runner.run.evolve_rollout import HANDLERS as ROLLOUT_HANDLERS
 from runner.run.facts import Exclusion, Facts, LaneFacts, OpenJob, RunEnding, set_phase
+from runner.run.impossible import impossible
 from runner.run.phases import UNSENT, Phase
 from runner.run.unblocking import doubt
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _AT_WORK = {Outcome.SUCCEEDED, Outcome.FAILED}
 _NOT_SEEN = {Outcome.UNKNOWN, Outcome.TIMED_OUT}
+_RUN_STATES = frozenset(state.value for state in RunState)
 
 
 class _Step(NamedTuple):
@@ -41,20 +42,20 @@ def evolve(facts: Facts, event: e.Event) -> None:
     """
     step = _STEPS.get(type(event))
     if step is None:
-        raise _impossible(event, "this version does not know it")
+        raise impossible(event, "this version does not know it")
     change, legal = step
     facts.moved.clear()
     if facts.freed:
         facts.freed.clear()
     if legal is not None:
         request = event.request  # type: ignore[union-attr]
-        if request >= len(facts.phases) or facts.phases[request] not in legal:
-            raise _impossible(event, _why_not(facts, request))
+        if not 0 <= request < len(facts.phases) or facts.phases[request] not in legal:
+            raise impossible(event, _why_not(facts, request))
     change(facts, event)
 
 
 def _why_not(facts: Facts, request: int) -> str:
-    known = request < len(facts.phases)
+    known = 0 <= request < len(facts.phases)
     return f"request {request} is {facts.phases[request].name}" if known else f"there is no request {request}"
 
 
@@ -68,14 +69,9 @@ def replay(facts: Facts, events: Iterable[e.Event]) -> None:
         evolve(facts, event)
 
 
-def _impossible(event: e.Event, why: str) -> ImpossibleEvent:
-    hint = "the journal was changed, or written by another version: `runner verify RUN` tells; nothing is sent"
-    return ImpossibleEvent(f"the journal says `{event.kind}`, which cannot be: {why}", hint=hint)
-
-
 def _run_started(facts: Facts, event: e.RunStarted) -> None:
     if facts.started_at is not None:
-        raise _impossible(event, "the run began before")
+        raise impossible(event, "the run began before")
     _begin(facts, event.at)
     facts.watched = event.watched
     facts.simulated = event.simulated
@@ -201,7 +197,7 @@ def _foreseen(facts: Facts, event: e.Foreseen) -> None:
 
 
 def _surveyed(facts: Facts, event: e.Surveyed) -> None:
-    facts.lanes[event.lane].unsurveyed_since = None
+    _lane(facts, event).unsurveyed_since = None
 
 
 def _doubled(facts: Facts, event: e.Doubled) -> None:
@@ -247,7 +243,12 @@ def _job_read(facts: Facts, event: e.JobRead) -> None:
 
 
 def _settled(facts: Facts, event: e.Settled) -> None:
-    job = facts.lane_of(event.request).open.pop(event.request)
+    entry = facts.requests.entries[event.request]
+    is_whole = not entry.step or not facts.left_behind[entry.group]
+    count = entry.stop - entry.start if is_whole else len(facts.servers_of(event.request))
+    if len(event.outcomes) != count or event.outcomes.strip(LETTERS):
+        raise impossible(event, f"outcomes {event.outcomes} for {count} servers")
+    job = facts.lanes[facts.plan.groups[entry.group].lane].open.pop(event.request)
     outcomes = Outcomes(event.outcomes)
     facts.settled += 1
     if facts.rollout is not None and _took_its_time(event, outcomes):
@@ -298,8 +299,14 @@ def _all(facts: Facts, request: int, outcome: Outcome) -> Outcomes:
 
 
 def _lane_stopped(facts: Facts, event: e.LaneStopped) -> None:
-    lane = facts.lanes[event.lane]
+    lane = _lane(facts, event)
     lane.stopped, lane.watched = event.error, event.watched
+
+
+def _lane(facts: Facts, event: e.Surveyed | e.LaneStopped) -> LaneFacts:
+    if not 0 <= event.lane < len(facts.lanes):
+        raise impossible(event, f"there is no lane {event.lane}")
+    return facts.lanes[event.lane]
 
 
 def _stop_requested(facts: Facts, event: e.StopRequested) -> None:
@@ -311,6 +318,8 @@ def _intake_ended(facts: Facts, event: e.IntakeEnded) -> None:
 
 
 def _run_ended(facts: Facts, event: e.RunEnded) -> None:
+    if event.state not in _RUN_STATES:
+        raise impossible(event, f"no run is ever {event.state}")
     facts.ending = RunEnding(event.at, RunState(event.state), event.reason, event.exit_code)
 
 
@@ -331,7 +340,7 @@ _STEPS: dict[type, _Step] = {
     e.Suspected: _Step(_suspected, UNSENT),
     e.Foreseen: _Step(_foreseen),
     e.Surveyed: _Step(_surveyed),
-    e.Doubled: _Step(_doubled),
+    e.Doubled: _Step(_doubled, frozenset(Phase)),
     e.Adopted: _Step(_adopted, _IN_DOUBT),
     e.NotFound: _Step(_not_found, _IN_DOUBT),
     e.Conflict: _Step(_conflict, _IN_DOUBT),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runner.errors import ImpossibleEvent
 from runner.run import events as e
 from runner.run.closing import add_request
 from runner.run.commands import carry_out
 from runner.run.facts import Facts, Hold, StopRule, set_phase
+from runner.run.impossible import impossible
 from runner.run.phases import Phase
 from runner.run.unblocking import doubt, unblock
 from runner.run.waves import RolloutFacts, Stage, WaveFacts
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 def _split(facts: Facts, event: e.Split) -> None:
     request = event.request
-    before = facts.phases[request]
+    entry, before = facts.requests.entries[request], facts.phases[request]
+    if not entry.start < event.cut < entry.stop:
+        raise impossible(
+            event, f"request {request} has servers {entry.start} to {entry.stop}, and is cut at {event.cut}"
+        )
     dependents = facts.dependents[request] if facts.dependents else []
     pieces = facts.requests.split(request, event.cut)
     for piece in pieces:
@@ -53,7 +57,6 @@ def _split_in_wave(facts: Facts, rollout: RolloutFacts, request: int, pieces: tu
 
 def _wave_started(facts: Facts, event: e.WaveStarted) -> None:
     rollout, wave = _wave(facts, event, Stage.WAITING)
-    rollout.current = event.wave
     wave.stage, wave.started_at = Stage.RUNNING, event.at
     if rollout.evidence is not None:
         rollout.evidence.begin_wave()
@@ -65,6 +68,9 @@ def _wave_started(facts: Facts, event: e.WaveStarted) -> None:
 
 def _check_started(facts: Facts, event: e.CheckStarted) -> None:
     _, wave = _wave(facts, event, Stage.SOAKING, Stage.CHECKING)
+    if wave.check_open and event.check == wave.check and wave.plan.checks[event.check].step is not None:
+        raise impossible(event, f"check {event.check} of wave {wave.plan.name} is made already")
+    _is_next_check(wave, event)
     wave.stage, wave.check_open = Stage.CHECKING, True
     wave.attempts += 1
     step = wave.plan.checks[event.check].step
@@ -78,6 +84,9 @@ def _check_started(facts: Facts, event: e.CheckStarted) -> None:
 
 def _checked(facts: Facts, event: e.Checked) -> None:
     _, wave = _wave(facts, event, Stage.CHECKING)
+    _is_next_check(wave, event)
+    if not wave.check_open or (wave.check_left and wave.plan.checks[event.check].step is not None):
+        raise impossible(event, f"check {event.check} of wave {wave.plan.name} is not over")
     wave.check_open, wave.check_to_repeat = False, False
     # A step is made once on each server: if it failed, and a person goes on all the same, the next check is up.
     if event.passed or wave.plan.checks[event.check].step is not None:
@@ -88,12 +97,18 @@ def _checked(facts: Facts, event: e.Checked) -> None:
         wave.check_again_at = event.at
 
 
+def _is_next_check(wave: WaveFacts, event: e.CheckStarted | e.Checked) -> None:
+    if event.check != wave.check or wave.next_check is None:
+        raise impossible(event, f"wave {wave.plan.name} is not at check {event.check}")
+
+
 def _approval_asked(facts: Facts, event: e.ApprovalAsked) -> None:
-    _wave(facts, event, Stage.SOAKING, Stage.CHECKING)[1].stage = Stage.AWAITING_APPROVAL
+    _, wave = _checked_wave(facts, event)
+    wave.stage = Stage.AWAITING_APPROVAL
 
 
 def _wave_passed(facts: Facts, event: e.WavePassed) -> None:
-    rollout, wave = _wave(facts, event, Stage.SOAKING, Stage.CHECKING)
+    rollout, wave = _checked_wave(facts, event)
     wave.stage, wave.passed_at = Stage.PASSED, event.at
     rollout.current = event.wave + 1
 
@@ -120,7 +135,9 @@ def _nothing_waits(facts: Facts, at: float) -> None:
 
 
 def _commanded(facts: Facts, event: e.Commanded) -> None:
-    facts.controls.last_command = max(facts.controls.last_command, event.number)
+    if event.number <= facts.controls.last_command:
+        raise impossible(event, f"command {event.number} was taken in before")
+    facts.controls.last_command = event.number
     if event.refused is None:
         carry_out(facts, event)
         if facts.aborted is not None:
@@ -133,12 +150,19 @@ _OfWave = e.WaveStarted | e.CheckStarted | e.Checked | e.ApprovalAsked | e.WaveP
 def _wave(facts: Facts, event: _OfWave, *legal: Stage) -> tuple[RolloutFacts, WaveFacts]:
     rollout = facts.rollout
     if rollout is None:
-        raise ImpossibleEvent(f"the journal says `{event.kind}`, and its plan has no waves")
-    wave = rollout.waves[event.wave]
+        raise impossible(event, "its plan has no waves")
+    wave = rollout.wave
+    if wave is None or event.wave != rollout.current:
+        raise impossible(event, f"wave {event.wave} is not the one at work")
     if wave.stage not in legal:
-        raise ImpossibleEvent(
-            f"the journal says `{event.kind}`, which cannot be: wave {wave.plan.name} is {wave.stage}"
-        )
+        raise impossible(event, f"wave {wave.plan.name} is {wave.stage}")
+    return rollout, wave
+
+
+def _checked_wave(facts: Facts, event: e.ApprovalAsked | e.WavePassed) -> tuple[RolloutFacts, WaveFacts]:
+    rollout, wave = _wave(facts, event, Stage.SOAKING, Stage.CHECKING)
+    if wave.next_check is not None:
+        raise impossible(event, f"wave {wave.plan.name} is not through its checks")
     return rollout, wave
 
 
