@@ -139,9 +139,15 @@ def _group_parts(facts: Facts, tallied: Tally) -> list[dict[str, Any]]:
 
 def _wave_parts(folded: Folded, tallied: Tally) -> list[dict[str, Any]]:
     facts, log = folded.facts, folded.details.decisions
+    waves = facts.rollout.waves if facts.rollout else ()
     return [
-        {**wave_part(facts, wave), "counts": counts_by_name(counts), "decisions": log.of_wave(wave.plan.name)}
-        for wave, counts in zip(facts.rollout.waves if facts.rollout else (), tallied.waves, strict=True)
+        {
+            **wave_part(facts, wave),
+            "counts": counts_by_name(counts),
+            "at_work": at_work,
+            "decisions": log.of_wave(wave.plan.name),
+        }
+        for wave, counts, at_work in zip(waves, tallied.waves, tallied.waves_at_work, strict=True)
     ]
 
 

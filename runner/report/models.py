@@ -168,6 +168,7 @@ class WavePart(_Part):
     finished_at: str | None
     passed_at: str | None
     counts: Counts
+    at_work: int = Field(description="Servers whose job is at work: they count as unknown, too, until it is over.")
     decisions: list[DecisionPart]
 
 

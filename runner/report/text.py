@@ -78,7 +78,8 @@ def _waves(report: Report) -> Iterator[str]:
     width = max((len(wave["name"]) for wave in shown), default=0)
     for place, wave in enumerate(shown):
         title = "waves" if place == 0 else ""
-        yield f"{title:10} {wave['name']:{width}}  {wave['state'].replace('_', ' '):17} {_counts(wave['counts'])}"
+        counts = _counts(wave["counts"], wave["at_work"])
+        yield f"{title:10} {wave['name']:{width}}  {wave['state'].replace('_', ' '):17} {counts}"
     if len(waves) > len(shown):
         yield f"{'':10} and {len(waves) - len(shown)} more: see the report"
 
@@ -89,7 +90,7 @@ def _last_decision(report: Report, facts: Facts) -> Iterator[str]:
     What the first line says already is not said again.
     """
     in_force = _in_force(facts)
-    decisive = [decision for decision in report["decisions"] if decision["what"] in in_force]
+    decisive = [decision for decision in report["decisions"] if (decision["what"], _of(decision)) in in_force]
     if not decisive:
         return
     last = decisive[-1]
@@ -100,18 +101,23 @@ def _last_decision(report: Report, facts: Facts) -> Iterator[str]:
     yield f"{'decided':10} {last['at'][_CLOCK]} {last['what'].replace('_', ' ')}{detail} (by {last['who']})"
 
 
-def _in_force(facts: Facts) -> set[str]:
-    """The kinds of decisions that still stand."""
+def _of(decision: dict[str, str]) -> str:
+    """What a hold is on: there may be several, of groups and of the run."""
+    return decision["evidence"] if decision["what"] == "hold" else ""
+
+
+def _in_force(facts: Facts) -> set[tuple[str, str]]:
+    """The decisions that still stand: their kinds, and what they are of."""
     waiting = waiting_in(facts)
     kinds = {
-        "hold": waiting.held is not None or bool(waiting.groups),
         "pause": waiting.paused,
         "ask_approval": waiting.wave is not None,
         "abort": facts.aborted is not None,
         "reject": facts.aborted is not None,
         "end_intake": facts.intake_ended is not None,
     }
-    return {kind for kind, stands in kinds.items() if stands}
+    holds = {*waiting.groups, *([] if waiting.held is None else [waiting.held.reason])}
+    return {(kind, "") for kind, stands in kinds.items() if stands} | {("hold", of) for of in holds}
 
 
 def _requests(requests: dict[str, int]) -> str:
@@ -126,11 +132,10 @@ def _abnormal_servers(report: Report) -> Iterator[str]:
     by_message: dict[tuple[str, str], list[str]] = defaultdict(list)
     for job in report["jobs"]:
         if job["error"] is None and job["purpose"] == "change" and job["state"] != "accepted":
+            no_reason = "no answer yet" if job["state"] == "in_doubt" else "the service gives no reason"
             for task in job["tasks"]:
                 if task["outcome"] not in _NOT_SAID:
-                    by_message[task["outcome"], task["message"] or "the service gives no reason"].append(
-                        task["server_name"]
-                    )
+                    by_message[task["outcome"], task["message"] or no_reason].append(task["server_name"])
     most_first = sorted(by_message.items(), key=lambda item: (-len(item[1]), item[0]))
     for (outcome, message), names in most_first[:_SHOWN]:
         examples = ", ".join(names[:_EXAMPLES]) + (", ..." if len(names) > _EXAMPLES else "")

@@ -123,11 +123,15 @@ def _outcome(facts: Facts, request: int, state: RequestState) -> Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Servers by outcome, for each group and each wave. `at_work` are those whose job is: they are not abnormal yet."""
+    """Servers by outcome, for each group and each wave.
+
+    `at_work` are those whose job is, `waves_at_work` those of each wave: they count as unknown, and are not abnormal yet.
+    """
 
     groups: list[Counter[Outcome]]
     waves: list[Counter[Outcome]]
     at_work: int
+    waves_at_work: list[int]
 
     @property
     def counts(self) -> Counter[Outcome]:
@@ -140,7 +144,7 @@ def tally(facts: Facts, every: Iterable[Standing]) -> Tally:
     rollout = facts.plan.rollout
     groups: list[Counter[Outcome]] = [Counter() for _ in facts.plan.groups]
     waves: list[Counter[Outcome]] = [Counter() for _ in rollout.waves] if rollout else []
-    at_work = 0
+    at_work, waves_at_work = 0, [0] * len(waves)
     for standing in every:
         if not facts.is_main(standing.request):
             continue
@@ -152,7 +156,9 @@ def tally(facts: Facts, every: Iterable[Standing]) -> Tally:
             waves[entry.wave].update(counts)
         if standing.state is RequestState.ACCEPTED:
             at_work += len(standing.servers)
-    return Tally(groups, waves, at_work)
+            if waves:
+                waves_at_work[entry.wave] += len(standing.servers)
+    return Tally(groups, waves, at_work, waves_at_work)
 
 
 def counts_by_name(counts: Counter[Outcome]) -> dict[str, int]:
