@@ -12,6 +12,7 @@ from runner.model import Outcome
 from runner.plan.digests import LaneServer
 from runner.run import events as e
 from runner.run.by_server import by_server
+from runner.run.excluding import is_to_do
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -64,8 +65,8 @@ def left_out(store: RunStore, run_id: str, facts: Facts, at: float) -> list[e.Le
         return []
     to_do = {
         LaneServer(facts.plan.lanes[facts.lane_index(request)].label, server.id): facts.requests.entries[request].group
-        for request, phase in enumerate(facts.phases)
-        if not phase.is_over
+        for request in range(len(facts.phases))
+        if is_to_do(facts, request)
         for server in facts.requests.servers_of(request)
     }
     return left_to_kin(store, run_id, to_do, at)

@@ -9,6 +9,7 @@ from runner.app import families
 from runner.journal.store import Leased, RunRecord
 from runner.plan.codec import plan_to_json
 from runner.plan.digests import plan_digests
+from runner.run.excluding import is_to_do
 from runner.run.phases import IN_FLIGHT
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from runner.journal.store import OwnedJournal, RunStore
     from runner.run.events import LeftOut
     from runner.run.facts import Facts
-    from runner.run.phases import Phase
 
 _LOCK_POLL_S = 0.5
 _TOKEN_BYTES = 16
@@ -101,15 +101,15 @@ async def _patiently(host: Host, options: RunOptions, lease: Callable[[], None])
 
 
 def _servers_to_do(state: Facts) -> list[str]:
-    """Those of every request that is not over."""
-    return _servers_in(state, lambda phase: not phase.is_over)
+    """Those of every request that is not over, and those that may be taken in again."""
+    return _servers_in(state, lambda request: is_to_do(state, request))
 
 
 def _servers_at_work(state: Facts) -> list[str]:
     """Those that a job of ours may be working on."""
-    return _servers_in(state, IN_FLIGHT.__contains__)
+    return _servers_in(state, lambda request: state.phases[request] in IN_FLIGHT)
 
 
-def _servers_in(state: Facts, chosen: Callable[[Phase], bool]) -> list[str]:
-    requests = (request for request, phase in enumerate(state.phases) if chosen(phase))
+def _servers_in(state: Facts, chosen: Callable[[int], bool]) -> list[str]:
+    requests = filter(chosen, range(len(state.phases)))
     return list(dict.fromkeys(server.id for request in requests for server in state.requests.servers_of(request)))

@@ -114,22 +114,35 @@ def inclusion_refused(facts: Facts, ids: Collection[str]) -> str | None:
     requests = _excluded(facts, ids)
     if not requests:
         return "none of these servers is excluded"
-    retry = "`runner retry RUN --only excluded` does them in a run of their own"
-    if facts.plan.main_steps > 1:
-        return f"the steps of the campaign went on without them: {retry}"
     for request in requests:
+        if (gone := _went_on_without(facts, request)) is not None:
+            return f"{gone}: `runner retry RUN --only excluded` does them in a run of their own"
         servers = [server.id for server in facts.servers_of(request)]
         others = _runs_that_have(facts, request)
         if others:
             return f"{servers[0]} belongs to {' and '.join(others)} now"
         if not set(servers) <= set(ids):
             return f"{', '.join(servers[:_SHOWN])}{', ...' * (len(servers) > _SHOWN)} were excluded together: name all"
-        wave = facts.rollout.waves[facts.requests.entries[request].wave] if facts.rollout else None
-        if wave is not None and not wave.takes_in:
-            return f"the wave of {servers[0]} is over: {retry}"
-        if wave is None and nothing_left(facts, facts.lane_of(request)):
-            return f"all else of the lane of {servers[0]} is done: {retry}"
     return None
+
+
+def _went_on_without(facts: Facts, request: int) -> str | None:
+    """What is too far on for the excluded servers of a request to be taken in again; None if they can be."""
+    first = min(facts.exclusions[request].ids, default="")
+    wave = facts.rollout.waves[facts.requests.entries[request].wave] if facts.rollout else None
+    if facts.plan.main_steps > 1:
+        return "the steps of the campaign went on without them"
+    if wave is not None and not wave.takes_in:
+        return f"the wave of {first} is over"
+    if wave is None and nothing_left(facts, facts.lane_of(request)):
+        return f"all else of the lane of {first} is done"
+    return None
+
+
+def is_to_do(facts: Facts, request: int) -> bool:
+    """Whether the request may still be sent. Servers that may be taken in again must not be another run's by then."""
+    phase = facts.phases[request]
+    return not phase.is_over or (phase is Phase.EXCLUDED and _went_on_without(facts, request) is None)
 
 
 def inclusions(facts: Facts, ids: Collection[str], at: float) -> list[e.Included]:

@@ -8,7 +8,7 @@ from runner.errors import ExitCode
 from runner.model import RunState
 from runner.run import events as e
 from runner.run.commands import Command, dated, refusal
-from runner.run.excluding import exclusion_scope
+from runner.run.excluding import exclusion_scope, is_to_do
 from runner.run.facts import initial_facts
 from runner.run.gate import MakeCheck, Record, after_check
 from runner.run.phases import Phase
@@ -56,6 +56,16 @@ def test_servers_are_not_taken_in_again_where_nothing_would_send_their_request()
     assert run.ask("exclude", "g1-s3") is None
     assert run.ask("include", "g1-s3") is None
     assert run.facts.phases[4] is Phase.READY
+
+
+def test_servers_that_may_be_taken_in_again_are_among_those_that_a_resumed_run_holds() -> None:
+    run = ByHand(rollout_plan({"waves": [{"name": "w", "sizes": [2, "rest"]}], "order": "listed"}, fleet(4)))
+    run.pass_gates()
+    assert run.ask("exclude", "true") is None
+    assert not is_to_do(run.facts, 0)  # the wave has nothing else, so it is over
+    assert is_to_do(run.facts, 1)
+    assert "retry" in (run.ask("include", "s000") or "")
+    assert run.ask("include", 'labels.hyper == "h1"') is None
 
 
 def test_servers_left_out_for_a_while_do_not_make_a_run_that_only_submits_fail() -> None:
