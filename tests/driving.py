@@ -12,7 +12,7 @@ from runner.plan.plan import Plan
 from runner.plan.rollout.limits import value_getter
 from runner.rules.budget import Cell
 from runner.run import events as e
-from runner.run.decisions import Send, SplitUp, WaitUntil
+from runner.run.decisions import LeaveOut, Send, SplitUp, WaitUntil
 from runner.run.evolve import replay
 from runner.run.excluding import exclusions
 from runner.run.facts import Facts, initial_facts
@@ -97,6 +97,8 @@ class Drive:
                 yield lambda request=command.request: self._send(request)  # type: ignore[misc]
             elif isinstance(command, SplitUp):
                 yield lambda split=command: self.record(e.Split(self.now, split.request, split.cut))  # type: ignore[misc]
+            elif isinstance(command, LeaveOut):
+                yield lambda left=command: self.record(e.Withdrawn(self.now, left.request))  # type: ignore[misc]
             else:
                 assert not isinstance(command, WaitUntil)
         for request in sorted(self._sent):

@@ -22,7 +22,7 @@ class SplitUp:
 
 @dataclass(frozen=True, slots=True)
 class LeaveOut:
-    """Withdraw this request, and say why: another run of the family has its servers."""
+    """Withdraw this request, and say why: another run of the family has its servers, or none of them is left."""
 
     request: int
     why: str
@@ -45,4 +45,5 @@ class AllSubmitted:
     """Nothing will be sent on this lane any more."""
 
 
-Decision = Send | SplitUp | LeaveOut | WaitUntil | WaitForEvent | AllSubmitted
+Move = Send | SplitUp | LeaveOut
+Decision = Move | WaitUntil | WaitForEvent | AllSubmitted

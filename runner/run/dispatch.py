@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.rules.budget import NoRoom
 from runner.run.admission import Admitted, ClosedUntil, GroupHeld, MustSplit, OpeningsSeen, admission
-from runner.run.decisions import Decision, Send, SplitUp, WaitForEvent, WaitUntil
+from runner.run.decisions import Decision, LeaveOut, Send, SplitUp, WaitForEvent, WaitUntil
 from runner.run.excluding import parting
 from runner.run.phases import IN_FLIGHT, Phase
 
@@ -92,6 +92,7 @@ class Dispatcher:
         self._barred: dict[Cell, list[int]] = {}  # there will never be room for these
         self._held: dict[int, list[int]] = {}
         self._turns: dict[int, list[Turn]] = {}
+        self._has_steps = len(facts.plan.steps) > 1  # only then servers are left behind
         self._openings = OpeningsSeen()
         self._barrier: Cell | None = None  # the limit for all that was found last to have no room, for good
         for request, phase in enumerate(facts.phases):
@@ -126,6 +127,8 @@ class Dispatcher:
             parted = parting(self._facts, request)
             if parted is not None:
                 return parted
+            if self._has_steps and not self._facts.servers_of(request):
+                return LeaveOut(request, "all its servers were left behind in an earlier step")
             if not self._facts.has_gates:
                 return Send(request)
             admitted = admission(self._facts, request, self._openings, wall)

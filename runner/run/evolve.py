@@ -17,7 +17,7 @@ from runner.run.evolve_rollout import HANDLERS as ROLLOUT_HANDLERS
 from runner.run.facts import Exclusion, Facts, LaneFacts, OpenJob, RunEnding, set_phase
 from runner.run.impossible import impossible
 from runner.run.phases import UNSENT, Phase
-from runner.run.unblocking import doubt
+from runner.run.unblocking import doubt, void
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -268,6 +268,9 @@ def _took_its_time(event: e.Settled, outcomes: Outcomes) -> bool:
 
 def _withdrawn(facts: Facts, event: e.Withdrawn) -> None:
     request = event.request
+    if not facts.servers_of(request):
+        void(facts, request, event.at)
+        return
     _move_excluded(facts, request, 1)
     ids = frozenset(server.id for server in facts.servers_of(request))
     facts.exclusions[request] = Exclusion(event.who, event.why, ids)

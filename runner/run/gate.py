@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from runner.rules.sequential import Conclusion
 from runner.run import events as e
 from runner.run.decide import decide
-from runner.run.decisions import Decision, LeaveOut, Send, SplitUp, WaitUntil
+from runner.run.decisions import Decision, Move, WaitUntil
 from runner.run.facts import StopRule
 from runner.run.intake import is_anything_in_flight, is_unsurveyed, nothing_left
 from runner.run.phases import Phase
@@ -195,7 +195,7 @@ class _Gate(NamedTuple):
         if is_anything_in_flight(self.facts):
             return self._sleep()
         decisions = self._decisions()
-        if is_unsurveyed(self.facts) or any(isinstance(decision, Send | SplitUp | LeaveOut) for decision in decisions):
+        if is_unsurveyed(self.facts) or any(isinstance(decision, Move) for decision in decisions):
             return self._sleep()
         if (stuck := self._unusable_lane()) is not None:
             return self._end_intake(stuck)
@@ -229,7 +229,7 @@ class _Gate(NamedTuple):
         decisions: list[Decision] = []
         for _ in lanes[:2]:
             decisions = [decide(self.facts, self.dispatcher, lane, self.now, self.wall) for lane in lanes]
-            if any(isinstance(decision, Send | SplitUp | LeaveOut) for decision in decisions):
+            if any(isinstance(decision, Move) for decision in decisions):
                 break
         return decisions
 

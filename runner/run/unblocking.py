@@ -33,7 +33,7 @@ def unblock(facts: Facts, request: int, at: float) -> None:
     elif facts.servers_of(request):
         set_phase(facts, request, Phase.READY)
     else:
-        _void(facts, request, at)
+        void(facts, request, at)
 
 
 def doubt(facts: Facts, request: int, since: float) -> None:
@@ -46,7 +46,7 @@ def doubt(facts: Facts, request: int, since: float) -> None:
     lane.ever_in_doubt.add(request)
 
 
-def _void(facts: Facts, request: int, at: float) -> None:
+def void(facts: Facts, request: int, at: float) -> None:
     """No server is left for it."""
     facts.lane_of(request).unsubmitted -= 1
     set_phase(facts, request, Phase.VOID)

@@ -19,7 +19,7 @@ from runner.plan.rollout.limits import value_getter
 from runner.rules.answers import Cause
 from runner.run import events as e
 from runner.run.admission import OpeningsSeen
-from runner.run.decisions import AllSubmitted, Decision, Send, SplitUp
+from runner.run.decisions import AllSubmitted, Decision, LeaveOut, Move, Send, SplitUp
 from runner.run.dispatch import Dispatcher
 from runner.run.evolve import replay
 from runner.run.facts import initial_facts
@@ -28,14 +28,16 @@ from runner.run.live import LiveRun
 from runner.run.phases import IN_FLIGHT, UNSENT, Phase
 from runner.run.waves import Stage
 from runner.spec.rollout.model import Share
+from tests.conftest import small_plan
 from tests.driving import assert_same, assert_same_queues, job_of
-from tests.engine.rollout_plans import group, rollout_plan, step
+from tests.engine.rollout_plans import fleet, group, rollout_plan, step
 from tests.engine.rollout_stories import drawn_plan
 from tests.run.by_hand import BROKEN, ByHand
 
 SEEDS = 40
 _MOST_TURNS = 5000
 _ANSWERS = 8
+_NONE_LEFT = "all its servers were left behind in an earlier step"
 _LOOKS = 0.25  # how often the model is asked: it is slow
 
 
@@ -119,9 +121,11 @@ class Model:
         )
         return (planned, entry.start, request)
 
-    def next(self, lane: int) -> Send | SplitUp | None:
+    def next(self, lane: int) -> Move | None:
         """What an attentive person would send next on the lane, were there a slot; None: nothing now."""
         for request in self.in_order(lane):
+            if not self._run.facts.servers_of(request):
+                return LeaveOut(request, _NONE_LEFT)
             judged = self.judge(request)
             if judged == "go":
                 return Send(request)
@@ -256,7 +260,7 @@ class Story:
             assert_same_queues(self.run.live, LiveRun(again.facts))
         for lane in range(len(self.facts.lanes)) if self.chance.random() < _LOOKS else ():
             fresh: Decision | None = Dispatcher(self.facts).next(lane, self.run.now, self.run.now)
-            assert (fresh if isinstance(fresh, Send | SplitUp) else None) == self.model.next(lane)
+            assert (fresh if isinstance(fresh, Move) else None) == self.model.next(lane)
 
     def _lanes(self) -> bool:
         lanes = list(range(len(self.facts.lanes)))
@@ -265,6 +269,10 @@ class Story:
 
     def _lane(self, lane: int) -> bool:
         decided = self.run.decide(lane)
+        if isinstance(decided, LeaveOut):
+            assert not self.facts.servers_of(decided.request)
+            self.record(e.Withdrawn(self.run.now, decided.request))
+            return True
         if not isinstance(decided, Send | SplitUp):
             return False
         assert self.model.judge(decided.request) == ("go" if isinstance(decided, Send) else "split")
@@ -274,7 +282,7 @@ class Story:
         if isinstance(decided, SplitUp):
             self.record(e.Split(self.run.now, decided.request, decided.cut))
         else:
-            assert self.facts.phases[decided.request] in UNSENT
+            assert self.facts.servers_of(decided.request), "nothing to send"
             self.record(e.Intended(self.run.now, decided.request))
             self.sent.append(decided.request)
         return True
@@ -426,3 +434,35 @@ def test_what_is_sent_is_what_an_attentive_person_would_send_and_nothing_is_lost
         sent += len(story.sent)
     assert sent > 50
     assert passed_over <= sent // 20  # a turn that is kept is the exception
+
+
+def test_a_piece_whose_servers_are_all_left_behind_is_not_sent() -> None:
+    rollout = {"waves": [{"name": "w"}], "order": "listed", "budget": {"max_abnormal": 4}}
+    run = ByHand(rollout_plan(rollout, fleet(8), steps=[step("one", 1), step("two", 4)]))
+    run.pass_gates()
+    for request, letter in enumerate("ffssfsss"):
+        run.do(request, letter)
+    whole = run.decide()
+    assert isinstance(whole, SplitUp)
+    run.record(e.Split(run.now, whole.request, whole.cut))
+    empty = run.facts.requests.pieces[whole.request][0]
+    assert run.decide() == LeaveOut(empty, _NONE_LEFT)
+    run.record(e.Withdrawn(run.now, empty))
+    assert run.facts.phases[empty] is Phase.VOID
+    second = run.decide()
+    assert isinstance(second, SplitUp)
+    run.record(e.Split(run.now, second.request, second.cut))
+    sent = run.decide()
+    assert isinstance(sent, Send)
+    assert [server.id for server in run.facts.servers_of(sent.request)] == ["s002"]
+
+
+def test_a_later_step_that_was_suspected_and_has_no_servers_left_is_not_sent() -> None:
+    run = ByHand(small_plan((1,), (1, 1)))
+    run.record(e.RunResumed(run.now, "0"), e.Suspected(run.now, 1), e.Surveyed(run.now, 0))
+    run.do(0, "f")
+    run.record(e.NotFound(run.now, 1))
+    assert run.decide() == LeaveOut(1, _NONE_LEFT)
+    run.record(e.Withdrawn(run.now, 1))
+    assert run.decide() == AllSubmitted()
+    assert run.facts.phases[1] is Phase.VOID
