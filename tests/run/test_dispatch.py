@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from runner.model import Server
+from runner.model import Outcome, Server
 from runner.plan.plan import Plan
 from runner.plan.rollout.limits import value_getter
 from runner.rules.answers import Cause
@@ -26,6 +26,7 @@ from runner.run.facts import initial_facts
 from runner.run.gate import GateOver, MakeCheck, Record, Sleep, after_check
 from runner.run.live import LiveRun
 from runner.run.phases import IN_FLIGHT, UNSENT, Phase
+from runner.run.standing import standings, tally
 from runner.run.waves import Stage
 from runner.spec.rollout.model import Share
 from tests.conftest import small_plan
@@ -38,6 +39,7 @@ SEEDS = 40
 _MOST_TURNS = 5000
 _ANSWERS = 8
 _NONE_LEFT = "all its servers were left behind in an earlier step"
+_FINAL = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.SKIPPED, Outcome.TIMED_OUT, Outcome.EXCLUDED)
 _LOOKS = 0.25  # how often the model is asked: it is slow
 
 
@@ -254,6 +256,8 @@ class Story:
 
     def _check_queues(self) -> None:
         again = LiveRun(initial_facts(self.run.plan))
+        if self.chance.random() < _LOOKS:
+            self._check_counts()
         if self.chance.random() < 0.1:
             replay(again.facts, self.run.events)
             assert_same(self.facts, again.facts)
@@ -261,6 +265,18 @@ class Story:
         for lane in range(len(self.facts.lanes)) if self.chance.random() < _LOOKS else ():
             fresh: Decision | None = Dispatcher(self.facts).next(lane, self.run.now, self.run.now)
             assert (fresh if isinstance(fresh, Move) else None) == self.model.next(lane)
+
+    def _check_counts(self) -> None:
+        """What a live view shows of servers that are over is what a report counts; all servers are counted once."""
+        facts, waves = self.facts, self.facts.rollout.waves
+        tallied = tally(facts, standings(facts))
+        assert tallied.counts.total() == sum(len(group.servers) for group in self.run.plan.groups)
+        assert [sum(counts.values()) for counts in tallied.waves] == [wave.plan.servers for wave in waves]
+        for outcome in _FINAL:
+            assert facts.counts[outcome] == tallied.counts[outcome]
+            assert [wave.counts[outcome] for wave in waves] == [counts[outcome] for counts in tallied.waves]
+        at_work = sum(len(facts.servers_of(r)) for lane in facts.lanes for r in lane.open if facts.is_main(r))
+        assert tallied.at_work == sum(tallied.waves_at_work) == at_work
 
     def _lanes(self) -> bool:
         lanes = list(range(len(self.facts.lanes)))
