@@ -128,7 +128,8 @@ def _extent(facts: Facts, command: Command) -> str:
         return ""
     scope = exclusion_scope(facts, matching_servers(facts.plan, command.target))
     kept = f"; {scope.kept()}" if scope.kept() else ""
-    return f", {scope.excluded_now:,} servers{kept}"
+    together = f" and {scope.together:,} that go together with them" if scope.together else ""
+    return f", {scope.excluded_now:,} servers{together}{kept}"
 
 
 def _wait_for(store: RunStore, left: Left) -> None:

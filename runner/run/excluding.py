@@ -29,9 +29,13 @@ class NoSuchServers(ValueError):  # noqa: N818  what it is, not that it is an er
 
 
 class ExclusionScope(NamedTuple):
-    """What becomes of servers that are to be excluded, in servers: those not sent yet, and those that stay as they are."""
+    """What becomes of servers that are to be excluded, in servers: those not sent yet, and those that stay as they are.
+
+    `together` are others that are excluded with them, because they are never parted.
+    """
 
     excluded_now: int
+    together: int
     in_flight: int
     over: int
     excluded_before: int
@@ -65,20 +69,25 @@ def matching_servers(plan: Plan, text: str) -> set[str]:
 
 def exclusion_scope(facts: Facts, ids: Collection[str]) -> ExclusionScope:
     """What excluding these servers would come to now."""
-    unsent, in_flight, excluded = set[str](), set[str](), set[str]()
+    unsent, together, in_flight, excluded = set[str](), set[str](), set[str](), set[str]()
     for request, phase in enumerate(facts.phases):
         if not facts.is_main(request) or phase is Phase.SPLIT:
             continue
         if phase is Phase.EXCLUDED:
             excluded |= facts.exclusions[request].ids.intersection(ids)
             continue
-        theirs = {server.id for server in facts.servers_of(request) if server.id in ids}
+        there = {server.id for server in facts.servers_of(request)}
+        theirs = there.intersection(ids)
         if phase in IN_FLIGHT or (theirs and request in facts.suspected):
             in_flight |= theirs
         elif phase in UNSENT and not _is_under_way(facts, request):
             unsent |= theirs
+            units = facts.requests.units_of(request) if theirs else ()
+            for unit in ({server.id for server in servers} & there for servers in units):
+                together |= unit if unit & theirs else set()
     over = len(ids) - len(unsent | in_flight | excluded)
-    return ExclusionScope(len(unsent - in_flight), len(in_flight), over, len(excluded - unsent - in_flight))
+    kept = len(in_flight), over, len(excluded - unsent - in_flight)
+    return ExclusionScope(len(unsent - in_flight), len(together.difference(ids)), *kept)
 
 
 def exclusions(

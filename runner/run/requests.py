@@ -88,6 +88,15 @@ class RequestTable:
         cuts = [position for position in range(entry.start + 1, entry.stop) if starts[position]]
         return min(cuts, key=lambda position: (abs(position - middle), position), default=None)
 
+    def units_of(self, request: int) -> list[Sequence[Server]]:
+        """The servers of the request, as planned, in parts that are never parted."""
+        servers, first = self.servers_of(request), self.entries[request].start
+        if self._starts is None:
+            return [servers[place : place + 1] for place in range(len(servers))]
+        starts = self._starts[self.entries[request].group]
+        begins = [place for place in range(len(servers)) if starts[first + place] or not place]
+        return [servers[begin:stop] for begin, stop in zip(begins, [*begins[1:], len(servers)], strict=True)]
+
     def split(self, request: int, cut: int) -> tuple[int, int]:
         """Put two pieces in the place of a request; `cut` is where the second one begins."""
         entry = self.entries[request]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.errors import ExitCode
-from runner.model import RunState
+from runner.model import Outcome, RunState
 from runner.run import events as e
 from runner.run.commands import Command, dated, refusal
 from runner.run.excluding import exclusion_scope, is_to_do
@@ -83,6 +83,16 @@ def test_a_moment_is_what_the_runner_makes_of_a_deadline_and_nothing_that_a_pers
         assert "deadline_at" in (refusal(facts, dated(Command("set", settings=settings), 1000.0)) or "")
     both = dated(Command("set", settings={"deadline": "soon", "deadline_at": given}), 1000.0)
     assert "soon" in (refusal(facts, both) or "")
+
+
+def test_servers_that_go_out_with_those_that_were_named_are_told_of() -> None:
+    rollout = {"waves": [{"name": "w"}], "order": "listed", "budget": {"per": {"labels.hyper": "whole"}}}
+    run = ByHand(rollout_plan(rollout, fleet(8), steps=[step("one", 4)]))
+    scope = exclusion_scope(run.facts, {"s000", "s004", "s005"})
+    assert (scope.excluded_now, scope.together) == (3, 1)
+    for server in ("s000", "s004", "s005"):
+        assert run.ask("exclude", server) is None or server == "s005"
+    assert run.facts.counts[Outcome.EXCLUDED] == 4
 
 
 def test_what_is_excluded_in_a_later_step_counts_as_excluded() -> None:
