@@ -260,9 +260,9 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """The request will not be sent: its servers were excluded, by `who` and `why`, or all left behind in an earlier step.
+    """The request will not be sent: its servers were excluded, by `who` and `why`, or none of them is left.
 
-    `who` is empty then, and where versions before wrote it: what servers it has count as not started.
+    Empty where versions before wrote it; then its servers count as not started.
     """
 
     kind: ClassVar[str] = "withdrawn"

@@ -280,6 +280,8 @@ def _withdrawn(facts: Facts, event: e.Withdrawn) -> None:
 
 
 def _left_out(facts: Facts, event: e.LeftOut) -> None:
+    if not 0 <= event.group < len(facts.left_out):
+        raise impossible(event, f"there is no group {event.group}")
     facts.left_out[event.group] |= dict.fromkeys(event.servers, event.run_id)
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+_RULES = frozenset(rule.value for rule in StopRule)
+
+
 def _split(facts: Facts, event: e.Split) -> None:
     request = event.request
     entry, before = facts.requests.entries[request], facts.phases[request]
@@ -114,6 +117,8 @@ def _wave_passed(facts: Facts, event: e.WavePassed) -> None:
 
 
 def _held(facts: Facts, event: e.Held) -> None:
+    if event.rule not in _RULES:
+        raise impossible(event, f"there is no rule {event.rule}")
     facts.controls.held = Hold(StopRule(event.rule), event.reason, event.limit)
 
 

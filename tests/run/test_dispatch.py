@@ -60,16 +60,15 @@ def limits_of(run: ByHand) -> list[Limit]:
     assert rollout is not None
     budget = rollout.budget
     everyone = {server.id for group in plan.groups for server in group.servers}
-    named = [("max_abnormal", budget.max_abnormal), ("max_unavailable", budget.max_unavailable)]
-    found = [Limit(name, share, everyone, for_all=True) for name, share in named if share]
-    if budget.max_skipped:
-        found.append(Limit("max_skipped", budget.max_skipped, everyone, "k", for_all=True))
-    for index in range(len(rollout.waves)) if budget.max_abnormal_per_wave else ():
+    given = budget.limits
+    named = [("max_abnormal", "ftu"), ("max_unavailable", "ftu"), ("max_skipped", "k")]
+    found = [Limit(name, given[name], everyone, counts, for_all=True) for name, counts in named if name in given]
+    for index in range(len(rollout.waves)) if "max_abnormal_per_wave" in given else ():
         inside = {s.id for r, entry in enumerate(plan.requests) if entry.wave == index for s in plan.servers_of(r)}
-        found.append(Limit("wave", budget.max_abnormal_per_wave or Share(""), inside, for_all=True))
-    for each in plan.groups if budget.max_abnormal_per_group else ():
+        found.append(Limit("wave", given["max_abnormal_per_wave"], inside, for_all=True))
+    for each in plan.groups if "max_abnormal_per_group" in given else ():
         inside = {server.id for server in each.servers}
-        found.append(Limit("group", budget.max_abnormal_per_group or Share(""), inside, for_all=False))
+        found.append(Limit("group", given["max_abnormal_per_group"], inside, for_all=False))
     for rule in budget.per:
         value_of = value_getter(rule.expression)
         values = dict.fromkeys(value_of(server) for group in plan.groups for server in group.servers)

@@ -103,6 +103,8 @@ IMPOSSIBLE: dict[str, tuple[Callable[[], ByHand], e.Event]] = {
     "outcomes of too many servers": (sent, e.Settled(AT, 0, "sss", 1.0)),
     "an outcome that nobody knows": (sent, e.Settled(AT, 0, "sz", 1.0)),
     "an end that nobody knows": (rollout_by_hand, e.RunEnded(AT, "vanished", "", 0)),
+    "a hold by a rule that nobody knows": (rollout_by_hand, e.Held(AT, "whim", "")),
+    "servers of a group that is not there": (rollout_by_hand, e.LeftOut(AT, 1, ("s000",), "run-2")),
     "a run that begins again": (rollout_by_hand, e.RunStarted(AT, "c", "h", "0", simulated=False, watched=True)),
 }
 
