@@ -68,5 +68,6 @@ def plan_of() -> PlanMaker:
 
 
 # A slow moment of the machine is no failure of a property.
-settings.register_profile("here", deadline=None)
-settings.load_profile("here")
+settings.register_profile("all", deadline=None, max_examples=150)
+settings.register_profile("few", deadline=None, max_examples=20)
+settings.load_profile("all")
