@@ -39,13 +39,9 @@ def test_a_full_disk_stops_the_run_and_nothing_is_lost(program: Program, simulat
 
 
 @pytest.fixture
-def tls_server(tmp_path: Path) -> Iterator[str]:
-    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test"
-    where = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
-    subprocess.run([*command.split(), *where], check=True, capture_output=True)
+def tls_server(certificate: Path) -> Iterator[str]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
+    context.load_cert_chain(certificate)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever)
@@ -56,6 +52,7 @@ def tls_server(tmp_path: Path) -> Iterator[str]:
     server.server_close()
 
 
+@pytest.mark.process
 def test_tls_that_does_not_verify_stops_before_anything_is_sent(program: Program, tls_server: str) -> None:
     result = program("run", program.jobspec, "--endpoint", tls_server)
     assert result.returncode == 7
