@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.cli.conftest import BEHAVIOUR, JOBSPEC, Program
 from tests.cli.processes import LONGEST_S, ended
+from tests.cli.waiting import eventually
 
 FAILING = BEHAVIOUR.replace("duration_s: 0.3", "duration_s: 0.3, failing_servers: [id-0]")
 GROUPS = """\
@@ -19,6 +20,9 @@ groups:
   - {name: main, select: "true"}
 """
 WAVES = "waves: [{name: canary, groups: [canary]}, {name: main, groups: [main]}]"
+
+# What a line of the log is called among the decisions of a report.
+_DECISIONS = {"held": "hold", "wave started": "start", "wave waits for approval": "ask_approval", "wave passed": "pass"}
 
 
 def with_rollout(program: Program, *parts: str, on: str = JOBSPEC) -> None:
@@ -42,8 +46,16 @@ class Operated:
             line = json.loads(text) if text.startswith("{") else {"event": text}
             self.lines.append(line)
             if line["event"] == what and fields.items() <= line.items():
+                eventually(lambda: self._is_journalled(what))
                 return line
         raise AssertionError(f"ended without {what!r}: {self.lines}")
+
+    def _is_journalled(self, what: str) -> bool:
+        """Whether the journal has it, too: the log is a commit ahead, and commands go by the journal."""
+        if what not in _DECISIONS:
+            return True
+        said = len([line for line in self.lines if line["event"] == what])
+        return decisions(report(self.program)).count(_DECISIONS[what]) >= said
 
     def give(self, *command: str, code: int = 0, says: str = "") -> str:
         """Give a command from this process; return what that said."""

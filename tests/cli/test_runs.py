@@ -29,7 +29,8 @@ def test_every_server_is_accounted_for(program: Program, simulator: StartSimulat
     assert result.returncode == 3, result.stderr
     report = report_of(program)
     assert report["counts"] == {
-        "servers": 8, "succeeded": 7, "failed": 1, "skipped": 0, "timed_out": 0, "unknown": 0, "not_started": 0
+        "servers": 8, "succeeded": 7, "failed": 1, "skipped": 0, "timed_out": 0, "unknown": 0, "not_started": 0,
+        "excluded": 0,
     }  # fmt: skip
     assert report["abnormal_count"] == 1
     assert report["run"]["exit_code"] == 3
