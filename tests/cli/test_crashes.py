@@ -15,7 +15,7 @@ import pytest
 from runner.api.services import ServiceSettings, open_services
 from runner.journal.store import TAKEOVER_S
 from runner.model import JobPage, Lane
-from tests.cli.conftest import BEHAVIOUR, Program
+from tests.cli.conftest import BEHAVIOUR, JOBSPEC, Program
 from tests.cli.processes import ended, killed_after, read_lines
 from tests.cli.serving import StartSimulator
 from tests.cli.test_runs import report_of
@@ -74,6 +74,8 @@ def test_a_frozen_process_that_wakes_after_it_was_replaced_does_nothing_more(
     program: Program, simulator: StartSimulator
 ) -> None:
     program.servers(40)
+    # Frozen between two creates: in the middle of one, it could not be kept from finishing it.
+    program.jobspec.write_text(JOBSPEC.replace("rate: unlimited, settle", "rate: 5/s, burst: 1, settle"))
     url = simulator(MANNERS)
     frozen = program.start("run", program.jobspec, "--endpoint", url, "-v")
     read_lines(frozen, 4)
