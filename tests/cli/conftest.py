@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.inside import carried_out
+from tests.cli.processes import ended
 from tests.cli.serving import StartSimulator
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +48,7 @@ SIMULATED = ("--behaviour", "quick.yaml")
 class Program:
     """The program in a folder with a jobspec of its own, with nothing of ours in its environment.
 
-    Called, it carries out a command in this process; `start` starts a real one.
+    Called, it carries out a command in this process, or in one of its own if it is set `apart`; `start` starts one.
     """
 
     def __init__(self, folder: Path, *, may_start: bool) -> None:
@@ -57,6 +58,7 @@ class Program:
         self.jobspec.write_text(JOBSPEC)
         (folder / "quick.yaml").write_text(BEHAVIOUR)
         self.servers(8)
+        self.apart = False
         self._may_start = may_start
         self.env = {
             "PATH": os.environ["PATH"],
@@ -71,6 +73,9 @@ class Program:
         (self.folder / "fleet.csv").write_text("id,name\n" + "".join(f"id-{i},server-{i}\n" for i in range(count)))
 
     def __call__(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        if self.apart:
+            code, out, err = ended(self.start(*arguments))
+            return subprocess.CompletedProcess(arguments, code, out, err)
         return carried_out([*map(str, arguments)], self.env, self.folder)
 
     def command(self, *arguments: str | Path) -> list[str]:
