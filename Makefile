@@ -3,8 +3,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# Tests wait more than they work: for simulated jobs, and for processes. So there are more of them at once than cores.
+WORKERS ?= 6
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --maxschedchunk 1
+WITHOUT_PROCESSES := -m "not process" --hypothesis-profile few
+# Else every worker compiles every test anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate lint types contracts unit format schemas lock bench clean
+.PHONY: help demo check test simulate lint types contracts quick unit coverage mutants format schemas lock bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -12,7 +19,9 @@ help: ## list the targets
 demo: .venv/.run ## run jobspecs/hdk-upgrade.yaml against the built-in simulator, over real HTTP
 	@$(BIN)/python -m runner run jobspecs/hdk-upgrade.yaml --simulate
 
-test: lint types contracts unit ## lint, types, import contract and tests
+check: lint types contracts quick ## before a commit: lint, types, import contract, tests that start no process
+
+test: lint types contracts unit ## all of it: lint, types, import contract, every test
 
 lint: .venv/.test
 	@$(BIN)/ruff check .
@@ -24,8 +33,21 @@ types: .venv/.test
 contracts: .venv/.test
 	@$(BIN)/lint-imports
 
+quick: .venv/.test
+	@$(PYTEST) $(WITHOUT_PROCESSES)
+
 unit: .venv/.test
-	@$(BIN)/python -m pytest -n 2
+	@$(PYTEST)
+
+coverage: .venv/.test ## which code the tests of `make check` reach; fails below the floor in pyproject.toml
+	@$(BIN)/python -m coverage erase
+	@$(BIN)/python -m coverage run -m pytest -n 2 --maxschedchunk 1 $(WITHOUT_PROCESSES)
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m coverage report
+
+MODULES ?=
+mutants: .venv/.test ## mistakes made on purpose that no test notices: make mutants MODULES="runner/rules/doubts.py --own"
+	@$(BIN)/python -m tests.mutants $(MODULES)
 
 SEEDS ?= 1000
 simulate: .venv/.test ## whole runs in virtual time with everything going wrong: make simulate SEEDS=10000
@@ -49,7 +71,7 @@ lock: ## resolve the requirements anew (needs uv)
 	  --no-header --extra fast --group test -c requirements.lock pyproject.toml -o requirements-test.lock
 
 clean: ## remove the environment and all caches
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 .venv/.run: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'

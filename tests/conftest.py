@@ -1,8 +1,10 @@
-"""Small plans for tests of what is done with plans."""
+"""Small plans, a certificate, and the order and effort of all tests."""
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -67,6 +69,25 @@ def plan_of() -> PlanMaker:
     return small_plan
 
 
-# A slow moment of the machine is no failure of a property.
-settings.register_profile("here", deadline=None)
-settings.load_profile("here")
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate for 127.0.0.1 with its key, in one PEM file."""
+    folder = tmp_path_factory.mktemp("tls")
+    key, cert, both = folder / "key.pem", folder / "cert.pem", folder / "both.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test"
+    where = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
+    subprocess.run([*command.split(), *where], check=True, capture_output=True)
+    both.write_bytes(key.read_bytes() + cert.read_bytes())
+    return both
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """First those that mostly wait, so that the others fill the time."""
+    items.sort(key=lambda item: (item.get_closest_marker("process") is None, "cli" not in item.path.parts))
+
+
+# A slow moment of the machine is no failure of a property. `few` is for those who wait for an answer.
+settings.register_profile("all", deadline=None, max_examples=150)
+settings.register_profile("few", deadline=None, max_examples=20)
+settings.register_profile("same", deadline=None, max_examples=50, derandomize=True, database=None)
+settings.load_profile("all")

@@ -95,6 +95,7 @@ def test_the_plan_schema_has_the_fields_that_plans_have() -> None:
     }
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("jobspec", sorted((ROOT / "jobspecs").glob("*.yaml")), ids=lambda path: path.stem)
 def test_editors_accept_every_ready_jobspec(jobspec: Path) -> None:
     command = [

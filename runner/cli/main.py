@@ -10,10 +10,11 @@ import errno
 import gc
 import os
 import signal
+import sys
 import traceback
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import click
 
@@ -22,6 +23,7 @@ from runner.cli import streams
 from runner.errors import ExitCode, RunnerError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import FrameType
 
 
@@ -104,10 +106,19 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _terminate)
-    code = _exit_code()
+    code = run_command_line(sys.argv[1:], sys.stdout, sys.stderr)
     streams.flush()
     # Everything is closed by now; taking a fleet of a million values apart one by one would take as long as reading it.
     os._exit(code)
+
+
+def run_command_line(arguments: Sequence[str], stdout: TextIO, stderr: TextIO) -> int:
+    """Do what the arguments say, with results to `stdout` and all else to `stderr`; return the exit code.
+
+    All of `main` that is not the process: it sets up no signals, ends nothing, and raises nothing.
+    """
+    with redirect_stdout(stdout), redirect_stderr(stderr):
+        return _exit_code(arguments)
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:
@@ -115,9 +126,9 @@ def _terminate(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _exit_code() -> int:
+def _exit_code(arguments: Sequence[str]) -> int:
     try:
-        result = cli.main(prog_name="runner", standalone_mode=False)
+        result = cli.main(list(arguments), prog_name="runner", standalone_mode=False)
     except click.exceptions.Exit as stop:
         result = stop.exit_code
     except click.ClickException as error:

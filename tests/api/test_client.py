@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import subprocess
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -245,18 +244,7 @@ async def test_a_token_that_must_be_updated_is_renewed_and_the_create_sent_again
     assert orjson.loads(iam.seen[0][1])["auth"]["scope"] == {"project": {"id": "p"}}
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for 127.0.0.1 with its key, in one PEM file."""
-    folder = tmp_path_factory.mktemp("tls")
-    key, cert, both = folder / "key.pem", folder / "cert.pem", folder / "both.pem"
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test"
-    where = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
-    subprocess.run([*command.split(), *where], check=True, capture_output=True)
-    both.write_bytes(key.read_bytes() + cert.read_bytes())
-    return both
-
-
+@pytest.mark.process
 @pytest.mark.parametrize("trusted", [True, False])
 async def test_only_a_trusted_certificate_will_do(trusted: bool, certificate: Path) -> None:
     server = Server(reply(200, b'{"id":"job-1"}'))

@@ -1,15 +1,19 @@
-"""The program as users start it: processes, real files, real HTTP to a simulator on loopback."""
+"""The program as users have it: its whole command line, real files, real HTTP to a simulator on loopback."""
 
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
+from tests.cli.inside import carried_out
+from tests.cli.processes import ended
+from tests.cli.serving import StartSimulator
 
 ROOT = Path(__file__).parents[2]
 JOBSPEC = """\
@@ -34,20 +38,28 @@ watch: {rate: unlimited}
 """
 BEHAVIOUR = """\
 throttle: {creates: null, reads: null}
-listing: {lag_s: 0.2}
-tasks: {duration_s: 1}
+listing: {lag_s: 0}
+tasks: {duration_s: 0.3}
 """
+SIMULATED = ("--behaviour", "quick.yaml")
+"""Options of a run against a simulator of its own that is quicker than that of `--simulate`."""
 
 
 class Program:
-    """Starts the program in a folder with a jobspec of its own, with nothing of ours in its environment."""
+    """The program in a folder with a jobspec of its own, with nothing of ours in its environment.
 
-    def __init__(self, folder: Path) -> None:
+    Called, it carries out a command in this process, or in one of its own if it is set `apart`; `start` starts one.
+    """
+
+    def __init__(self, folder: Path, *, may_start: bool) -> None:
         self.folder = folder
         self.state = folder / "state"
         self.jobspec = folder / "job.yaml"
         self.jobspec.write_text(JOBSPEC)
+        (folder / "quick.yaml").write_text(BEHAVIOUR)
         self.servers(8)
+        self.apart = False
+        self._may_start = may_start
         self.env = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
@@ -60,19 +72,21 @@ class Program:
     def servers(self, count: int) -> None:
         (self.folder / "fleet.csv").write_text("id,name\n" + "".join(f"id-{i},server-{i}\n" for i in range(count)))
 
+    def __call__(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        if self.apart:
+            code, out, err = ended(self.start(*arguments))
+            return subprocess.CompletedProcess(arguments, code, out, err)
+        return carried_out([*map(str, arguments)], self.env, self.folder)
+
     def command(self, *arguments: str | Path) -> list[str]:
+        """What starts a process, for tests that are marked so."""
+        assert self._may_start, "mark a test that starts processes: @pytest.mark.process"
         return [sys.executable, "-m", "runner", *map(str, arguments)]
 
-    def start(self, *arguments: str | Path, limits: Mapping[int, int] | None = None) -> subprocess.Popen[str]:
-        """Start the program; `limits` are those of the resource module."""
-
-        def limit() -> None:
-            for kind, most in (limits or {}).items():
-                resource.setrlimit(kind, (most, most))
-
+    def start(self, *arguments: str | Path, within: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+        """Start a process; `within` is a command that starts it in turn, such as `sh -c 'ulimit ...; exec "$@"' sh`."""
         return subprocess.Popen(
-            self.command(*arguments),
-            preexec_fn=limit if limits else None,  # noqa: PLW1509  nothing runs beside this process's one thread
+            [*within, *self.command(*arguments)],
             cwd=self.folder,
             env=self.env,
             text=True,
@@ -80,33 +94,13 @@ class Program:
             stderr=subprocess.PIPE,
         )
 
-    def __call__(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=60)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+@pytest.fixture
+def program(tmp_path: Path, request: pytest.FixtureRequest) -> Program:
+    return Program(tmp_path, may_start=request.node.get_closest_marker("process") is not None)
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Program:
-    return Program(tmp_path)
-
-
-StartSimulator = Callable[..., str]
-
-
-@pytest.fixture
-def simulator(program: Program) -> Iterator[StartSimulator]:
-    processes: list[subprocess.Popen[str]] = []
-
-    def start(behaviour: str = BEHAVIOUR) -> str:
-        (program.folder / "behaviour.yaml").write_text(behaviour)
-        process = program.start("simulate", "--port", "0", "-b", "behaviour.yaml")
-        processes.append(process)
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        return next(word for word in line.split() if word.startswith("http://"))
-
-    yield start
-    for process in processes:
-        process.kill()
-        process.communicate()
+def simulator() -> Iterator[StartSimulator]:
+    with ExitStack() as stack:
+        yield StartSimulator(stack, BEHAVIOUR)

@@ -1,4 +1,4 @@
-"""Small rollouts that are run by one process and operated from others."""
+"""Small rollouts that are run by a process of their own and operated from the tests'."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from tests.cli.conftest import JOBSPEC, Program
+from tests.cli.conftest import BEHAVIOUR, JOBSPEC, Program
+from tests.cli.processes import LONGEST_S, ended
+from tests.cli.waiting import eventually
 
-_LONGEST_S = 60.0
-QUICK = "throttle: {creates: null, reads: null}\nlisting: {lag_s: 0.1}\ntasks: {duration_s: 0.3}\n"
-FAILING = QUICK.replace("duration_s: 0.3", "duration_s: 0.3, failing_servers: [id-0]")
+FAILING = BEHAVIOUR.replace("duration_s: 0.3", "duration_s: 0.3, failing_servers: [id-0]")
 GROUPS = """\
 groups:
   - {name: canary, servers: [id-0, id-1]}
   - {name: main, select: "true"}
 """
 WAVES = "waves: [{name: canary, groups: [canary]}, {name: main, groups: [main]}]"
+
+# What a line of the log is called among the decisions of a report.
+_DECISIONS = {"held": "hold", "wave started": "start", "wave waits for approval": "ask_approval", "wave passed": "pass"}
 
 
 def with_rollout(program: Program, *parts: str, on: str = JOBSPEC) -> None:
@@ -43,17 +46,25 @@ class Operated:
             line = json.loads(text) if text.startswith("{") else {"event": text}
             self.lines.append(line)
             if line["event"] == what and fields.items() <= line.items():
+                eventually(lambda: self._is_journalled(what))
                 return line
         raise AssertionError(f"ended without {what!r}: {self.lines}")
 
+    def _is_journalled(self, what: str) -> bool:
+        """Whether the journal has it, too: the log is a commit ahead, and commands go by the journal."""
+        if what not in _DECISIONS:
+            return True
+        said = len([line for line in self.lines if line["event"] == what])
+        return decisions(report(self.program)).count(_DECISIONS[what]) >= said
+
     def give(self, *command: str, code: int = 0, says: str = "") -> str:
-        """Give a command from another process; return what that said."""
+        """Give a command from this process; return what that said."""
         return given(self.program, *command, code=code, says=says)
 
     def ends(self, code: int) -> dict[str, Any]:
         """Wait for its end; return its report."""
-        out, err = self.process.communicate(timeout=30)
-        assert self.process.returncode == code, out + err
+        found, out, err = ended(self.process)
+        assert found == code, out + err
         return report(self.program)
 
     def killed(self) -> None:
@@ -87,7 +98,7 @@ def operated(program: Program, *arguments: str) -> Iterator[Operated]:
     """A run that is ended with the test, whatever comes."""
     process = program.start(*arguments, "--log-format", "json")
     # What never says what a test waits for must not keep it waiting.
-    watchdog = threading.Timer(_LONGEST_S, process.kill)
+    watchdog = threading.Timer(LONGEST_S, process.kill)
     watchdog.start()
     try:
         yield Operated(program, process)

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Program, StartSimulator
-from tests.cli.rollouts import QUICK, WAVES, decisions, given, operated, report, with_rollout
+from tests.cli.conftest import SIMULATED, Program
+from tests.cli.rollouts import WAVES, decisions, given, operated, report, with_rollout
+from tests.cli.serving import StartSimulator
 
 CHECK = 'checks: [{name: health, command: [./check.sh, "{{ wave.name }}"]}]'
 REGION = ("--region", "r-1")
@@ -40,11 +41,11 @@ def test_a_relative_program_is_found_beside_the_jobspec(program: Program, simula
     script(jobs / "check.sh")
     for name in ("job.yaml", "fleet.csv"):
         shutil.move(program.folder / name, jobs / name)
-    given(program, "run", "jobs/job.yaml", "--endpoint", simulator(QUICK))
+    given(program, "run", "jobs/job.yaml", "--endpoint", simulator())
     assert decisions(report(program)).count("check_passed") == 2
     # So it is by a plan that lies elsewhere, and in a run that is done again.
     planned(program, "jobs/job.yaml")
-    given(program, "run", "plan.json", "--simulate")
+    given(program, "run", "plan.json", *SIMULATED)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_a_plan_is_carried_out_only_where_its_programs_are(program: Program) -> 
     script(check, mode=0o644)
     given(program, "run", "plan.json", "--simulate", code=2, says=f"{check} cannot be executed")
     check.chmod(0o755)
-    given(program, "run", "plan.json", "--simulate")
+    given(program, "run", "plan.json", *SIMULATED)
 
 
 def test_where_the_program_lies_is_not_in_the_hash_and_what_it_is_is(program: Program) -> None:
@@ -142,7 +143,7 @@ def test_a_variable_that_a_check_asks_for_must_be_there(program: Program) -> Non
     says = "rollout.checks: check `health`: the variable GRAFANA_TOKEN is not in the environment"
     given(program, "run", "plan.json", "--simulate", code=2, says=says)
     program.env["GRAFANA_TOKEN"] = "glsa_value"
-    given(program, "run", "plan.json", "--simulate")
+    given(program, "run", "plan.json", *SIMULATED)
     assert "glsa_value" not in (program.folder / "plan.json").read_text()
 
 
@@ -162,6 +163,7 @@ def test_a_mistake_in_what_a_check_asks_for(program: Program, check: str, says: 
     given(program, "validate", "job.yaml", *REGION, code=2, says=says)
 
 
+@pytest.mark.process
 def test_a_program_is_repaired_while_its_run_waits_and_the_run_is_resumed_and_retried(
     program: Program, simulator: StartSimulator
 ) -> None:

@@ -13,15 +13,18 @@ from pathlib import Path
 import pytest
 
 from runner.api.services import ServiceSettings, open_services
+from runner.journal.store import TAKEOVER_S
 from runner.model import JobPage, Lane
-from tests.cli.conftest import Program, StartSimulator
+from tests.cli.conftest import BEHAVIOUR, JOBSPEC, Program
+from tests.cli.processes import ended, killed_after, read_lines
+from tests.cli.serving import StartSimulator
 from tests.cli.test_runs import report_of
+from tests.cli.waiting import eventually
+
+pytestmark = pytest.mark.process
 
 # A server in another job is taken all the same: so that a second create would show.
-MANNERS = (
-    "throttle: {creates: null, reads: null}\nlisting: {lag_s: 0.2}\ntasks: {duration_s: 1}\n"
-    "faults: {latency_s: 0.05}\nservers: {busy: queue}\n"
-)
+MANNERS = BEHAVIOUR + "faults: {latency_s: 0.05}\nservers: {busy: queue}\n"
 KEY = {"HUAWEICLOUD_SDK_AK": "SIMULATORAK", "HUAWEICLOUD_SDK_SK": "SIMULATORSK"}
 
 
@@ -40,14 +43,6 @@ def check_everything_once(program: Program, url: str, requests: int) -> None:
     assert Counter(asyncio.run(made_by(url))) == {job["name"]: 1 for job in jobs}
 
 
-def killed_after(process: subprocess.Popen[str], lines: int) -> None:
-    assert process.stderr is not None
-    for _ in range(lines):
-        process.stderr.readline()
-    process.kill()
-    process.communicate()
-
-
 @pytest.mark.parametrize("seed", range(4))
 def test_killed_again_and_again_at_random_points(program: Program, simulator: StartSimulator, seed: int) -> None:
     rng = random.Random(seed)
@@ -61,27 +56,35 @@ def test_killed_again_and_again_at_random_points(program: Program, simulator: St
     check_everything_once(program, url, 30)
 
 
+def taken_over(program: Program, frozen: subprocess.Popen[str]) -> subprocess.CompletedProcess[str] | None:
+    """What a resume came to, once it is let in."""
+    result = program("resume", "last")
+    if "is locked by another process" in result.stderr:  # frozen in the middle of a commit: on to a better moment
+        frozen.send_signal(signal.SIGCONT)
+        read_lines(frozen)
+        frozen.send_signal(signal.SIGSTOP)
+    elif result.returncode != 6:
+        return result
+    else:
+        assert "is being carried out by process" in result.stderr
+    return None
+
+
 def test_a_frozen_process_that_wakes_after_it_was_replaced_does_nothing_more(
     program: Program, simulator: StartSimulator
 ) -> None:
     program.servers(40)
+    # Frozen between two creates: in the middle of one, it could not be kept from finishing it.
+    program.jobspec.write_text(JOBSPEC.replace("rate: unlimited, settle", "rate: 5/s, burst: 1, settle"))
     url = simulator(MANNERS)
     frozen = program.start("run", program.jobspec, "--endpoint", url, "-v")
-    assert frozen.stderr is not None
-    for _ in range(4):
-        frozen.stderr.readline()
+    read_lines(frozen, 4)
     frozen.send_signal(signal.SIGSTOP)
-    while (result := program("resume", "last")).returncode == 6:
-        if "is locked by another process" in result.stderr:  # frozen in the middle of a commit: on to a better moment
-            frozen.send_signal(signal.SIGCONT)
-            frozen.stderr.readline()
-            frozen.send_signal(signal.SIGSTOP)
-            continue
-        assert "is being carried out by process" in result.stderr
+    result = eventually(lambda: taken_over(program, frozen), 3 * TAKEOVER_S)
     assert result.returncode == 0, result.stdout + result.stderr
     frozen.send_signal(signal.SIGCONT)
-    _, err = frozen.communicate(timeout=30)
-    assert (frozen.returncode, "another process took over run" in err) == (5, True), err
+    code, _, err = ended(frozen)
+    assert (code, "another process took over run" in err) == (5, True), err
     check_everything_once(program, url, 20)
 
 
@@ -90,7 +93,5 @@ def test_of_two_resumes_at_once_one_goes_on(program: Program, simulator: StartSi
     url = simulator(MANNERS)
     killed_after(program.start("run", program.jobspec, "--endpoint", url, "-v"), 3)
     both = [program.start("resume", "last") for _ in range(2)]
-    for process in both:
-        process.communicate(timeout=60)
-    assert sorted(process.returncode for process in both) == [0, 6]
+    assert sorted(ended(process)[0] for process in both) == [0, 6]
     check_everything_once(program, url, 10)

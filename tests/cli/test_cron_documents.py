@@ -112,6 +112,7 @@ def systemd_analyze() -> str:
     return path
 
 
+@pytest.mark.process
 def test_systemd_finds_nothing_wrong_with_the_units(systemd_analyze: str, tmp_path: Path) -> None:
     assert set(UNITS) == {"runner-nightly.service", "runner-nightly.timer"}
     for name, text in UNITS.items():
@@ -125,6 +126,7 @@ def test_systemd_finds_nothing_wrong_with_the_units(systemd_analyze: str, tmp_pa
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
+@pytest.mark.process
 def test_systemd_understands_when(systemd_analyze: str) -> None:
     for when in setting("runner-nightly.timer", "OnCalendar"):
         checked = subprocess.run(
@@ -150,6 +152,7 @@ def machine(program: Program) -> Program:
     return program
 
 
+@pytest.mark.process
 def test_a_line_as_cron_runs_it_prints_only_when_something_is_wrong(machine: Program) -> None:
     root = str(machine.folder)
 

@@ -10,20 +10,21 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from runner.api.services import ServiceSettings, open_services
 from runner.app.history import open_store, stored_plan
 from runner.model import Job, JobPage, Lane
 from runner.plan.codec import plan_to_json
 from runner.plan.digests import LaneServer
 from runner.plan.retry import Parent, retry_plan
-from tests.cli.conftest import Program, StartSimulator
+from tests.cli.conftest import BEHAVIOUR, Program
 from tests.cli.rollouts import given, operated, with_rollout
+from tests.cli.serving import StartSimulator
 
 KEY = {"HUAWEICLOUD_SDK_AK": "SIMULATORAK", "HUAWEICLOUD_SDK_SK": "SIMULATORSK"}
 # A server in another job is taken all the same: so that a second job would show.
-MANNERS = (
-    "throttle: {creates: null, reads: null}\nlisting: {lag_s: 0.1}\ntasks: {duration_s: 0.3}\nservers: {busy: queue}\n"
-)
+MANNERS = BEHAVIOUR + "servers: {busy: queue}\n"
 APPROVED = "waves: [{name: canary, groups: [canary], approve: true}, {name: main, groups: [main]}]"
 CRON = ("--once-key", "once", "--no-wait-for-person")
 MAIN = [f"id-{number}" for number in range(2, 8)]
@@ -96,6 +97,7 @@ def test_what_a_retry_has_done_is_left_out_when_the_cron_line_resumes_its_parent
     given(program, "verify", first, says="entries fit together")
 
 
+@pytest.mark.process
 def test_a_parent_goes_on_with_the_rest_while_a_child_is_at_work(program: Program, simulator: StartSimulator) -> None:
     url = simulator(MANNERS.replace("duration_s: 0.3", "duration_s: 3"))
     first = stopped_after_the_canaries(program, url)
@@ -109,6 +111,7 @@ def test_a_parent_goes_on_with_the_rest_while_a_child_is_at_work(program: Progra
     assert report(program, first)["counts"]["succeeded"] == 4
 
 
+@pytest.mark.process
 def test_what_a_stopped_child_may_still_do_stays_its_own(program: Program, simulator: StartSimulator) -> None:
     url = simulator(MANNERS)
     first = stopped_after_the_canaries(program, url)
@@ -137,10 +140,12 @@ def test_a_retry_that_was_planned_before_its_parent_went_on_does_only_what_is_le
     assert jobs_of_servers(url) == Counter(f"id-{i}" for i in range(8))
 
 
+@pytest.mark.process
 def test_a_parent_that_is_at_work_is_not_retried(program: Program, simulator: StartSimulator) -> None:
-    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(MANNERS.replace("0.3", "3"))) as run:
+    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(lasting=True)) as run:
         run.until("run started")
         given(program, "retry", "last", "--only", "not_started", code=6, says="is not over")
+        simulator.let_tasks_end()
         run.ends(0)
 
 

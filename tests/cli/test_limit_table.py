@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from runner.spec.rollout.limits import LIMITS, Scope
-from tests.cli.conftest import ROOT, Program
+from tests.cli.conftest import ROOT, SIMULATED, Program
 from tests.cli.rollouts import WAVES, given, report, with_rollout
 
 TABLE = Path("runner/spec/rollout/limits.py")
@@ -31,6 +31,7 @@ def with_more_limits(program: Program) -> Program:
     assert text.count(")\nPER = ") == 1
     (copy / TABLE).write_text(text.replace(")\nPER = ", MORE))
     program.env["PYTHONPATH"] = str(copy)
+    program.apart = True
     return program
 
 
@@ -39,6 +40,7 @@ def budget_of(document: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.process
 def test_a_limit_of_the_table_is_known_everywhere(with_more_limits: Program) -> None:
     program = with_more_limits
     with_rollout(program, WAVES, "budget: {max_harm: 50%, max_skipped_per_group: 2}")
@@ -47,7 +49,7 @@ def test_a_limit_of_the_table_is_known_everywhere(with_more_limits: Program) -> 
     assert "limits     max_skipped_per_group: canary 2 of 2, main 2 of 6" in shown
     planned = budget_of(json.loads((program.folder / "plan.json").read_text()))
     assert (planned["max_harm"], planned["max_skipped_per_group"], planned["max_skipped"]) == ("50%", "2", None)
-    given(program, "run", "plan.json", "--simulate")
+    given(program, "run", "plan.json", *SIMULATED)
     limits = report(program)["budget"]["limits"]
     used = {(limit["name"], limit["scope"]): (limit["most"], limit["counts"]) for limit in limits}
     assert used["max_harm", "campaign"] == (4, "abnormal")
@@ -60,6 +62,7 @@ def test_a_limit_of_the_table_is_known_everywhere(with_more_limits: Program) -> 
     given(program, "validate", "job.yaml", "--region", "r-1", code=2, says=says)
 
 
+@pytest.mark.process
 def test_plans_made_before_a_limit_was_added_are_run_and_have_their_hash(with_more_limits: Program) -> None:
     program = with_more_limits
     with_rollout(program, WAVES, "budget: {max_abnormal: 50%}")
@@ -67,7 +70,7 @@ def test_plans_made_before_a_limit_was_added_are_run_and_have_their_hash(with_mo
     given(program, "plan", "job.yaml", "--region", "r-1", "-o", "plan.json")
     made = json.loads((program.folder / "plan.json").read_text())
     program.env["PYTHONPATH"] = copied
-    given(program, "run", "plan.json", "--simulate", "--require-hash", made["plan_hash"])
+    given(program, "run", "plan.json", *SIMULATED, "--require-hash", made["plan_hash"])
     given(program, "verify", "last", says=f"plan: {made['plan_hash']}")
     given(program, "plan", "job.yaml", "--region", "r-1", says=made["plan_hash"])
     assert "max_harm" not in budget_of(made)

@@ -7,12 +7,14 @@ import signal
 from typing import Any
 
 import apsw
+import pytest
 
-from tests.cli.conftest import Program, StartSimulator
+from tests.cli.conftest import BEHAVIOUR, JOBSPEC, Program
+from tests.cli.processes import ended
 from tests.cli.rollouts import given, operated
+from tests.cli.serving import StartSimulator
 
-SLOW_ANSWERS = "throttle: {creates: null, reads: null}\ntasks: {duration_s: 0.3}\nfaults: {latency_s: 2}\n"
-QUICK = "throttle: {creates: null, reads: null}\ntasks: {duration_s: 0.3}\nlisting: {lag_s: 0.1}\n"
+UNANSWERED = BEHAVIOUR + "faults: {script: {1: {kind: hang, executed: true}}}\n"
 
 
 def agreed(program: Program) -> dict[str, Any]:
@@ -29,35 +31,36 @@ def agreed(program: Program) -> dict[str, Any]:
     return dict(row)
 
 
+@pytest.mark.process
 def test_a_run_that_was_killed_is_interrupted_and_nobody_counts(program: Program, simulator: StartSimulator) -> None:
-    url = simulator(SLOW_ANSWERS)
-    with operated(program, "run", str(program.jobspec), "--endpoint", url) as run:
+    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(lasting=True)) as run:
         run.until("run started")
         assert agreed(program)["state"] == "running"
         run.killed()
     assert (agreed(program)["state"], agreed(program)["counts"]) == ("interrupted", None)
 
 
+@pytest.mark.process
 def test_a_run_that_two_signals_ended_is_interrupted_and_its_counts_come_with_the_resume(
     program: Program, simulator: StartSimulator
 ) -> None:
-    url = simulator(SLOW_ANSWERS)
-    with operated(program, "run", str(program.jobspec), "--endpoint", url) as run:
+    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(UNANSWERED)) as run:
         run.until("run started")
         run.process.send_signal(signal.SIGINT)
         run.until("stopping")
         run.process.send_signal(signal.SIGINT)
-        _, err = run.process.communicate(timeout=30)
-        assert (run.process.returncode, "ended at once" in err) == (5, True)
+        code, _, err = ended(run.process)
+        assert (code, "ended at once" in err) == (5, True)
     assert (agreed(program)["state"], agreed(program)["counts"]) == ("interrupted", None)
     given(program, "resume", "last")
     assert (agreed(program)["state"], agreed(program)["counts"]["succeeded"]) == ("finished", 8)
 
 
+@pytest.mark.process
 def test_a_run_that_was_stopped_and_goes_on_is_counted_anew(program: Program, simulator: StartSimulator) -> None:
     program.servers(30)
-    url = simulator(QUICK + "faults: {latency_s: 0.5}\n")
-    with operated(program, "run", str(program.jobspec), "--endpoint", url) as run:
+    program.jobspec.write_text(JOBSPEC.replace("rate: unlimited, settle", "rate: 4/s, burst: 1, settle"))
+    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(lasting=True)) as run:
         run.until("run started")
         run.process.send_signal(signal.SIGINT)
         assert run.ends(5)["run"]["state"] == "stopped"
@@ -66,6 +69,7 @@ def test_a_run_that_was_stopped_and_goes_on_is_counted_anew(program: Program, si
     with operated(program, "resume", "last") as run:
         run.until("run resumed")
         assert (agreed(program)["state"], agreed(program)["counts"]) == ("running", None)
+        simulator.let_tasks_end()
         run.ends(0)
     assert (agreed(program)["state"], agreed(program)["counts"]["succeeded"]) == ("finished", 30)
 
@@ -74,7 +78,7 @@ def test_a_run_whose_process_died_before_it_could_note_its_end_has_ended(
     program: Program, simulator: StartSimulator
 ) -> None:
     """And the cron line finds its slot done."""
-    command = ("run", str(program.jobspec), "--endpoint", simulator(QUICK), "--once-key", "once")
+    command = ("run", str(program.jobspec), "--endpoint", simulator(), "--once-key", "once")
     given(program, *command)
     db = apsw.Connection(str(program.state / "journal.db"))
     db.execute("UPDATE run SET state = NULL, counts = NULL, owner_host = 'gone', owner_pid = 1, owner_token = 't'")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import JOBSPEC, Program, StartSimulator
+from tests.cli.conftest import JOBSPEC, SIMULATED, Program
+from tests.cli.serving import StartSimulator
 
 
 def refused(program: Program, *arguments: str | Path, code: int, says: str) -> str:
@@ -128,7 +129,7 @@ def test_a_report_that_cannot_be_written_loses_nothing(program: Program) -> None
         program,
         "run",
         program.jobspec,
-        "--simulate",
+        *SIMULATED,
         "--report",
         program.jobspec / "r.json",
         code=6,

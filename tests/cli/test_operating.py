@@ -5,17 +5,22 @@ from __future__ import annotations
 import signal
 from datetime import UTC, datetime, timedelta
 
-from tests.cli.conftest import JOBSPEC, Program, StartSimulator
-from tests.cli.rollouts import FAILING, GROUPS, QUICK, WAVES, decisions, given, operated, report, with_rollout
+import pytest
+
+from tests.cli.conftest import JOBSPEC, SIMULATED, Program
+from tests.cli.rollouts import FAILING, GROUPS, WAVES, decisions, given, operated, report, with_rollout
+from tests.cli.serving import StartSimulator
+from tests.cli.waiting import eventually
+
+pytestmark = pytest.mark.process
 
 APPROVED = "waves: [{name: canary, groups: [canary], approve: true}, {name: main, groups: [main]}]"
 SOAKING = "waves: [{name: canary, groups: [canary], soak: 1h}, {name: main, groups: [main]}]"
-SLOW = QUICK.replace("duration_s: 0.3", "duration_s: 3")
 
 
 def test_a_pause_lets_in_nothing_new_until_it_ends(program: Program, simulator: StartSimulator) -> None:
     with_rollout(program, WAVES)
-    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(SLOW)) as run:
+    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(lasting=True)) as run:
         run.until("wave started", wave="canary")
         run.give("pause", "last", "--why", "a look first", says="pause done")
         run.give("pause", "last", code=6, says="the run is paused already")
@@ -25,6 +30,7 @@ def test_a_pause_lets_in_nothing_new_until_it_ends(program: Program, simulator: 
         assert "next       runner continue 2" in shown
         run.give("continue", "last", says="continue done")
         run.give("continue", "last", code=6, says="the run is neither paused nor held")
+        simulator.let_tasks_end()
         found = run.ends(0)
     assert decisions(found) == ["start", "pause", "continue", "pass", "start", "pass"]
     pause = found["decisions"][1]
@@ -36,12 +42,12 @@ def test_a_pause_lets_in_nothing_new_until_it_ends(program: Program, simulator: 
 
 def test_an_abort_ends_the_campaign_and_what_is_at_work_is_watched(program: Program, simulator: StartSimulator) -> None:
     with_rollout(program, WAVES)
-    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(SLOW)) as run:
+    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(lasting=True)) as run:
         run.until("wave started", wave="canary")
-        while not report(program)["requests"]["accepted"]:
-            pass
+        eventually(lambda: report(program)["requests"]["accepted"])
         run.give("abort", "last", "--why", "wrong version", says="abort done")
         run.give("continue", "last", code=6, says="is aborted")
+        simulator.let_tasks_end()
         found = run.ends(4)
     assert found["run"]["state"] == "aborted"
     assert found["run"]["reason"].endswith(": wrong version")
@@ -53,7 +59,7 @@ def test_an_abort_ends_the_campaign_and_what_is_at_work_is_watched(program: Prog
 
 def test_a_wave_is_approved_if_the_plan_is_the_right_one(program: Program, simulator: StartSimulator) -> None:
     with_rollout(program, APPROVED)
-    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(QUICK)) as run:
+    with operated(program, "run", str(program.jobspec), "--endpoint", simulator()) as run:
         asked = run.until("wave waits for approval", wave="canary")
         plan_hash = report(program)["run"]["plan_hash"]
         run.give("approve", "last", "main", code=6, says="wave main does not wait for approval: it is waiting for")
@@ -72,7 +78,7 @@ def test_a_wave_is_approved_if_the_plan_is_the_right_one(program: Program, simul
 
 def test_a_rejected_wave_aborts(program: Program, simulator: StartSimulator) -> None:
     with_rollout(program, APPROVED)
-    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(QUICK)) as run:
+    with operated(program, "run", str(program.jobspec), "--endpoint", simulator()) as run:
         run.until("wave waits for approval")
         run.give("reject", "last", "canary", "--why", "too slow", says="reject done")
         found = run.ends(4)
@@ -115,20 +121,23 @@ def test_a_held_run_is_over_once_the_servers_that_are_left_are_excluded(
         run.give("exclude", "last", "id-99", code=6, says="is no server of the run, nor an expression")
         run.give("exclude", "last", 'name.startswith("x")', code=6, says="no server of the run is")
         run.give("exclude", "last", "server-5", says="exclude done, 1 servers")
-        run.give("exclude", "last", "true", says="exclude done, 8 servers")
+        run.give("exclude", "last", "true", says="exclude done, 6 servers; 1 is over, 1 is excluded already")
+        run.give("continue", "last")
+        run.until("held", rule="nothing_succeeded")
         run.give("continue", "last")
         found = run.ends(3)
-    assert (found["counts"]["not_started"], found["counts"]["failed"]) == (7 - found["counts"]["succeeded"], 1)
+    assert (found["counts"]["excluded"], found["counts"]["failed"]) == (7, 1)
 
 
 def test_a_group_is_held_and_released(program: Program, simulator: StartSimulator) -> None:
     with_rollout(program, "waves: [{name: everything, sizes: [1, rest]}]")
-    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(SLOW)) as run:
+    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(lasting=True)) as run:
         run.until("wave started", wave="everything-1")
         run.give("hold", "last", "man", code=6, says="did you mean `main`?")
         run.give("release", "last", "main", code=6, says="group main is not held")
         run.give("hold", "last", "main", says="hold done")
         run.give("hold", "last", "main", code=6, says="is held already")
+        simulator.let_tasks_end()
         run.until("wave started", wave="everything-2")
         assert "next       runner release 2" in run.give("show", "last")
         run.give("release", "last", "main", says="release done")
@@ -138,10 +147,9 @@ def test_a_group_is_held_and_released(program: Program, simulator: StartSimulato
 
 def test_a_soak_can_be_paused_and_the_run_killed_in_it(program: Program, simulator: StartSimulator) -> None:
     with_rollout(program, SOAKING)
-    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(QUICK)) as run:
+    with operated(program, "run", str(program.jobspec), "--endpoint", simulator()) as run:
         run.until("wave started")
-        while report(program)["waves"][0]["state"] != "soaking":
-            pass
+        eventually(lambda: report(program)["waves"][0]["state"] == "soaking")
         run.give("pause", "last")
         run.give("continue", "last")
         run.killed()
@@ -177,7 +185,7 @@ def test_a_run_killed_while_it_is_held_is_held_still(program: Program, simulator
 
 def test_a_run_that_waits_for_nobody_says_what_to_do(program: Program, simulator: StartSimulator) -> None:
     with_rollout(program, APPROVED)
-    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(QUICK), "--no-wait-for-person") as run:
+    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(), "--no-wait-for-person") as run:
         found = run.ends(5)
     decide = "a person must decide: wave canary waits for approval; `runner approve` or `runner reject`, then `runner resume`"
     assert found["run"]["reason"] == decide
@@ -189,14 +197,14 @@ def test_a_run_that_waits_for_nobody_says_what_to_do(program: Program, simulator
 def test_a_run_that_waits_for_no_window_says_what_to_do(program: Program, simulator: StartSimulator) -> None:
     opens = datetime.now(UTC).date() + timedelta(days=2)
     with_rollout(program, WAVES, f'window: {{deny: ["2000-01-01..{opens - timedelta(days=1)}"]}}')
-    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(QUICK), "--no-wait-for-window") as run:
+    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(), "--no-wait-for-window") as run:
         found = run.ends(5)
     assert found["run"]["reason"] == f"no window is open before {opens} 00:00 UTC: `runner resume` then"
 
 
 def test_a_run_stopped_at_an_approval_goes_on_where_it_was(program: Program, simulator: StartSimulator) -> None:
     with_rollout(program, APPROVED)
-    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(QUICK)) as run:
+    with operated(program, "run", str(program.jobspec), "--endpoint", simulator()) as run:
         run.until("wave waits for approval")
         run.process.send_signal(signal.SIGINT)
         assert run.ends(5)["run"]["reason"] == "SIGINT received"
@@ -204,8 +212,7 @@ def test_a_run_stopped_at_an_approval_goes_on_where_it_was(program: Program, sim
     given(program, "approve", "last", "canary", says="approve noted")
     with operated(program, "resume", "last") as again:
         again.until("run resumed")
-        while report(program)["waves"][0]["state"] != "passed":
-            pass
+        eventually(lambda: report(program)["waves"][0]["state"] == "passed")
         again.give("continue", "last", says="continue done")
         again.ends(0)
 
@@ -213,9 +220,9 @@ def test_a_run_stopped_at_an_approval_goes_on_where_it_was(program: Program, sim
 def test_a_run_without_a_rollout_can_be_operated_too(program: Program, simulator: StartSimulator) -> None:
     program.jobspec.write_text(JOBSPEC.replace('groups:\n  - name: all\n    select: "true"\n', GROUPS))
     program.jobspec.write_text(
-        program.jobspec.read_text().replace("rate: unlimited, settle", "rate: 1/s, burst: 1, settle")
+        program.jobspec.read_text().replace("rate: unlimited, settle", "rate: 30/m, burst: 1, settle")
     )
-    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(QUICK)) as run:
+    with operated(program, "run", str(program.jobspec), "--endpoint", simulator()) as run:
         run.until("run started")
         run.give("pause", "last")
         run.give("approve", "last", "canary", code=6, says="the run has no waves: its jobspec has no `rollout`")
@@ -229,15 +236,14 @@ def test_a_run_without_a_rollout_can_be_operated_too(program: Program, simulator
         run.give("set", "last", "rate=50/s")
         run.give("continue", "last")
         found = run.ends(3)
-    assert (found["counts"]["succeeded"], found["counts"]["not_started"]) == (7, 1)
+    assert (found["counts"]["succeeded"], found["counts"]["excluded"]) == (7, 1)
     assert [d for d in decisions(found) if not d.endswith("refused")] == ["pause", "exclude", "set", "continue"]
 
 
 def test_an_unknown_run_and_a_simulated_one_that_is_gone(program: Program) -> None:
     given(program, "pause", "last", code=2, says="no such run")
     with_rollout(program, APPROVED)
-    (program.folder / "quick.yaml").write_text(QUICK)
-    with operated(program, "run", str(program.jobspec), "--behaviour", "quick.yaml") as run:
+    with operated(program, "run", str(program.jobspec), *SIMULATED) as run:
         run.until("wave waits for approval")
         given(program, "pause", "2020", code=2, says="no such run")
         run.process.send_signal(signal.SIGINT)
@@ -247,12 +253,13 @@ def test_an_unknown_run_and_a_simulated_one_that_is_gone(program: Program) -> No
 
 
 def test_a_deadline_that_is_over_ends_intake_until_it_is_moved(program: Program, simulator: StartSimulator) -> None:
-    with_rollout(program, SOAKING.replace("1h", "2s"), "deadline: 1h")
-    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(QUICK)) as run:
+    with_rollout(program, WAVES, "deadline: 1h")
+    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(lasting=True)) as run:
         run.until("wave started", wave="canary")
-        run.give("set", "last", "deadline=soon", code=6, says="'soon' is no duration; expected")
+        run.give("set", "last", "deadline=soon", code=6, says="'soon': expected a duration such as")
         run.give("set", "last", "deadline=10ms")
         run.until("nothing new is sent, what is at work is watched")
+        simulator.let_tasks_end()
         found = run.ends(5)
     assert "the deadline of the rollout has passed" in found["run"]["reason"]
     assert decisions(found)[-1] == "end_intake"
@@ -265,10 +272,12 @@ def test_a_deadline_that_is_over_ends_intake_until_it_is_moved(program: Program,
 def test_a_group_that_is_held_keeps_nobody_waiting_who_waits_for_nobody(
     program: Program, simulator: StartSimulator
 ) -> None:
-    with_rollout(program, SOAKING.replace("1h", "4s"))
-    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(QUICK), "--no-wait-for-person") as run:
+    with_rollout(program, WAVES)
+    url = simulator(lasting=True)
+    with operated(program, "run", str(program.jobspec), "--endpoint", url, "--no-wait-for-person") as run:
         run.until("wave started", wave="canary")
         run.give("hold", "last", "main")
+        simulator.let_tasks_end()
         found = run.ends(5)
     assert found["run"]["reason"] == "a person must decide: group main is held; `runner release`, then `runner resume`"
     given(program, "release", "last", "main", says="release noted")

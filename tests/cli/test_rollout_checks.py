@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import JOBSPEC, Program, StartSimulator
-from tests.cli.rollouts import QUICK, WAVES, decisions, given, operated, report, with_rollout
+from tests.cli.conftest import BEHAVIOUR, JOBSPEC, Program
+from tests.cli.processes import LONGEST_S
+from tests.cli.rollouts import WAVES, decisions, given, operated, report, with_rollout
+from tests.cli.serving import StartSimulator
+from tests.cli.waiting import eventually
 
 ONE_WAVE = "waves: [{name: everything}]"
 # A job of two servers is refused: so that a step fails where another does not.
-ONE_AT_A_TIME = QUICK + "jobs: {most_servers: 1}\n"
+ONE_AT_A_TIME = BEHAVIOUR + "jobs: {most_servers: 1}\n"
 
 
 class Health(BaseHTTPRequestHandler):
@@ -67,7 +70,7 @@ def said(found: dict[str, object]) -> str:
 def test_a_command_that_passes_opens_the_gate(program: Program, simulator: StartSimulator) -> None:
     command = 'command: [sh, -c, "echo well, {{ wave.name }}"]'
     with_rollout(program, ONE_WAVE, f"checks: [{{name: health, {command}}}]")
-    given(program, "run", str(program.jobspec), "--endpoint", simulator(QUICK))
+    given(program, "run", str(program.jobspec), "--endpoint", simulator())
     found = report(program)
     assert decisions(found) == ["start", "check_passed", "pass"]
     assert said(found) == "well, everything"
@@ -75,7 +78,7 @@ def test_a_command_that_passes_opens_the_gate(program: Program, simulator: Start
 
 
 def test_a_command_that_fails_or_is_gone_when_it_is_made(program: Program, simulator: StartSimulator) -> None:
-    url = simulator(QUICK)
+    url = simulator()
     assert aborted_by(program, url, 'command: [sh, -c, "echo 3 are ill >&2; exit 7"]') == "exit 7: 3 are ill"
     gone = program.folder / "gone.sh"
     gone.write_text("#!/bin/sh\n")
@@ -92,20 +95,20 @@ def test_a_command_that_hangs_is_ended_with_all_its_children(program: Program, s
     (program.folder / "hang.sh").write_text(
         f'sh -c "{child.replace("$$", chr(92) + "$" + chr(92) + "$")}" & sleep 600\n'
     )
-    assert aborted_by(program, simulator(QUICK), "command: [sh, hang.sh], timeout: 1s") == "not over within 1 s"
+    assert aborted_by(program, simulator(), "command: [sh, hang.sh], timeout: 1s") == "not over within 1 s"
     pid = int((program.folder / "child").read_text())
     assert not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split()[2]
 
 
 def test_a_command_that_says_very_much_is_quoted_by_its_end(program: Program, simulator: StartSimulator) -> None:
     much = 'command: [sh, -c, "yes | head -c 50000000; echo the end; exit 1"]'
-    words = aborted_by(program, simulator(QUICK), much)
+    words = aborted_by(program, simulator(), much)
     assert words.endswith("y\ny\nthe end")
     assert len(words) < 600
 
 
 def test_http_that_is_well_ill_and_silent(program: Program, simulator: StartSimulator, health: str) -> None:
-    url = simulator(QUICK)
+    url = simulator()
     assert aborted_by(program, url, f"http: {health}/500") == "HTTP 500 fleet: /500"
     assert aborted_by(program, url, f"http: {health}/nothing") != ""
     assert aborted_by(program, url, "http: http://127.0.0.1:1/").startswith("Cannot connect to host 127.0.0.1:1")
@@ -121,7 +124,7 @@ def test_no_secret_that_a_check_prints_is_recorded(program: Program, simulator: 
     prints = f'command: [sh, -c, "echo $TOKEN $HUAWEICLOUD_SDK_SK; head -c {padding} /dev/zero | tr 0 y; exit 1"]'
     asks = "env: [TOKEN, HUAWEICLOUD_SDK_SK]"
     with_rollout(program, ONE_WAVE, f"checks: [{{name: health, {prints}, {asks}}}]", "on_breach: abort", on=text)
-    result = program("run", program.jobspec, "--endpoint", simulator(QUICK))
+    result = program("run", program.jobspec, "--endpoint", simulator())
     assert result.returncode == 4, result.stderr
     program("report", "last")
     files = [path.read_bytes() for path in program.folder.rglob("*") if path.is_file()]
@@ -131,9 +134,10 @@ def test_no_secret_that_a_check_prints_is_recorded(program: Program, simulator: 
         assert ending.encode() not in written
 
 
+@pytest.mark.process
 def test_a_check_that_failed_is_made_again_when_a_person_says_so(program: Program, simulator: StartSimulator) -> None:
     with_rollout(program, WAVES, "checks: [{name: health, command: [test, -e, well]}]")
-    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(QUICK)) as run:
+    with operated(program, "run", str(program.jobspec), "--endpoint", simulator()) as run:
         run.until("held", rule="check")
         run.give("continue", "last")
         run.until("held", rule="check")
@@ -144,6 +148,7 @@ def test_a_check_that_failed_is_made_again_when_a_person_says_so(program: Progra
     assert decisions(found)[:6] == ["start", "check_failed", "hold", "continue", "check_failed", "hold"]
 
 
+@pytest.mark.process
 def test_a_step_that_failed_as_a_check_is_left_to_a_person(program: Program, simulator: StartSimulator) -> None:
     step = "  - name: look\n    type: LOG_COLLECT\n    job_name: look\n    items: [{type: DEVICE_LOG_COLLECT, spec: {days: 1}}]\n"
     text = JOBSPEC.replace("submit:", step + "submit:").replace("servers_per_job: 2", "servers_per_job: 1")
@@ -158,53 +163,58 @@ def test_a_step_that_failed_as_a_check_is_left_to_a_person(program: Program, sim
     assert found["counts"]["succeeded"] == 8
 
 
+def written(path: Path) -> str:
+    """What a whole line in a file says, once it is there."""
+    text = path.read_text() if path.exists() else ""
+    return text if text.endswith("\n") else ""
+
+
+@pytest.mark.process
 def test_a_check_ends_with_a_run_that_is_killed(program: Program, simulator: StartSimulator) -> None:
     hang = 'command: [sh, -c, "echo $$ > child; sleep 600; exit 0"], timeout: 1h'
     with_rollout(program, WAVES, f"checks: [{{name: health, {hang}}}]")
-    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(QUICK)) as run:
+    with operated(program, "run", str(program.jobspec), "--endpoint", simulator()) as run:
         run.until("wave started")
-        while not (program.folder / "child").exists() or not (program.folder / "child").read_text():
-            pass
-        child = os.pidfd_open(int((program.folder / "child").read_text()))
+        child = os.pidfd_open(int(eventually(lambda: written(program.folder / "child"))))
         run.killed()
-    assert select.select([child], [], [], 20)[0], "the check outlives its run"
+    assert select.select([child], [], [], LONGEST_S)[0], "the check outlives its run"
     os.close(child)
 
 
 def test_what_a_check_leaves_behind_does_not_hold_a_run_up(program: Program, simulator: StartSimulator) -> None:
     leaves = 'command: [sh, -c, "sleep 600 & echo $! > child; echo well"], timeout: 1h'
     with_rollout(program, ONE_WAVE, f"checks: [{{name: health, {leaves}}}]")
-    given(program, "run", str(program.jobspec), "--endpoint", simulator(QUICK))
+    given(program, "run", str(program.jobspec), "--endpoint", simulator())
     assert said(report(program)) == "well"
     os.kill(int((program.folder / "child").read_text()), signal.SIGKILL)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("how", ["abort", "signal"])
 def test_a_check_at_work_does_not_keep_a_run_from_its_end(
     program: Program, simulator: StartSimulator, how: str
 ) -> None:
     hang = 'command: [sh, -c, "echo $$ > child; exec sleep 600"], timeout: 1h'
     with_rollout(program, WAVES, f"checks: [{{name: health, {hang}}}]")
-    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(QUICK)) as run:
+    with operated(program, "run", str(program.jobspec), "--endpoint", simulator()) as run:
         run.until("wave started")
-        while not (program.folder / "child").exists():
-            pass
+        child = eventually(lambda: written(program.folder / "child"))
         if how == "abort":
             run.give("abort", "last")
         else:
             run.process.send_signal(signal.SIGINT)
         run.ends(4 if how == "abort" else 5)
     with pytest.raises(ProcessLookupError):
-        os.kill(int((program.folder / "child").read_text()), 0)
+        os.kill(int(child), 0)
 
 
+@pytest.mark.process
 def test_a_check_is_made_anew_when_the_run_was_killed_in_it(program: Program, simulator: StartSimulator) -> None:
     wait = 'command: [sh, -c, "touch begun; while [ ! -e well ]; do sleep 0.1; done"]'
     with_rollout(program, WAVES, f"checks: [{{name: health, {wait}}}]")
-    with operated(program, "run", str(program.jobspec), "--endpoint", simulator(QUICK)) as run:
+    with operated(program, "run", str(program.jobspec), "--endpoint", simulator()) as run:
         run.until("wave started")
-        while not (program.folder / "begun").exists():
-            pass
+        eventually((program.folder / "begun").exists)
         run.killed()
     (program.folder / "well").touch()
     given(program, "resume", "last", says="every server succeeded")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cli.conftest import JOBSPEC, Program
+from tests.cli.conftest import JOBSPEC, SIMULATED, Program
 from tests.cli.rollouts import WAVES, with_rollout
 from tests.cli.test_mistakes import refused
 
@@ -77,7 +77,7 @@ def test_an_empty_wave_is_an_error_and_can_be_allowed(program: Program) -> None:
                 allowed = program(*command, program.jobspec, *where, *options, "--allow-empty-wave")
                 warned = f"warning: {program.jobspec}:20: wave `canary` has no server: group `canary` {why}"
                 assert (allowed.returncode, warned in allowed.stderr) == (0, True), allowed.stderr
-    ran = program("run", program.jobspec, "--simulate", "--group", "main", "--allow-empty-wave")
+    ran = program("run", program.jobspec, *SIMULATED, "--group", "main", "--allow-empty-wave")
     assert (ran.returncode, "6 succeeded" in ran.stdout) == (0, True), ran.stdout + ran.stderr
     retried = program("retry", "last", "--only", "not_started", "--dry-run")
     assert "no server of" in retried.stderr

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import JOBSPEC, ROOT, Program, StartSimulator
+from tests.cli.conftest import BEHAVIOUR, JOBSPEC, ROOT, SIMULATED, Program
+from tests.cli.processes import ended, killed_after, read_lines
+from tests.cli.serving import StartSimulator
 
-SLOW = (
-    "throttle: {creates: null, reads: null}\nlisting: {lag_s: 0.2}\ntasks: {duration_s: 2}\nfaults: {latency_s: 0.1}\n"
-)
+SLOW = BEHAVIOUR + "faults: {latency_s: 0.1}\n"
 
 
 def report_of(program: Program) -> dict[str, Any]:
@@ -24,12 +24,13 @@ def report_of(program: Program) -> dict[str, Any]:
 
 
 def test_every_server_is_accounted_for(program: Program, simulator: StartSimulator) -> None:
-    url = simulator("throttle: {creates: null, reads: null}\ntasks: {duration_s: 1, failing_servers: [id-3]}\n")
+    url = simulator("throttle: {creates: null, reads: null}\ntasks: {duration_s: 0.3, failing_servers: [id-3]}\n")
     result = program("run", program.jobspec, "--endpoint", url)
     assert result.returncode == 3, result.stderr
     report = report_of(program)
     assert report["counts"] == {
-        "servers": 8, "succeeded": 7, "failed": 1, "skipped": 0, "timed_out": 0, "unknown": 0, "not_started": 0
+        "servers": 8, "succeeded": 7, "failed": 1, "skipped": 0, "timed_out": 0, "unknown": 0, "not_started": 0,
+        "excluded": 0,
     }  # fmt: skip
     assert report["abnormal_count"] == 1
     assert report["run"]["exit_code"] == 3
@@ -37,7 +38,7 @@ def test_every_server_is_accounted_for(program: Program, simulator: StartSimulat
 
 
 def test_a_report_written_again_is_the_same_bytes(program: Program) -> None:
-    assert program("run", program.jobspec, "--simulate").returncode == 0
+    assert program("run", program.jobspec, *SIMULATED).returncode == 0
     (path,) = (program.state / "reports").iterdir()
     again = program("report", "last", "--report", "again.json")
     assert again.returncode == 0
@@ -45,7 +46,7 @@ def test_a_report_written_again_is_the_same_bytes(program: Program) -> None:
 
 
 def test_lists_and_details_for_machines(program: Program) -> None:
-    assert program("run", program.jobspec, "--simulate", "-q").returncode == 0
+    assert program("run", program.jobspec, *SIMULATED, "-q").returncode == 0
     for command in (["list"], ["show", "last"]):
         (row,) = json.loads(program(*command, "--format", "json").stdout)
         assert row["state"] == "finished"
@@ -69,33 +70,29 @@ def test_without_waiting_jobs_are_watched_later(program: Program, simulator: Sta
     assert report_of(program)["counts"]["succeeded"] == 8
 
 
+@pytest.mark.process
 def test_a_signal_stops_intake_and_the_run_goes_on_later(program: Program, simulator: StartSimulator) -> None:
     program.servers(60)
-    url = simulator(SLOW)
-    process = program.start("run", program.jobspec, "--endpoint", url)
-    assert process.stderr is not None
-    process.stderr.readline()  # "run started"
+    process = program.start("run", program.jobspec, "--endpoint", simulator(SLOW, lasting=True))
+    read_lines(process)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
-    assert process.returncode == 5, err
+    code, out, err = ended(process)
+    assert code == 5, err
     assert "runner resume" in out
     assert report_of(program)["run"]["state"] == "stopped"
+    simulator.let_tasks_end()
     assert program("resume", "last").returncode == 0
     assert report_of(program)["counts"]["succeeded"] == 60
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("lines", [1, 2, 4, 8])
 def test_after_kill_9_nothing_is_done_twice_and_nothing_is_lost(
     program: Program, simulator: StartSimulator, lines: int
 ) -> None:
     program.servers(60)
-    url = simulator(SLOW)
-    process = program.start("run", program.jobspec, "--endpoint", url, "-v")
-    assert process.stderr is not None
-    for _ in range(lines):
-        process.stderr.readline()
-    process.kill()
-    process.communicate()
+    killed_after(program.start("run", program.jobspec, "--endpoint", simulator(SLOW, lasting=True), "-v"), lines)
+    simulator.let_tasks_end()
     result = program("resume", "last")
     assert result.returncode == 0, result.stdout + result.stderr
     report = report_of(program)
@@ -105,19 +102,19 @@ def test_after_kill_9_nothing_is_done_twice_and_nothing_is_lost(
     assert len({job["job_id"] for job in report["jobs"]}) == 30
 
 
+@pytest.mark.process
 def test_a_run_that_goes_on_cannot_be_resumed_beside_it_nor_its_servers_used(
     program: Program, simulator: StartSimulator
 ) -> None:
-    url = simulator(SLOW)
+    url = simulator(lasting=True)
     process = program.start("run", program.jobspec, "--endpoint", url)
-    assert process.stderr is not None
-    process.stderr.readline()
+    read_lines(process)
     beside = program("resume", "last")
     assert (beside.returncode, "is being carried out by process" in beside.stderr) == (6, True)
     second = program("run", program.jobspec, "--endpoint", url)
     assert (second.returncode, "is at work on id-0, id-1, id-2 and 5 more" in second.stderr) == (6, True)
-    process.communicate(timeout=30)
-    assert process.returncode == 0
+    simulator.let_tasks_end()
+    assert ended(process)[0] == 0
     finished = program("resume", "last")
     assert (finished.returncode, "is finished" in finished.stderr) == (6, True)
 
@@ -127,20 +124,31 @@ def test_secrets_reach_the_service_and_nothing_else(program: Program) -> None:
     program.jobspec.write_text(JOBSPEC.replace('version: "1.0"', 'version: "x-{{ secret.TOKEN }}"'))
     shown = program("plan", program.jobspec, "--region", "r-1", "-o", "plan.json").stdout
     assert '"version": "x-***"' in shown
-    result = program("run", program.jobspec, "--simulate", "-v")
+    result = program("run", program.jobspec, *SIMULATED, "-v")
     assert result.returncode == 0
     files = [path.read_bytes() for path in program.folder.rglob("*") if path.is_file()]
     assert b"s3cr3t-value" not in b"".join(files) + result.stdout.encode() + result.stderr.encode() + shown.encode()
 
 
+@pytest.mark.process
+def test_the_simulator_of_the_command_line_is_the_one_of_the_tests(program: Program) -> None:
+    serving = program.start("simulate", "--port", "0", *SIMULATED)
+    assert serving.stdout is not None
+    said = serving.stdout.readline()
+    url = next(word for word in said.split() if word.startswith("http://"))
+    assert "SIMULATORAK / SIMULATORSK" in said
+    assert program("run", program.jobspec, "--endpoint", url).returncode == 0
+    serving.send_signal(signal.SIGINT)
+    assert ended(serving) == (5, "", "\ninterrupted: nothing more is done\n")
+
+
 @pytest.mark.parametrize("jobspec", sorted((ROOT / "jobspecs").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_ready_jobspec_runs(program: Program, jobspec: Path) -> None:
     program.env["REGISTRY_TOKEN"] = "made-up-token"
-    (program.folder / "quick.yaml").write_text("throttle: {creates: null, reads: null}\ntasks: {duration_s: 0.5}\n")
     fast = program.folder / "jobspec.yaml"
     text = jobspec.read_text().replace("rate: 10/m", "rate: 50/s").replace("inventory: fleet.csv", "")
     fast.write_text(text)
     fleet = ROOT / "jobspecs" / "fleet.csv"
-    result = program("run", fast, "-i", fleet, "--simulate", "--behaviour", "quick.yaml")
+    result = program("run", fast, "-i", fleet, *SIMULATED)
     assert result.returncode == 0, result.stderr
     assert report_of(program)["abnormal_count"] == 0

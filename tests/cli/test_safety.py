@@ -9,8 +9,10 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tests.cli.conftest import JOBSPEC, Program, StartSimulator
-from tests.cli.test_runs import SLOW, report_of
+from tests.cli.conftest import JOBSPEC, SIMULATED, Program
+from tests.cli.processes import ended, killed_after, read_lines
+from tests.cli.serving import StartSimulator
+from tests.cli.test_runs import report_of
 
 
 def planned(program: Program, name: str = "plan.json") -> str:
@@ -23,14 +25,14 @@ def test_only_the_approved_plan_is_carried_out(program: Program) -> None:
     plan_hash = planned(program)
     refused = program("run", "plan.json", "--simulate", "--require-hash", "sha256:other")
     assert (refused.returncode, f"the plan is {plan_hash}, and sha256:other is required" in refused.stderr) == (6, True)
-    assert program("run", "plan.json", "--simulate", "--require-hash", plan_hash).returncode == 0
+    assert program("run", "plan.json", *SIMULATED, "--require-hash", plan_hash).returncode == 0
 
 
 def test_an_old_plan_is_refused(program: Program) -> None:
     planned(program)
-    refused = program("run", "plan.json", "--simulate", "--max-plan-age", "10ms")
+    refused = program("run", "plan.json", "--simulate", "--max-plan-age", "1ms")
     assert (refused.returncode, "seconds old" in refused.stderr) == (6, True)
-    assert program("run", "plan.json", "--simulate", "--max-plan-age", "1h").returncode == 0
+    assert program("run", "plan.json", *SIMULATED, "--max-plan-age", "1h").returncode == 0
     wrong = program("run", "plan.json", "--simulate", "--max-plan-age", "soon")
     assert (wrong.returncode, "expected a duration such as" in wrong.stderr) == (2, True)
 
@@ -43,50 +45,49 @@ def test_a_plan_whose_servers_have_vanished_is_refused(program: Program) -> None
     assert "2 servers of the plan are no longer in fleet.csv: id-6, id-7" in refused.stderr
 
 
+@pytest.mark.process
 def test_a_run_waits_for_servers_that_another_one_holds(program: Program, simulator: StartSimulator) -> None:
-    url = simulator(SLOW)
+    url = simulator(lasting=True)
     first = program.start("run", program.jobspec, "--endpoint", url)
-    assert first.stderr is not None
-    first.stderr.readline()
+    read_lines(first)
     (lock,) = json.loads(program("locks", "--format", "json").stdout)
     assert (lock["servers"], lock["state"], lock["until"]) == (8, "running", None)
     held = program("locks", "--release", "last")
     assert (held.returncode, "it needs its servers" in held.stderr) == (6, True)
-    second = program("run", program.jobspec, "--endpoint", url, "--wait-for-lock", "30s")
-    assert second.returncode == 0, second.stderr
-    first.communicate(timeout=30)
-    assert first.returncode == 0
+    second = program.start("run", program.jobspec, "--endpoint", url, "--wait-for-lock", "1m")
+    simulator.let_tasks_end()
+    assert ended(first)[0] == 0
+    assert ended(second)[0] == 0
+    newest, oldest = json.loads(program("list", "--format", "json").stdout)
+    assert (newest["counts"]["succeeded"], oldest["counts"]["succeeded"]) == (8, 8)
     assert "no run holds any server" in program("locks").stdout
 
 
+@pytest.mark.process
 def test_a_killed_run_keeps_its_servers_until_they_are_released(program: Program, simulator: StartSimulator) -> None:
-    url = simulator(SLOW)
-    process = program.start("run", program.jobspec, "--endpoint", url)
-    assert process.stderr is not None
-    process.stderr.readline()
-    process.kill()
-    process.communicate()
+    url = simulator(lasting=True)
+    killed_after(program.start("run", program.jobspec, "--endpoint", url), 1)
     refused = program("run", program.jobspec, "--endpoint", url)
     assert (refused.returncode, "is at work on id-0, id-1, id-2 and 5 more" in refused.stderr) == (6, True)
     assert program("locks", "--release", "last").returncode == 0
     assert "no run holds any server" in program("locks").stdout
 
 
+@pytest.mark.process
 def test_a_stopped_run_keeps_only_the_servers_that_are_at_work(program: Program, simulator: StartSimulator) -> None:
     program.servers(60)
-    process = program.start("run", program.jobspec, "--endpoint", simulator(SLOW), "-v")
-    assert process.stderr is not None
-    for _ in range(3):
-        process.stderr.readline()
+    program.jobspec.write_text(JOBSPEC.replace("rate: unlimited, settle", "rate: 1/s, burst: 3, settle"))
+    process = program.start("run", program.jobspec, "--endpoint", simulator(lasting=True), "-v")
+    read_lines(process, 3)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    assert ended(process)[0] == 5
     (lock,) = json.loads(program("locks", "--format", "json").stdout)
     accepted = report_of(program)["requests"]["accepted"]
     assert 0 < lock["servers"] == 2 * accepted < 60
 
 
 def test_what_was_not_tampered_with_is_in_order(program: Program) -> None:
-    assert program("run", program.jobspec, "--simulate").returncode == 0
+    assert program("run", program.jobspec, *SIMULATED).returncode == 0
     (report,) = (program.state / "reports").iterdir()
     for what in ("last", report):
         result = program("verify", what)
@@ -104,7 +105,7 @@ def test_what_was_not_tampered_with_is_in_order(program: Program) -> None:
     ],
 )
 def test_a_changed_journal_shows_where(program: Program, change: str) -> None:
-    assert program("run", program.jobspec, "--simulate").returncode == 0
+    assert program("run", program.jobspec, *SIMULATED).returncode == 0
     db = apsw.Connection(str(program.state / "journal.db"))
     db.execute(change)
     assert db.changes() == 1
@@ -129,8 +130,7 @@ def test_a_changed_report_shows(program: Program) -> None:
     assert "its journal head is not in the journal's chain" in program("verify", forged).stdout
 
 
-FAILING = "throttle: {creates: null, reads: null}\ntasks: {duration_s: 0.5, failing_servers: [id-3, id-6]}\n"
-WELL = "throttle: {creates: null, reads: null}\ntasks: {duration_s: 0.5}\n"
+FAILING = "throttle: {creates: null, reads: null}\ntasks: {duration_s: 0.3, failing_servers: [id-3, id-6]}\n"
 
 
 def test_a_retry_does_exactly_the_servers_that_failed(program: Program, simulator: StartSimulator) -> None:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import os
 import pty
-import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
 
-from tests.cli.conftest import JOBSPEC, Program, StartSimulator
+from tests.cli.conftest import JOBSPEC, Program
+from tests.cli.processes import LONGEST_S, ended, read_lines
+from tests.cli.serving import StartSimulator
 from tests.cli.test_runs import SLOW, report_of
 
+pytestmark = pytest.mark.process
+
 FULL = Path("/dev/full")
-Preparation = Callable[[], object]
-
-
 Start = Callable[..., subprocess.Popen[str]]
 
 
@@ -28,10 +28,16 @@ Start = Callable[..., subprocess.Popen[str]]
 def start(program: Program) -> Iterator[Start]:
     processes: list[subprocess.Popen[str]] = []
 
-    def run(*arguments: str | Path, stdout: Any = subprocess.PIPE, stderr: Any = subprocess.PIPE, **how: Any) -> Any:
-        command = program.command("run", program.jobspec, *arguments)
-        how = {"env": program.env, **how}
-        process = subprocess.Popen(command, cwd=program.folder, text=True, stdout=stdout, stderr=stderr, **how)
+    def run(
+        *arguments: str | Path,
+        before: str = ":",
+        env: Mapping[str, str] = program.env,
+        stdout: Any = subprocess.PIPE,
+        stderr: Any = subprocess.PIPE,
+    ) -> Any:
+        """Start a run from a shell that has done something `before`."""
+        command = ["sh", "-c", f'{before}; exec "$@"', "sh", *program.command("run", program.jobspec, *arguments)]
+        process = subprocess.Popen(command, cwd=program.folder, env=env, text=True, stdout=stdout, stderr=stderr)
         processes.append(process)
         return process
 
@@ -46,7 +52,7 @@ def start(program: Program) -> Iterator[Start]:
 
 def went_well(process: subprocess.Popen[str], program: Program) -> dict[str, Any]:
     """The run's part of its report, once the program has ended with the run's own exit code."""
-    assert process.wait(60) == 0
+    assert process.wait(LONGEST_S) == 0
     report = report_of(program)
     assert report["counts"]["succeeded"] == report["counts"]["servers"]
     assert report["run"]["exit_code"] == 0
@@ -112,11 +118,7 @@ def test_a_terminal_that_is_closed(start: Start, program: Program, simulator: St
 def test_streams_that_were_never_there(
     start: Start, program: Program, simulator: StartSimulator, closed: set[int]
 ) -> None:
-    def close() -> None:
-        for descriptor in closed:
-            os.close(descriptor)
-
-    process = start("--endpoint", simulator(), preexec_fn=close)
+    process = start("--endpoint", simulator(), before="exec " + " ".join(f"{descriptor}>&-" for descriptor in closed))
     went_well(process, program)
     assert program("verify", "last").returncode == 0
 
@@ -126,7 +128,7 @@ def test_a_locale_that_has_not_every_character(start: Start, program: Program, s
     env = {**program.env, "PYTHONIOENCODING": "iso8859-5"}
     url = simulator("tasks: {duration_s: 1, failing: 1.0}\njobs: {nulls: true}\n")
     process = start("--endpoint", url, "--log-format", "console", env=env)
-    assert process.wait(60) == 3
+    assert process.wait(LONGEST_S) == 3
     assert report_of(program)["run"]["display_lost"] is None
     assert process.stdout is not None
     assert r"gr\xf6\xdfe" in process.stdout.read()
@@ -143,11 +145,8 @@ def test_few_file_descriptors(start: Start, program: Program, simulator: StartSi
     if against != "a service":
         where[1] = "--behaviour"
 
-    def few() -> None:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-
-    process = start(*where, preexec_fn=few)
-    _, err = process.communicate(timeout=60)
+    process = start(*where, before="ulimit -n 64")
+    _, _, err = ended(process)
     went_well(process, program)
     assert "Too many open files" not in err
     assert "unreachable" not in err
@@ -155,19 +154,19 @@ def test_few_file_descriptors(start: Start, program: Program, simulator: StartSi
 
 def hung_up(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     process.send_signal(signal.SIGHUP)
-    out, err = process.communicate(timeout=30)
+    code, out, err = ended(process)
     assert "Traceback" not in err
-    return process.returncode, out, err
+    return code, out, err
 
 
 def test_a_session_that_ends_stops_the_run_with_a_report(
     start: Start, program: Program, simulator: StartSimulator
 ) -> None:
-    process = start("--endpoint", simulator(SLOW))
-    assert process.stderr is not None
-    process.stderr.readline()
+    process = start("--endpoint", simulator(lasting=True))
+    read_lines(process)
     assert hung_up(process)[0] == 5
     assert report_of(program)["run"]["reason"] == "SIGHUP received"
+    simulator.let_tasks_end()
     assert program("resume", "last").returncode == 0
 
 
@@ -183,12 +182,8 @@ def test_a_session_that_ends_while_planning(start: Start, program: Program) -> N
 
 
 def test_a_run_under_nohup_goes_on(start: Start, program: Program, simulator: StartSimulator) -> None:
-    def ignore() -> None:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-    process = start("--endpoint", simulator(SLOW), preexec_fn=ignore)
-    assert process.stderr is not None
-    process.stderr.readline()
+    process = start("--endpoint", simulator(SLOW), before="trap '' HUP")
+    read_lines(process)
     assert hung_up(process)[0] == 0
     assert report_of(program)["run"]["state"] == "finished"
 
@@ -199,5 +194,5 @@ def test_a_list_that_nobody_reads_to_its_end(program: Program) -> None:
             [sys.executable, "-m", "runner", "list"], cwd=program.folder, env=program.env, text=True,
             stdout=full, stderr=subprocess.PIPE,
         )  # fmt: skip
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=LONGEST_S)
     assert (process.returncode, err) == (6, "error: the result cannot be written: No space left on device\n")

@@ -9,8 +9,13 @@ import subprocess
 import threading
 from contextlib import suppress
 
-from tests.cli.conftest import Program, StartSimulator
-from tests.cli.rollouts import QUICK, given, with_rollout
+import pytest
+
+from tests.cli.conftest import Program
+from tests.cli.rollouts import given, with_rollout
+from tests.cli.serving import StartSimulator
+
+pytestmark = pytest.mark.process
 
 _CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -29,7 +34,7 @@ def read_until(terminal: int, words: str) -> str:
 def test_the_wave_at_work_and_what_a_person_can_do(program: Program, simulator: StartSimulator) -> None:
     with_rollout(program, "waves: [{name: canary, groups: [canary], approve: true}, {name: main, groups: [main]}]")
     ours, theirs = pty.openpty()
-    command = program.command("run", program.jobspec, "--endpoint", simulator(QUICK))
+    command = program.command("run", program.jobspec, "--endpoint", simulator())
     wide = {**program.env, "COLUMNS": "200", "TERM": "xterm"}
     with subprocess.Popen(
         command, cwd=program.folder, env=wide, text=True, stdout=subprocess.PIPE, stderr=theirs

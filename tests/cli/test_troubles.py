@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import http.server
-import json
 import os
 import pty
-import resource
 import signal
 import ssl
 import subprocess
@@ -16,16 +14,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Program, StartSimulator
+from tests.cli.conftest import BEHAVIOUR, SIMULATED, Program
+from tests.cli.processes import LONGEST_S, ended, read_lines
+from tests.cli.rollouts import report
+from tests.cli.serving import StartSimulator
 from tests.cli.test_runs import SLOW, report_of
+from tests.cli.waiting import eventually
 
 
+@pytest.mark.process
 def test_a_full_disk_stops_the_run_and_nothing_is_lost(program: Program, simulator: StartSimulator) -> None:
     program.servers(400)
     url = simulator(SLOW)
-    process = program.start("run", program.jobspec, "--endpoint", url, limits={resource.RLIMIT_FSIZE: 300_000})
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 6, err
+    full = ("sh", "-c", f'ulimit -f {300_000 // 512} && exec "$@"', "sh")  # no file may be longer, in blocks
+    code, _, err = ended(program.start("run", program.jobspec, "--endpoint", url, within=full))
+    assert code == 6, err
     assert "runner resume" in err
     assert "Traceback" not in err
     result = program("resume", "last")
@@ -36,13 +39,9 @@ def test_a_full_disk_stops_the_run_and_nothing_is_lost(program: Program, simulat
 
 
 @pytest.fixture
-def tls_server(tmp_path: Path) -> Iterator[str]:
-    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test"
-    where = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
-    subprocess.run([*command.split(), *where], check=True, capture_output=True)
+def tls_server(certificate: Path) -> Iterator[str]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
+    context.load_cert_chain(certificate)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever)
@@ -53,6 +52,7 @@ def tls_server(tmp_path: Path) -> Iterator[str]:
     server.server_close()
 
 
+@pytest.mark.process
 def test_tls_that_does_not_verify_stops_before_anything_is_sent(program: Program, tls_server: str) -> None:
     result = program("run", program.jobspec, "--endpoint", tls_server)
     assert result.returncode == 7
@@ -64,11 +64,12 @@ def test_tls_that_does_not_verify_stops_before_anything_is_sent(program: Program
 def interrupted(process: subprocess.Popen[str], times: int = 1) -> tuple[int, str, str]:
     for _ in range(times):
         process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    code, out, err = ended(process)
     assert "Traceback" not in err
-    return process.returncode, out, err
+    return code, out, err
 
 
+@pytest.mark.process
 def test_ctrl_c_while_planning_sends_nothing(program: Program) -> None:
     fifo = program.folder / "fleet.csv"
     fifo.unlink()
@@ -81,31 +82,25 @@ def test_ctrl_c_while_planning_sends_nothing(program: Program) -> None:
     assert not list(program.state.glob("reports/*"))
 
 
+@pytest.mark.process
 def test_ctrl_c_while_watching_leaves_the_jobs_to_be_watched_later(program: Program, simulator: StartSimulator) -> None:
-    url = simulator("throttle: {creates: null, reads: null}\ntasks: {duration_s: 3}\n")
-    process = program.start("run", program.jobspec, "--endpoint", url, "-v")
-    assert process.stderr is not None
-    while sum("job accepted" in line for line in [process.stderr.readline()]) or not _all_accepted(program):
-        pass
+    process = program.start("run", program.jobspec, "--endpoint", simulator(lasting=True))
+    read_lines(process)
+    eventually(lambda: report(program)["requests"]["accepted"] == 4)
     code, out, _ = interrupted(process)
     assert (code, "runner resume" in out) == (5, True)
+    simulator.let_tasks_end()
     assert program("resume", "last").returncode == 0
     assert report_of(program)["counts"]["succeeded"] == 8
 
 
-def _all_accepted(program: Program) -> bool:
-    path = program.folder / "seen.json"
-    program("report", "last", "--report", path)
-    return bool(json.loads(path.read_text())["requests"]["accepted"] == 4)
-
-
+@pytest.mark.process
 def test_ctrl_c_twice_ends_the_run_at_once_and_it_goes_on_later(program: Program, simulator: StartSimulator) -> None:
-    url = simulator("throttle: {creates: null, reads: null}\nfaults: {latency_s: 4}\ntasks: {duration_s: 1}\n")
+    url = simulator(BEHAVIOUR + "faults: {script: {1: {kind: hang, executed: true}}}\n")
     process = program.start("run", program.jobspec, "--endpoint", url)
-    assert process.stderr is not None
-    process.stderr.readline()  # "run started"
+    read_lines(process)
     process.send_signal(signal.SIGINT)
-    process.stderr.readline()  # "stopping"
+    read_lines(process)  # "stopping"
     code, _, err = interrupted(process)
     assert code == 5, err
     result = program("resume", "last")
@@ -113,10 +108,11 @@ def test_ctrl_c_twice_ends_the_run_at_once_and_it_goes_on_later(program: Program
     assert report_of(program)["counts"]["succeeded"] == 8
 
 
+@pytest.mark.process
 def test_a_terminal_shows_a_live_table(program: Program) -> None:
     leader, follower = pty.openpty()
     process = subprocess.Popen(
-        program.command("run", program.jobspec, "--simulate"),
+        program.command("run", program.jobspec, *SIMULATED),
         cwd=program.folder,
         env={**program.env, "TERM": "xterm", "COLUMNS": "120"},
         stdout=subprocess.DEVNULL,
@@ -130,6 +126,6 @@ def test_a_terminal_shows_a_live_table(program: Program) -> None:
         except OSError:  # the other end is closed: the program has ended
             break
     os.close(leader)
-    assert process.wait(30) == 0
+    assert process.wait(LONGEST_S) == 0
     assert b"8/8 servers" in shown
     assert b"succeeded 8" in shown

@@ -259,6 +259,7 @@ def claims(path: Path, name: str, count: int) -> int:
     return made
 
 
+@pytest.mark.process
 def test_processes_that_race_for_slots_make_one_run_each(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     with_run(SqliteStore(path), "run-0").close()

@@ -22,7 +22,7 @@ from runner.run.requests import RequestTable
 from tests.driving import Drive, job_of
 from tests.rolling import Case, everyone, feasible, fleet, jobspec
 
-some = settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow], max_examples=150)
+some = settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 seeds = st.integers(0, 2**32)
 
 

@@ -19,7 +19,7 @@ from runner.plan.codec import hash_plan, plan_from_json, plan_to_json
 from runner.plan.plan import Plan
 from tests.rolling import Case, by_flavor, cases, everyone, feasible, fleet, fleets, jobspec, try_plan
 
-some = settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow], max_examples=150)
+some = settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 
 
 def share_of(text: str | int, total: int) -> int:
@@ -241,7 +241,6 @@ def too_small(case: Case) -> set[str]:
     return found
 
 
-@settings(max_examples=300)
 @given(cases())
 def test_limits_that_can_never_be_met_are_refused_with_their_name_and_scope(case: Case) -> None:
     plan, names = try_plan(case), too_small(case)

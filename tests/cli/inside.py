@@ -1,0 +1,45 @@
+"""The command line inside the tests' own process: most of what a command costs is the start of a process."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import CompletedProcess
+
+from runner.cli.main import run_command_line
+
+
+def carried_out(arguments: Sequence[str], env: Mapping[str, str], folder: Path) -> CompletedProcess[str]:
+    """What a command says and ends with, given in a folder and with nothing but `env` in its environment."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    with _surroundings(env, folder):
+        code = run_command_line(arguments, out, err)
+    return CompletedProcess(["runner", *arguments], code, _said(out), _said(err))
+
+
+def _said(stream: io.TextIOWrapper) -> str:
+    assert isinstance(stream.buffer, io.BytesIO)
+    return stream.buffer.getvalue().decode()
+
+
+@contextmanager
+def _surroundings(env: Mapping[str, str], folder: Path) -> Iterator[None]:
+    """The one place where tests change what belongs to the whole process; it is put back, whatever comes."""
+    env_before, folder_before = dict(os.environ), Path.cwd()
+    try:
+        _set_environment(env)
+        os.chdir(folder)
+        yield
+    finally:
+        os.chdir(folder_before)
+        _set_environment(env_before)
+
+
+def _set_environment(env: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(env)
+    time.tzset()

@@ -1,0 +1,72 @@
+"""What follows from a refusal, cause by cause."""
+
+from __future__ import annotations
+
+import pytest
+
+from runner.rules.answers import Cause
+from runner.rules.refusals import PATIENCE, UNAUTHENTICATED_LIMIT, lane_stops, retry_at
+
+
+def again(cause: Cause, *, attempts: int = 1, allowed: int = 5, jitter: float = 0.5) -> float | None:
+    """In how many seconds a request is sent again; a jitter of a half leaves the delay as it is."""
+    at = retry_at(cause, attempts=attempts, allowed=allowed, now=1000.0, jitter=jitter)
+    return None if at is None else at - 1000.0
+
+
+def stops(cause: Cause, *, attempts: int = 1, allowed: int = 5, has_worked: bool = False, in_a_row: int = 0) -> bool:
+    return lane_stops(
+        cause, attempts=attempts, allowed=allowed, has_worked=has_worked, unauthenticated_in_a_row=in_a_row
+    )
+
+
+@pytest.mark.parametrize(
+    ("attempts", "allowed", "delay"), [(1, 1, None), (1, 2, 5.0), (4, 5, 40.0), (5, 5, None), (6, 5, None)]
+)
+def test_a_busy_server_is_tried_as_often_as_allowed_and_not_once_more(
+    attempts: int, allowed: int, delay: float | None
+) -> None:
+    assert again(Cause.BUSY, attempts=attempts, allowed=allowed) == delay
+
+
+def test_what_is_invalid_is_never_sent_again() -> None:
+    assert again(Cause.INVALID, attempts=1, allowed=9) is None
+
+
+def test_what_a_lane_cannot_send_is_sent_once_it_can() -> None:
+    assert again(Cause.UNUSABLE, attempts=9, allowed=1) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("cause", "first"), [(Cause.UNREACHABLE, 1.0), (Cause.UNAUTHENTICATED, 1.0), (Cause.BUSY, 5.0)]
+)
+def test_delays_double_up_to_a_minute(cause: Cause, first: float) -> None:
+    delays = [again(cause, attempts=attempts, allowed=9999) for attempts in (1, 2, 3, 4, 5, 6, 7, 8, 50, 5000)]
+    assert delays == [min(60.0, first * double) for double in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)]
+
+
+@pytest.mark.parametrize("cause", [Cause.UNREACHABLE, Cause.UNAUTHENTICATED])
+def test_only_a_busy_server_uses_up_attempts(cause: Cause) -> None:
+    assert again(cause, attempts=5, allowed=5) is not None
+
+
+def test_chance_spreads_a_delay_from_half_to_one_and_a_half() -> None:
+    assert [again(Cause.BUSY, jitter=jitter) for jitter in (0.0, 1.0)] == [2.5, 7.5]
+
+
+def test_a_few_wrong_credentials_in_a_row_stop_a_lane_well_before_the_account_is_locked() -> None:
+    """Accounts are locked after more than five (api-facts 3.2)."""
+    assert [stops(Cause.UNAUTHENTICATED, in_a_row=in_a_row) for in_a_row in range(1, 5)] == [False, False, True, True]
+    assert UNAUTHENTICATED_LIMIT == 3
+
+
+@pytest.mark.parametrize(("has_worked", "most"), [(False, 5), (True, 5 + 12)])
+def test_nobody_there_stops_a_lane_after_its_attempts_and_later_if_it_has_worked(has_worked: bool, most: int) -> None:
+    assert not stops(Cause.UNREACHABLE, attempts=most - 1, has_worked=has_worked)
+    assert stops(Cause.UNREACHABLE, attempts=most, has_worked=has_worked)
+    assert PATIENCE == 12
+
+
+def test_a_lane_stops_at_once_where_no_request_can_succeed_and_never_for_one_request() -> None:
+    assert stops(Cause.UNUSABLE)
+    assert not any(stops(cause, attempts=99, in_a_row=99) for cause in (Cause.BUSY, Cause.INVALID, Cause.THROTTLED))
