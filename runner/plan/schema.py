@@ -170,7 +170,10 @@ class SummaryPart(_Part):
 class PlanFile(_Part):
     """A plan file."""
 
-    plan_hash: str = Field(pattern="^sha256:[0-9a-f]{64}$")
+    plan_hash: str = Field(
+        pattern="^sha256:[0-9a-f]{64}$",
+        description="Over what the plan does: all but created_at, runner_version, summary.warnings and folders of checks.",
+    )
     schema_version: Literal["runner/plan/v1"]
     campaign: str
     description: str

@@ -155,6 +155,7 @@ def test_a_variable_that_a_check_asks_for_must_be_there(program: Program) -> Non
             "job.yaml:21:12: rollout.checks[0]: check `a`: `env` is for a command",
         ),
         ("{name: a, command: [x], env: [A-B]}", "rollout.checks[0].env[0]: 'A-B' is no name of a variable; expected"),
+        (r'{name: "a\e[2J", command: [x]}', r"rollout.checks[0].name: 'a\x1b[2J' is no name for reports; expected"),
         ("{name: a, command: [x], env: X}", "rollout.checks[0].env: expected a list, found the text 'X'"),
     ],
 )

@@ -81,6 +81,12 @@ def _size(value: str | int) -> str | int:
     return value
 
 
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError(f"{value!r} is no name for reports; expected printable characters")
+    return value
+
+
 def _variable(value: str) -> str:
     if not LABEL.accepts(value):
         raise ValueError(f"{value!r} is no name of a variable; expected {LABEL.expected}")
@@ -230,7 +236,9 @@ class WindowDocument(Part):
 class CheckDocument(Part):
     """A health gate after each wave: a command that exits 0, a GET that answers 2xx, or a step that succeeds."""
 
-    name: StrictStr = Field(min_length=1, max_length=100, description="What is checked, for reports.")
+    name: Annotated[StrictStr, AfterValidator(_printable)] = Field(
+        min_length=1, max_length=100, description="What is checked, for reports."
+    )
     command: list[StrictStr] | None = Field(
         None,
         min_length=1,
