@@ -124,12 +124,12 @@ def inclusion_refused(facts: Facts, ids: Collection[str]) -> str | None:
     if not requests:
         return "none of these servers is excluded"
     for request in requests:
-        if (gone := _went_on_without(facts, request)) is not None:
-            return f"{gone}: `runner retry RUN --only excluded` does them in a run of their own"
         servers = [server.id for server in facts.servers_of(request)]
         others = _runs_that_have(facts, request)
         if others:
             return f"{servers[0]} belongs to {' and '.join(others)} now"
+        if (gone := _went_on_without(facts, request)) is not None:
+            return f"{gone}: `runner retry RUN --only excluded` does them in a run of their own"
         if not set(servers) <= set(ids):
             return f"{', '.join(servers[:_SHOWN])}{', ...' * (len(servers) > _SHOWN)} were excluded together: name all"
     return None
