@@ -11,10 +11,11 @@ from runner.engine.lookups import Lookups
 from runner.engine.reading import persist
 from runner.plan.keys import KEY_LENGTH, job_name, number_in, request_key
 from runner.rules.answers import ReadFailed
+from runner.rules.outcomes import DELETED
 from runner.rules.reads import ReadLimits
 from runner.run import events as e
 from runner.run.intake import nothing_left
-from runner.run.phases import UNSENT
+from runner.run.phases import UNSENT, Phase
 from runner.run.survey import doubles, recoveries
 
 if TYPE_CHECKING:
@@ -80,9 +81,17 @@ class Surveyor:
         if isinstance(listed, ReadFailed):
             return
         rows = self._rows_by_number(listed)
-        numbers = {lane.run.requests.number_of(request) for request in doubted}
-        for found in doubles(lane.run, {number: set(rows[number]) for number in rows.keys() & numbers}):
+        jobs = {
+            number: {job_id for job_id, row in rows[number].items() if not self._was_given_up_as_deleted(request, row)}
+            for request in doubted
+            if (number := lane.run.requests.number_of(request)) in rows
+        }
+        for found in doubles(lane.run, jobs):
             lane.recorder.record(e.Doubled(lane.clock.now(), found.request, found.job_ids))
+
+    def _was_given_up_as_deleted(self, request: int, row: JobRow) -> bool:
+        """The request was given up because of just this job: that is told already."""
+        return row.status == DELETED and self._lane.run.phases[request] is Phase.GIVEN_UP
 
     def _sighted(self, rows: Mapping[str, JobRow]) -> None:
         """Keep the one job of a request in mind, were it not listed any more when the request is looked up."""

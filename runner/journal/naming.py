@@ -87,9 +87,10 @@ def owner_may_live(owner: Owner | None, silent_s: float, takeover_s: float, is_a
 def run_state(noted: str | None, *, owner_lives: bool, journal_says: str | None) -> RunState:
     """What to call a run in a list: as it was noted, or as its journal ends.
 
-    That of a run which has just been taken up again ends as its process before left it.
+    That of a run which has just been taken up again ends as its process before left it, unless nothing was left to do.
     """
-    if noted is None and owner_lives:
+    is_over = journal_says is not None and RunState(journal_says).is_over
+    if noted is None and owner_lives and not is_over:
         return RunState.RUNNING
     return RunState(noted or journal_says or RunState.INTERRUPTED)
 

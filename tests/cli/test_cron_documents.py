@@ -67,9 +67,8 @@ def test_the_program_understands_every_example(command: str) -> None:
 
 def test_every_flag_that_is_explained_is_one() -> None:
     with click.Context(cli) as context:
-        command = cli.get_command(context, "run")
-        assert command is not None
-        flags = {flag for option in command.params for flag in option.opts}
+        commands = [cli.get_command(context, name) for name in cli.list_commands(context)]
+        flags = {flag for command in commands if command for option in command.params for flag in option.opts}
     assert set(re.findall(r"--[a-z]+(?:-[a-z]+)*", TEXT)) <= flags
 
 
