@@ -53,7 +53,7 @@ def test_a_run_on_a_simulator_never_goes_on_against_the_service(
         world.tear(torn)
         world.own_simulator = None
         made = len(world.service.jobs)
-        with pytest.raises(RefusedToStart, match="never began|was against a simulator"):
+        with pytest.raises(RefusedToStart, match=r"never began|was against a simulator"):
             await world.run()
         assert len(world.service.jobs) == made
         assert not any(isinstance(event, e.RunResumed) for event in world.events())
