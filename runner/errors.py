@@ -59,7 +59,7 @@ class Problem:
         return f"{text}\n  {self.hint}" if self.hint else text
 
 
-class InvalidInput(RunnerError):  # noqa: N818  what it is, not that it is an error, is the news
+class InvalidInput(RunnerError):
     """The command line, a jobspec, an inventory or a plan is not valid; nothing was sent."""
 
     exit_code = ExitCode.INVALID
@@ -69,19 +69,19 @@ class InvalidInput(RunnerError):  # noqa: N818  what it is, not that it is an er
         self.problems = problems
 
 
-class RefusedToStart(RunnerError):  # noqa: N818
+class RefusedToStart(RunnerError):
     """A lock, a stale plan or a missing approval; nothing was sent."""
 
     exit_code = ExitCode.REFUSED
 
 
-class ServiceUnusable(RunnerError):  # noqa: N818
+class ServiceUnusable(RunnerError):
     """Credentials, permission or endpoint: the service cannot be used at all."""
 
     exit_code = ExitCode.UNUSABLE
 
 
-class RunStopped(RunnerError):  # noqa: N818
+class RunStopped(RunnerError):
     """The run ended before its end and can be resumed."""
 
     exit_code = ExitCode.STOPPED
@@ -93,5 +93,5 @@ class StateFolderError(RunnerError):
     exit_code = ExitCode.REFUSED
 
 
-class ImpossibleEvent(StateFolderError):  # noqa: N818
+class ImpossibleEvent(StateFolderError):
     """A journal tells of something that cannot have happened: it was changed, or two processes wrote it."""

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+Json = Any
+"""Any value that JSON, or YAML, holds."""
+JsonObject = dict[str, Any]
+"""A JSON object; what is in it is said where it is made."""
+JsonMapping = Mapping[str, Any]
+"""The same, to be read only."""
 
 
 class Server(NamedTuple):

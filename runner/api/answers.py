@@ -151,7 +151,7 @@ def _one_prefix(code: str | None) -> str:
     return "" if code is None else code.replace("APIG.", "APIGW.", 1)
 
 
-class AnswerTooLarge(Exception):  # noqa: N818  the answer is what is too large
+class AnswerTooLarge(Exception):
     """The body is longer than any honest answer; the rest of it was not read."""
 
 

@@ -50,7 +50,7 @@ class IssuedToken(NamedTuple):
     expires_at: float | None
 
 
-class IamFailed(Exception):  # noqa: N818  IAM is what failed
+class IamFailed(Exception):
     """IAM gave no token; nothing was sent to the service."""
 
     def __init__(self, cause: Cause, error: ServiceError) -> None:

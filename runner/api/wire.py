@@ -22,7 +22,7 @@ _LAST_SECOND = 253_402_300_799  # the end of the year 9999: later times cannot b
 _LONGEST_ID = 256  # the documents say 64
 
 
-class UnreadableAnswer(Exception):  # noqa: N818  the answer is what is unreadable
+class UnreadableAnswer(Exception):
     """The body is not what the service documents. The text says what is wrong with it."""
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.app.history import open_store, stored_plan, stored_run
 from runner.app.planning import PlanInputs, read_or_make_plan
 from runner.plan.diff import PlanDiff, diff_plans
 
 if TYPE_CHECKING:
+    from runner.model import JsonObject
     from runner.plan.plan import Plan
 
 
@@ -23,7 +24,7 @@ def compare(state_dir: Path, before: str, after: str) -> PlanDiff:
     return {**diff_plans(first, second), "undone": undone}
 
 
-def _side(state_dir: Path, text: str) -> tuple[Plan, list[dict[str, Any]]]:
+def _side(state_dir: Path, text: str) -> tuple[Plan, list[JsonObject]]:
     if text.endswith(".json"):
         return read_or_make_plan(PlanInputs(Path(text))), []
     with open_store(state_dir) as store:

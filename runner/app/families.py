@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.app.history import open_store, stored_run
 from runner.app.standings import read_past_run
 from runner.errors import RefusedToStart
-from runner.model import Outcome
+from runner.model import JsonObject, Outcome
 from runner.plan.digests import LaneServer
 from runner.run import events as e
 from runner.run.by_server import by_server
@@ -117,15 +117,15 @@ def _events(
     return [e.LeftOut(at, group, tuple(ids), run_id) for group, ids in sorted(groups.items())]
 
 
-def lineage(state_dir: Path, text: str) -> dict[str, Any]:
+def lineage(state_dir: Path, text: str) -> JsonObject:
     """The family of a run, its ancestors and whatever was retried from any of them, folded into one.
 
     Of a real run, rehearsals tell nothing, nor the other way round. A server that a run did not touch is as it was before.
     """
     with open_store(state_dir) as store:
         asked = store.run(store.resolve(text))
-        runs: list[dict[str, Any]] = []
-        servers: dict[LaneServer, dict[str, Any]] = {}
+        runs: list[JsonObject] = []
+        servers: dict[LaneServer, JsonObject] = {}
         for run_id in store.history.family(asked.id):
             if bool(store.run(run_id).simulated) is bool(asked.simulated):
                 stored = stored_run(store, run_id, state_dir)
@@ -144,7 +144,7 @@ def lineage(state_dir: Path, text: str) -> dict[str, Any]:
     }
 
 
-def _servers(run_id: str, stored: StoredRun, before: Collection[LaneServer]) -> dict[LaneServer, dict[str, Any]]:
+def _servers(run_id: str, stored: StoredRun, before: Collection[LaneServer]) -> dict[LaneServer, JsonObject]:
     """What the run says of servers: of those it touched, and of those that no run before it had."""
     names = {
         LaneServer(job["lane"], task["server_id"]): task["server_name"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.plan.rollout.limits import campaign_limits
 from runner.rules.forecast import ForecastRules, forecast
 from runner.spec.rollout.limits import Counted
 
 if TYPE_CHECKING:
+    from runner.model import JsonObject
     from runner.plan.plan import Plan
     from runner.plan.rollout.model import Rollout
 
@@ -19,7 +20,7 @@ _CAMPAIGNS = 300
 _SEED = 1
 
 
-def forecast_plan(plan: Plan) -> list[dict[str, Any]]:
+def forecast_plan(plan: Plan) -> list[JsonObject]:
     """For each of `RATES`: {rate, harmed, stopped, duration}, means over many simulated campaigns; none without a rollout.
 
     `stopped` is the chance that the rules end or hold the campaign; `duration` is in durations of a job. Coarse: all

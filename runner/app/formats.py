@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from runner.model import JsonObject
 
 
 class _Source(NamedTuple):
@@ -23,8 +26,8 @@ _SOURCES = {
 NAMES = tuple(_SOURCES)
 
 
-def schema(name: str) -> dict[str, Any]:
+def schema(name: str) -> JsonObject:
     """The JSON Schema of one of `NAMES`."""
     source = _SOURCES[name]
-    made: dict[str, Any] = getattr(import_module(source.module), source.function)()
+    made: JsonObject = getattr(import_module(source.module), source.function)()
     return made

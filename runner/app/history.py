@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.app.posted import pending_commands
 from runner.journal.sqlite import SqliteStore
-from runner.model import RunState
+from runner.model import JsonObject, RunState
 from runner.plan.codec import plan_from_json
 from runner.report.files import report_to_json, write_whole
 from runner.report.fold import Report, fold, make_report
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from runner.plan.plan import Plan
     from runner.run.facts import Facts
 
-RunObject = dict[str, Any]
+RunObject = JsonObject
 """One run as `runner list --format json` shows it."""
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.app.history import open_store
 from runner.errors import RefusedToStart
-from runner.model import RunState
+from runner.model import JsonObject, RunState
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from runner.journal.store import LeaseRow, RunStore
 
 
-def list_locks(state_dir: Path) -> list[dict[str, Any]]:
+def list_locks(state_dir: Path) -> list[JsonObject]:
     """Every run that holds servers; `until` is when others may take them, None while the run goes on."""
     with open_store(state_dir) as store:
         return [_lock(row) for row in store.leases()]
@@ -40,6 +40,6 @@ def release_in(store: RunStore, text: str) -> str:
     return run_id
 
 
-def _lock(row: LeaseRow) -> dict[str, Any]:
+def _lock(row: LeaseRow) -> JsonObject:
     until = None if row.until is None else datetime.fromtimestamp(row.until, UTC).isoformat(timespec="seconds")
     return {"id": row.run_id, "state": row.state, "servers": row.servers, "until": until}

@@ -6,14 +6,14 @@ import os
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner import __version__
 from runner.app.approving import refuse_unfitting, refuse_vanished
 from runner.app.programs import with_programs
 from runner.errors import InvalidInput, Problem
 from runner.inventory.files import InventoryFile
-from runner.model import Lane
+from runner.model import JsonObject, Lane
 from runner.plan.codec import plan_from_json, plan_to_json
 from runner.plan.expansion import PlanOptions, campaign_context, expand
 from runner.report.files import write_whole
@@ -69,7 +69,7 @@ def make_plan(inputs: PlanInputs, *, simulated: bool = False) -> Plan:
     return with_programs(plan, campaign, inputs.jobspec.parent, os.environ)
 
 
-def once_context(inputs: PlanInputs, now: float, *, simulated: bool) -> tuple[str, dict[str, Any]]:
+def once_context(inputs: PlanInputs, now: float, *, simulated: bool) -> tuple[str, JsonObject]:
     """The campaign's name, and what the template of a once key sees. `now` is epoch seconds: `run.date` is its day.
 
     Raises:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from runner.spec.campaign import Campaign
 
 
-class NoProgram(Exception):  # noqa: N818  what it is
+class NoProgram(Exception):
     """There is no such program, or it cannot be run; the message says why."""
 
 

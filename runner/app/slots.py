@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.app.history import open_store
 from runner.app.planning import once_context
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from runner.app.carrying import RunResult
     from runner.app.planning import PlanInputs
     from runner.journal.store import RunStore
+    from runner.model import JsonObject
     from runner.plan.plan import Plan
     from runner.spec.moments import Moment
 
@@ -138,7 +139,7 @@ def _slot_day(slot: Slot, now: float) -> dict[str, str]:
     return {}
 
 
-def _rendered(once_key: str, context: dict[str, Any]) -> str:
+def _rendered(once_key: str, context: JsonObject) -> str:
     place = Place("command line", 1, 1, "--once-key")
     try:
         key = render_text(Template(once_key, place), context).strip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -16,6 +16,7 @@ from runner.run.waves import Stage
 
 if TYPE_CHECKING:
     from runner.journal.store import RunRow, RunStore
+    from runner.model import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class _Findings:
         else:
             self.broken.append(f"plan: the run is of {row.plan_hash}, and the stored plan is {plan.plan_hash}")
 
-    def report(self, report: dict[str, Any], row: RunRow, hashes: tuple[str, ...]) -> None:
+    def report(self, report: JsonObject, row: RunRow, hashes: tuple[str, ...]) -> None:
         run = report["run"]
         if run.get("plan_hash") != row.plan_hash:
             self.broken.append(f"report: it names the plan {run.get('plan_hash')}, and the run is of {row.plan_hash}")
@@ -85,7 +86,7 @@ class _Findings:
         elif run["journal_head"] != hashes[-1]:
             self.fine.append("report: made before the run was resumed; its head is an earlier entry of the chain")
 
-    def same(self, report: dict[str, Any], made_now: dict[str, Any]) -> None:
+    def same(self, report: JsonObject, made_now: JsonObject) -> None:
         differing = sorted(key for key, value in report.items() if not _holds(value, made_now.get(key)))
         if differing:
             self.broken.append(f"report: not what the journal gives, in {', '.join(differing)}")
@@ -111,7 +112,7 @@ def _holds(told: object, made_now: object) -> bool:
     return told == made_now or (made_now == Stage.ABORTED and told in _LEFT_IN)
 
 
-def _read_report(path: Path) -> dict[str, Any]:
+def _read_report(path: Path) -> JsonObject:
     try:
         report = orjson.loads(path.read_bytes())
         report["run"]["id"]

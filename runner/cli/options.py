@@ -16,6 +16,8 @@ from runner.spec.quantities import EXPECTED_DURATION, parse_duration
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from runner.model import JsonObject
+
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
@@ -56,7 +58,7 @@ campaign_options = all_of(
 )
 
 
-def plan_inputs(file: Path, options: dict[str, Any]) -> PlanInputs:
+def plan_inputs(file: Path, options: JsonObject) -> PlanInputs:
     """The inputs of a plan, from the values of `campaign_options`; those are taken out of `options`."""
     names = (field.name for field in fields(PlanInputs) if field.name != "jobspec")
     return PlanInputs(jobspec=file, **{name: options.pop(name) for name in names})

@@ -18,6 +18,7 @@ from runner.spec.secrets import mask
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from runner.model import JsonObject
     from runner.plan.plan import Plan
 
 _PREVIEWED_SERVERS = 3
@@ -45,7 +46,7 @@ def plan_line(plan: Plan) -> str:
     return f"{summary.selected:,} servers in {len(plan.groups):,} groups, {summary.requests:,} requests"
 
 
-def plan_text(plan: Plan, forecast: Sequence[dict[str, Any]] = ()) -> str:
+def plan_text(plan: Plan, forecast: Sequence[JsonObject] = ()) -> str:
     """A plan for a person."""
     summary = plan.summary
     lines = [
@@ -87,7 +88,7 @@ def _body(plan: Plan, index: int) -> str:
     return mask(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode())
 
 
-def plan_object(plan: Plan, forecast: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+def plan_object(plan: Plan, forecast: Sequence[JsonObject] = ()) -> JsonObject:
     """A plan for a machine, without its servers (`-o` writes those)."""
     counts = dict.fromkeys(("succeeded", "failed", "skipped", "timed_out", "unknown"), 0)
     return {

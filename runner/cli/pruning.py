@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runner.app.pruning import Pruning
+    from runner.model import JsonObject
 
 _MIB = 2**20
 
@@ -45,7 +46,7 @@ def prune_command(older_than_s: float, keep: int, state_dir: Path, *, yes: bool,
         click.echo("\n".join(_prune_lines(found, done=yes)))
 
 
-def _prune_object(found: Pruning, *, done: bool) -> dict[str, Any]:
+def _prune_object(found: Pruning, *, done: bool) -> JsonObject:
     return {
         "done": done,
         "before": _time(found.before),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.cli.table import table
 from runner.plan.estimate import duration_text
@@ -13,6 +13,7 @@ from runner.spec.rollout.limits import Scope
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from runner.model import JsonObject
     from runner.plan.plan import Plan
     from runner.plan.rollout.limits import Limit
     from runner.plan.rollout.model import PlannedWave, Rollout
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _SHOWN = 3
 
 
-def rollout_text(plan: Plan, forecast: Sequence[dict[str, Any]]) -> list[str]:
+def rollout_text(plan: Plan, forecast: Sequence[JsonObject]) -> list[str]:
     """The parts of the text; none for a plan without a rollout."""
     if plan.rollout is None:
         return []
@@ -92,7 +93,7 @@ def _examples(limits: Sequence[Limit]) -> str:
     return shown + (f" and {len(limits) - _SHOWN:,} more" if len(limits) > _SHOWN else "")
 
 
-def _forecast(forecast: Sequence[dict[str, Any]]) -> str:
+def _forecast(forecast: Sequence[JsonObject]) -> str:
     rows = [
         (f"{row['rate']:.1%}", f"{row['harmed']:,.1f}", f"{row['stopped']:.0%}", f"{row['duration']:,.0f}")
         for row in forecast

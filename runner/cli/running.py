@@ -26,7 +26,7 @@ from runner.cli.planning import show_plan
 from runner.cli.progress import LiveProgress, LoggedProgress
 from runner.cli.scheduling import deadline_option, slot_from, slot_options
 from runner.errors import ExitCode
-from runner.model import Outcome
+from runner.model import JsonObject, Outcome
 from runner.run.gate import Patience
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def retry_command(runs: tuple[str, ...], only: tuple[str, ...], **options: Any) 
     return _finish(running.run_plan(plan, _how(options, watch=True, behaviour=behaviour)), quiet=options["quiet"])
 
 
-def _how(options: dict[str, Any], *, watch: bool, behaviour: Behaviour | None) -> running.RunOptions:
+def _how(options: JsonObject, *, watch: bool, behaviour: Behaviour | None) -> running.RunOptions:
     quiet = options["quiet"]
     live = stderr_is_terminal() and not quiet and options["log_format"] != "json"
     colour = not options["no_color"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -14,6 +14,9 @@ from runner.engine.run import Deadline
 from runner.rules.slots import CatchUp
 from runner.spec.moments import EXPECTED_MOMENT, Moment, parse_deadline, parse_moment
 from runner.spec.quantities import EXPECTED_DURATION
+
+if TYPE_CHECKING:
+    from runner.model import JsonObject
 
 
 class MomentType(click.ParamType[Moment]):
@@ -64,7 +67,7 @@ slot_options = all_of(
 )
 
 
-def slot_from(options: dict[str, Any]) -> Slot:
+def slot_from(options: JsonObject) -> Slot:
     """The slot that the values of `slot_options` tell of; those are taken out of `options`."""
     once_key, latest, catch_up = (options.pop(name) for name in ("once_key", "not_after", "catch_up"))
     if catch_up is not None and latest is None:

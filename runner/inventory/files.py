@@ -11,7 +11,7 @@ from codecs import BOM_UTF8
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import orjson
 
@@ -22,6 +22,8 @@ from runner.spec.yaml_source import decode, path_text, read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from runner.model import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ def _read_yaml(file: BinaryIO, rows: RowReader) -> None:
         rows.add(row, source.position((*prefix, index))[0], path_text((*prefix, index)))
 
 
-def _entries(document: Any, rows: RowReader) -> list[Any]:  # noqa: ANN401  whatever the file holds
+def _entries(document: Json, rows: RowReader) -> list[Json]:
     entries = document.get("servers") if isinstance(document, dict) else document
     if not isinstance(entries, list):
         rows.problem("expected a list of servers, or a mapping with `servers`", 1)

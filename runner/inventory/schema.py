@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+if TYPE_CHECKING:
+    from runner.model import JsonObject
 
 Label = str | int | float | bool | None
 
@@ -28,7 +31,7 @@ class ServerList(BaseModel):
     servers: list[ServerRow]
 
 
-def inventory_schema() -> dict[str, Any]:
+def inventory_schema() -> JsonObject:
     """The JSON Schema of the whole file: a list of servers, or a mapping with `servers`."""
     schema = TypeAdapter(list[ServerRow] | ServerList).json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "inventory"}

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import Problem
+from runner.model import JsonMapping, JsonObject
 from runner.spec.rules import DESCRIPTION, NAME, TYPE, Rule
 from runner.spec.secrets import secret_names
 from runner.spec.templates import TemplateProblem, TextRenderer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from runner.spec.campaign import StepSpec, Template
 
-Body = dict[str, Any]
+Body = JsonObject
 
 
 class _Field(NamedTuple):
@@ -34,7 +35,7 @@ class BodyTemplate:
         self._per_batch = "batch" in self._renderer.names_used
         self._rendered: Body | None = None
 
-    def render(self, context: Mapping[str, Any], index: int, count: int, problems: list[Problem]) -> Body:
+    def render(self, context: JsonMapping, index: int, count: int, problems: list[Problem]) -> Body:
         """The body of one batch, without `server_ids`; `index` counts from 1. What is wrong goes to `problems`."""
         if self._rendered is not None and not self._per_batch:
             return self._rendered

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from runner.errors import InvalidInput, Problem, RefusedToStart
-from runner.model import Lane
+from runner.model import JsonMapping, JsonObject, Lane
 from runner.plan.hashing import hash_document, is_hash_of
 from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary, StoredServers
 from runner.plan.rollout.codec import labels_to_json, rollout_from_json, rollout_to_json
 from runner.spec.campaign import Submit, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 SCHEMA_VERSION = "runner/plan/v1"
 _PARTS = ("name", "description", "type", "is_reboot", "items")
 
 
-def request_body(body: Mapping[str, Any], server_ids: Sequence[str], name: str) -> dict[str, Any]:
+def request_body(body: JsonMapping, server_ids: Sequence[str], name: str) -> JsonObject:
     """The body of a create-job call (api-facts 1.1), from a planned one. Secrets in it are references."""
     full = {"name": name, "description": body.get("description"), "server_ids": list(server_ids)}
     if full["description"] is None:
@@ -76,7 +76,7 @@ def _in_words(error: Exception) -> str:
     return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
-def _document(plan: Plan) -> dict[str, Any]:
+def _document(plan: Plan) -> JsonObject:
     return {
         "schema_version": SCHEMA_VERSION,
         "campaign": plan.campaign,
@@ -106,19 +106,19 @@ def _document(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _rollout_parts(plan: Plan) -> dict[str, Any]:
+def _rollout_parts(plan: Plan) -> JsonObject:
     """What only a plan with a rollout has: its rules, and the labels that they look at."""
     if plan.rollout is None:
         return {}
     return {"rollout": rollout_to_json(plan.rollout), "labels": labels_to_json(plan.groups)}
 
 
-def _finite(values: dict[str, Any]) -> dict[str, Any]:
+def _finite(values: JsonObject) -> JsonObject:
     """`unlimited` is infinity here and null in JSON, which has no infinity."""
     return {key: None if isinstance(value, float) and math.isinf(value) else value for key, value in values.items()}
 
 
-def _request(plan: Plan, index: int) -> dict[str, Any]:
+def _request(plan: Plan, index: int) -> JsonObject:
     request = plan.requests[index]
     ids = [server.id for server in plan.servers_of(index)]
     return {
@@ -131,7 +131,7 @@ def _request(plan: Plan, index: int) -> dict[str, Any]:
     }
 
 
-def _checked_plan(document: dict[str, Any], file: str) -> Plan:
+def _checked_plan(document: JsonObject, file: str) -> Plan:
     claimed = document.pop("plan_hash", None)
     for request in document["requests"]:
         if "server_ids" not in request["body"]:
@@ -145,8 +145,8 @@ def _checked_plan(document: dict[str, Any], file: str) -> Plan:
     return _plan(document, claimed)
 
 
-def _plan(document: Mapping[str, Any], plan_hash: str) -> Plan:
-    shared: dict[bytes, dict[str, Any]] = {}
+def _plan(document: JsonMapping, plan_hash: str) -> Plan:
+    shared: dict[bytes, JsonObject] = {}
     submit = Submit(**{**document["submit"], "rate": _rate(document["submit"]["rate"])})
     watch = Watch(**{**document["watch"], "rate": _rate(document["watch"]["rate"])})
     summary = PlanSummary(**{**document["summary"], "warnings": _warnings(document["summary"])})
@@ -171,7 +171,7 @@ def _plan(document: Mapping[str, Any], plan_hash: str) -> Plan:
     )
 
 
-def _of_kind(document: Mapping[str, Any], key: str, kind: type | tuple[type, ...]) -> Any:  # noqa: ANN401  as `kind`
+def _of_kind(document: JsonMapping, key: str, kind: type | tuple[type, ...]) -> Any:  # noqa: ANN401  as `kind`
     """A value that the hash does not cover, so that anything may stand there."""
     value = document[key]
     if not isinstance(value, kind) or isinstance(value, bool):
@@ -179,7 +179,7 @@ def _of_kind(document: Mapping[str, Any], key: str, kind: type | tuple[type, ...
     return value
 
 
-def _warnings(summary: Mapping[str, Any]) -> tuple[str, ...]:
+def _warnings(summary: JsonMapping) -> tuple[str, ...]:
     """Likewise outside the hash."""
     warnings = summary["warnings"]
     if not isinstance(warnings, list) or not all(isinstance(text, str) for text in warnings):
@@ -191,7 +191,7 @@ def _rate(value: float | None) -> float:
     return math.inf if value is None else value
 
 
-def _groups(document: Mapping[str, Any]) -> tuple[PlannedGroup, ...]:
+def _groups(document: JsonMapping) -> tuple[PlannedGroup, ...]:
     labels = document.get("labels") or {"different": (), "of": repeat(None)}
     return tuple(
         PlannedGroup(
@@ -203,7 +203,7 @@ def _groups(document: Mapping[str, Any]) -> tuple[PlannedGroup, ...]:
     )
 
 
-def _planned(request: Mapping[str, Any], shared: dict[bytes, dict[str, Any]]) -> PlannedRequest:
+def _planned(request: JsonMapping, shared: dict[bytes, JsonObject]) -> PlannedRequest:
     body = {part: request["body"][part] for part in _PARTS if part in request["body"]}
     body = shared.setdefault(orjson.dumps(body), body)
     return PlannedRequest(

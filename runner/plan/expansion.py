@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import compress
 from operator import not_
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import InvalidInput, Problem
-from runner.model import Lane, Server
+from runner.model import JsonMapping, JsonObject, Lane, Server
 from runner.plan.bodies import BodyTemplate
 from runner.plan.codec import hash_plan
 from runner.plan.grouping import SelectedGroup, select_groups
@@ -56,7 +56,7 @@ class PlanOptions:
     lane: Lane = field(default_factory=lambda: Lane(None, None, None))
 
 
-def campaign_context(campaign: Campaign, options: PlanOptions) -> dict[str, Any]:
+def campaign_context(campaign: Campaign, options: PlanOptions) -> JsonObject:
     """What templates outside of groups see.
 
     Raises:
@@ -142,7 +142,7 @@ class _Expansion:
         # Groups that were not asked for still come first: they keep their servers.
         return list(groups)
 
-    def _context_of(self, group: GroupSpec) -> dict[str, Any]:
+    def _context_of(self, group: GroupSpec) -> JsonObject:
         try:
             variables = resolve_variables(_variables(self._campaign, group, self._options), self._base)
         except TemplateProblem as error:
@@ -169,7 +169,7 @@ class _Expansion:
         """Whether --group names a group, or the part of it with this name."""
         return not self._options.groups or any(_is_called(group, asked, name) for asked in self._options.groups)
 
-    def _planned(self, selected: Sequence[SelectedGroup], by_spec: Sequence[Mapping[str, Any]]) -> _Planned:
+    def _planned(self, selected: Sequence[SelectedGroup], by_spec: Sequence[JsonMapping]) -> _Planned:
         contexts = dict(zip((spec.name for spec in self._campaign.groups), by_spec, strict=True))
         lanes = LaneTable(self._campaign.lane, self._options.lane)
         chosen: list[ChosenGroup] = []
@@ -221,7 +221,7 @@ class _Expansion:
         else:
             self._warnings.append(f"{place.file}:{place.line}: {message}")
 
-    def _requests(self, group: int, size: int, context: Mapping[str, Any]) -> list[PlannedRequest]:
+    def _requests(self, group: int, size: int, context: JsonMapping) -> list[PlannedRequest]:
         requests: list[PlannedRequest] = []
         for index, step in enumerate(self._campaign.steps):
             body = BodyTemplate(step)

@@ -16,7 +16,7 @@ from runner.spec.templates import TemplateProblem, render_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from runner.model import Server
+    from runner.model import JsonMapping, Server
     from runner.spec.campaign import GroupSpec, Template
 
 _NOT_IN_NAMES = re.compile(r"[^-_.a-zA-Z0-9]+")
@@ -34,7 +34,7 @@ class SelectedGroup:
 def select_groups(
     groups: Sequence[GroupSpec],
     servers: Iterable[Server],
-    contexts: Sequence[Mapping[str, Any]],
+    contexts: Sequence[JsonMapping],
     problems: list[Problem],
     left_out: Sequence[Server] = (),
 ) -> list[SelectedGroup]:
@@ -61,7 +61,7 @@ def select_groups(
 
 
 def matching(
-    groups: Sequence[GroupSpec], index: int, servers: Iterable[Server], contexts: Sequence[Mapping[str, Any]]
+    groups: Sequence[GroupSpec], index: int, servers: Iterable[Server], contexts: Sequence[JsonMapping]
 ) -> tuple[list[Server], int]:
     """The servers of the group at `index`, and how many more it would have, were they not in groups before it.
 
@@ -91,7 +91,7 @@ class _Entries:
         return found
 
 
-def _listed(group: GroupSpec, context: Mapping[str, Any], problems: list[Problem]) -> _Entries | None:
+def _listed(group: GroupSpec, context: JsonMapping, problems: list[Problem]) -> _Entries | None:
     if group.servers is None:
         return None
     entries = _Entries()

@@ -8,29 +8,31 @@ the programs of checks are, which are known by their fingerprints.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
 from runner.plan.rollout.codec import without_folders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
+
+    from runner.model import JsonMapping, JsonObject
 
 _NOT_HASHED = frozenset({"plan_hash", "created_at", "runner_version"})
 
 
-def hash_document(document: Mapping[str, Any]) -> str:
+def hash_document(document: JsonMapping) -> str:
     """`sha256:` and the digest over the canonical JSON of what the plan in this document does."""
     return _digest(_what_it_does(document))
 
 
-def is_hash_of(document: Mapping[str, Any], claimed: object) -> bool:
+def is_hash_of(document: JsonMapping, claimed: object) -> bool:
     """Whether this is the document's hash, by the rule of today or by one of those that plans were made with before."""
     return any(claimed == _digest(hashed) for hashed in _hashed(document))
 
 
-def _hashed(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _hashed(document: JsonMapping) -> Iterator[JsonMapping]:
     yield _what_it_does(document)
     before = {key: value for key, value in document.items() if key != "plan_hash"}
     yield before
@@ -38,7 +40,7 @@ def _hashed(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield {key: value for key, value in before.items() if key != "parents"}
 
 
-def _what_it_does(document: Mapping[str, Any]) -> dict[str, Any]:
+def _what_it_does(document: JsonMapping) -> JsonObject:
     hashed = {key: value for key, value in document.items() if key not in _NOT_HASHED}
     hashed["summary"] = {key: value for key, value in document["summary"].items() if key != "warnings"}
     if "rollout" in document:
@@ -46,5 +48,5 @@ def _what_it_does(document: Mapping[str, Any]) -> dict[str, Any]:
     return hashed
 
 
-def _digest(hashed: Mapping[str, Any]) -> str:
+def _digest(hashed: JsonMapping) -> str:
     return "sha256:" + hashlib.sha256(orjson.dumps(hashed, option=orjson.OPT_SORT_KEYS)).hexdigest()

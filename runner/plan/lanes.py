@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.errors import Problem
-from runner.model import Lane
+from runner.model import JsonMapping, Lane
 from runner.spec.templates import TemplateProblem, render_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from runner.spec.campaign import LaneSpec, Template
 
 _FIELDS = ("region", "endpoint", "project_id")
@@ -32,7 +30,7 @@ class LaneTable:
         """The lanes."""
         return tuple(self._index)
 
-    def index_of(self, spec: LaneSpec, context: Mapping[str, Any], problems: list[Problem]) -> int:
+    def index_of(self, spec: LaneSpec, context: JsonMapping, problems: list[Problem]) -> int:
         """The index of a group's lane; what is wrong goes to `problems`."""
         lane = Lane(*(self._field(name, spec, context, problems) for name in _FIELDS))
         if not lane.endpoint and not lane.region:
@@ -47,7 +45,7 @@ class LaneTable:
         """The lane as templates see it."""
         return dict(self.lanes[index]._asdict())
 
-    def _field(self, name: str, spec: LaneSpec, context: Mapping[str, Any], problems: list[Problem]) -> str | None:
+    def _field(self, name: str, spec: LaneSpec, context: JsonMapping, problems: list[Problem]) -> str | None:
         given: str | None = getattr(self._given, name)
         # A given endpoint speaks for itself: the region would only be looked up to find another.
         if given is not None:

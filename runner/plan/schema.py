@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from runner.model import JsonObject
 from runner.spec.rollout.limits import LIMITS
 
 
@@ -38,7 +39,7 @@ class BodyPart(_Part):
     server_ids: list[str]
     type: str
     is_reboot: bool | None = None
-    items: list[dict[str, Any]]
+    items: list[JsonObject]
 
 
 class RequestPart(_Part):
@@ -136,7 +137,7 @@ class RolloutPart(_Part):
     deadline_s: float | None
     expected_s: list[float]
     on_failure: int | None
-    failure_bodies: list[dict[str, Any]]
+    failure_bodies: list[JsonObject]
 
 
 class SubmitPart(_Part):
@@ -182,7 +183,7 @@ class PlanFile(_Part):
     inventory_fingerprint: str
     parents: list[str] = Field(description="Runs that this plan does again for some servers: see `runner retry`.")
     jobspec: str
-    variables: dict[str, Any]
+    variables: JsonObject
     summary: SummaryPart
     submit: SubmitPart
     watch: WatchPart
@@ -194,6 +195,6 @@ class PlanFile(_Part):
     labels: LabelsPart | None = None
 
 
-def plan_schema() -> dict[str, Any]:
+def plan_schema() -> JsonObject:
     """The JSON Schema of a plan file."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **PlanFile.model_json_schema(), "title": "plan"}

@@ -13,22 +13,24 @@ from runner.spec.templates import SecretNames, TemplateProblem, guarded_secrets,
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from runner.model import JsonMapping, JsonObject
+
 FIXED_NAMES = ("vars", "env", "secret", "run", "group", "step", "batch", "lane")
 
 
-def base_context(env: Mapping[str, str], run_date: str) -> dict[str, Any]:
+def base_context(env: Mapping[str, str], run_date: str) -> JsonObject:
     """The names that every template sees. `run_date` is the day the plan was made, YYYY-MM-DD."""
     return {"env": dict(env), "secret": SecretNames(), "run": {"date": run_date}}
 
 
-def resolve_variables(variables: Mapping[str, object], base: Mapping[str, Any]) -> dict[str, Any]:
+def resolve_variables(variables: Mapping[str, object], base: JsonMapping) -> JsonObject:
     """Render variables whose values are templates; one may use others, in any order.
 
     Raises:
         TemplateProblem: a value cannot be rendered, or variables use each other in a circle.
     """
     needs = {name: _needs(value) & variables.keys() for name, value in variables.items()}
-    resolved: dict[str, Any] = {}
+    resolved: JsonObject = {}
     try:
         order = list(TopologicalSorter(needs).static_order())
     except CycleError as error:
@@ -45,7 +47,7 @@ def resolve_variables(variables: Mapping[str, object], base: Mapping[str, Any]) 
     return resolved
 
 
-def context_with(base: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+def context_with(base: JsonMapping, variables: JsonMapping) -> JsonObject:
     """The context of a template: variables by name and as `vars.NAME`. A fixed name wins over a variable."""
     return {**variables, **base, "vars": variables}
 
@@ -54,7 +56,7 @@ def _needs(value: object) -> set[str]:
     return {name for template in templates_in(value) for name in names_used(template)}
 
 
-def _render(value: object, context: Mapping[str, Any]) -> Any:  # noqa: ANN401  a variable may be any YAML value
+def _render(value: object, context: JsonMapping) -> Any:  # noqa: ANN401  a variable may be any YAML value
     if isinstance(value, Template):
         return render_value(value, context)
     if isinstance(value, dict):

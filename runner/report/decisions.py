@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from runner.model import RUNNER
+from runner.model import RUNNER, JsonObject
 from runner.report.times import rfc3339
 from runner.run import events as e
 from runner.run.commands import Command
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from runner.plan.rollout.model import PlannedWave
     from runner.run.facts import Facts
 
-Decision = dict[str, Any]
+Decision = JsonObject
 
 
 class DecisionLog:

@@ -5,9 +5,9 @@ Nothing in it depends on when it is made, so that the report of a finished run i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from runner.model import Outcome, RunState
+from runner.model import JsonObject, Outcome, RunState
 from runner.plan.keys import run_token
 from runner.report.details import Details
 from runner.report.jobs import job_parts
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from runner.run.standing import Tally
 
 SCHEMA_VERSION = "runner/report/v1"
-Report = dict[str, Any]
+Report = JsonObject
 """A report as JSON holds it; `runner.report.models` has its fields."""
 
 _IN_DOUBT = frozenset({Phase.SENT, Phase.IN_DOUBT, Phase.GIVEN_UP, Phase.CONFLICT})
@@ -97,7 +97,7 @@ def make_report(
     }
 
 
-def _run_part(facts: Facts, run_id: str, unended_state: RunState) -> dict[str, Any]:
+def _run_part(facts: Facts, run_id: str, unended_state: RunState) -> JsonObject:
     ending, started_at = facts.ending, facts.started_at
     return {
         "id": run_id,
@@ -130,14 +130,14 @@ def _requests_part(facts: Facts) -> dict[str, int]:
     }
 
 
-def _group_parts(facts: Facts, tallied: Tally) -> list[dict[str, Any]]:
+def _group_parts(facts: Facts, tallied: Tally) -> list[JsonObject]:
     return [
         {"name": group.name, "counts": counts_by_name(counts), "abnormal_count": _abnormal(counts)}
         for group, counts in zip(facts.plan.groups, tallied.groups, strict=True)
     ]
 
 
-def _wave_parts(folded: Folded, tallied: Tally) -> list[dict[str, Any]]:
+def _wave_parts(folded: Folded, tallied: Tally) -> list[JsonObject]:
     facts, log = folded.facts, folded.details.decisions
     waves = facts.rollout.waves if facts.rollout else ()
     return [

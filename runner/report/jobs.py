@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.plan.keys import job_name, request_key
 from runner.report.times import rfc3339
@@ -11,7 +11,7 @@ from runner.report.times import rfc3339
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from runner.model import Job, Server, Task
+    from runner.model import Job, JsonObject, Server, Task
     from runner.plan.plan import PlannedRequest
     from runner.rules.answers import ServiceError
     from runner.run.facts import Facts
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NO_TASK = dict.fromkeys(("status", "message", "task_id", "created_at", "updated_at", "cloud_server"))
 
 
-def job_parts(facts: Facts, token: str, every: Iterable[Standing], jobs: dict[int, Job]) -> list[dict[str, Any]]:
+def job_parts(facts: Facts, token: str, every: Iterable[Standing], jobs: dict[int, Job]) -> list[JsonObject]:
     """An entry for each request, in the order of the plan. `token` is the run's part of job names."""
     entries = facts.requests.entries
     shown = sorted(every, key=attrgetter("request"))
@@ -41,7 +41,7 @@ def purpose(facts: Facts, request: int) -> str:
     return "after_failure" if facts.requests.is_follow_up(request) else "check"
 
 
-def _job_part(facts: Facts, token: str, labels: Sequence[str], standing: Standing, job: Job | None) -> dict[str, Any]:
+def _job_part(facts: Facts, token: str, labels: Sequence[str], standing: Standing, job: Job | None) -> JsonObject:
     request, plan = standing.request, facts.plan
     entry = facts.requests.entries[request]
     key = request_key(token, facts.requests.number_of(request))
@@ -71,7 +71,7 @@ def _job_part(facts: Facts, token: str, labels: Sequence[str], standing: Standin
     }
 
 
-def _error_part(error: ServiceError | None) -> dict[str, Any] | None:
+def _error_part(error: ServiceError | None) -> JsonObject | None:
     if error is None:
         return None
     return {
@@ -87,7 +87,7 @@ def _exclusion_part(facts: Facts, request: int) -> dict[str, str] | None:
     return {"who": exclusion.who, "why": exclusion.why} if exclusion is not None and exclusion.who else None
 
 
-def _task_parts(standing: Standing, job: Job | None) -> list[dict[str, Any]]:
+def _task_parts(standing: Standing, job: Job | None) -> list[JsonObject]:
     """One entry a server, also for one that the service showed no task of."""
     shown = {task.server_id: task for task in job.tasks} if job else {}
     return [
@@ -96,7 +96,7 @@ def _task_parts(standing: Standing, job: Job | None) -> list[dict[str, Any]]:
     ]
 
 
-def _task_part(server: Server, outcome: str, task: Task | None) -> dict[str, Any]:
+def _task_part(server: Server, outcome: str, task: Task | None) -> JsonObject:
     if task is None:
         return {"server_id": server.id, "server_name": server.name, "outcome": outcome, **_NO_TASK}
     return {

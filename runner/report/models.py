@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from runner.model import JsonObject
 
 Outcome = Literal["succeeded", "failed", "skipped", "timed_out", "unknown", "not_started", "excluded"]
 State = Literal["planned", "in_doubt", "accepted", "settled", "refused", "given_up", "conflict", "void", "withdrawn"]
@@ -115,7 +117,7 @@ class TaskPart(_Part):
     task_id: str | None
     created_at: str | None
     updated_at: str | None
-    cloud_server: dict[str, Any] | None
+    cloud_server: JsonObject | None
 
 
 class JobPart(_Part):
@@ -228,7 +230,7 @@ class ReportFile(_Part):
     jobs: list[JobPart]
 
 
-def report_schema() -> dict[str, Any]:
+def report_schema() -> JsonObject:
     """The JSON Schema of a report."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -13,6 +13,7 @@ from runner.run import events as e
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from runner.model import JsonObject
     from runner.run.facts import Facts
 
 
@@ -78,7 +79,7 @@ class SubmissionPace:
         lane.waited_s += max(0.0, until - max(event.at, lane.paused_until))
         lane.paused_until = max(lane.paused_until, until)
 
-    def throttling(self) -> dict[str, Any]:
+    def throttling(self) -> JsonObject:
         """The report's part on throttling."""
         return {
             "throttled_answers": self._throttled,
@@ -86,7 +87,7 @@ class SubmissionPace:
             "peak_creates_per_s": max((lane.peak for lane in self._lanes), default=0),
         }
 
-    def submission(self) -> dict[str, Any] | None:
+    def submission(self) -> JsonObject | None:
         """The report's part on submission; None if nothing was sent."""
         if self._first is None:
             return None

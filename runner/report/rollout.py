@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.report.times import rfc3339
 
 if TYPE_CHECKING:
+    from runner.model import JsonObject
     from runner.rules.budget import Ledger
     from runner.run.facts import Facts
     from runner.run.waves import RolloutFacts, WaveFacts
 
 
-def wave_part(facts: Facts, wave: WaveFacts) -> dict[str, Any]:
+def wave_part(facts: Facts, wave: WaveFacts) -> JsonObject:
     """One wave as it stands, without its counts and decisions."""
     return {
         "name": wave.plan.name,
@@ -24,7 +25,7 @@ def wave_part(facts: Facts, wave: WaveFacts) -> dict[str, Any]:
     }
 
 
-def budget_part(ledger: Ledger) -> dict[str, Any]:
+def budget_part(ledger: Ledger) -> JsonObject:
     """Each limit, of how many servers it is, and the most that was ever spent and in flight at once."""
     limits = [
         {
@@ -41,7 +42,7 @@ def budget_part(ledger: Ledger) -> dict[str, Any]:
     return {"limits": limits}
 
 
-def evidence_part(rollout: RolloutFacts) -> dict[str, Any] | None:
+def evidence_part(rollout: RolloutFacts) -> JsonObject | None:
     """What the sequential test says, and how it came to that; None where none is asked for."""
     evidence = rollout.evidence
     if evidence is None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _SHOWN = 3
 
 
-class NoSuchServers(ValueError):  # noqa: N818  what it is, not that it is an error, is the news
+class NoSuchServers(ValueError):
     """The text names no server of the plan; the message says why."""
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from runner.errors import InvalidInput, Problem
 from runner.spec.suggest import did_you_mean
 from runner.spec.yaml_source import path_text, read_yaml
+
+if TYPE_CHECKING:
+    from runner.model import JsonObject
 
 Chance = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0)]
@@ -189,7 +192,7 @@ def _switches(path: tuple[str | int, ...]) -> list[str]:
     return list(getattr(model, "model_fields", {}))
 
 
-def behaviour_schema() -> dict[str, Any]:
+def behaviour_schema() -> JsonObject:
     """The JSON Schema of a behaviour file."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

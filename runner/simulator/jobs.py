@@ -7,12 +7,13 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Set as AbstractSet
 
+    from runner.model import JsonObject
     from runner.simulator.behaviour import Behaviour, Tasks
 
 PROCESSING = "PROCESSING"
@@ -39,7 +40,7 @@ class SimulatedJob:
     """A job as it was made. Times are epoch seconds."""
 
     job_id: str
-    request: dict[str, Any]
+    request: JsonObject
     created_at: float
     tasks: list[SimulatedTask]
     deleted: bool = False
@@ -76,7 +77,7 @@ class JobFactory:
         self._rng = rng
 
     def make(
-        self, request: dict[str, Any], now: float, skipped: AbstractSet[str], failed: AbstractSet[str]
+        self, request: JsonObject, now: float, skipped: AbstractSet[str], failed: AbstractSet[str]
     ) -> SimulatedJob:
         """A job for a checked request; servers in `skipped` and `failed` end so at once."""
         tasks = [self._task(server, now, server in skipped, server in failed) for server in request["server_ids"]]
@@ -106,7 +107,7 @@ class JobView:
     def __init__(self, behaviour: Behaviour) -> None:
         self._behaviour = behaviour
 
-    def row(self, job: SimulatedJob, now: float) -> dict[str, Any]:
+    def row(self, job: SimulatedJob, now: float) -> JsonObject:
         """One row of the list (api-facts 1.3)."""
         switches = self._behaviour.jobs
         kind = job.request["type"]
@@ -123,7 +124,7 @@ class JobView:
         }
         return row | ({"region_hint": {"undocumented": True}} if switches.extra_fields else {})
 
-    def detail(self, job: SimulatedJob, now: float, *, at_create: bool = False) -> dict[str, Any]:
+    def detail(self, job: SimulatedJob, now: float, *, at_create: bool = False) -> JsonObject:
         """The whole job (api-facts 1.2)."""
         shown = not at_create or self._behaviour.jobs.tasks_at_create == "all"
         return {
@@ -155,7 +156,7 @@ class JobView:
         counted = {"FAILED", "SKIPPED"} if self._behaviour.jobs.skipped_is_abnormal else {"FAILED"}
         return sum(self._task_status(task, job, now) in counted for task in job.tasks)
 
-    def _task(self, task: SimulatedTask, job: SimulatedJob, now: float) -> dict[str, Any]:
+    def _task(self, task: SimulatedTask, job: SimulatedJob, now: float) -> JsonObject:
         status = self._task_status(task, job, now)
         return {
             "id": task.task_id,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runner.model import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +14,7 @@ class SimulatedReply:
     """An answer: HTTP status, JSON body, more headers."""
 
     status: int
-    body: dict[str, Any]
+    body: JsonObject
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -22,7 +25,7 @@ def refusal(status: int, code: str, message: str, **headers: str) -> SimulatedRe
     )
 
 
-def page(rows: list[dict[str, Any]], total: int, size: int, offset: int) -> SimulatedReply:
+def page(rows: list[JsonObject], total: int, size: int, offset: int) -> SimulatedReply:
     """One page of a list."""
     return SimulatedReply(
         200,

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import orjson
 from aiohttp import web
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from runner.model import Json
     from runner.simulator.behaviour import Behaviour, FaultKind
 
 _BODY_LIMIT = 12_000_000
@@ -186,7 +187,7 @@ class Simulator:
         return refused or _response(SimulatedReply(200, {"projects": projects}))
 
 
-def _parse(body: bytes) -> Any:  # noqa: ANN401  whatever the caller sent
+def _parse(body: bytes) -> Json:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:

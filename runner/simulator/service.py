@@ -6,7 +6,7 @@ import random
 import re
 import uuid
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.simulator.jobs import JobFactory, JobView, SimulatedJob
 from runner.simulator.replies import SimulatedReply, page, refusal
@@ -15,6 +15,7 @@ from runner.simulator.windows import ThrottleWindow
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from runner.model import JsonMapping
     from runner.simulator.behaviour import Behaviour
 
 _TOKEN = re.compile(r"[-_.a-zA-Z0-9]{1,64}")
@@ -158,7 +159,7 @@ class SimulatedService:
             return "The name exists."
         return _invalid_description(body, strict=self.behaviour.jobs.strict_description) or self._invalid_lists(body)
 
-    def _invalid_lists(self, body: Mapping[str, Any]) -> str | None:
+    def _invalid_lists(self, body: JsonMapping) -> str | None:
         servers, items = body.get("server_ids"), body.get("items")
         if not isinstance(servers, list) or not servers or not all(isinstance(server, str) for server in servers):
             return "Invalid server_ids."
@@ -228,7 +229,7 @@ def _is_item(item: object) -> bool:
     return isinstance(spec, dict) and all(isinstance(value, str) for value in spec.values())
 
 
-def _invalid_description(body: Mapping[str, Any], *, strict: bool) -> str | None:
+def _invalid_description(body: JsonMapping, *, strict: bool) -> str | None:
     description = body.get("description")
     if description is None:
         return None

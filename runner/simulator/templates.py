@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runner.model import JsonObject
 
 
-def _template(kind: str, *params: dict[str, str]) -> dict[str, Any]:
+def _template(kind: str, *params: dict[str, str]) -> JsonObject:
     return {
         "id": str(uuid.uuid5(uuid.NAMESPACE_OID, kind)),
         "name": kind.lower().replace("_", "-"),

@@ -6,10 +6,11 @@ Text may be a template; it is rendered later, so only text without one can be ch
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
+from runner.model import JsonObject
 from runner.spec import quantities
 from runner.spec.parts import Duration, Name, Part
 from runner.spec.rollout.document import RolloutDocument
@@ -30,7 +31,7 @@ def _finite(value: Scalar) -> Scalar:
     return value
 
 
-def _variables(value: dict[str, Any]) -> dict[str, Any]:
+def _variables(value: JsonObject) -> JsonObject:
     for name in value:
         if not LABEL.accepts(name):
             raise ValueError(f"{name!r} is no valid variable name; expected {LABEL.expected}")
@@ -39,7 +40,7 @@ def _variables(value: dict[str, Any]) -> dict[str, Any]:
 
 Rate = Annotated[StrictStr, AfterValidator(_rate), Field(examples=["10/s", "600/m", "unlimited"])]
 Text = Annotated[Scalar, AfterValidator(_finite)]
-Variables = Annotated[dict[str, Any], AfterValidator(_variables)]
+Variables = Annotated[JsonObject, AfterValidator(_variables)]
 
 
 class LaneDocument(Part):
@@ -136,7 +137,7 @@ class JobspecDocument(Part):
     rollout: RolloutDocument | None = Field(None, description="In which waves, and within which limits.")
 
 
-def jobspec_schema() -> dict[str, Any]:
+def jobspec_schema() -> JsonObject:
     """The JSON Schema of a jobspec, for editors."""
     schema = JobspecDocument.model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "jobspec"}

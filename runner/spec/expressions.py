@@ -6,7 +6,7 @@ not select it. Comparing it by size, or using it in arithmetic, is an error.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from jinja2 import TemplateSyntaxError, Undefined, UndefinedError, meta
 
@@ -17,7 +17,7 @@ from runner.spec.templates import TemplateProblem, make_environment
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runner.model import Server
+    from runner.model import Json, Server
     from runner.spec.campaign import Place, Template
 
 _NAMES = frozenset({"id", "name", "labels"})
@@ -40,7 +40,7 @@ class ServerExpression:
         self._refuse_unknown(names)
         self.uses_only_labels = names <= {"labels"}
 
-    def value(self, server: Server) -> Any:  # noqa: ANN401  an expression may give anything
+    def value(self, server: Server) -> Json:
         """What the expression gives for a server; None where it is undefined.
 
         Raises:

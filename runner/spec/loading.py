@@ -19,9 +19,9 @@ from runner.spec.suggest import did_you_mean
 from runner.spec.yaml_source import Path, Source, path_text, read_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pydantic_core import ErrorDetails
+
+    from runner.model import Json, JsonMapping
 
 
 def load_campaign(text: str, file: str) -> Campaign:
@@ -220,10 +220,10 @@ class _Builder:
             project_id=self._maybe(lane.project_id, (*path, "project_id")),
         )
 
-    def _variables(self, values: Mapping[str, Any], path: Path) -> dict[str, object]:
+    def _variables(self, values: JsonMapping, path: Path) -> dict[str, object]:
         return {key: self._tree(value, (*path, key)) for key, value in values.items()}
 
-    def _tree(self, value: Any, path: Path) -> object:  # noqa: ANN401  a variable may be any YAML value
+    def _tree(self, value: Json, path: Path) -> object:
         if isinstance(value, dict):
             return {key: self._tree(item, (*path, key)) for key, item in value.items()}
         if isinstance(value, list):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from runner.model import Json
 
 MASK = "***"
 _REFERENCE = re.compile(r"\*\*\*secret\.([A-Za-z_][A-Za-z0-9_]*)\*\*\*")
@@ -29,7 +31,7 @@ def mask(text: str) -> str:
     return _REFERENCE.sub(MASK, text)
 
 
-def resolve(value: Any, env: Mapping[str, str]) -> Any:  # noqa: ANN401  any JSON value, and the same kind back
+def resolve(value: Json, env: Mapping[str, str]) -> Json:
     """The JSON value with every reference replaced by the secret's value. For the bytes that are sent, only.
 
     Raises:

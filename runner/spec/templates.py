@@ -13,8 +13,9 @@ from runner.spec.secrets import reference, secret_names
 from runner.spec.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
+    from runner.model import JsonMapping
     from runner.spec.campaign import Place, Template
 
 MOST_OUTPUT = 65_536
@@ -24,7 +25,7 @@ _SINGLE_EXPRESSION = re.compile(r"\{\{(?P<expression>(?:(?!\}\}|\{\{).)*)\}\}", 
 _UNDEFINED = re.compile(r"'([^']+)' is undefined|has no attribute '([^']+)'")
 
 
-class TemplateProblem(Exception):  # noqa: N818  it carries a Problem
+class TemplateProblem(Exception):
     """A template is wrong, or cannot be rendered."""
 
     def __init__(self, problem: Problem) -> None:
@@ -94,7 +95,7 @@ def names_used(template: Template) -> frozenset[str]:
     return frozenset(meta.find_undeclared_variables(_parse(str(template.source), template.place)))
 
 
-def render_value(template: Template, context: Mapping[str, Any]) -> Any:  # noqa: ANN401  an expression may give anything
+def render_value(template: Template, context: JsonMapping) -> Any:  # noqa: ANN401  an expression may give anything
     """Render a value; text that is one single expression keeps the expression's type.
 
     Raises:
@@ -116,7 +117,7 @@ def render_value(template: Template, context: Mapping[str, Any]) -> Any:  # noqa
     return value
 
 
-def render_text(template: Template, context: Mapping[str, Any]) -> str:
+def render_text(template: Template, context: JsonMapping) -> str:
     """Render a value to text, as `TextRenderer` does."""
     return TextRenderer([template])(context)[0]
 
@@ -138,7 +139,7 @@ class TextRenderer:
         """The top-level names that any of the templates uses."""
         return frozenset().union(*(names_used(template) for template in self._moving))
 
-    def __call__(self, context: Mapping[str, Any]) -> list[str]:
+    def __call__(self, context: JsonMapping) -> list[str]:
         """The texts, in the order of the templates.
 
         Raises:
@@ -157,7 +158,7 @@ class TextRenderer:
         _check_secrets(texts, self._moving[0].place, before, context)
         return texts
 
-    def _alone(self, template: Template, context: Mapping[str, Any]) -> str:
+    def _alone(self, template: Template, context: JsonMapping) -> str:
         if not has_template(template.source):
             return scalar_text(template.source)
         compiled = ENVIRONMENT.from_string(str(template.source))
@@ -185,7 +186,7 @@ def _expression(source: str, place: Place) -> Callable[..., Any]:
         raise TemplateProblem(_problem(place, f"expression: {error.message}")) from error
 
 
-def _guarded(render: Callable[[], Any], place: Place, context: Mapping[str, Any]) -> Any:  # noqa: ANN401  as render
+def _guarded(render: Callable[[], Any], place: Place, context: JsonMapping) -> Any:  # noqa: ANN401  as render
     try:
         value = render()
         if isinstance(value, StrictUndefined):
@@ -204,12 +205,12 @@ def _check_text(text: str, place: Place) -> None:
         )
 
 
-def _given_out(context: Mapping[str, Any]) -> int:
+def _given_out(context: JsonMapping) -> int:
     names = context.get("secret")
     return names._given_out if isinstance(names, SecretNames) else 0  # noqa: SLF001  likewise
 
 
-def _check_secrets(texts: Sequence[str], place: Place, before: int, context: Mapping[str, Any]) -> None:
+def _check_secrets(texts: Sequence[str], place: Place, before: int, context: JsonMapping) -> None:
     given_out = _given_out(context) - before
     if given_out and sum(len(secret_names(text)) for text in texts) != given_out:
         raise TemplateProblem(
@@ -217,7 +218,7 @@ def _check_secrets(texts: Sequence[str], place: Place, before: int, context: Map
         )
 
 
-def _undefined(place: Place, message: str, context: Mapping[str, Any]) -> Problem:
+def _undefined(place: Place, message: str, context: JsonMapping) -> Problem:
     match = _UNDEFINED.search(message)
     name = (match[1] or match[2]) if match else ""
     known = set(context)

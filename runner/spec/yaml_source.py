@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from runner.errors import InvalidInput, Problem
+
+if TYPE_CHECKING:
+    from runner.model import Json, JsonObject
 
 MOST_BYTES = 4_000_000
 MOST_NODES = 200_000
@@ -27,7 +30,7 @@ class Source:
 
     file: str
     text: str
-    data: Any
+    data: Json
     positions: dict[Path, tuple[int, int]]
     key_positions: dict[Path, tuple[int, int]]
 
@@ -93,7 +96,7 @@ class _Reader:
     problems: list[Problem] = field(default_factory=list)
     nodes: int = 0
 
-    def value(self, node: Node, path: Path) -> Any:  # noqa: ANN401  YAML holds anything
+    def value(self, node: Node, path: Path) -> Json:
         self.nodes += 1
         if self.nodes > MOST_NODES or len(path) > MOST_DEPTH:
             what = f"more than {MOST_NODES:,} values" if self.nodes > MOST_NODES else f"nested deeper than {MOST_DEPTH}"
@@ -105,9 +108,9 @@ class _Reader:
             return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
         return self._scalar(node, path) if isinstance(node, ScalarNode) else None
 
-    def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        merged: dict[str, Any] = {}
+    def _mapping(self, node: MappingNode, path: Path) -> JsonObject:
+        found: JsonObject = {}
+        merged: JsonObject = {}
         first: dict[str, Node] = {}
         for key_node, value_node in node.value:
             if key_node.tag == _TAG + "merge":
@@ -127,16 +130,16 @@ class _Reader:
                 found[key] = self.value(value_node, (*path, key))
         return {**merged, **found}
 
-    def _merged(self, node: Node, path: Path) -> dict[str, Any]:
+    def _merged(self, node: Node, path: Path) -> JsonObject:
         parts = node.value if isinstance(node, SequenceNode) else [node]
-        merged: dict[str, Any] = {}
+        merged: JsonObject = {}
         for part in reversed(parts):
             value = self.value(part, path)
             if isinstance(value, dict):
                 merged |= value
         return merged
 
-    def _scalar(self, node: ScalarNode, path: Path) -> Any:  # noqa: ANN401  likewise
+    def _scalar(self, node: ScalarNode, path: Path) -> Json:
         kind = str(node.tag).removeprefix(_TAG)
         text = str(node.value)
         if kind == "null":

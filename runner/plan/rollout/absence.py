@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.errors import Problem
 from runner.plan.grouping import matching, split_group
 from runner.spec.templates import TemplateProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from runner.model import Server
+    from runner.model import JsonMapping, Server
     from runner.spec.campaign import GroupSpec
     from runner.spec.rollout.model import RolloutSpec, WaveSpec
 
@@ -28,7 +28,7 @@ class Absence:
     """
 
     groups: Sequence[GroupSpec]
-    contexts: Sequence[Mapping[str, Any]]
+    contexts: Sequence[JsonMapping]
     inventory: Sequence[Server]
     asked_for: Callable[[GroupSpec, str], bool]
     is_allowed: Callable[[Server], object]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.plan.rollout.model import PlannedBudget, PlannedCheck, PlannedDomains, PlannedWave, Rollout
 from runner.spec.quantities import WHOLE, parse_share
@@ -11,15 +11,16 @@ from runner.spec.rollout.limits import LIMITS
 from runner.spec.rollout.model import AbortRules, SequentialRule, WindowRules
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from runner.model import JsonMapping, JsonObject
     from runner.plan.plan import PlannedGroup
     from runner.spec.rollout.model import Share
 
 _OPTIONAL = frozenset({"env", "folder", "fingerprint"})
 
 
-def rollout_to_json(rollout: Rollout) -> dict[str, Any]:
+def rollout_to_json(rollout: Rollout) -> JsonObject:
     """The rollout; limits as they were written."""
     budget = rollout.budget
     return {
@@ -43,7 +44,7 @@ def rollout_to_json(rollout: Rollout) -> dict[str, Any]:
     }
 
 
-def rollout_from_json(document: Mapping[str, Any]) -> Rollout:
+def rollout_from_json(document: JsonMapping) -> Rollout:
     """The rollout of `rollout_to_json`."""
     window, sequential = document["window"], document["abort"]["sequential"]
     return Rollout(
@@ -65,7 +66,7 @@ def rollout_from_json(document: Mapping[str, Any]) -> Rollout:
     )
 
 
-def without_folders(rollout: Mapping[str, Any]) -> dict[str, Any]:
+def without_folders(rollout: JsonMapping) -> JsonObject:
     """The rollout of `rollout_to_json` without what only says where the plan was made."""
     waves = [
         {**wave, "checks": [{key: check[key] for key in check if key != "folder"} for check in wave["checks"]]}
@@ -74,23 +75,23 @@ def without_folders(rollout: Mapping[str, Any]) -> dict[str, Any]:
     return {**rollout, "waves": waves}
 
 
-def _wave(wave: Mapping[str, Any]) -> PlannedWave:
+def _wave(wave: JsonMapping) -> PlannedWave:
     return PlannedWave(**{**wave, "checks": tuple(map(_check, wave["checks"]))})
 
 
-def _check_to_json(check: PlannedCheck) -> dict[str, Any]:
+def _check_to_json(check: PlannedCheck) -> JsonObject:
     """What a check does not need is not there: plans were made before checks had it, and keep their hash."""
     return {key: value for key, value in asdict(check).items() if key not in _OPTIONAL or value}
 
 
-def _check(check: Mapping[str, Any]) -> PlannedCheck:
+def _check(check: JsonMapping) -> PlannedCheck:
     if not isinstance(check.get("folder", ""), str):  # the hash does not cover it, so that anything may stand there
         raise TypeError(f"the folder of a check is {check['folder']!r}")
     command = None if check["command"] is None else tuple(check["command"])
     return PlannedCheck(**{**check, "command": command, "env": tuple(check.get("env", ()))})
 
 
-def _budget(budget: Mapping[str, Any]) -> PlannedBudget:
+def _budget(budget: JsonMapping) -> PlannedBudget:
     shares = {kind.name: parse_share(text) for kind in LIMITS if (text := budget.get(kind.name)) is not None}
     per = (
         PlannedDomains(expression, None if most == WHOLE else parse_share(most))
@@ -103,7 +104,7 @@ def _text(share: Share | None) -> str | None:
     return None if share is None else share.text
 
 
-def labels_to_json(groups: Sequence[PlannedGroup]) -> dict[str, Any]:
+def labels_to_json(groups: Sequence[PlannedGroup]) -> JsonObject:
     """The labels of all servers: the different ones, and which of them each server of each group has."""
     places: dict[int, int] = {}
     different: list[dict[str, str]] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.plan.batching import Cap, batch_sizes
 from runner.plan.bodies import BodyTemplate
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from runner.errors import Problem
-    from runner.model import Server
+    from runner.model import JsonMapping, Server
     from runner.plan.bodies import Body
     from runner.spec.campaign import Campaign, StepSpec
     from runner.spec.rollout.model import BudgetRules, CheckSpec, RolloutSpec
@@ -33,7 +33,7 @@ class ChosenGroup(NamedTuple):
     spec_name: str
     lane: int
     servers: Sequence[Server]
-    context: Mapping[str, Any]
+    context: JsonMapping
 
 
 def ordered_steps(campaign: Campaign) -> list[StepSpec]:
@@ -55,7 +55,7 @@ class RolloutExpansion:
         spec: RolloutSpec,
         chosen: Sequence[ChosenGroup],
         parts: Sequence[str],
-        context: Mapping[str, Any],
+        context: JsonMapping,
         problems: list[Problem],
     ) -> None:
         self._spec = spec
@@ -157,7 +157,7 @@ class RolloutExpansion:
             checks=tuple(self._check(check, context, places) for check in self._spec.checks),
         )
 
-    def _check(self, check: CheckSpec, context: Mapping[str, Any], places: Mapping[str, int]) -> PlannedCheck:
+    def _check(self, check: CheckSpec, context: JsonMapping, places: Mapping[str, int]) -> PlannedCheck:
         command, url = check.command, check.url
         try:
             rendered = None if command is None else tuple(render_text(part, context) for part in command)
