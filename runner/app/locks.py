@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from runner.app.history import open_store
 from runner.errors import RefusedToStart
-from runner.model import JsonObject, RunState
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.journal.store import LeaseRow, RunStore
+    from runner.model import JsonObject
 
 
 def list_locks(state_dir: Path) -> list[JsonObject]:
@@ -34,7 +34,7 @@ def release_in(store: RunStore, text: str) -> str:
         RefusedToStart: the run goes on.
     """
     run_id = store.resolve(text)
-    if store.run(run_id).state is RunState.RUNNING:
+    if store.run(run_id).is_open:
         raise RefusedToStart(f"run {run_id} goes on: it needs its servers", hint="stop it first (SIGINT)")
     store.release(run_id)
     return run_id

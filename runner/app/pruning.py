@@ -74,7 +74,10 @@ def _before(older_than_s: float) -> float:
 
 
 def _found(store: RunStore, state_dir: Path, before: float, keep: int) -> Pruning:
-    rows = [PrunedRow(row.id, row.campaign, row.started_at, row.state, row.simulated) for row in store.runs()]
+    rows = [
+        PrunedRow(row.id, row.campaign, row.started_at, RunState.RUNNING if row.is_open else row.state, row.simulated)
+        for row in store.runs()
+    ]
     families = {kin for row in rows if is_open(row) for kin in store.history.family(row.id)}
     needed = Needed({lease.run_id for lease in store.leases()}, store.history.slot_keepers(), families)
     gone, kept = choose(rows, before, keep, needed)
@@ -116,7 +119,7 @@ def _delete(path: Path) -> int:
 
 def _shrink(store: RunStore) -> str:
     """Make the database smaller, if nobody waits for it meanwhile. Return why not."""
-    if store.runs(state=RunState.RUNNING, limit=1):
+    if any(row.is_open for row in store.runs()):
         return "a run goes on, so the database keeps its size for now; what is free in it is used again"
     try:
         store.history.shrink()

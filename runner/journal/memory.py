@@ -208,17 +208,19 @@ class MemoryStore:
 
     def _row(self, run: _StoredRun) -> RunRow:
         record = run.record
+        is_open = self._lives(run)
         told = state_at_end(run.entries[-1].events) if run.entries else None
         return RunRow(
             record.id,
             record.campaign,
             record.plan_hash,
             record.created_at,
-            run_state(run.state, owner_lives=self._lives(run), journal_says=told),
+            run_state(run.state, owner_lives=is_open, journal_says=told),
             run.counts,
             run.owner,
             run.seq,
             record.simulated,
+            is_open,
         )
 
     def _forget(self, run_id: str) -> None:

@@ -85,14 +85,12 @@ def owner_may_live(owner: Owner | None, silent_s: float, takeover_s: float, is_a
 
 
 def run_state(noted: str | None, *, owner_lives: bool, journal_says: str | None) -> RunState:
-    """What to call a run in a list: as it was noted, or as its journal ends.
+    """What to call a run in a list: as it was noted, or as its journal ends; else by whether its process lives.
 
-    That of a run which has just been taken up again ends as its process before left it, unless nothing was left to do.
+    The journal of a run that has just been taken up again ends as the process before left it, and that is what a report
+    says, too: whether a process has the run is another question (`RunRow.is_open`).
     """
-    is_over = journal_says is not None and RunState(journal_says).is_over
-    if noted is None and owner_lives and not is_over:
-        return RunState.RUNNING
-    return RunState(noted or journal_says or RunState.INTERRUPTED)
+    return RunState(noted or journal_says or (RunState.RUNNING if owner_lives else RunState.INTERRUPTED))
 
 
 def no_such_run(run_id: str) -> InvalidInput:

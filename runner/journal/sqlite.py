@@ -216,11 +216,10 @@ class SqliteStore:
     def _row(self, values: tuple[Any, ...]) -> RunRow:
         run_id, campaign, plan_hash, created_at, state, counts = values[:6]
         known = orjson.loads(counts) if counts else None
-        shown = run_state(
-            state, owner_lives=self._lives(values), journal_says=None if state else self._told_at_end(run_id)
-        )
+        is_open = self._lives(values)
+        shown = run_state(state, owner_lives=is_open, journal_says=None if state else self._told_at_end(run_id))
         seq, simulated = values[12], None if values[13] is None else bool(values[13])
-        return RunRow(run_id, campaign, plan_hash, created_at, shown, known, _owner(values), seq, simulated)
+        return RunRow(run_id, campaign, plan_hash, created_at, shown, known, _owner(values), seq, simulated, is_open)
 
     def _told_at_end(self, run_id: str) -> str | None:
         """How a run ended, where its process died before it could note it."""

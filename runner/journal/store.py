@@ -92,7 +92,8 @@ class RunRow(NamedTuple):
 
     `state` is what `finish` was told, or what the journal says last where it says how the run ended; else `running`
     while its owner lives and `interrupted` after. `counts` is what `finish` was told, None before. `owner` is None when
-    no process has the run open. `seq` grows in the order in which runs were made, whatever the clock said. `simulated` is
+    no process has the run open; `is_open` is whether one has that may be alive: also before its first event, and after its
+    last, whatever `state` says. `seq` grows in the order in which runs were made, whatever the clock said. `simulated` is
     None where it is not known: then the run has no events.
     """
 
@@ -105,6 +106,7 @@ class RunRow(NamedTuple):
     owner: Owner | None
     seq: int
     simulated: bool | None
+    is_open: bool
 
 
 class CommandRow(NamedTuple):

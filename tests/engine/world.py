@@ -6,7 +6,7 @@ import asyncio
 import math
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -60,7 +60,6 @@ class World:
         self.descriptors = 1024
         self.own_simulator: Behaviour | None = None
         self.progress: Progress = Blind()
-        self.left_out: dict[int, tuple[str, ...]] = {}  # servers, by group, that another run of the family has
         self.passes: Callable[[PlannedCheck], bool] = lambda check: True
         self.jumps = self.reboots = self.settings = self.suspends = self.freezes = self.intrusions = self.commit_s = 0.0
         self.on_event: Callable[[e.Event], None] = lambda event: None
@@ -200,17 +199,10 @@ class World:
             raise Crash
         if self.engine is None or isinstance(event, e.RunEnded):
             return
-        if self.left_out and isinstance(event, e.RunStarted | e.RunResumed):
-            self._loop.call_soon(self._leave_out, self.engine)
         if self._seen == stop_after:
             self._loop.call_soon(self.engine.stop, "SIGTERM received")
         if self._seen == intake_ends_after:
             self._loop.call_soon(self.engine.end_intake, "enough")
-
-    def _leave_out(self, engine: RunEngine) -> None:
-        with suppress(Crash):  # the next event ends the process, too
-            for group, servers in self.left_out.items():
-                engine._recorder.record(e.LeftOut(self.clock.wall(), group, servers, "another run"))  # noqa: SLF001  as the composition would
 
     def set_wall(self, by_s: float) -> None:
         """Somebody sets the wall clock."""

@@ -81,6 +81,20 @@ async def test_what_the_journal_says_last_is_the_state_where_nobody_noted_one(ma
     store.close()
 
 
+async def test_a_run_is_open_before_the_first_event_of_its_process_and_after_the_last(make_store: MakeStore) -> None:
+    store = make_store(alive=lambda owner: True)
+    add(store, "run")
+    assert not store.run("run").is_open
+    await end(store, "run", "stopped")
+    journal = store.open_run("run", HERE)
+    assert (store.run("run").state, store.run("run").is_open) == ("stopped", True)
+    await journal.append([e.RunResumed(3.0, "0"), e.RunEnded(4.0, "finished", "", 0)])
+    assert (store.run("run").state, store.run("run").is_open) == ("finished", True)
+    journal.close()
+    assert not store.run("run").is_open
+    store.close()
+
+
 def test_a_family_is_all_that_were_retried_from_one_another(make_store: MakeStore) -> None:
     store = make_store()
     add(store, "alone")
