@@ -58,6 +58,9 @@ class NullJournal:
         self._done = asyncio.get_running_loop().create_future()
         self._done.set_result(None)
 
+    is_owned = True
+    is_blocked = False
+
     def append(self, events: Sequence[e.Event]) -> Awaitable[None]:
         """Forget events."""
         del events

@@ -6,6 +6,7 @@ import asyncio
 import math
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from runner import __version__
@@ -23,7 +24,6 @@ from runner.engine.run import RunContext, RunEngine
 from runner.errors import RunStopped
 from runner.plan.keys import run_token
 from runner.run import events as e
-from runner.run.standing import counts_by_name, standings, tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,13 +44,18 @@ _READS_BURST = 10
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a process is to do: a run that begins, `is_new`, or one that goes on from `state`."""
+    """What a process is to do: a run that begins, or one that goes on from `state`, whose `journal` is this process's."""
 
     run_id: str
     plan: Plan
     state: Facts
     clock: RunClock
-    is_new: bool
+    journal: OwnedJournal | None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the run begins."""
+        return self.journal is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,8 @@ class _Run:
     async def to_its_end(self, interrupts: Interrupts) -> Verdict:
         work = self.work
         async with AsyncExitStack() as stack:
+            if work.journal is not None:
+                stack.callback(work.journal.close)
             bodies = BodyMaker(work.plan, work.run_id, work.state, self.host.environ)
             services = await self.host.open_services(
                 stack,
@@ -133,15 +140,7 @@ class _Run:
                 return await self._drive(services, bodies, journal, interrupts)
             finally:
                 if journal.failure is None:
-                    let_go(self.store, work)
-                    self._note_end()
-
-    def _note_end(self) -> None:
-        """A process that is ended at once leaves no end in the journal, and so none in the list."""
-        state = self.work.state
-        if state.ended is not None:
-            counts = tally(state, standings(state)).counts
-            self.store.finish(self.work.run_id, state.ended, counts_by_name(counts))
+                    await let_go(self.host, self.store, work)
 
     async def _drive(
         self, services: Sequence[JobService], bodies: BodyMaker, journal: OwnedJournal, interrupts: Interrupts
@@ -158,6 +157,7 @@ class _Run:
         )
         engine = RunEngine(recorder, lanes, work.clock, around)
         journal.on_failure(engine.fail)
+        journal.on_blocked(partial(_say_blocked, display))
         interrupts.stop_first(engine)
         display.begin(work.run_id, work.state)
         async with display.shown(work.state):
@@ -201,6 +201,11 @@ class _Run:
             )
             for index, service in enumerate(services)
         ]
+
+
+def _say_blocked(display: Display, blocked: bool) -> None:  # noqa: FBT001  what the journal says
+    what = "is locked by another process: nothing new is sent until it is free" if blocked else "is free again"
+    display.notice(f"the state folder {what}")
 
 
 def _limit(rate: float) -> float | None:

@@ -27,7 +27,7 @@ def compare(state_dir: Path, before: str, after: str) -> PlanDiff:
 def _side(state_dir: Path, text: str) -> tuple[Plan, list[JsonObject]]:
     if text.endswith(".json"):
         return read_or_make_plan(PlanInputs(Path(text))), []
-    with open_store(state_dir) as store:
+    with open_store(state_dir, reading=True) as store:
         run_id = store.resolve(text)
         plan = stored_plan(store, run_id)
         report = stored_run(store, run_id, state_dir, plan).report

@@ -24,6 +24,10 @@ class Progress(Protocol):
         """Called for every event, once the journal has it: must cost next to nothing."""
         ...
 
+    def notice(self, text: str) -> None:
+        """Say something that is no event of the run; it may come before `begin`."""
+        ...
+
     async def show(self, state: Facts) -> None:
         """Show how the run stands, until cancelled."""
         ...
@@ -54,6 +58,14 @@ class Display:
         if self._progress is not None:
             try:
                 self._progress.observe(event)
+            except Exception as error:  # noqa: BLE001  likewise
+                self._end(error)
+
+    def notice(self, text: str) -> None:
+        """Say something that is no event."""
+        if self._progress is not None:
+            try:
+                self._progress.notice(text)
             except Exception as error:  # noqa: BLE001  likewise
                 self._end(error)
 

@@ -23,7 +23,7 @@ def export_run(state_dir: Path, text: str) -> bytes:
     The journal has one entry a line, as it was written, with the hash that `runner verify` checks. No secret is in any of
     them, for none ever is.
     """
-    with open_store(state_dir) as store:
+    with open_store(state_dir, reading=True) as store:
         run_id = store.resolve(text)
         stored = stored_run(store, run_id, state_dir)
         parts = {

@@ -122,7 +122,7 @@ def lineage(state_dir: Path, text: str) -> JsonObject:
 
     Of a real run, rehearsals tell nothing, nor the other way round. A server that a run did not touch is as it was before.
     """
-    with open_store(state_dir) as store:
+    with open_store(state_dir, reading=True) as store:
         asked = store.run(store.resolve(text))
         runs: list[JsonObject] = []
         servers: dict[LaneServer, JsonObject] = {}

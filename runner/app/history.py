@@ -29,13 +29,13 @@ RunObject = JsonObject
 
 
 @contextmanager
-def open_store(state_dir: Path) -> Iterator[RunStore]:
-    """The store in a state folder, which is made if need be.
+def open_store(state_dir: Path, *, reading: bool = False) -> Iterator[RunStore]:
+    """The store in a state folder, which is made if need be; one for `reading` only may be where nothing can be written.
 
     Raises:
         StateFolderError: it cannot be used.
     """
-    store = SqliteStore(state_dir / JOURNAL_FILE)
+    store = SqliteStore(state_dir / JOURNAL_FILE, reading=reading)
     try:
         yield store
     finally:
@@ -79,7 +79,7 @@ class StoredRun:
 
 def read_run(state_dir: Path, text: str) -> StoredRun:
     """One run. `text` is its id, the unique start of it, or `last`."""
-    with open_store(state_dir) as store:
+    with open_store(state_dir, reading=True) as store:
         return stored_run(store, store.resolve(text), state_dir)
 
 
@@ -101,7 +101,7 @@ def list_runs(
     state_dir: Path, *, campaign: str | None = None, state: RunState | None = None, limit: int | None = None
 ) -> list[RunObject]:
     """The runs, newest first: of one campaign, in one state, at most so many; None: whatever."""
-    with open_store(state_dir) as store:
+    with open_store(state_dir, reading=True) as store:
         return [_run_object(row) for row in store.runs(campaign=campaign, state=state, limit=limit)]
 
 

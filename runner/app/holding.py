@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from runner.app import families
-from runner.journal.store import Leased, RunRecord
+from runner.app.owning import LOOK_EVERY_S, Looking
+from runner.journal.store import HeldByAnother, RunRecord, StateFolderBusyError
 from runner.plan.codec import plan_to_json
 from runner.plan.digests import plan_digests
 from runner.run.excluding import is_to_do
 from runner.run.phases import IN_FLIGHT
+from runner.run.standing import counts_by_name, standings, tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,24 +26,39 @@ if TYPE_CHECKING:
     from runner.run.events import LeftOut
     from runner.run.facts import Facts
 
-_LOCK_POLL_S = 0.5
+T = TypeVar("T")
+
 _TOKEN_BYTES = 16
 
 
 async def open_journal(host: Host, store: RunStore, work: Work, options: RunOptions) -> OwnedJournal:
-    """Take a run and its servers for this process.
+    """Take the servers of a run for this process, and a new run itself.
 
     Raises:
         Leased: another run holds some of them, and went on holding them for `options.wait_for_lock_s`.
         SlotTaken: another run has the slot of a new one.
+    """
+    looking = _looking(host, options, options.wait_for_lock_s)
+    if work.journal is not None:
+        await _patiently(host, looking, partial(_lease_the_rest, store, work))
+        return work.journal
+    owner = _owner(host)
+    await _patiently(host, looking, _creation(store, work, _record(work, options, owner)))
+    return store.open_run(work.run_id, owner)
+
+
+async def own(host: Host, store: RunStore, run_id: str, options: RunOptions) -> OwnedJournal:
+    """Take a run that is to go on, before it is read: what is read then is all there is, and nobody adds to it.
+
+    Raises:
         RunIsOpen: another process carries the run out.
     """
-    owner = host.identity(host.chance.randbytes(_TOKEN_BYTES).hex())
-    take = (
-        _creation(store, work, _record(work, options, owner)) if work.is_new else partial(_lease_the_rest, store, work)
-    )
-    await _patiently(host, options, take)
-    return store.open_run(work.run_id, owner)
+    owner = _owner(host)
+    return await _patiently(host, _looking(host, options, 0.0), lambda: store.open_run(run_id, owner))
+
+
+def _owner(host: Host) -> Owner:
+    return host.identity(host.chance.randbytes(_TOKEN_BYTES).hex())
 
 
 def _creation(store: RunStore, work: Work, record: RunRecord) -> Callable[[], None]:
@@ -65,11 +83,23 @@ def left_to_family(store: RunStore, work: Work) -> list[LeftOut]:
     return families.left_out(store, work.run_id, work.state, work.clock.now())
 
 
-def let_go(store: RunStore, work: Work) -> None:
-    """Give the servers of a run free; of one that is not over, all but those that its jobs may be working on."""
+async def let_go(host: Host, store: RunStore, work: Work) -> None:
+    """Give the servers of a run free, and note how it ended; a store that somebody holds is waited for.
+
+    Of one that is not over, those that its jobs may be working on are kept. A process that is ended at once leaves no end in
+    the journal, and so none in the list.
+    """
     state = work.state
     is_over = state.ended is not None and state.ended.is_over
-    store.release(work.run_id, keep=() if is_over else _servers_at_work(state))
+    while True:
+        try:
+            store.release(work.run_id, keep=() if is_over else _servers_at_work(state))
+            if state.ended is not None:
+                store.finish(work.run_id, state.ended, counts_by_name(tally(state, standings(state)).counts))
+        except StateFolderBusyError:
+            await host.clock.sleep(LOOK_EVERY_S)
+        else:
+            return
 
 
 def _record(work: Work, options: RunOptions, owner: Owner) -> RunRecord:
@@ -88,16 +118,22 @@ def _record(work: Work, options: RunOptions, owner: Owner) -> RunRecord:
     )
 
 
-async def _patiently(host: Host, options: RunOptions, lease: Callable[[], None]) -> None:
-    """Lease servers; where another run holds some, for as long as the user is ready to wait."""
-    until = host.clock.monotonic() + options.wait_for_lock_s
+def _looking(host: Host, options: RunOptions, wait_s: float) -> Looking:
+    def say(text: str) -> None:
+        with suppress(Exception):  # whoever cannot hear it misses no more than that
+            options.progress.notice(text)
+
+    return Looking(wait_s, host.clock.monotonic, say)
+
+
+async def _patiently(host: Host, looking: Looking, take: Callable[[], T]) -> T:
+    """Take what another process may have, as soon as it can be had."""
     while True:
         try:
-            return lease()
-        except Leased:
-            if host.clock.monotonic() >= until:
-                raise
-        await host.clock.sleep(_LOCK_POLL_S)
+            return take()
+        except HeldByAnother as refused:
+            looking.after(refused)
+        await host.clock.sleep(LOOK_EVERY_S)
 
 
 def _servers_to_do(state: Facts) -> list[str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from runner.app.history import open_store
-from runner.errors import RefusedToStart
+from runner.app.owning import LOOK_EVERY_S, Looking
+from runner.journal.store import HeldByAnother, RunIsOpen
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from runner.journal.store import LeaseRow, RunStore
@@ -17,26 +20,34 @@ if TYPE_CHECKING:
 
 def list_locks(state_dir: Path) -> list[JsonObject]:
     """Every run that holds servers; `until` is when others may take them, None while the run goes on."""
-    with open_store(state_dir) as store:
+    with open_store(state_dir, reading=True) as store:
         return [_lock(row) for row in store.leases()]
 
 
-def release_locks(state_dir: Path, text: str) -> str:
-    """Give the servers of a run free, and return its id. Raises as `release_in` does."""
+def release_locks(state_dir: Path, text: str, say: Callable[[str], None]) -> str:
+    """Give the servers of a run free, and return its id; `say` is told of a wait. Raises as `release_in` does."""
     with open_store(state_dir) as store:
-        return release_in(store, text)
+        looking = Looking(0.0, time.monotonic, say)
+        while True:
+            try:
+                return release_in(store, text)
+            except HeldByAnother as refused:
+                looking.after(refused)
+            time.sleep(LOOK_EVERY_S)
 
 
 def release_in(store: RunStore, text: str) -> str:
-    """Give the servers of a run free, and return its id.
+    """Give the servers of a run free, and return its id. Whoever still has it open can neither append nor send any more.
 
     Raises:
-        RefusedToStart: the run goes on.
+        HeldByAnother: the run goes on.
     """
     run_id = store.resolve(text)
-    if store.run(run_id).is_open:
-        raise RefusedToStart(f"run {run_id} goes on: it needs its servers", hint="stop it first (SIGINT)")
-    store.release(run_id)
+    try:
+        store.fence(run_id)
+    except RunIsOpen as refused:
+        text = f"run {run_id} goes on: it needs its servers"
+        raise HeldByAnother(text, hint="stop it first (SIGINT)", look_again=refused.look_again) from refused
     return run_id
 
 

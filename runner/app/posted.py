@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from runner.engine.ports import ReceivedCommand
+from runner.journal.store import StateFolderBusyError
 from runner.run.commands import Command
 
 if TYPE_CHECKING:
@@ -25,7 +26,11 @@ class StoredCommands:
 
     def read(self, after: int) -> Sequence[ReceivedCommand]:
         """The commands with a number above `after`, in order."""
-        return [_received(row) for row in self._store.read_commands(self._run_id, after)]
+        try:
+            rows = self._store.read_commands(self._run_id, after)
+        except StateFolderBusyError:  # it is asked again in a moment
+            return []
+        return [_received(row) for row in rows]
 
 
 def _received(row: CommandRow) -> ReceivedCommand:

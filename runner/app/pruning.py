@@ -43,7 +43,7 @@ class Pruning:
 
 def find_prunable(state_dir: Path, older_than_s: float, keep: int) -> Pruning:
     """What `prune` would forget."""
-    with open_store(state_dir) as store:
+    with open_store(state_dir, reading=True) as store:
         return _found(store, state_dir, _before(older_than_s), keep)
 
 

@@ -53,7 +53,7 @@ def plan_retry(
         InvalidInput: there is no such run, or no such server in them; or only some of them were simulated.
         RefusedToStart: one of the runs goes on, or a job cannot be looked at.
     """
-    with open_store(state_dir) as store:
+    with open_store(state_dir, reading=True) as store:
         rows = _asked(store, texts)
         simulated = bool(rows[0].simulated)
         asked = [read_past_run(store, row.id) for row in rows]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from runner.app import families
 from runner.app.carrying import RunResult, Work, carry_out
 from runner.app.history import stored_plan
+from runner.app.holding import own
 from runner.app.process import this_host
 from runner.app.programs import refuse_unready
 from runner.engine.clock import Reading, RunClock
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from runner.app.display import Progress
     from runner.app.host import Host
     from runner.engine.run import Deadline
-    from runner.journal.store import RunStore
+    from runner.journal.store import OwnedJournal, RunStore
     from runner.plan.plan import Plan
     from runner.simulator.behaviour import Behaviour
 
@@ -69,19 +70,23 @@ def run_plan(plan: Plan, options: RunOptions) -> RunResult:
     refuse_unready(plan, host.environ)
     with host.open_store(options.state_dir) as store:
         families.refuse_mixed(store, plan, simulated=options.behaviour is not None)
-        return _carry_out(host, store, work, options)
+        return host.run_loop(_carry_out(host, store, work, options))
 
 
 def resume_run(text: str, options: RunOptions) -> RunResult:
     """Go on with a run: what was sent without an answer is looked up first."""
     host = this_host()
     with host.open_store(options.state_dir) as store:
-        return _carry_out(host, store, more_work(host, store, text), options)
+        return host.run_loop(_go_on(host, store, text, options))
 
 
-def _carry_out(host: Host, store: RunStore, work: Work, options: RunOptions) -> RunResult:
+async def _go_on(host: Host, store: RunStore, text: str, options: RunOptions) -> RunResult:
+    return await _carry_out(host, store, await more_work(host, store, text, options), options)
+
+
+async def _carry_out(host: Host, store: RunStore, work: Work, options: RunOptions) -> RunResult:
     gc.freeze()  # the plan stays: the collector need not look through it
-    return host.run_loop(carry_out(host, store, work, options))
+    return await carry_out(host, store, work, options)
 
 
 def new_work(host: Host, plan: Plan, options: RunOptions) -> Work:
@@ -100,18 +105,28 @@ def new_work(host: Host, plan: Plan, options: RunOptions) -> Work:
             f"deadline {options.deadline.text} is over: nothing would be sent", hint="give a later one"
         )
     run_id = f"{datetime.fromtimestamp(clock.now(), UTC):%Y%m%d-%H%M%S}-{host.chance.randbytes(_ID_BYTES).hex()}"
-    return Work(run_id, plan, initial_facts(plan), clock, is_new=True)
+    return Work(run_id, plan, initial_facts(plan), clock, journal=None)
 
 
-def more_work(host: Host, store: RunStore, text: str) -> Work:
+async def more_work(host: Host, store: RunStore, text: str, options: RunOptions) -> Work:
     """Go on with a run: `text` is its id, the unique start of it, or `last`.
 
     Raises:
         InvalidInput: there is no such run.
+        RunIsOpen: another process carries it out.
         AlreadyFinished: nothing is left to do of it.
         RefusedToStart: it was against a simulator, or may have been.
     """
     run_id = store.resolve(text)
+    journal = await own(host, store, run_id, options)
+    try:
+        return _read(host, store, run_id, journal)
+    except BaseException:
+        journal.close()
+        raise
+
+
+def _read(host: Host, store: RunStore, run_id: str, journal: OwnedJournal) -> Work:
     plan = stored_plan(store, run_id)
     state, before, last_at = initial_facts(plan), None, -math.inf
     for event in store.read_events(run_id, without=("job_read",)):
@@ -122,4 +137,4 @@ def more_work(host: Host, store: RunStore, text: str) -> Work:
     families.refuse_rehearsal(store.run(run_id))
     if state.ended is not None and state.ended.is_over:
         raise AlreadyFinished(f"run {run_id} is {state.ended}", hint=f"see it with `runner show {run_id}`")
-    return Work(run_id, plan, state, RunClock(host.clock, before, last_at), is_new=False)
+    return Work(run_id, plan, state, RunClock(host.clock, before, last_at), journal)

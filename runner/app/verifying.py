@@ -35,7 +35,7 @@ def verify(state_dir: Path, text: str) -> Verified:
         InvalidInput: there is no such run, or the file is no report.
     """
     report = _read_report(Path(text)) if text.endswith(".json") else None
-    with open_store(state_dir) as store:
+    with open_store(state_dir, reading=True) as store:
         run_id = store.resolve(report["run"]["id"] if report else text)
         found = _Findings()
         row = store.run(run_id)

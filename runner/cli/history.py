@@ -104,7 +104,7 @@ def verify_command(run: str, state_dir: Path, **options: str) -> int:
 def locks_command(release: str | None, state_dir: Path, **options: str) -> None:
     """List the runs that hold servers, so that no other run may touch them; or give those of one free."""
     if release is not None:
-        click.echo(f"released: {locks.release_locks(state_dir, release)}")
+        click.echo(f"released: {locks.release_locks(state_dir, release, output.warning)}")
         return
     rows = locks.list_locks(state_dir)
     if options["output"] == "json":

@@ -50,6 +50,7 @@ COMMANDS = {
     "export": _Entry("pruning", "Write one run to a file, to hand to somebody."),
     "prune": _Entry("pruning", "Forget old runs; shows first what would go."),
     "locks": _Entry("history", "Which runs hold servers; let go of them."),
+    "backup": _Entry("keeping", "Copy the journal safely, while runs go on."),
     "pause": _Entry("operating", "Let in nothing new; go on watching."),
     "continue": _Entry("operating", "Go on with a run that is paused or held."),
     "abort": _Entry("operating", "End a campaign; what is in flight is watched."),

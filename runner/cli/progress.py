@@ -7,6 +7,8 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+import click
+
 from runner.cli.news import Newsroom
 from runner.model import Outcome
 
@@ -52,6 +54,10 @@ class LoggedProgress:
         if item is not None:
             self._logs.write(item.level, item.what, **item.fields)
 
+    def notice(self, text: str) -> None:
+        """Log it."""
+        self._logs.write(logging.WARNING, text)
+
     async def show(self, state: Facts) -> None:
         """Say how the run stands every ten seconds, until cancelled."""
         while True:
@@ -78,6 +84,12 @@ class LiveProgress:
         if item is not None and item.level >= logging.INFO:
             # What waits for a person is shown for as long as it does.
             self._latest = "" if "next" in item.fields else item.line
+
+    def notice(self, text: str) -> None:
+        """Keep it as the last thing a person should know; before there is a table, print it."""
+        if self._news is None:
+            click.echo(text, err=True)
+        self._latest = text
 
     async def show(self, state: Facts) -> None:
         """Draw how the run stands, until cancelled; the last picture stays."""

@@ -81,6 +81,16 @@ class Journal(Protocol):
         """
         ...
 
+    @property
+    def is_owned(self) -> bool:
+        """Whether nobody else can have the run at this moment. Otherwise nothing may be sent."""
+        ...
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether another process holds the store, so that nothing becomes durable for now."""
+        ...
+
 
 class ReceivedCommand(NamedTuple):
     """A command as it lies in the state store: its number there, who gave it, and why."""

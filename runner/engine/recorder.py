@@ -61,6 +61,16 @@ class Recorder:
         self.live = LiveRun(state)
         self.gate_news = News()
 
+    @property
+    def may_send(self) -> bool:
+        """Whether the run is certainly this process's at this moment: to be asked right before anything is sent."""
+        return self._journal.is_owned
+
+    @property
+    def may_intend(self) -> bool:
+        """Whether a new intent would soon be durable and acted on. Otherwise it would only wait, or lapse."""
+        return self._journal.is_owned and not self._journal.is_blocked
+
     def record(self, event: Event) -> Awaitable[None]:
         """Make an event true; the awaitable is done when it is durable."""
         self.live.apply(event)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # An intent older than this, seconds, is not acted on: a process that was frozen must not send when it wakes.
 INTENT_GOOD_FOR_S = 10.0
+# How often to look whether a journal that another process blocks is free again, seconds.
+_LOOK_AGAIN_S = 0.5
 # How long before its slot a request is intended: twice what a commit took of late, within these bounds, seconds. Longer
 # than needed, and a throttled answer meanwhile lets the intent grow old; shorter, and slots pass unused.
 _SHORTEST_LEAD_S = 0.01
@@ -51,6 +53,8 @@ class Submitter:
             while True:
                 lane.submit_news.seen()
                 match lane.decide():
+                    case Send() | SplitUp() if not lane.recorder.may_intend:
+                        await lane.submit_news.wait(_LOOK_AGAIN_S)
                     case Send(request) if lane.creates.limited or not self._goes_ahead:
                         await self._intend_if_near(request, sends)
                     case Send(request):
@@ -123,8 +127,12 @@ class Submitter:
         )
 
     def _may_send(self, request: int, intended_at: float, at: float) -> bool:
-        """Whether the request may be sent `at` a time (monotonic), as things stand. The last look before it leaves."""
-        return at - intended_at <= INTENT_GOOD_FOR_S and not self._lane.holds_back(request)
+        """Whether the request may be sent `at` a time (monotonic), as things stand. The last look before it leaves.
+
+        A process that was frozen, or could not renew that it has the run, may have been replaced meanwhile.
+        """
+        lane = self._lane
+        return at - intended_at <= INTENT_GOOD_FOR_S and lane.recorder.may_send and not lane.holds_back(request)
 
     def _answered(self, request: int, answer: answers.Answer, sent_at: float) -> None:
         lane, now = self._lane, self._lane.clock.now()

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
+from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from runner.errors import RefusedToStart, RunnerError, StateFolderError
+from runner.errors import RefusedToStart, StateFolderError
 from runner.journal.chain import Link, first_hash, next_hash
-from runner.journal.codec import decode_batch, encode_batch, state_at_end
+from runner.journal.codec import decode_batch, state_at_end
+from runner.journal.judging import Judge
 from runner.journal.memory_history import MemoryHistory, SavedPlan
-from runner.journal.naming import no_such_run, owner_may_live, refuse_living_owner, resolve_run, run_state
-from runner.journal.owner import is_alive
+from runner.journal.memory_journal import Lock, MemoryJournal, MemoryRun
+from runner.journal.naming import no_such_run, resolve_run
+from runner.journal.owner import Moment, is_alive
+from runner.journal.ownership import TAKEOVER_S
 from runner.journal.store import (
-    TAKEOVER_S,
     CommandRow,
     Leased,
     LeaseRow,
@@ -23,118 +25,166 @@ from runner.journal.store import (
     RunRecord,
     RunRow,
     SlotTaken,
+    StateFolderBusyError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from runner.journal.codec import Batch
-    from runner.journal.naming import IsAlive
+    from runner.journal.judging import IsAlive
     from runner.journal.owner import Owner
+    from runner.journal.ownership import Claim
     from runner.model import RunState
     from runner.run.events import Event
 
 
-class _StoredRun:
-    def __init__(self, record: RunRecord, now: float, seq: int) -> None:
-        self.record = record
-        self.seq = seq
-        self.owner = record.owner
-        self.heartbeat_at = now
-        self.state: str | None = None
-        self.counts: Mapping[str, int] | None = None
-        self.entries: list[Batch] = []
+class _Contents:
+    """What all processes share."""
+
+    def __init__(self) -> None:
+        self.plans: dict[str, SavedPlan] = {}
+        self.runs: dict[str, MemoryRun] = {}
+        self.leases: dict[str, str] = {}
+        self.slots: dict[str, str] = {}
+        self.commands: list[tuple[str, CommandRow]] = []
+        self.made = 0
+        self.lock = Lock()
 
 
 class MemoryStore:
-    """A store that ends with the process. `now` gives epoch seconds."""
+    """A store that ends with the process: one process's view of it, see `beside`.
+
+    `now` gives epoch seconds, to record; `moment` a time that nobody can set, to decide by: without it that is `now`,
+    as a clock by the name "memory". With `renews` an owner renews while its event loop runs, and may be found silent.
+    """
 
     def __init__(
-        self, *, now: Callable[[], float] = time.time, alive: IsAlive = is_alive, takeover_s: float = TAKEOVER_S
+        self,
+        *,
+        now: Callable[[], float] = time.time,
+        moment: Callable[[], Moment] | None = None,
+        alive: IsAlive = is_alive,
+        takeover_s: float = TAKEOVER_S,
+        renews: bool = False,
     ) -> None:
         self._now = now
+        self._moment = moment or (lambda: Moment("memory", now()))
         self._alive = alive
         self._takeover_s = takeover_s
-        self._plans: dict[str, SavedPlan] = {}
-        self._runs: dict[str, _StoredRun] = {}
-        self._made = 0
-        self._leases: dict[str, str] = {}
-        self._slots: dict[str, str] = {}
-        self._commands: list[tuple[str, CommandRow]] = []
+        self._renews = renews
+        self._judge = Judge(self._moment, now, alive, takeover_s)
+        self._mine: dict[str, str] = {}
+        self._contents = _Contents()
         self.history = MemoryHistory(
-            self._plans,
-            self._slots,
-            lambda: [run.record for run in self._runs.values()],
+            self._contents.plans,
+            self._contents.slots,
+            lambda: [run.record for run in self._contents.runs.values()],
             self.run,
             lambda run_id: next(self.read_events(run_id, kinds=("intended", "suspected")), None) is not None,
             self._forget,
         )
 
+    def beside(self, *, alive: IsAlive | None = None, moment: Callable[[], Moment] | None = None) -> MemoryStore:
+        """The same store as another process sees it: what it knows of others, and its clock, may be its own."""
+        other = MemoryStore(
+            now=self._now,
+            moment=moment or self._moment,
+            alive=alive or self._alive,
+            takeover_s=self._takeover_s,
+            renews=self._renews,
+        )
+        other._contents, other.history = self._contents, self.history
+        return other
+
+    def lock(self, seconds: float) -> None:
+        """Have another process hold the store for so long: nothing is written, and nothing becomes durable."""
+        lock = self._contents.lock
+        lock.until = max(lock.until, self._moment().at + seconds)
+
     def save_plan(self, plan_hash: str, body: bytes, digests: bytes | None = None) -> None:
         """Keep a plan's JSON under its hash, with the digests of its servers."""
-        before = self._plans.get(plan_hash)
+        before = self._contents.plans.get(plan_hash)
         if before is not None:
             body, digests = before.body, before.digests if digests is None else digests
-        self._plans[plan_hash] = SavedPlan(body, digests, self._now())
+        self._contents.plans[plan_hash] = SavedPlan(body, digests, self._now())
 
     def load_plan(self, plan_hash: str) -> bytes:
         """The JSON of a plan that was saved."""
-        if plan_hash not in self._plans:
+        if plan_hash not in self._contents.plans:
             raise StateFolderError(f"there is no plan {plan_hash}")
-        return self._plans[plan_hash].body
+        return self._contents.plans[plan_hash].body
 
     def create_run(self, record: RunRecord) -> None:
         """Add a run with an empty journal."""
-        if record.id in self._runs:
+        self._refuse_if_locked()
+        contents = self._contents
+        if record.id in contents.runs:
             raise RefusedToStart(f"there is a run {record.id} already", hint="try again")
-        if record.once_key is not None and record.once_key in self._slots:
-            raise SlotTaken(record.once_key, self._slots[record.once_key])
-        self._made += 1
-        self._runs[record.id] = _StoredRun(record, self._now(), self._made)
+        if record.once_key is not None and record.once_key in contents.slots:
+            raise SlotTaken(record.once_key, contents.slots[record.once_key])
+        contents.made += 1
+        contents.runs[record.id] = MemoryRun(record, self._moment(), self._now(), contents.made)
         try:
-            self.lease(record.id, record.servers)
+            self._lease(record.id, record.servers)
         except Leased:
-            del self._runs[record.id]
+            del contents.runs[record.id]
             raise
         if record.once_key is not None:
-            self._slots[record.once_key] = record.id
+            contents.slots[record.once_key] = record.id
+        if record.owner is not None:
+            self._mine[record.id] = record.owner.token
 
     def find_slot(self, once_key: str) -> str | None:
         """The id of the run that has a slot."""
-        return self._slots.get(once_key)
+        return self._contents.slots.get(once_key)
 
     def lease(self, run_id: str, servers: Sequence[str]) -> None:
         """Lease more servers to a run, or the same again."""
+        self._refuse_if_lost(run_id)
+        self._lease(run_id, servers)
+
+    def _lease(self, run_id: str, servers: Sequence[str]) -> None:
         held: dict[str, list[str]] = {}
         for server in servers:
-            holder = self._leases.get(server, run_id)
+            holder = self._contents.leases.get(server, run_id)
             if holder != run_id:
                 held.setdefault(holder, []).append(server)
-        for holder, theirs in held.items():
-            run = self._runs[holder]
-            if self._lives(run) or self._now() - run.heartbeat_at < run.record.lease_s:
-                raise Leased(holder, theirs, len(theirs))
-            run.owner = None  # should its process wake from a long freeze, it must not go on
-        self._leases.update(dict.fromkeys(servers, run_id))
+        with self._taking():
+            for holder, theirs in held.items():
+                self._judge.refuse_kept_servers(self._claim(holder), theirs, len(theirs))
+        for holder in held:
+            self._contents.runs[holder].owner = None  # should its process wake from a long freeze, it must not go on
+        self._contents.leases.update(dict.fromkeys(servers, run_id))
 
     def release(self, run_id: str, keep: Collection[str] = ()) -> None:
         """Give the servers of a run free, all but those to keep."""
-        kept = set(keep)
-        self._leases = {server: run for server, run in self._leases.items() if run != run_id or server in kept}
+        self._refuse_if_lost(run_id)
+        self._release(run_id, keep)
+
+    def _release(self, run_id: str, keep: Collection[str]) -> None:
+        kept, leases = set(keep), self._contents.leases
+        self._contents.leases = {server: run for server, run in leases.items() if run != run_id or server in kept}
+
+    def fence(self, run_id: str) -> None:
+        """Take a run out of its owner's hands, and give all its servers free."""
+        self._refuse_if_locked()
+        with self._taking():
+            self._judge.refuse_living_owner(self._claim(run_id))
+        self._contents.runs[run_id].owner = None
+        self._release(run_id, ())
 
     def leases(self) -> list[LeaseRow]:
         """The runs that hold servers."""
-        rows = []
-        for run_id, count in sorted(Counter(self._leases.values()).items()):
-            run = self._runs[run_id]
-            until = None if self._lives(run) else run.heartbeat_at + run.record.lease_s
-            rows.append(LeaseRow(run_id, count, self._row(run).state, until))
-        return rows
+        held, runs = Counter(self._contents.leases.values()), self._contents.runs
+        return [
+            self._judge.lease_row(runs[run_id].claim, count, self.run(run_id).state)
+            for run_id, count in sorted(held.items())
+        ]
 
     def links(self, run_id: str) -> Iterator[Link]:
         """The entries of a run with their hashes, in order."""
-        before = first_hash(run_id, self._runs[run_id].record.plan_hash)
-        for seq, entry in enumerate(self._runs[run_id].entries, 1):
+        before = first_hash(run_id, self._contents.runs[run_id].record.plan_hash)
+        for seq, entry in enumerate(self._contents.runs[run_id].entries, 1):
             before = next_hash(before, seq, *entry)
             yield Link(seq, entry.events.decode(), entry.details.decode(), before)
 
@@ -144,52 +194,60 @@ class MemoryStore:
 
     def run(self, run_id: str) -> RunRow:
         """One run."""
-        if run_id not in self._runs:
+        if run_id not in self._contents.runs:
             raise no_such_run(run_id)
-        return self._row(self._runs[run_id])
+        return self._row(self._contents.runs[run_id])
 
     def runs(
         self, *, campaign: str | None = None, state: RunState | None = None, limit: int | None = None
     ) -> list[RunRow]:
         """The runs, newest first."""
-        rows = map(self._row, reversed(self._runs.values()))
+        rows = map(self._row, reversed(self._contents.runs.values()))
         wanted = (row for row in rows if campaign in {None, row.campaign} and state in {None, row.state})
         return list(islice(wanted, limit))
 
     def open_run(self, run_id: str, owner: Owner) -> MemoryJournal:
         """Take ownership of a run and open its journal for appending."""
-        run = self._runs[run_id]
-        if run.owner is not None and run.owner.token != owner.token:
-            refuse_living_owner(run_id, run.owner, self._now() - run.heartbeat_at, self._takeover_s, self._alive)
-        run.owner, run.heartbeat_at, run.state, run.counts = owner, self._now(), None, None
-        return MemoryJournal(run, owner.token, self._now)
+        self._refuse_if_locked()
+        run, contents = self._contents.runs[run_id], self._contents
+        with self._taking():
+            self._judge.refuse_taking(self._claim(run_id), owner.token, self._mine.get(run_id))
+        run.renew(owner, self._moment(), self._now())
+        self._mine[run_id] = owner.token
+
+        def closed() -> None:
+            if self._mine.get(run_id) == owner.token:
+                del self._mine[run_id]
+
+        return MemoryJournal(run, owner, self._moment, self._now, contents.lock, closed, renews=self._renews)
 
     def read_events(
         self, run_id: str, *, kinds: Collection[str] | None = None, without: Collection[str] = ()
     ) -> Iterator[Event]:
         """The events of a run, in order."""
-        for entry in list(self._runs[run_id].entries):
+        for entry in list(self._contents.runs[run_id].entries):
             yield from decode_batch(*entry, kinds, without)
 
     def tear(self, run_id: str, entries: int) -> None:
         """Lose the last entries, as a power cut may: for rehearsals."""
-        kept = self._runs[run_id].entries
+        kept = self._contents.runs[run_id].entries
         del kept[max(0, len(kept) - entries) :]
 
     def finish(self, run_id: str, state: str, counts: Mapping[str, int]) -> None:
         """Note how a run ended, for lists."""
-        self._runs[run_id].state = state
-        self._runs[run_id].counts = dict(counts)
+        self._refuse_if_lost(run_id)
+        self._contents.runs[run_id].state = state
+        self._contents.runs[run_id].counts = dict(counts)
 
     def post_command(self, run_id: str, at: float, who: str, why: str, body: str) -> int:
         """Tell a run something."""
-        row = CommandRow(len(self._commands) + 1, at, who, why, body)
-        self._commands.append((run_id, row))
+        row = CommandRow(len(self._contents.commands) + 1, at, who, why, body)
+        self._contents.commands.append((run_id, row))
         return row.id
 
     def read_commands(self, run_id: str, after: int) -> list[CommandRow]:
         """What a run was told after a command, in order."""
-        return [row for told, row in self._commands if told == run_id and row.id > after]
+        return [row for told, row in self._contents.commands if told == run_id and row.id > after]
 
     def resolve(self, text: str) -> str:
         """The id of the run that a person means."""
@@ -197,25 +255,25 @@ class MemoryStore:
 
     def newest(self) -> str | None:
         """The run that was made last."""
-        return next(reversed(self._runs), None)
+        return next(reversed(self._contents.runs), None)
 
     def starting_with(self, text: str) -> list[str]:
         """The ids that start so, newest first."""
-        return [run_id for run_id in reversed(self._runs) if run_id.startswith(text)]
+        return [run_id for run_id in reversed(self._contents.runs) if run_id.startswith(text)]
 
     def close(self) -> None:
         """Nothing to close."""
 
-    def _row(self, run: _StoredRun) -> RunRow:
+    def _row(self, run: MemoryRun) -> RunRow:
         record = run.record
-        is_open = self._lives(run)
+        is_open = self._judge.seems_alive(run.claim)
         told = state_at_end(run.entries[-1].events) if run.entries else None
         return RunRow(
             record.id,
             record.campaign,
             record.plan_hash,
             record.created_at,
-            run_state(run.state, owner_lives=is_open, journal_says=told),
+            self._judge.shown_state(run.claim, run.state, told),
             run.counts,
             run.owner,
             run.seq,
@@ -224,49 +282,29 @@ class MemoryStore:
         )
 
     def _forget(self, run_id: str) -> None:
-        del self._runs[run_id]
-        self.release(run_id)
-        self._commands[:] = [command for command in self._commands if command[0] != run_id]
+        del self._contents.runs[run_id]
+        self._release(run_id, ())
+        self._contents.commands[:] = [command for command in self._contents.commands if command[0] != run_id]
 
-    def _lives(self, run: _StoredRun) -> bool:
-        return owner_may_live(run.owner, self._now() - run.heartbeat_at, self._takeover_s, self._alive)
+    @contextmanager
+    def _taking(self) -> Iterator[None]:
+        """Judging others. What was first seen of them is kept, whatever comes of it."""
+        try:
+            yield
+        finally:
+            while self._judge.first_seen:
+                run_id, seen = self._judge.first_seen.popitem()
+                self._contents.runs[run_id].seen = seen
 
+    def _claim(self, run_id: str) -> Claim:
+        return self._contents.runs[run_id].claim
 
-class MemoryJournal:
-    """The journal of one run; an event is durable as soon as it is appended."""
+    def _refuse_if_lost(self, run_id: str) -> None:
+        self._refuse_if_locked()
+        token = self._mine.get(run_id)
+        if token is not None and not self._contents.runs[run_id].is_owned_with(token):
+            raise OwnershipLost(run_id)
 
-    def __init__(self, run: _StoredRun, token: str, now: Callable[[], float]) -> None:
-        self._now = now
-        self._run = run
-        self._token = token
-        self.failure: RunnerError | None = None
-        self._callback: Callable[[RunnerError], None] | None = None
-
-    def on_failure(self, callback: Callable[[RunnerError], None]) -> None:
-        """Have `callback` called once when the journal fails."""
-        self._callback = callback
-
-    def append(self, events: Sequence[Event]) -> Awaitable[None]:
-        """Put events at the end."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if self._run.owner is None or self._run.owner.token != self._token:
-            self._fail(OwnershipLost(self._run.record.id))
-        if self.failure is not None:
-            done.set_exception(self.failure)
-            done.exception()
-        else:
-            self._run.entries.append(encode_batch(events))
-            done.set_result(None)
-        return done
-
-    def close(self) -> None:
-        """Give up ownership."""
-        if self._run.owner is not None and self._run.owner.token == self._token:
-            self._run.owner = None
-            self._run.heartbeat_at = self._now()
-
-    def _fail(self, error: RunnerError) -> None:
-        if self.failure is None:
-            self.failure = error
-            if self._callback is not None:
-                self._callback(error)
+    def _refuse_if_locked(self) -> None:
+        if self._moment().at < self._contents.lock.until:
+            raise StateFolderBusyError("the store is locked by another process", hint="try again")

@@ -7,19 +7,24 @@ SELECT body FROM plan WHERE plan_hash = :plan_hash;
 
 -- name: create_run
 INSERT INTO run (id, campaign, plan_hash, created_at, owner_host, owner_pid, owner_start, owner_token, heartbeat_at,
-                 lease_s, simulated, seq)
-VALUES (:id, :campaign, :plan_hash, :created_at, :host, :pid, :start, :token, :now, :lease_s, :simulated,
-        (SELECT coalesce(max(seq), 0) + 1 FROM run)) ON CONFLICT DO NOTHING;
+                 lease_s, simulated, seq, owner_machine, renewed_clock, renewed_at)
+VALUES (:id, :campaign, :plan_hash, :created_at, :host, :pid, :start, :token, :wall, :lease_s, :simulated,
+        (SELECT coalesce(max(seq), 0) + 1 FROM run), :machine, :clock, :at) ON CONFLICT DO NOTHING;
 
 -- name: runs
--- Every run of a campaign (NULL: of all), newest first: in the order in which they were made, whatever the clock said.
-SELECT id, campaign, plan_hash, created_at, state, counts, owner_host, owner_pid, owner_start, owner_token, heartbeat_at,
-       lease_s, seq, simulated
+-- Every run of a campaign (NULL: of all), newest first: in the order in which they were made, whatever the clock said. From
+-- `id` on the columns are those of `claim`.
+SELECT campaign, plan_hash, created_at, state, counts, seq, simulated,
+       id, owner_host, owner_pid, owner_start, owner_token, owner_machine, renewals, coalesce(heartbeat_at, 0.0),
+       coalesce(renewed_clock, ''), coalesce(renewed_at, 0.0), seen, lease_s,
+       coalesce((SELECT max(entry.seq) FROM entry WHERE run_id = run.id), 0)
 FROM run WHERE :campaign IS NULL OR campaign = :campaign ORDER BY seq DESC;
 
 -- name: run
-SELECT id, campaign, plan_hash, created_at, state, counts, owner_host, owner_pid, owner_start, owner_token, heartbeat_at,
-       lease_s, seq, simulated
+SELECT campaign, plan_hash, created_at, state, counts, seq, simulated,
+       id, owner_host, owner_pid, owner_start, owner_token, owner_machine, renewals, coalesce(heartbeat_at, 0.0),
+       coalesce(renewed_clock, ''), coalesce(renewed_at, 0.0), seen, lease_s,
+       coalesce((SELECT max(entry.seq) FROM entry WHERE run_id = run.id), 0)
 FROM run WHERE id = :id;
 
 -- name: newest_run
@@ -29,22 +34,47 @@ SELECT id FROM run ORDER BY seq DESC LIMIT 1;
 -- Those that start so, newest first; `beyond` sorts after all of them.
 SELECT id FROM run WHERE id >= :text AND id < :beyond ORDER BY seq DESC;
 
+-- name: claim
+-- What tells of a run's ownership. The last entry is a sign of life, too.
+SELECT id, owner_host, owner_pid, owner_start, owner_token, owner_machine, renewals, coalesce(heartbeat_at, 0.0),
+       coalesce(renewed_clock, ''), coalesce(renewed_at, 0.0), seen, lease_s,
+       coalesce((SELECT max(entry.seq) FROM entry WHERE run_id = run.id), 0)
+FROM run WHERE id = :id;
+
+-- name: plan_hash_of
+SELECT plan_hash FROM run WHERE id = :id;
+
 -- name: take_run
--- Become the owner, if the owner is still the one that was looked at (token IS also compares NULL).
-UPDATE run SET owner_host = :host, owner_pid = :pid, owner_start = :start, owner_token = :token, heartbeat_at = :now,
-               state = NULL, counts = NULL
-WHERE id = :id AND owner_token IS :seen;
+-- Become the owner. In one transaction with the look at who was it.
+UPDATE run SET owner_host = :host, owner_pid = :pid, owner_start = :start, owner_token = :token, owner_machine = :machine,
+               renewals = renewals + 1, heartbeat_at = :wall, renewed_clock = :clock, renewed_at = :at, seen = NULL
+WHERE id = :id;
 
 -- name: release_run
-UPDATE run SET owner_host = NULL, owner_pid = NULL, owner_start = NULL, owner_token = NULL, heartbeat_at = :now
+-- Let a run go, if it is still ours. That counts as its last sign of life.
+UPDATE run SET owner_host = NULL, owner_pid = NULL, owner_start = NULL, owner_token = NULL, owner_machine = NULL,
+               renewals = renewals + 1, heartbeat_at = :wall, renewed_clock = :clock, renewed_at = :at, seen = NULL
 WHERE id = :id AND owner_token = :token;
 
 -- name: fence_run
 -- Whoever still has the run open cannot append any more.
-UPDATE run SET owner_host = NULL, owner_pid = NULL, owner_start = NULL, owner_token = NULL WHERE id = :id;
+UPDATE run SET owner_host = NULL, owner_pid = NULL, owner_start = NULL, owner_token = NULL, owner_machine = NULL
+WHERE id = :id;
 
--- name: heartbeat
-UPDATE run SET heartbeat_at = :now WHERE id = :id AND owner_token = :token;
+-- name: renew
+-- Say that we still own the run; nothing changes if we do not.
+UPDATE run SET renewals = renewals + 1, heartbeat_at = :wall, renewed_clock = :clock, renewed_at = :at, seen = NULL
+WHERE id = :id AND owner_token = :token;
+
+-- name: is_ours
+SELECT 1 FROM run WHERE id = :id AND owner_token = :token;
+
+-- name: note_seen
+UPDATE run SET seen = :seen WHERE id = :id;
+
+-- name: begin_again
+-- A run that goes on has not ended.
+UPDATE run SET state = NULL, counts = NULL WHERE id = :id AND owner_token = :token;
 
 -- name: finish_run
 UPDATE run SET state = :state, counts = :counts WHERE id = :id;
@@ -56,9 +86,11 @@ SELECT seq, hash FROM entry WHERE run_id = :id ORDER BY seq DESC LIMIT 1;
 SELECT events FROM entry WHERE run_id = :id ORDER BY seq DESC LIMIT 1;
 
 -- name: append
--- Append a group of events, or nothing if the run is no longer ours: the fence.
+-- Append a group of events: only if the run is still ours, and the last entry is the last one that we know. Else nothing.
 INSERT INTO entry (run_id, seq, events, hash, details)
-SELECT :id, :seq, :events, :hash, :details WHERE EXISTS (SELECT 1 FROM run WHERE run.id = :id AND run.owner_token = :token);
+SELECT :id, :seq, :events, :hash, :details
+WHERE EXISTS (SELECT 1 FROM run WHERE run.id = :id AND run.owner_token = :token)
+  AND coalesce((SELECT seq = :seq - 1 AND hash = :before FROM entry WHERE run_id = :id ORDER BY seq DESC LIMIT 1), :seq = 1);
 
 -- name: read_entries
 -- A piece of a run's entries, after a place in it.
@@ -76,7 +108,8 @@ FROM json_each(:servers) AS wanted JOIN lease ON lease.server_id = wanted.value
 WHERE lease.run_id <> :id GROUP BY lease.run_id;
 
 -- name: lease
-INSERT INTO lease (server_id, run_id) SELECT value, :id FROM json_each(:servers) WHERE true
+-- In the order of the index: a million in any other takes nine times as long, and nobody else can write meanwhile.
+INSERT INTO lease (server_id, run_id) SELECT value, :id FROM json_each(:servers) WHERE true ORDER BY value
 ON CONFLICT (server_id) DO UPDATE SET run_id = excluded.run_id;
 
 -- name: release_leases

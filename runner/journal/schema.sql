@@ -19,11 +19,17 @@ CREATE TABLE run (
     owner_pid     INTEGER,
     owner_start   INTEGER,
     owner_token   TEXT,
-    heartbeat_at  REAL,
-    lease_s       REAL NOT NULL DEFAULT 0, -- for how long after its last heartbeat a run keeps its leases
+    heartbeat_at  REAL,                    -- when the owner last renewed or let go, epoch seconds: to show, never to decide
+    lease_s       REAL NOT NULL DEFAULT 0, -- for how long after its last renewal a run keeps its leases
     -- The past (version 5, see history.py).
     seq           INTEGER NOT NULL,        -- grows from run to run, in the order in which they were made
-    simulated     INTEGER                  -- 1: a rehearsal; 0: real; NULL: it is not known, and nothing happened
+    simulated     INTEGER,                 -- 1: a rehearsal; 0: real; NULL: it is not known, and nothing happened
+    -- Ownership (version 5, see ownership.py).
+    owner_machine TEXT,                    -- the boot and the pid namespace that owner_pid means something in
+    renewals      INTEGER NOT NULL DEFAULT 0,
+    renewed_clock TEXT,                    -- the clock that renewed_at is by
+    renewed_at    REAL,                    -- when the owner last renewed or let go, seconds of a clock that nobody can set
+    seen          TEXT                     -- when a process with another clock first saw that: JSON, see claims.py
 ) STRICT;
 
 -- Commits, in order: each is a JSON list of the events that became durable together, {"kind", "data"} each.

@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import time
 import zlib
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from runner.errors import RefusedToStart, StateFolderError
+from runner.journal import owner as system
 from runner.journal.chain import Link, first_hash
+from runner.journal.claims import claim_of, owner_columns, renewal_columns, seen_text
 from runner.journal.codec import decode_batch, needs_details, state_at_end
-from runner.journal.database import connect, translated
-from runner.journal.naming import no_such_run, owner_may_live, refuse_living_owner, resolve_run, run_state
-from runner.journal.owner import Owner, is_alive
+from runner.journal.copying import copy_to
+from runner.journal.database import BUSY_S, open_database, open_to_read
+from runner.journal.judging import Judge
+from runner.journal.naming import no_such_run, resolve_run
+from runner.journal.ownership import TAKEOVER_S
 from runner.journal.queries import queries
 from runner.journal.sqlite_history import SqliteHistory
-from runner.journal.store import TAKEOVER_S, CommandRow, Leased, LeaseRow, RunIsOpen, RunRecord, RunRow, SlotTaken
-from runner.journal.writer import JournalWriter, LastEntry
+from runner.journal.store import CommandRow, LeaseRow, OwnershipLost, RunRecord, RunRow, SlotTaken
+from runner.journal.troubles import DAMAGED_HINT, translated
+from runner.journal.writer import JournalWriter, LastEntry, OwnershipHeld, Times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from runner.journal.naming import IsAlive
+    from runner.journal.judging import IsAlive
+    from runner.journal.owner import Moment, Owner
+    from runner.journal.ownership import Claim
     from runner.model import RunState
     from runner.run.events import Event
 
@@ -33,50 +41,60 @@ _BEYOND = "\U0010ffff"  # sorts after whatever an id may have in its place
 
 
 class SqliteStore:
-    """A store in one file, which is made if it is not there. `now` gives epoch seconds."""
+    """A store in one file, which is made if it is not there: unless it is opened for `reading` only.
+
+    `now` gives epoch seconds, to record; `moment` is a time that nobody can set, to decide by. `wait_s` is for how long
+    to wait for a database that another process holds, before StateFolderBusyError.
+    """
 
     def __init__(
         self,
         path: Path,
         *,
         now: Callable[[], float] = time.time,
-        alive: IsAlive = is_alive,
+        moment: Callable[[], Moment] = system.moment,
+        alive: IsAlive = system.is_alive,
         takeover_s: float = TAKEOVER_S,
+        wait_s: float = BUSY_S,
+        reading: bool = False,
     ) -> None:
         self._path = path
-        self._now = now
-        self._alive = alive
-        self._takeover_s = takeover_s
+        self._times = Times(moment, now)
+        self._judge = Judge(moment, now, alive, takeover_s)
+        self._mine: dict[str, str] = {}
         self._writers: list[JournalWriter] = []
-        self._db = connect(path)
+        self._wait_s = wait_s
+        self._db, self._place = (open_to_read if reading else open_database)(path, wait_s)
         self.history = SqliteHistory(self._db, path, self.run)
 
     def save_plan(self, plan_hash: str, body: bytes, digests: bytes | None = None) -> None:
         """Keep a plan's JSON under its hash, with the digests of its servers."""
         with translated(self._path), self._db:
             self._execute("save_plan", plan_hash=plan_hash, body=body)
-            self._execute("index_plan", plan_hash=plan_hash, saved_at=self._now(), digests=digests)
+            self._execute("index_plan", plan_hash=plan_hash, saved_at=self._times.wall(), digests=digests)
 
     def load_plan(self, plan_hash: str) -> bytes:
         """The JSON of a plan that was saved."""
         for (body,) in self._execute("load_plan", plan_hash=plan_hash):
             return bytes(body) if body[:1] == b"{" else zlib.decompress(body)  # versions before compressed it
-        raise StateFolderError(f"{self._path} has no plan {plan_hash}", hint="the journal is damaged")
+        raise StateFolderError(f"{self._path} is damaged: it has no plan {plan_hash}", hint=DAMAGED_HINT)
 
     def create_run(self, record: RunRecord) -> None:
         """Add a run with an empty journal."""
-        values = record._asdict() | _owner_values(record.owner)
+        values = record._asdict() | owner_columns(record.owner) | self._renewal()
         del values["servers"], values["owner"], values["once_key"], values["parents"]
-        with translated(self._path), self._db:
-            if not self._changes("create_run", **values, now=self._now()):
+        with self._taking():
+            if not self._changes("create_run", **values):
                 raise RefusedToStart(f"there is a run {record.id} already", hint="try again")
             if record.once_key is not None:
-                self._claim(record.once_key, record.id)
+                self._claim_slot(record.once_key, record.id)
             if record.parents:
                 self._execute("add_parents", id=record.id, parents=orjson.dumps(list(record.parents)).decode())
             self._lease(record.id, record.servers)
+        if record.owner is not None:
+            self._mine[record.id] = record.owner.token
 
-    def _claim(self, once_key: str, run_id: str) -> None:
+    def _claim_slot(self, once_key: str, run_id: str) -> None:
         taken_by = self.find_slot(once_key)
         if taken_by is not None:
             raise SlotTaken(once_key, taken_by)
@@ -88,7 +106,8 @@ class SqliteStore:
 
     def lease(self, run_id: str, servers: Sequence[str]) -> None:
         """Lease more servers to a run, or the same again."""
-        with translated(self._path), self._db:
+        with self._taking():
+            self._refuse_if_lost(run_id)
             self._lease(run_id, servers)
 
     def _lease(self, run_id: str, servers: Sequence[str]) -> None:
@@ -96,27 +115,27 @@ class SqliteStore:
             return
         wanted = orjson.dumps(list(servers)).decode()
         for holder, held, count in self._execute("lease_holders", id=run_id, servers=wanted):
-            if self._holds(holder):
-                raise Leased(holder, held.split(" "), count)
+            self._judge.refuse_kept_servers(self._claim(holder), held.split(" "), count)
             self._execute("fence_run", id=holder)  # should its process wake from a long freeze, it must not go on
         self._execute("lease", id=run_id, servers=wanted)
 
-    def _holds(self, run_id: str) -> bool:
-        (values,) = self._execute("run", id=run_id)
-        return self._lives(values) or self._silent_s(values) < values[11]
-
     def release(self, run_id: str, keep: Collection[str] = ()) -> None:
         """Give the servers of a run free, all but those to keep."""
-        self._execute("release_leases", id=run_id, keep=orjson.dumps(list(keep)).decode())
+        with translated(self._path), self._db:
+            self._refuse_if_lost(run_id)
+            self._execute("release_leases", id=run_id, keep=orjson.dumps(list(keep)).decode())
+
+    def fence(self, run_id: str) -> None:
+        """Take a run out of its owner's hands, and give all its servers free."""
+        with self._taking():
+            self._judge.refuse_living_owner(self._claim(run_id))
+            self._execute("fence_run", id=run_id)
+            self._execute("release_leases", id=run_id, keep="[]")
 
     def leases(self) -> list[LeaseRow]:
         """The runs that hold servers."""
-        rows = []
-        for run_id, count, _ in self._execute("leases"):
-            (values,) = self._execute("run", id=run_id)
-            until = None if self._lives(values) else (values[10] or 0.0) + values[11]
-            rows.append(LeaseRow(run_id, count, self._row(values).state, until))
-        return rows
+        held = self._execute("leases")
+        return [self._judge.lease_row(self._claim(run_id), count, self.run(run_id).state) for run_id, count, _ in held]
 
     def links(self, run_id: str) -> Iterator[Link]:
         """The entries of a run with their hashes, in order."""
@@ -143,24 +162,43 @@ class SqliteStore:
             rows = map(self._row, self._db.execute(queries()["runs"], {"campaign": campaign}))
             return list(islice((row for row in rows if state in {None, row.state}), limit))
 
+    def _row(self, values: tuple[Any, ...]) -> RunRow:
+        campaign, plan_hash, created_at, noted, counts, seq, simulated, *claimed = values
+        claim = claim_of(claimed)
+        state = self._judge.shown_state(claim, noted, None if noted else self._told_at_end(claim.run_id))
+        return RunRow(
+            claim.run_id,
+            campaign,
+            plan_hash,
+            created_at,
+            state,
+            orjson.loads(counts) if counts else None,
+            claim.owner,
+            seq,
+            None if simulated is None else bool(simulated),
+            self._judge.seems_alive(claim),
+        )
+
+    def _told_at_end(self, run_id: str) -> str | None:
+        """How a run ended, where its process died before it could note it."""
+        return next((state_at_end(events) for (events,) in self._execute("last_events", id=run_id)), None)
+
     def open_run(self, run_id: str, owner: Owner) -> JournalWriter:
         """Take ownership of a run and open its journal for appending."""
-        (values,) = self._execute("run", id=run_id)
-        seen = _owner(values)
-        if seen is not None and seen.token != owner.token:
-            refuse_living_owner(run_id, seen, self._silent_s(values), self._takeover_s, self._alive)
-        taken = self._changes(
-            "take_run", id=run_id, seen=seen.token if seen else None, now=self._now(), **_owner_values(owner)
-        )
-        if not taken:
-            raise RunIsOpen(f"run {run_id} was taken by another process just now", hint="see `runner list`")
-        last = next(
-            (LastEntry(*row) for row in self._execute("last_entry", id=run_id)),
-            LastEntry(0, first_hash(run_id, values[2])),
-        )
-        writer = JournalWriter(lambda: connect(self._path), run_id, owner.token, last, self._now)
+        with self._taking():
+            self._judge.refuse_taking(self._claim(run_id), owner.token, self._mine.get(run_id))
+            renewed = self._times.moment()
+            self._execute("take_run", id=run_id, **owner_columns(owner), **self._renewal(renewed))
+            held = OwnershipHeld(run_id, owner.token, self._last_entry(run_id), renewed)
+        self._mine[run_id] = owner.token
+        writer = JournalWriter(self._place, held, self._times, lambda: self._forget(run_id, owner))
         self._writers.append(writer)
         return writer
+
+    def _last_entry(self, run_id: str) -> LastEntry:
+        ((plan_hash,),) = self._execute("plan_hash_of", id=run_id)
+        before = LastEntry(0, first_hash(run_id, plan_hash))
+        return next((LastEntry(*row) for row in self._execute("last_entry", id=run_id)), before)
 
     def read_events(
         self, run_id: str, *, kinds: Collection[str] | None = None, without: Collection[str] = ()
@@ -184,7 +222,9 @@ class SqliteStore:
 
     def finish(self, run_id: str, state: str, counts: Mapping[str, int]) -> None:
         """Note how a run ended, for lists."""
-        self._execute("finish_run", id=run_id, state=state, counts=orjson.dumps(dict(counts)).decode())
+        with translated(self._path), self._db:
+            self._refuse_if_lost(run_id)
+            self._execute("finish_run", id=run_id, state=state, counts=orjson.dumps(dict(counts)).decode())
 
     def post_command(self, run_id: str, at: float, who: str, why: str, body: str) -> int:
         """Tell a run something."""
@@ -192,8 +232,12 @@ class SqliteStore:
         return int(command_id)
 
     def read_commands(self, run_id: str, after: int) -> list[CommandRow]:
-        """What a run was told after a command, in order."""
-        return [CommandRow(*row) for row in self._execute("read_commands", id=run_id, after=after)]
+        """What a run was told after a command, in order. Does not wait for a locked database: a run asks all the time."""
+        self._db.set_busy_timeout(0)
+        try:
+            return [CommandRow(*row) for row in self._execute("read_commands", id=run_id, after=after)]
+        finally:
+            self._db.set_busy_timeout(int(self._wait_s * 1000))
 
     def resolve(self, text: str) -> str:
         """The id of the run that a person means."""
@@ -207,29 +251,47 @@ class SqliteStore:
         """The ids that start so, newest first."""
         return [run_id for (run_id,) in self._execute("run_ids", text=text, beyond=text + _BEYOND)]
 
+    def backup(self, path: Path) -> None:
+        """Copy the database, as it is at one moment, to a new file. Whoever writes meanwhile goes on.
+
+        Raises:
+            InvalidInput: there is one.
+        """
+        copy_to(self._db, path)
+
     def close(self) -> None:
         """Close the store and the journals that are still open."""
         for writer in self._writers:
             writer.close()
         self._db.close()
 
-    def _row(self, values: tuple[Any, ...]) -> RunRow:
-        run_id, campaign, plan_hash, created_at, state, counts = values[:6]
-        known = orjson.loads(counts) if counts else None
-        is_open = self._lives(values)
-        shown = run_state(state, owner_lives=is_open, journal_says=None if state else self._told_at_end(run_id))
-        seq, simulated = values[12], None if values[13] is None else bool(values[13])
-        return RunRow(run_id, campaign, plan_hash, created_at, shown, known, _owner(values), seq, simulated, is_open)
+    @contextmanager
+    def _taking(self) -> Iterator[None]:
+        """A transaction that may take a run or servers from others. What was first seen of them is kept if it fails."""
+        try:
+            with translated(self._path), self._db:
+                yield
+        finally:
+            with suppress(StateFolderError):  # then it is seen first the next time
+                while self._judge.first_seen:
+                    run_id, seen = self._judge.first_seen.popitem()
+                    self._execute("note_seen", id=run_id, seen=seen_text(seen))
 
-    def _told_at_end(self, run_id: str) -> str | None:
-        """How a run ended, where its process died before it could note it."""
-        return next((state_at_end(events) for (events,) in self._execute("last_events", id=run_id)), None)
+    def _claim(self, run_id: str) -> Claim:
+        (values,) = self._execute("claim", id=run_id)
+        return claim_of(values)
 
-    def _lives(self, values: tuple[Any, ...]) -> bool:
-        return owner_may_live(_owner(values), self._silent_s(values), self._takeover_s, self._alive)
+    def _refuse_if_lost(self, run_id: str) -> None:
+        token = self._mine.get(run_id)
+        if token is not None and not self._execute("is_ours", id=run_id, token=token):
+            raise OwnershipLost(run_id)
 
-    def _silent_s(self, values: tuple[Any, ...]) -> float:
-        return self._now() - (values[10] or 0.0)
+    def _forget(self, run_id: str, owner: Owner) -> None:
+        if self._mine.get(run_id) == owner.token:
+            del self._mine[run_id]
+
+    def _renewal(self, moment: Moment | None = None) -> dict[str, Any]:
+        return renewal_columns(moment or self._times.moment(), self._times.wall())
 
     def _execute(self, name: str, **values: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401  what SQL takes
         with translated(self._path):
@@ -240,14 +302,3 @@ class SqliteStore:
             before = self._db.total_changes()
             self._db.execute(queries()[name], values)
             return self._db.total_changes() - before
-
-
-def _owner(values: tuple[Any, ...]) -> Owner | None:
-    host, pid, start, token = values[6:10]
-    return None if token is None else Owner(host, pid, start, token)
-
-
-def _owner_values(owner: Owner | None) -> dict[str, Any]:
-    if owner is None:
-        return dict.fromkeys(("host", "pid", "start", "token"))
-    return {"host": owner.host, "pid": owner.pid, "start": owner.process_start, "token": owner.token}

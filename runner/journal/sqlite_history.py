@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from runner.journal.database import translated
 from runner.journal.history import PastRun, SlotRow
 from runner.journal.queries import queries
+from runner.journal.troubles import translated
 from runner.model import RunState
 
 if TYPE_CHECKING:

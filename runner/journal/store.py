@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from runner.engine.ports import Journal
-from runner.errors import RefusedToStart, RunnerError, RunStopped
+from runner.errors import RefusedToStart, RunnerError, RunStopped, StateFolderError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
@@ -16,38 +16,63 @@ if TYPE_CHECKING:
     from runner.model import RunState
     from runner.run.events import Event
 
-TAKEOVER_S = 30.0
-"""An owner whose heartbeat is older than this, seconds, may be replaced."""
-
 _SHOWN = 3
-HEARTBEAT_S = 5.0
-"""How often an open journal renews its heartbeat, seconds."""
 
 
 class OwnershipLost(RunStopped):
-    """Another process took the run over: nothing this process appends counts any more."""
+    """The run is out of this process's hands: nothing it appends counts any more, and it may send nothing."""
 
     def __init__(self, run_id: str) -> None:
         super().__init__(
-            f"another process took over run {run_id}; this one stopped writing",
-            hint=f"the other process goes on with it; `runner show {run_id}` tells which one it is",
+            f"another process took over run {run_id}, or released its servers; this one stopped writing",
+            hint=f"`runner show {run_id}` tells how it stands; if nobody goes on with it: runner resume {run_id}",
         )
 
 
-class Leased(RefusedToStart):
+class JournalChangedError(StateFolderError):
+    """A journal does not end as its owner left it: it never goes on after an entry that it has not seen."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(
+            f"the journal of run {run_id} does not end as this process left it: somebody changed it",
+            hint="see `runner verify`; `runner resume` goes on with what is there",
+        )
+
+
+class StateFolderBusyError(StateFolderError):
+    """Another process holds the database. It may be asked again."""
+
+
+class HeldByAnother(RefusedToStart):
+    """A process that may be alive has it. `look_again`: it is silent, and a little more looking will tell."""
+
+    def __init__(self, message: str, *, hint: str, look_again: bool) -> None:
+        super().__init__(message, hint=hint)
+        self.look_again = look_again
+
+
+class Leased(HeldByAnother):
     """Servers are in the hands of another run."""
 
-    def __init__(self, run_id: str, servers: Sequence[str], count: int) -> None:
+    def __init__(self, run_id: str, servers: Sequence[str], count: int, *, look_again: bool = False) -> None:
         shown = sorted(servers)[:_SHOWN]
         more = f" and {count - len(shown):,} more" if count > len(shown) else ""
         super().__init__(
             f"run {run_id} is at work on {', '.join(shown)}{more}",
             hint="wait for it with --wait-for-lock, leave these servers out with --limit, or see `runner locks`",
+            look_again=look_again,
         )
 
 
-class RunIsOpen(RefusedToStart):
+class RunIsOpen(HeldByAnother):
     """A process that may be alive carries the run out."""
+
+    def __init__(self, run_id: str, owner: Owner, *, look_again: bool) -> None:
+        super().__init__(
+            f"run {run_id} is being carried out by process {owner.pid} on {owner.host}",
+            hint="wait until it is over, or stop it there with Ctrl-C (SIGINT) first",
+            look_again=look_again,
+        )
 
 
 class SlotTaken(RefusedToStart):
@@ -120,7 +145,7 @@ class CommandRow(NamedTuple):
 
 
 class OwnedJournal(Journal, Protocol):
-    """The journal of one run that this process owns. Used from one event loop."""
+    """The journal of one run that this process owns. It renews that by itself; appends are made from one event loop."""
 
     def append(self, events: Sequence[Event]) -> Awaitable[None]:
         """Put events at the end, in order; the awaitable is done when they are durable.
@@ -142,6 +167,15 @@ class OwnedJournal(Journal, Protocol):
         """Have `callback` called once, in the running event loop, when the journal fails, even if nobody awaits."""
         ...
 
+    @property
+    def owned_until(self) -> float:
+        """Until when nobody else can have the run, by the store's clock."""
+        ...
+
+    def on_blocked(self, callback: Callable[[bool], None]) -> None:
+        """Have `callback` called in the event loop when another process blocks the store (True), and when it is free."""
+        ...
+
     def close(self) -> None:
         """Write what is queued, give up ownership. May block for one commit; closing again does nothing."""
         ...
@@ -150,7 +184,9 @@ class OwnedJournal(Journal, Protocol):
 class RunStore(Protocol):
     """Runs, their plans and their journals. Every method but `OwnedJournal.append` is synchronous.
 
-    Every method may raise StateFolderError: unwritable, full, damaged, locked, or of another version.
+    Every method may raise StateFolderError: unwritable, full, damaged, locked (StateFolderBusyError), or of another version.
+    A store knows the runs that it created with an owner, or opened: for those `lease`, `release` and `finish` act only
+    as long as that owner is not replaced, and raise OwnershipLost after.
     """
 
     @property
@@ -181,10 +217,18 @@ class RunStore(Protocol):
         ...
 
     def lease(self, run_id: str, servers: Sequence[str]) -> None:
-        """Lease more servers to a run, or the same again.
+        """Lease more servers to a run, or the same again. A run that loses some so is fenced.
 
         Raises:
             Leased: another run holds some of them.
+        """
+        ...
+
+    def fence(self, run_id: str) -> None:
+        """Take a run out of its owner's hands, and give all its servers free.
+
+        Raises:
+            RunIsOpen: a process owns it and may be alive.
         """
         ...
 
@@ -221,8 +265,12 @@ class RunStore(Protocol):
     def open_run(self, run_id: str, owner: Owner) -> OwnedJournal:
         """Take ownership of a run and open its journal for appending. `run_id` is exact: see `resolve`.
 
+        Whoever goes on with a run opens it first and reads it after: what was read before may have had more added since.
+        It need not be called in an event loop; the journal belongs to that of the first append.
+
         Raises:
-            RunIsOpen: another process owns it and seems to be alive.
+            RunIsOpen: another process owns it and may be alive. Ask again within seconds where it says `look_again`.
+            OwnershipLost: this store made the run, and it has been taken away since.
         """
         ...
 

@@ -33,3 +33,10 @@ CREATE TABLE pruned_slot (
     campaign TEXT NOT NULL,
     state    TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Ownership: how its renewal is told, without a clock that can be set.
+ALTER TABLE run ADD COLUMN owner_machine TEXT;
+ALTER TABLE run ADD COLUMN renewals INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE run ADD COLUMN renewed_clock TEXT;
+ALTER TABLE run ADD COLUMN renewed_at REAL;
+ALTER TABLE run ADD COLUMN seen TEXT;

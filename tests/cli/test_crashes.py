@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from runner.api.services import ServiceSettings, open_services
-from runner.journal.store import TAKEOVER_S
+from runner.journal.ownership import TAKEOVER_S
 from runner.model import JobPage, Lane
 from tests.cli.conftest import BEHAVIOUR, JOBSPEC, Program
 from tests.cli.processes import ended, killed_after, read_lines

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from runner.errors import RunnerError
-from runner.journal.memory import MemoryJournal, MemoryStore
+from runner.journal.memory import MemoryStore
+from runner.journal.memory_journal import MemoryJournal
 from runner.journal.owner import Owner
 from runner.run.events import Event
 
@@ -41,6 +42,17 @@ class Disk:
     @property
     def failure(self) -> RunnerError | None:
         return self._journal.failure
+
+    @property
+    def is_owned(self) -> bool:
+        return self._journal.is_owned
+
+    @property
+    def is_blocked(self) -> bool:
+        return self._journal.is_blocked
+
+    def on_blocked(self, callback: Callable[[bool], None]) -> None:
+        self._journal.on_blocked(callback)
 
     def on_failure(self, callback: Callable[[RunnerError], None]) -> None:
         self._journal.on_failure(callback)

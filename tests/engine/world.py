@@ -19,7 +19,8 @@ from runner.app.host import Host, Stoppable
 from runner.app.running import RunOptions, more_work, new_work
 from runner.engine.ports import JobService
 from runner.engine.run import Deadline, RunEngine
-from runner.journal.memory import MemoryJournal, MemoryStore
+from runner.journal.memory import MemoryStore
+from runner.journal.memory_journal import MemoryJournal
 from runner.journal.owner import Owner
 from runner.journal.store import RunStore
 from runner.plan.codec import hash_plan
@@ -112,7 +113,7 @@ class World:
         store = self._process = ProcessStore(self.store, self._opened)
         try:
             host = self._host()
-            work = self._work(host, options)
+            work = await self._work(host, store, options)
             result = await carry_out(host, cast("RunStore", store), work, options)
         finally:
             self._process_over(store)
@@ -125,13 +126,13 @@ class World:
         if self.engine is not None:
             self.promises.process_ended(self.engine.live)
 
-    def _work(self, host: Host, options: RunOptions) -> Work:
+    async def _work(self, host: Host, store: ProcessStore, options: RunOptions) -> Work:
         if self.run_id is None:
             work = new_work(host, self.plan, options)
             self.run_id = work.run_id
             self._post()
         else:
-            work = more_work(host, self.store, self.run_id)
+            work = await more_work(host, cast("RunStore", store), self.run_id, options)
         self.state = work.state
         self.promises.process_began(work.run_id, work.state, [] if work.is_new else self.events(), work.clock.now)
         return work
@@ -256,6 +257,9 @@ class Blind:
         pass
 
     def observe(self, event: e.Event) -> None:
+        pass
+
+    def notice(self, text: str) -> None:
         pass
 
     async def show(self, state: Facts) -> None:

@@ -18,9 +18,9 @@ from runner.plan.codec import hash_plan, plan_to_json
 from runner.plan.digests import plan_digests
 from runner.run import events as e
 from tests.conftest import small_plan
-from tests.journal.test_stores import BACK_TO_4, MakeStore, make_store
+from tests.journal.conftest import MakeStore
+from tests.journal.test_stores import BACK_TO_4
 
-__all__ = ["make_store"]
 HERE = Owner("here", 1, 1, "token-1")
 
 

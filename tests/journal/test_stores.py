@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -15,30 +14,15 @@ import pytest
 
 from runner.errors import InvalidInput, RefusedToStart, StateFolderError
 from runner.journal.chain import first_hash, follow, next_hash
-from runner.journal.memory import MemoryStore
-from runner.journal.owner import Owner, is_alive, process_start, this_process
+from runner.journal.owner import Owner
 from runner.journal.sqlite import SqliteStore
-from runner.journal.store import CommandRow, Leased, OwnershipLost, RunIsOpen, RunRecord, RunStore, SlotTaken
+from runner.journal.store import CommandRow, Leased, RunRecord, SlotTaken
 from runner.model import Job, Task
 from runner.rules.answers import Cause, ServiceError
 from runner.run import events as e
+from tests.journal.conftest import MakeStore, with_run
 
-MakeStore = Callable[..., RunStore]
 HERE = Owner("here", 1, 1, "token-1")
-THERE = Owner("there", 2, 2, "token-2")
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
-    if request.param == "memory":
-        return MemoryStore
-    return lambda **options: SqliteStore(tmp_path / "state" / "journal.db", **options)
-
-
-def with_run(store: RunStore, run_id: str = "run-1", at: float = 1.0) -> RunStore:
-    store.save_plan("sha256:p", b'{"plan": 1}')
-    store.create_run(RunRecord(run_id, "campaign", "sha256:p", at))
-    return store
 
 
 def intended(count: int) -> list[e.Event]:
@@ -125,48 +109,6 @@ async def test_many_tasks_appending_at_once_keep_their_own_order(make_store: Mak
     for request in range(8):
         assert [event.at for event in read if event.request == request] == list(range(20))
     journal.close()
-    store.close()
-
-
-async def test_a_living_owner_is_not_replaced(make_store: MakeStore) -> None:
-    store = with_run(make_store(alive=lambda owner: True, now=lambda: 100.0))
-    journal = store.open_run("run-1", HERE)
-    with pytest.raises(RunIsOpen, match="process 1 on here"):
-        store.open_run("run-1", THERE)
-    assert store.runs()[0].state == "running"
-    journal.close()
-    store.close()
-
-
-async def test_a_dead_owner_is_replaced_and_its_appends_fail(make_store: MakeStore) -> None:
-    store = with_run(make_store(alive=lambda owner: False))
-    old = store.open_run("run-1", HERE)
-    failures: list[Exception] = []
-    old.on_failure(failures.append)
-    await old.append(intended(1))
-    new = store.open_run("run-1", THERE)
-    with pytest.raises(OwnershipLost):
-        await old.append(intended(1))
-    with pytest.raises(OwnershipLost):
-        await old.append(intended(1))
-    await new.append(intended(2)[1:])
-    assert [event.request for event in store.read_events("run-1") if isinstance(event, e.Intended)] == [0, 1]
-    assert len(failures) == 1
-    old.close()
-    new.close()
-    store.close()
-
-
-async def test_a_silent_owner_on_another_host_is_replaced_after_the_takeover_time(make_store: MakeStore) -> None:
-    now = [100.0]
-    store = with_run(make_store(alive=lambda owner: None, now=lambda: now[0], takeover_s=30.0))
-    old = store.open_run("run-1", HERE)
-    now[0] = 129.0
-    with pytest.raises(RefusedToStart):
-        store.open_run("run-1", THERE)
-    now[0] = 131.0
-    store.open_run("run-1", THERE).close()
-    old.close()
     store.close()
 
 
@@ -309,18 +251,13 @@ def test_the_journal_is_nobody_elses_business(tmp_path: Path) -> None:
     assert path.parent.stat().st_mode & 0o077 == 0
 
 
-def test_this_process_is_alive_and_one_that_never_was_is_not() -> None:
-    me = this_process("t")
-    assert is_alive(me) is True
-    assert is_alive(me._replace(process_start=me.process_start + 1)) is False
-    assert is_alive(me._replace(host="elsewhere")) is None
-    assert process_start(2**22 + 1) is None
-
-
 BACK_TO_4 = (
     "DROP TABLE parent; DROP TABLE plan_index; DROP TABLE pruned_slot; "
     "DROP INDEX run_by_seq; DROP INDEX run_by_campaign; DROP INDEX run_by_plan; DROP INDEX slot_by_run; "
-    "ALTER TABLE run DROP COLUMN seq; ALTER TABLE run DROP COLUMN simulated; PRAGMA user_version = 4"
+    "ALTER TABLE run DROP COLUMN seq; ALTER TABLE run DROP COLUMN simulated; "
+    "ALTER TABLE run DROP COLUMN owner_machine; ALTER TABLE run DROP COLUMN renewals; "
+    "ALTER TABLE run DROP COLUMN renewed_clock; ALTER TABLE run DROP COLUMN renewed_at; "
+    "ALTER TABLE run DROP COLUMN seen; PRAGMA user_version = 4"
 )
 BACK_TO_2 = (
     f"{BACK_TO_4}; DROP TABLE slot; DROP TABLE command; ALTER TABLE entry DROP COLUMN details; PRAGMA user_version = 2"

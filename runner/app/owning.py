@@ -1,0 +1,42 @@
+"""Taking a run, or servers, out of hands that may be dead: one look does not tell, looking on for a while does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.journal.ownership import LOOK_S, TAKEOVER_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runner.journal.store import HeldByAnother
+
+LOOK_EVERY_S = 0.5
+_LONGEST_S = 2 * (TAKEOVER_S + LOOK_S)
+
+
+class Looking:
+    """When to try once more for what another process has.
+
+    `wait_s` is for how long to wait for a living one, by the clock `monotonic`; `say` is told once of any further wait.
+    """
+
+    def __init__(self, wait_s: float, monotonic: Callable[[], float], say: Callable[[str], None]) -> None:
+        self._monotonic = monotonic
+        self._until = monotonic() + wait_s
+        self._say: Callable[[str], None] | None = say
+
+    def after(self, refused: HeldByAnother) -> None:
+        """Return if it is worth another try, in `LOOK_EVERY_S`.
+
+        Raises:
+            HeldByAnother: what was given.
+        """
+        now = self._monotonic()
+        if now < self._until:
+            return
+        if not refused.look_again or now > self._until + _LONGEST_S:
+            raise refused
+        if self._say is not None:
+            self._say(f"{refused.message}, which gives no sign of life: looking on for up to {TAKEOVER_S:g} s")
+            self._say = None

@@ -1,0 +1,23 @@
+"""`runner backup`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from runner.app import keeping
+from runner.cli.options import state_options
+
+
+@click.command("backup")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@state_options
+def backup_command(file: Path, state_dir: Path) -> None:
+    """Copy the journal of every run to FILE, safely, while runs go on.
+
+    To go on from a copy, put it in an empty folder as journal.db. Never while a run of it goes on elsewhere: the two
+    would not know of each other.
+    """
+    runs = keeping.backup(state_dir, file)
+    click.echo(f"backup: {file} ({runs:,} runs)")
