@@ -90,8 +90,7 @@ def _in_rollout(
     rollout.waves[entry.wave].counts.update(counts)
     _add_evidence(rollout, len(abnormal), succeeded)
     if rollout.rules.on_failure is not None:
-        for position in _places(positions, outcomes, Outcome.FAILED):
-            _follow_up(facts, rollout, entry, position, at)
+        _follow_failures(facts, rollout, entry, positions, outcomes, at)
 
 
 def _places(positions: Sequence[int], outcomes: Outcomes, *wanted: Outcome) -> list[int]:
@@ -110,14 +109,25 @@ def _add_evidence(rollout: RolloutFacts, abnormal: int, normal: int) -> None:
         rollout.curve.append((outcomes, evidence.abnormal, evidence.log_alarm))
 
 
-def _follow_up(facts: Facts, rollout: RolloutFacts, entry: PlannedRequest, position: int, at: float) -> None:
-    """What is to be done for a server that failed goes before anything else."""
-    body = rollout.rules.failure_bodies[entry.group]
-    request = facts.requests.follow_up(rollout.rules.on_failure or 0, entry.group, position, body, entry.wave)
-    add_request(facts, Phase.READY, 0, [])
-    facts.lane_of(request).unsubmitted += 1
-    if facts.requests.number_of(request) in facts.foreseen:
-        doubt(facts, request, at)
+def _follow_failures(
+    facts: Facts, rollout: RolloutFacts, entry: PlannedRequest, positions: Sequence[int], outcomes: Outcomes, at: float
+) -> None:
+    """What is to be done for a server that failed goes before anything else.
+
+    The list may show that it was done for one that is not known to have failed: its job is gone, and so is the end of the
+    journal that told of it. Then it is looked up, too, and not sent.
+    """
+    for position, outcome in zip(positions, outcomes, strict=True):
+        is_foreseen = facts.requests.follow_up_number(entry.group, position) in facts.foreseen
+        if outcome is Outcome.FAILED or is_foreseen:
+            body = rollout.rules.failure_bodies[entry.group]
+            request = facts.requests.follow_up(rollout.rules.on_failure or 0, entry.group, position, body, entry.wave)
+            add_request(facts, Phase.READY, 0, [])
+            facts.lane_of(request).unsubmitted += 1
+            if outcome is not Outcome.FAILED:
+                facts.unasked.add(request)
+            if is_foreseen:
+                doubt(facts, request, at)
 
 
 def add_request(facts: Facts, phase: Phase, blocked_by: int, dependents: list[int]) -> None:

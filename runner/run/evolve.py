@@ -214,6 +214,9 @@ def _not_found(facts: Facts, event: e.NotFound) -> None:
     del facts.lane_of(event.request).doubts[event.request]
     if facts.blocked_by[event.request]:
         set_phase(facts, event.request, Phase.BLOCKED)  # the list showed a job of it, and its wave has not begun
+    elif event.request in facts.unasked:
+        facts.lane_of(event.request).unsubmitted -= 1
+        set_phase(facts, event.request, Phase.VOID)
     else:
         set_phase(facts, event.request, Phase.READY)
 

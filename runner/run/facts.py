@@ -113,10 +113,9 @@ class Facts:
     ended. `counts` are servers whose outcome is final.
 
     `left_behind` are, per group, the servers that did not succeed in an earlier step. `suspected` are blocked requests that
-    the list shows a job of; `foreseen` are numbers of requests yet to come to be, of which it shows one. `conflict_jobs` are
-    all the jobs of requests that have more than their own. `job_ids` are the jobs of requests.
-
-    `left_out` are, per group, the servers that another run of the family has, and which: nothing is sent to them.
+    the list shows a job of; `foreseen` are numbers of requests yet to come to be, of which it shows one; `unasked` are
+    requests that follow a failure which is not known of. `conflict_jobs` are all the jobs of requests that have more than
+    their own. `job_ids` are the jobs of requests.
 
     `intake_ended` is why nothing new is sent any more, though what is in flight is followed to its end; `aborted` is why
     the campaign was aborted, which means that, too, and for good.
@@ -145,6 +144,7 @@ class Facts:
     suspected: set[int] = field(default_factory=set)
     conflict_jobs: dict[int, tuple[str, ...]] = field(default_factory=dict)
     foreseen: set[int] = field(default_factory=set)
+    unasked: set[int] = field(default_factory=set)
     accepted: int = 0
     adopted: int = 0
     settled: int = 0

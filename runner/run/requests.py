@@ -117,7 +117,11 @@ class RequestTable:
     def follow_up(self, step: int, group: int, position: int, body: Mapping[str, object], wave: int) -> int:
         """Add a request of a step for one server of a group."""
         entry = PlannedRequest(step, group, position, position + 1, body, wave)
-        return self._add(entry, self._first_follow_up + self._offsets[group] + position)
+        return self._add(entry, self.follow_up_number(group, position))
+
+    def follow_up_number(self, group: int, position: int) -> int:
+        """The number that a request has, or would have, that follows the failure of a server."""
+        return self._first_follow_up + self._offsets[group] + position
 
     def piece(self, number: int) -> Piece | None:
         """What a number beyond the plan stands for; None if it cannot be one of this plan's."""
@@ -142,7 +146,7 @@ class RequestTable:
     def numbers_of_follow_ups(self, request: int) -> list[int]:
         """The numbers that requests may come to have that follow failures of this request's servers."""
         entry = self.entries[request]
-        return [self._first_follow_up + self._offsets[entry.group] + place for place in range(entry.start, entry.stop)]
+        return [self.follow_up_number(entry.group, place) for place in range(entry.start, entry.stop)]
 
     @property
     def _first_follow_up(self) -> int:
