@@ -190,11 +190,16 @@ def members(group: int) -> set[int]:
 
 
 def _group_of(path: Path) -> int:
-    try:
-        state, _, group = path.joinpath("stat").read_text().rpartition(")")[2].split()[:3]
-    except OSError:
-        return 0
+    state, _, group = _stat_of(path / "stat")
     return 0 if state == "Z" else int(group)
+
+
+def _stat_of(path: Path) -> list[str]:
+    """State, parent and group of a process; one that is gone is a zombie of no group."""
+    try:
+        return path.read_text().rpartition(")")[2].split()[:3]
+    except OSError:
+        return ["Z", "0", "0"]
 
 
 def test_what_was_said_while_nobody_read_is_there(tmp_path: Path, loop: Loop) -> None:
@@ -202,10 +207,8 @@ def test_what_was_said_while_nobody_read_is_there(tmp_path: Path, loop: Loop) ->
     path = tmp_path / "pid"
 
     def has_ended() -> bool:
-        try:
-            return Path(f"/proc/{path.read_text().strip()}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-        except OSError:
-            return False
+        pid = path.read_text().strip() if path.exists() else ""
+        return bool(pid) and _stat_of(Path(f"/proc/{pid}/stat"))[0] == "Z"
 
     async def busy() -> Ran:
         running = asyncio.ensure_future(sh(f"echo $$ > {path}; echo well"))

@@ -24,7 +24,10 @@ from runner.plan.retry import Parent, retry_plan
 from runner.spec.loading import load_campaign
 from tests.rolling import OPTIONS
 
-MADE_BEFORE = sorted((Path(__file__).parent / "made_before").glob("*.json"))
+# Made when the hash was over everything else in a plan; the oldest when there were no retries.
+MADE_BEFORE = [
+    Path(__file__).parents[1] / "goldens" / "plans" / f"{name}.json" for name in ("oldest", "plain", "rollout")
+]
 FLEET = [Server(f"id-{i}", f"name-{i}", {"rack": f"r{i % 2}"}) for i in range(4)]
 JOBSPEC = """\
 api_version: runner/v1
@@ -87,10 +90,9 @@ def test_in_which_order_variables_were_given_does_not_count() -> None:
 
 
 def test_a_retry_planned_twice_has_the_same_hash() -> None:
-    plan = plan_of()
-    again = {LaneServer(plan.lanes[0].label, server_id): 0 for server_id in ("id-2", "id-0")}
-    parent = Parent("run-1", plan, again)
-    other_order = parent._replace(again=dict(reversed(again.items())))
+    again = [(LaneServer(plan_of().lanes[0].label, server_id), 0) for server_id in ("id-2", "id-0")]
+    parent = Parent("run-1", plan_of(), dict(again))
+    other_order = parent._replace(again=dict(reversed(again)))
     one, other = retry_plan([parent], 1.0, "0"), retry_plan([other_order], 2.0, "1")
     assert (one.created_at, other.created_at) == (1.0, 2.0)
     assert one.plan_hash == other.plan_hash != retry_plan([parent._replace(run_id="run-2")], 1.0, "0").plan_hash
@@ -192,7 +194,7 @@ def test_any_change_of_a_plan_made_before_shows(file: Path) -> None:
 @pytest.mark.parametrize("file", MADE_BEFORE, ids=lambda file: file.stem)
 def test_a_plan_made_before_there_were_retries_is_read_and_kept_and_read_again(file: Path) -> None:
     document = orjson.loads(file.read_bytes())
-    del document["parents"]
+    document.pop("parents", None)
     document["plan_hash"] = hashed_as_before(document)
     plan = plan_from_json(orjson.dumps(document), "p.json")
     assert plan.plan_hash == document["plan_hash"]
