@@ -17,10 +17,13 @@ import pytest
 import uvloop
 
 from runner.app.commands import Ran, run
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).parents[2]
 LONG_S = 60.0
-SOON_S = 20.0
+SOON_S = 60.0
 Loop = Callable[[Coroutine[Any, Any, Ran]], Ran]
 
 
@@ -74,10 +77,7 @@ def test_what_it_left_behind_does_not_keep_it_and_is_left_alone(loop: Loop) -> N
     try:
         assert time.monotonic() - began < SOON_S
         assert ran.code == 0
-        # Once the part of the group that is ours has gone.
-        while (found := members(group)) != {left}:
-            assert left in found
-            assert time.monotonic() - began < SOON_S
+        eventually(lambda: members(group) == {left}, SOON_S)  # once the part of the group that is ours has gone
     finally:
         os.kill(left, signal.SIGKILL)
 
@@ -127,8 +127,7 @@ def test_what_is_called_off_ends(tmp_path: Path, runner: Callable[[Coroutine[Any
 
     async def called_off() -> None:
         running = asyncio.ensure_future(sh(f"echo $$ > {path}; exec sleep 600"))
-        while not has_begun():  # noqa: ASYNC110  it is another process that is waited for
-            await asyncio.sleep(0)
+        await asyncio.to_thread(eventually, has_begun)
         running.cancel()
         await asyncio.wait([running])
         assert running.cancelled()
@@ -153,9 +152,7 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path, name: str, how
     pids = tmp_path / "pids"
     command = [sys.executable, "-c", STARTS, str(pids), name]
     with subprocess.Popen(command, env={"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL) as process:
-        until = time.monotonic() + SOON_S
-        while not pids.exists() or len(pids.read_text().split()) < 2:
-            assert time.monotonic() < until
+        eventually(lambda: pids.exists() and len(pids.read_text().split()) == 2, SOON_S)
         started = list(map(int, pids.read_text().split()))
         assert all(Path(f"/proc/{pid}").exists() for pid in started)
         process.send_signal(how)
@@ -170,18 +167,14 @@ def test_it_ends_with_that_process_also_while_it_is_asked_to_end(tmp_path: Path,
     starts = STARTS.replace(", 600)", ", 0.2, grace_s=600)")
     command = [sys.executable, "-c", starts, str(tmp_path / "out"), name, script]
     with subprocess.Popen(command, env={"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL) as process:
-        until = time.monotonic() + SOON_S
-        while not asked.exists() or not asked.read_text():
-            assert time.monotonic() < until
+        eventually(lambda: asked.exists() and asked.read_text(), SOON_S)
         process.kill()
     assert is_gone(int(asked.read_text()))
 
 
 def test_nothing_is_left_of_it_once_it_ended(loop: Loop) -> None:
     group = int(loop(sh("echo $$")).said)
-    until = time.monotonic() + SOON_S
-    while members(group):
-        assert time.monotonic() < until
+    eventually(lambda: not members(group), SOON_S)
 
 
 def members(group: int) -> set[int]:
@@ -208,14 +201,12 @@ def test_what_was_said_while_nobody_read_is_there(tmp_path: Path, loop: Loop) ->
 
     def has_ended() -> bool:
         pid = path.read_text().strip() if path.exists() else ""
-        return bool(pid) and _stat_of(Path(f"/proc/{pid}/stat"))[0] == "Z"
+        return pid != "" and _group_of(Path("/proc") / pid) == 0
 
     async def busy() -> Ran:
         running = asyncio.ensure_future(sh(f"echo $$ > {path}; echo well"))
         await asyncio.sleep(0)
-        until = time.monotonic() + SOON_S
-        while not has_ended():
-            assert time.monotonic() < until
+        eventually(has_ended, SOON_S)
         return await running
 
     assert loop(busy()) == Ran(0, "well")

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.cli.conftest import BEHAVIOUR, JOBSPEC, Program
 from tests.cli.processes import LONGEST_S, ended
-from tests.cli.waiting import eventually
+from tests.waiting import eventually
 
 FAILING = BEHAVIOUR.replace("duration_s: 0.3", "duration_s: 0.3, failing_servers: [id-0]")
 GROUPS = """\

@@ -19,7 +19,7 @@ from tests.cli.conftest import BEHAVIOUR, JOBSPEC, Program
 from tests.cli.processes import ended, killed_after, read_lines
 from tests.cli.serving import StartSimulator
 from tests.cli.test_runs import report_of
-from tests.cli.waiting import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.process
 

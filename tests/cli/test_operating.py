@@ -10,7 +10,7 @@ import pytest
 from tests.cli.conftest import JOBSPEC, SIMULATED, Program
 from tests.cli.rollouts import FAILING, GROUPS, WAVES, decisions, given, operated, report, with_rollout
 from tests.cli.serving import StartSimulator
-from tests.cli.waiting import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.process
 

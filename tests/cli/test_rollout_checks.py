@@ -16,7 +16,7 @@ from tests.cli.conftest import BEHAVIOUR, JOBSPEC, Program
 from tests.cli.processes import LONGEST_S
 from tests.cli.rollouts import WAVES, decisions, given, operated, report, with_rollout
 from tests.cli.serving import StartSimulator
-from tests.cli.waiting import eventually
+from tests.waiting import eventually
 
 ONE_WAVE = "waves: [{name: everything}]"
 # A job of two servers is refused: so that a step fails where another does not.

@@ -19,7 +19,7 @@ from tests.cli.processes import LONGEST_S, ended, read_lines
 from tests.cli.rollouts import report
 from tests.cli.serving import StartSimulator
 from tests.cli.test_runs import SLOW, report_of
-from tests.cli.waiting import eventually
+from tests.waiting import eventually
 
 
 @pytest.mark.process
