@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+RECEIVED = " received"
+"""What follows the name of a signal in the reason of a stop."""
+
 
 class OpenServices(Protocol):
     """Opens one service a lane of a plan."""

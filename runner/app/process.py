@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from runner.app.checking import LocalChecker
 from runner.app.history import open_store
-from runner.app.host import Host
+from runner.app.host import RECEIVED, Host
 from runner.engine.clock import SystemClock
 from runner.errors import RunnerError
 from runner.journal.owner import this_process
@@ -98,8 +98,9 @@ def run_loop(main: Coroutine[Any, Any, T]) -> T:
 class Signals:
     """The first of the signals that end a process stops the run, the second one ends its task at once.
 
-    One that the process was started to ignore, as `nohup` and a shell's `&` have it, stays ignored. Once the run's task has
-    returned nothing more comes of any: its report is then written.
+    But not a second SIGHUP: the end of a session sends one by the terminal and one by the shell. One that the process was
+    started to ignore, as `nohup` and a shell's `&` have it, stays ignored. Once the engine has ended nothing more comes of
+    any: the report is then written.
     """
 
     def __init__(self) -> None:
@@ -114,7 +115,7 @@ class Signals:
             before = signal.getsignal(number)
             if before is not signal.SIG_IGN:
                 self._before[number] = before
-                loop.add_signal_handler(number, self._received, number.name)
+                loop.add_signal_handler(number, self._received, number)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -127,11 +128,11 @@ class Signals:
         """From now on the first signal stops this."""
         self._run = run
 
-    def _received(self, name: str) -> None:
+    def _received(self, number: signal.Signals) -> None:
         if self._run is not None and not self._stopping:
             self._stopping = True
-            self._run.stop(f"{name} received")
-        elif self._task is not None:
+            self._run.stop(f"{number.name}{RECEIVED}")
+        elif self._task is not None and (number is not signal.SIGHUP or self._run is None):
             self._task.cancel()
 
 

@@ -123,7 +123,9 @@ def run_command_line(arguments: Sequence[str], stdout: TextIO, stderr: TextIO) -
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:
-    del signum, frame
+    del frame
+    if signum == signal.SIGHUP:
+        signal.signal(signum, signal.SIG_IGN)  # the end of a session sends it twice
     raise KeyboardInterrupt
 
 

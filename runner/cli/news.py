@@ -36,7 +36,7 @@ class NewsItem(NamedTuple):
         return ": ".join([self.what, *said])
 
 
-_SAID = ("wave", "check", "run", "refused", "reason", "error", "detail", "next")
+_SAID = ("wave", "check", "run", "refused", "reason", "error", "detail", "waits", "next")
 
 
 class Newsroom:
@@ -45,6 +45,7 @@ class Newsroom:
     def __init__(self, run_id: str, state: Facts) -> None:
         self._run_id = run_id
         self._state = state
+        self._stopped_at: float | None = None
 
     def item(self, event: e.Event) -> NewsItem | None:
         """What to tell of an event that has just become true; None: nothing."""
@@ -61,12 +62,26 @@ class Newsroom:
         is_cut_short = wave is not None and state.stage_of(wave) is Stage.ABORTED
         lines = [] if wave is None or is_cut_short or state.rollout is None else [_wave_line(state.rollout, wave)]
         if state.stop_reason is not None:
-            lines.append(f"stopping: {state.stop_reason}")
+            lines += [f"stopping: {state.stop_reason}", *self._last_requests()]
         elif state.aborted is not None:
             lines.append(f"aborted, what is at work is watched to its end: {state.aborted}")
         elif state.intake_ended is not None:
             lines.append(f"nothing new is sent, what is at work is watched: {state.intake_ended}")
         return lines if state.over else lines + waiting_in(state).lines(self._run_id)
+
+    def _last_requests(self) -> list[str]:
+        """What a run that was asked to stop waits for, until when, and how it is ended at once; nothing: for nothing."""
+        count = sum(lane.in_flight for lane in self._state.lanes)
+        if not count or self._stopped_at is None:
+            return []
+        until = datetime.fromtimestamp(self._stopped_at + self._state.plan.submit.timeout_s, UTC)
+        what = "1 request that is on its way" if count == 1 else f"{count:,} requests that are on their way"
+        return [f"waiting for {what}, until {until:%H:%M:%S} UTC at the latest; a second Ctrl-C ends it at once"]
+
+    def stopping(self, event: e.StopRequested) -> NewsItem:
+        """Nothing new is sent, and nothing watched any more."""
+        self._stopped_at = event.at
+        return NewsItem(_WARN, "stopping", {"reason": event.reason, "waits": "".join(self._last_requests())})
 
     def _wave_name(self, index: int) -> str:
         rollout = self._state.rollout
@@ -173,7 +188,6 @@ _PLAIN: dict[type, tuple[int, str]] = {
     e.GivenUp: (_WARN, "request given up, its servers are unknown"),
     e.Throttled: (_INFO, "throttled"),
     e.LaneStopped: (_WARN, "lane stopped"),
-    e.StopRequested: (_WARN, "stopping"),
     e.IntakeEnded: (_WARN, "nothing new is sent, what is at work is watched"),
     e.Split: (_DEBUG, "request split, a limit has no room for all of it"),
     e.Included: (_DEBUG, "request included again"),
@@ -190,4 +204,5 @@ _PARTICULAR: dict[type, Callable[[Newsroom, Any], NewsItem | None]] = {
     e.Aborted: Newsroom.aborted,
     e.Commanded: Newsroom.commanded,
     e.LeftOut: Newsroom.left_out,
+    e.StopRequested: Newsroom.stopping,
 }

@@ -164,7 +164,10 @@ def test_a_session_that_ends_stops_the_run_with_a_report(
 ) -> None:
     process = start("--endpoint", simulator(lasting=True))
     read_lines(process)
-    assert hung_up(process)[0] == 5
+    process.send_signal(signal.SIGHUP)
+    assert process.stderr is not None
+    assert "stopping" in process.stderr.readline()
+    assert hung_up(process)[0] == 5  # once by the terminal, once by the shell
     assert report_of(program)["run"]["reason"] == "SIGHUP received"
     simulator.let_tasks_end()
     assert program("resume", "last").returncode == 0

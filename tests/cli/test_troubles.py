@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.server
+import json
 import os
 import pty
+import re
 import signal
 import ssl
 import subprocess
@@ -99,8 +101,13 @@ def test_ctrl_c_twice_ends_the_run_at_once_and_it_goes_on_later(program: Program
     url = simulator(BEHAVIOUR + "faults: {script: {1: {kind: hang, executed: true}}}\n")
     process = program.start("run", program.jobspec, "--endpoint", url)
     read_lines(process)
+    eventually(lambda: report(program)["requests"]["in_doubt"])  # one is on its way
     process.send_signal(signal.SIGINT)
-    read_lines(process)  # "stopping"
+    assert process.stderr is not None
+    stopping = json.loads(process.stderr.readline())
+    assert stopping["reason"] == "SIGINT received"
+    said = r"waiting for 1 request that is on its way, until \d\d:\d\d:\d\d UTC at the latest; a second Ctrl-C ends it at once"
+    assert re.fullmatch(said, stopping["waits"])
     code, _, err = interrupted(process)
     assert code == 5, err
     result = program("resume", "last")
