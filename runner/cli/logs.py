@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 from runner.cli.options import stderr_is_terminal
+from runner.cli.outlet import Outlet
 
 if TYPE_CHECKING:
     import structlog
+
+
+LONGEST_DRAIN_S = 1.0
 
 
 class Logs:
@@ -24,10 +28,26 @@ class Logs:
         self._level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
         self._color = color
 
+    @cached_property
+    def _outlet(self) -> Outlet:
+        return Outlet(sys.stderr)
+
     def write(self, level: int, what: str, **fields: object) -> None:
         """Write a line, if this command shows lines of that level (as in the logging module)."""
-        if level >= self._level:
-            self._logger.log(level, what, **fields)
+        if level < self._level:
+            return
+        if self._outlet.missed:
+            missed, self._outlet.missed = self._outlet.missed, 0
+            self._logger.log(logging.WARNING, "lines are missing here, for nobody read them in time", lines=missed)
+        self._logger.log(level, what, **fields)
+
+    def check(self) -> None:
+        """Raise what writing failed with, if it did: that is known a moment later."""
+        self._outlet.check()
+
+    def drain(self) -> None:
+        """Wait a moment for what was written to be out."""
+        self._outlet.drain(LONGEST_DRAIN_S)
 
     @cached_property
     def _logger(self) -> structlog.typing.FilteringBoundLogger:
@@ -42,7 +62,7 @@ class Logs:
             else structlog.processors.JSONRenderer()
         )
         logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
-            structlog.PrintLogger(sys.stderr),
+            structlog.PrintLogger(cast("TextIO", self._outlet)),
             processors=[
                 structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),

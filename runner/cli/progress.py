@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
+from runner.cli.logs import LONGEST_DRAIN_S
 from runner.cli.news import Newsroom
+from runner.cli.outlet import Outlet
 from runner.model import Outcome
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from runner.run import events as e
     from runner.run.facts import Facts
 
-_LIVE_REFRESH_S = 0.2
+_LOOK_EVERY_S = 0.2
 _LOG_EVERY_S = 10.0
 
 
@@ -60,10 +63,15 @@ class LoggedProgress:
 
     async def show(self, state: Facts) -> None:
         """Say how the run stands every ten seconds, until cancelled."""
-        while True:
-            await asyncio.sleep(_LOG_EVERY_S)
-            standing = "; ".join(self._news.standing()) if self._news else ""
-            self._logs.write(logging.INFO, "progress", **_figures(state), **({"now": standing} if standing else {}))
+        try:
+            while True:
+                for _ in range(round(_LOG_EVERY_S / _LOOK_EVERY_S)):
+                    await asyncio.sleep(_LOOK_EVERY_S)
+                    self._logs.check()
+                standing = "; ".join(self._news.standing()) if self._news else ""
+                self._logs.write(logging.INFO, "progress", **_figures(state), **({"now": standing} if standing else {}))
+        finally:
+            self._logs.drain()
 
 
 class LiveProgress:
@@ -97,15 +105,21 @@ class LiveProgress:
         from rich.live import Live  # noqa: PLC0415  likewise
 
         # It is one, and rich would take one that was closed for a file, and say nothing.
-        console = Console(stderr=True, no_color=not self._color, force_terminal=True)
+        outlet = Outlet(sys.stderr)
+        console = Console(file=cast("TextIO", outlet), no_color=not self._color, force_terminal=True)
         began = time.monotonic()
-        with Live(self._picture(state, began), console=console, auto_refresh=False) as live:
-            try:
-                while True:
-                    await asyncio.sleep(_LIVE_REFRESH_S)
+        try:
+            with Live(self._picture(state, began), console=console, auto_refresh=False) as live:
+                try:
+                    while True:
+                        await asyncio.sleep(_LOOK_EVERY_S)
+                        outlet.check()
+                        if not outlet.is_behind:
+                            live.update(self._picture(state, began), refresh=True)
+                finally:
                     live.update(self._picture(state, began), refresh=True)
-            finally:
-                live.update(self._picture(state, began), refresh=True)
+        finally:
+            outlet.drain(LONGEST_DRAIN_S)
 
     def _picture(self, state: Facts, began: float) -> RenderableType:
         from rich.console import Group  # noqa: PLC0415  likewise

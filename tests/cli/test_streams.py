@@ -199,3 +199,18 @@ def test_a_list_that_nobody_reads_to_its_end(program: Program) -> None:
         )  # fmt: skip
         _, err = process.communicate(timeout=LONGEST_S)
     assert (process.returncode, err) == (6, "error: the result cannot be written: No space left on device\n")
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_reader_that_is_stuck_does_not_stop_the_run(
+    start: Start, program: Program, simulator: StartSimulator, form: str
+) -> None:
+    """As `less` is that nobody scrolls on. What does not fit into the pipe is not shown."""
+    program.servers(900)
+    program.jobspec.write_text(
+        JOBSPEC.replace("servers_per_job: 2", "servers_per_job: 1").replace("concurrency: 4", "concurrency: 64")
+    )
+    process = start("-v", "--log-format", form, "--endpoint", simulator())
+    assert went_well(process, program)["display_lost"] is None
+    assert process.stderr is not None
+    assert "run started" in process.stderr.readline()
