@@ -6,6 +6,7 @@ import os
 import queue
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -23,8 +24,13 @@ class Outlet:
     """
 
     def __init__(self, stream: TextIO) -> None:
-        # Its own, for whoever flushed a stream that the thread is stuck in would be stuck as well.
-        self._stream = os.fdopen(os.dup(stream.fileno()), "w", encoding=stream.encoding, errors=stream.errors)
+        self._stream = stream
+        self._has_own = False
+        with suppress(OSError):  # one in memory has no descriptor, and takes everything at once
+            # Its own, for whoever flushed a stream that the thread is stuck in would be stuck as well.
+            own = os.dup(stream.fileno())
+            self._stream = os.fdopen(own, "w", encoding=stream.encoding, errors=stream.errors)
+            self._has_own = True
         self._parts: list[str] = []
         self._waiting: queue.Queue[str] = queue.Queue(_MOST_WAITING)
         self._error: Exception | None = None
@@ -63,8 +69,12 @@ class Outlet:
         self.check()
         text = "".join(self._parts)
         self._parts.clear()
-        if not text:
-            return
+        if not self._has_own:
+            self._stream.write(text)
+        elif text:
+            self._hand_over(text)
+
+    def _hand_over(self, text: str) -> None:
         try:
             self._waiting.put_nowait(text)
         except queue.Full:
