@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner import __version__
 from runner.app.history import open_store
+from runner.app.process import this_host
 from runner.app.programs import with_programs_of_now
 from runner.app.standings import Known, newest_known, read_past_run
 from runner.errors import InvalidInput, Problem, RefusedToStart
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
+    from runner.app.host import Host
     from runner.app.standings import ReadRun
     from runner.journal.store import RunRow, RunStore
     from runner.model import Job
@@ -44,6 +43,21 @@ class Retry(NamedTuple):
 def plan_retry(
     state_dir: Path, texts: Sequence[str], only: Collection[str], *, look: bool, ca_bundle: Path | None
 ) -> Retry:
+    """Plan to do again those servers of the runs in a state folder whose newest outcome is one of `only`; see `retry_in`."""
+    host = this_host()
+    with open_store(state_dir, reading=True) as store:
+        return host.run_loop(retry_in(host, store, texts, only, look=look, ca_bundle=ca_bundle))
+
+
+async def retry_in(
+    host: Host,
+    store: RunStore,
+    texts: Sequence[str],
+    only: Collection[str],
+    *,
+    look: bool,
+    ca_bundle: Path | None = None,
+) -> Retry:
     """Plan to do again those servers of the runs whose newest outcome is one of `only`.
 
     With `look`, the jobs of servers that timed out or are unknown are read once more first. A later run of the same
@@ -53,18 +67,17 @@ def plan_retry(
         InvalidInput: there is no such run, or no such server in them; or only some of them were simulated.
         RefusedToStart: one of the runs goes on, or a job cannot be looked at.
     """
-    with open_store(state_dir, reading=True) as store:
-        rows = _asked(store, texts)
-        simulated = bool(rows[0].simulated)
-        asked = [read_past_run(store, row.id) for row in rows]
-        newest = newest_known(store, asked)
+    rows = _asked(store, texts)
+    simulated = bool(rows[0].simulated)
+    asked = [read_past_run(store, row.id) for row in rows]
+    newest = newest_known(store, asked)
     if look and not simulated:
-        asyncio.run(_look_again(newest, ca_bundle))
+        await _look_again(host, newest, ca_bundle)
     parents = [Parent(run.row.id, run.plan, again) for run, again in _again(asked, newest, only) if again]
     if not parents:
         names = ", ".join(sorted(row.id for row in rows))
         raise InvalidInput(Problem(f"no server of {names} is {' or '.join(only)}"))
-    plan = with_programs_of_now(retry_plan(parents, time.time(), __version__), os.environ)
+    plan = with_programs_of_now(retry_plan(parents, host.clock.wall(), __version__), host.environ)
     return Retry(plan, simulated)
 
 
@@ -104,7 +117,7 @@ def _step(run: ReadRun, server: LaneServer, known: Known) -> int:
     return steps.index(name)
 
 
-async def _look_again(newest: Newest, ca_bundle: Path | None) -> None:
+async def _look_again(host: Host, newest: Newest, ca_bundle: Path | None) -> None:
     """Bring what is known up to date with what the service says now. A server that is at work is not known any more."""
     jobs: dict[str, dict[str, list[LaneServer]]] = {}
     for server, known in newest.items():
@@ -112,16 +125,16 @@ async def _look_again(newest: Newest, ca_bundle: Path | None) -> None:
             jobs.setdefault(known.plan.plan_hash, {}).setdefault(known.standing.job_id, []).append(server)
     for of_plan in jobs.values():
         plan = newest[next(iter(of_plan.values()))[0]].plan
-        for job_id, job in (await _jobs_of(plan, of_plan, ca_bundle)).items():
+        for job_id, job in (await _jobs_of(host, plan, of_plan, ca_bundle)).items():
             _brought_up_to_date(newest, of_plan[job_id], job)
 
 
-async def _jobs_of(plan: Plan, wanted: Mapping[str, Sequence[LaneServer]], ca_bundle: Path | None) -> dict[str, Job]:
-    from runner.app.services import open_lane_services  # noqa: PLC0415  brings aiohttp, which takes long to import
-
+async def _jobs_of(
+    host: Host, plan: Plan, wanted: Mapping[str, Sequence[LaneServer]], ca_bundle: Path | None
+) -> dict[str, Job]:
     jobs: dict[str, Job] = {}
     async with AsyncExitStack() as stack:
-        services = await open_lane_services(stack, plan, str, os.environ, ca_bundle=ca_bundle)
+        services = await host.open_services(stack, plan, str, behaviour=None, ca_bundle=ca_bundle, most_reads=1)
         lanes = {lane.label: service for lane, service in zip(plan.lanes, services, strict=True)}
         for job_id, servers in wanted.items():
             job = await lanes[servers[0].lane].get(job_id)

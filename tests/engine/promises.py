@@ -16,7 +16,7 @@ import pytest
 from runner.engine.run import Deadline
 from runner.engine.submitter import INTENT_GOOD_FOR_S
 from runner.journal.memory import MemoryStore
-from runner.journal.store import Leased, RunRecord
+from runner.journal.store import Leased
 from runner.plan.dependencies import prerequisites
 from runner.plan.keys import number_in, run_token
 from runner.plan.plan import Plan
@@ -35,14 +35,17 @@ from tests.engine.virtual import VirtualClock
 
 _SUCCEEDED = "s"
 _UNSUBMITTED = (Phase.BLOCKED, Phase.READY, Phase.RETRY, Phase.SENT, Phase.IN_DOUBT)
-_INTRUDER = "intruder"
+INTRUDER = "intruder"
 _CLOSED = {e.Settled, e.Refused, e.Conflict, e.GivenUp, e.Withdrawn}
 
 
 class Promises:
-    """Looks on while a run is carried out by one process after another, and measures by what really passes."""
+    """Looks on while a run is carried out by one process after another, and measures by what really passes.
 
-    def __init__(self, plan: Plan, store: MemoryStore, clock: VirtualClock) -> None:
+    `last_jobs` are those of servers, of whichever run.
+    """
+
+    def __init__(self, plan: Plan, store: MemoryStore, clock: VirtualClock, last_jobs: dict[str, SimulatedJob]) -> None:
         self.may_double = self.holds_nothing = False
         self.deadline: Deadline | None = None
         self.durable: list[e.Event] = []
@@ -53,11 +56,10 @@ class Promises:
         self._parts = _parts([plan.groups[request.group].lane for request in plan.requests], len(plan.lanes))
         self._needed = list(prerequisites(plan)) if plan.main_steps > 1 else None
         self._jobs: dict[str, list[SimulatedJob]] = {}
-        self._last_job: dict[str, SimulatedJob] = {}
+        self._last_job = last_jobs
         self._levels: dict[int, tuple[float, float]] = {}
         self.rollout = RolloutPromises(plan, plan.rollout, clock) if plan.rollout else None
         self._rate, self._concurrency = plan.submit.rate, plan.submit.concurrency
-        store.create_run(RunRecord(_INTRUDER, "other", plan.plan_hash, 0.0))
 
     # --- what happens -----------------------------------------------------------------------------------------------
 
@@ -185,7 +187,7 @@ class Promises:
         """Another run asks for servers, each by itself, and gets none that anything is left to do on."""
         for server in self._held.intersection(servers):
             with pytest.raises(Leased, match=self._run_id):
-                self._store.lease(_INTRUDER, [server])
+                self._store.lease(INTRUDER, [server])
 
     def kept_by(self, report: Report, last_look: float) -> None:
         """Every job that could be seen at the `last_look` at the list is in the report, and every second one is told of.
@@ -274,6 +276,8 @@ class Promises:
 
     def _tally(self, event: e.Event, place: int, *, live: bool) -> None:
         """Count the servers that are over: those of a last step, and those that did not get through one before."""
+        if isinstance(event, e.LeftOut):
+            self._held.difference_update(event.servers)
         if isinstance(event, e.Included):
             for included in self._state.requests.servers_of(event.request):
                 self._letters[self._over.pop(included.id)] -= 1

@@ -22,6 +22,7 @@ from runner.run.gate import Patience
 from runner.run.verdict import Verdict
 from runner.spec.campaign import Submit, Watch
 from tests.conftest import small_plan
+from tests.engine.family_stories import Family
 from tests.engine.network import DOUBLING_FAULTS, FAULTS
 from tests.engine.rollout_stories import Person, drawn_plan
 from tests.engine.troubles import Troubles
@@ -29,6 +30,7 @@ from tests.engine.world import DAY, World, play, until_it_dies
 
 _ENDED = {"settled", "conflict", "void"}
 _EVERY = 3
+_EVERY_FAMILY = 9
 _MOST_PROCESSES = 100
 
 
@@ -161,6 +163,7 @@ class Story:
         assert report["run"]["state"] == "finished", report["run"]
         states = Counter(job["state"] for job in report["jobs"])
         ended = _ENDED | ({"given_up"} if world.network.deletes else set())
+        ended |= {"withdrawn"} if len(world.campaigns) > 1 else set()
         assert set(states) <= ended, (states, [job["error"] for job in report["jobs"] if job["error"]])
         world.promises.kept_by(report, max(world.network.list_calls_at, default=0.0) - self.lag_s)
 
@@ -240,8 +243,24 @@ def check_nothing_is_left_at_work(world: World) -> None:
         assert not lane.open
 
 
+class FamilyStory(Story):
+    """A story whose run is retried while it may go on itself."""
+
+    def _tasks(self) -> dict[str, Any]:
+        return super()._tasks() | {"failing": self._rng.choice((0.1, 0.4)), "skipped": self._rng.choice((0.0, 0.1))}
+
+    async def _tell(self, world: World) -> None:
+        self._set(world)
+        await Family(world, self._rng).live()
+        for campaign in world.campaigns:
+            world.turn_to(campaign)
+            self._check(world)
+
+
 def story_of(seed: int) -> Story:
     """The story of a seed."""
+    if seed % _EVERY_FAMILY == 1:
+        return FamilyStory(seed)
     return RolloutStory(seed) if seed % _EVERY == _EVERY - 1 else Story(seed)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +22,9 @@ from runner.engine.run import Deadline, RunEngine
 from runner.journal.memory import MemoryStore
 from runner.journal.memory_journal import MemoryJournal
 from runner.journal.owner import Owner
-from runner.journal.store import RunStore
+from runner.journal.store import RunRecord, RunStore
 from runner.plan.codec import hash_plan
+from runner.plan.keys import number_in, run_token
 from runner.plan.plan import Plan
 from runner.plan.rollout.model import PlannedCheck
 from runner.report.fold import Report, fold_report
@@ -32,30 +33,44 @@ from runner.run.facts import Facts, initial_facts
 from runner.run.gate import Patience
 from runner.run.verdict import Verdict
 from runner.simulator.behaviour import Behaviour
+from runner.simulator.jobs import SimulatedJob
 from runner.simulator.service import SimulatedService
 from tests.engine.disk import Crash, Disk, ProcessStore
 from tests.engine.network import Network, ServiceTime
-from tests.engine.promises import Promises
+from tests.engine.promises import INTRUDER, Promises
 from tests.engine.virtual import VirtualClock, VirtualLoop
 
 DAY = 86_400.0
 
 
+class Campaign:
+    """A plan, the run that carries it out, and who looks on."""
+
+    def __init__(self, plan: Plan, promises: Promises) -> None:
+        self.plan = plan
+        self.promises = promises
+        self.run_id: str | None = None
+        self.state = initial_facts(plan)
+
+
 class World:
-    """One plan, one service, one store; `run` may be called again after a crash."""
+    """One plan, one service, one store; `run` may be called again after a crash.
+
+    There may be more campaigns beside: `turn_to` says which one is meant from then on.
+    """
 
     def __init__(self, loop: VirtualLoop, plan: Plan, seed: int, switches: Any) -> None:
         behaviour = Behaviour.model_validate({"throttle": {"creates": None, "reads": None}, "seed": seed} | switches)
-        plan = self.plan = replace(plan, plan_hash=hash_plan(plan))
         self.clock = VirtualClock(loop)
         service_time = ServiceTime(self.clock.monotonic)
         self.service = SimulatedService(behaviour, service_time)
         self.store = MemoryStore(now=self.clock.monotonic, alive=self._is_alive, takeover_s=math.inf)
-        self.promises = Promises(plan, self.store, self.clock)
-        self.network = Network(self.service, service_time, self.promises, random.Random(seed), self.clock)
+        self.store.create_run(RunRecord(INTRUDER, "other", "", 0.0))
+        self.network = Network(self.service, service_time, self, random.Random(seed), self.clock)
+        self.campaigns: list[Campaign] = []
+        self._last_jobs: dict[str, SimulatedJob] = {}
+        self.turn_to(self.campaign_of(plan))
         self.engine: RunEngine | None = None
-        self.run_id: str | None = None
-        self.state = initial_facts(plan)
         self.patience = Patience()
         self.checks: list[tuple[PlannedCheck, float]] = []
         self.descriptors = 1024
@@ -71,6 +86,46 @@ class World:
         self._posted: list[tuple[str, str]] = []
         self._seen = self._processes = 0
         self._ends: tuple[int | None, int | None, int | None] = (None, None, None)
+
+    def campaign_of(self, plan: Plan) -> Campaign:
+        """One more, which has not begun."""
+        plan = replace(plan, plan_hash=hash_plan(plan))
+        campaign = Campaign(plan, Promises(plan, self.store, self.clock, self._last_jobs))
+        campaign.promises.may_double = any(other.promises.may_double for other in self.campaigns)
+        self.campaigns.append(campaign)
+        return campaign
+
+    def turn_to(self, campaign: Campaign) -> None:
+        """From now on this one is meant."""
+        self._campaign = campaign
+
+    @property
+    def plan(self) -> Plan:
+        return self._campaign.plan
+
+    @property
+    def promises(self) -> Promises:
+        return self._campaign.promises
+
+    @property
+    def run_id(self) -> str | None:
+        return self._campaign.run_id
+
+    @property
+    def state(self) -> Facts:
+        return self._campaign.state
+
+    def sent(self, request: Mapping[str, Any]) -> int:
+        return self.promises.sent(request)
+
+    def answered(self, lane: int) -> None:
+        self.promises.answered(lane)
+
+    def made(self, job: SimulatedJob) -> None:
+        """A create may arrive late, when another campaign is at work."""
+        for campaign in self.campaigns:
+            if campaign.run_id and number_in(job.request["name"], run_token(campaign.run_id)) is not None:
+                campaign.promises.made(job)
 
     def command(self, action: str, target: str = "", why: str = "", **settings: str) -> None:
         """Leave a command for the run, as a person would; before it begins, for as soon as it does."""
@@ -112,7 +167,7 @@ class World:
         self._processes += 1
         store = self._process = ProcessStore(self.store, self._opened)
         try:
-            host = self._host()
+            host = self.host()
             work = await self._work(host, store, options)
             result = await carry_out(host, cast("RunStore", store), work, options)
         finally:
@@ -123,21 +178,24 @@ class World:
     def _process_over(self, store: ProcessStore) -> None:
         self._living = None
         store.die()
+        if self.run_id not in {row.id for row in self.store.runs()}:
+            self._campaign.run_id = None  # it was refused before there was a run
         if self.engine is not None:
             self.promises.process_ended(self.engine.live)
 
     async def _work(self, host: Host, store: ProcessStore, options: RunOptions) -> Work:
         if self.run_id is None:
             work = new_work(host, self.plan, options)
-            self.run_id = work.run_id
+            self._campaign.run_id = work.run_id
             self._post()
         else:
             work = await more_work(host, cast("RunStore", store), self.run_id, options)
-        self.state = work.state
+        self._campaign.state = work.state
         self.promises.process_began(work.run_id, work.state, [] if work.is_new else self.events(), work.clock.now)
         return work
 
-    def _host(self) -> Host:
+    def host(self) -> Host:
+        """The machine and the process of whoever gives a command now."""
         return Host(
             clock=self.clock,
             environ={},

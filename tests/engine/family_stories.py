@@ -1,0 +1,83 @@
+"""Campaigns of one family beside one another: what one left is retried while it may go on itself, by whoever comes."""
+
+from __future__ import annotations
+
+import random
+from contextlib import suppress
+from typing import cast
+
+from runner.app.retrying import retry_in
+from runner.errors import InvalidInput, RefusedToStart
+from runner.journal.store import RunStore
+from runner.model import Outcome, RunState
+from runner.run import events as e
+from tests.engine.disk import Crash
+from tests.engine.world import Campaign, World, until_it_dies
+
+_OUTCOMES = tuple(outcome.value for outcome in Outcome if outcome is not Outcome.SUCCEEDED)
+_MAY_BE_AT_WORK = {Outcome.TIMED_OUT.value, Outcome.UNKNOWN.value}
+_MOST_CAMPAIGNS = 4
+_MOST_PROCESSES = 60
+
+
+class Family:
+    """One campaign, and those that do again what it did not get through with."""
+
+    def __init__(self, world: World, rng: random.Random) -> None:
+        self._world = world
+        self._rng = rng
+        self._turns = rng.randint(3, 10)
+
+    async def live(self) -> None:
+        """A while of everything at once, and then each to its end."""
+        world = self._world
+        for _ in range(self._turns):
+            if len(world.campaigns) < _MOST_CAMPAIGNS and self._rng.random() < 0.4:
+                await self._retry()
+            else:
+                await self._go_on(self._rng.choice(world.campaigns))
+        for _ in range(_MOST_PROCESSES):
+            left = [campaign for campaign in world.campaigns if not self._is_over(campaign)]
+            if not left:
+                return
+            await self._to_its_end(self._rng.choice(left))
+            await world.clock.sleep(60.0)
+        raise AssertionError(f"these campaigns do not end: {[campaign.run_id for campaign in left]}")
+
+    async def _retry(self) -> None:
+        """Plan to do again what some of the runs did not get through with. Nothing may be left of it."""
+        world, rng = self._world, self._rng
+        begun = [campaign.run_id for campaign in world.campaigns if campaign.run_id is not None]
+        if not begun:
+            return
+        asked = rng.sample(begun, rng.randint(1, len(begun)))
+        only = rng.sample(_OUTCOMES, rng.randint(1, len(_OUTCOMES)))
+        # Not over, nothing to do again, or a job that cannot be read.
+        with suppress(InvalidInput, RefusedToStart):
+            store = cast("RunStore", world.store)
+            # Without a look, one that timed out may still be at work, and whoever says so takes that on.
+            look = not _MAY_BE_AT_WORK.isdisjoint(only) or rng.random() < 0.5
+            retry = await retry_in(world.host(), store, asked, only, look=look)
+            world.campaign_of(retry.plan)
+
+    async def _go_on(self, campaign: Campaign) -> None:
+        """A process that does not get to the end, as a rule."""
+        world, rng = self._world, self._rng
+        world.turn_to(campaign)
+        after = rng.randint(1, 40)
+        # Another run has the servers, or there is nothing left to do.
+        with suppress(RefusedToStart):
+            await until_it_dies(world.run(crash_after=after) if rng.random() < 0.5 else world.run(stop_after=after))
+
+    async def _to_its_end(self, campaign: Campaign) -> None:
+        self._world.turn_to(campaign)
+        with suppress(RefusedToStart, Crash):
+            await self._world.run()
+
+    def _is_over(self, campaign: Campaign) -> bool:
+        """Whether nothing is left to do of it, as its journal tells."""
+        if campaign.run_id is None:
+            return False
+        ends = self._world.store.read_events(campaign.run_id, kinds=("run_ended", "run_resumed"))
+        last = list(ends)[-1:]
+        return any(isinstance(event, e.RunEnded) and RunState(event.state).is_over for event in last)
