@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runner.cli.outlet import Outlet
-from tests.cli.waiting import eventually
+from tests.waiting import eventually
 
 LINE = "x" * 999 + "\n"
 
