@@ -108,7 +108,7 @@ def _concluded(host: Host, store: RunStore, work: Work, options: RunOptions, ver
     return RunResult(work.run_id, verdict, resumable, stored.summary(), path)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Run:
     host: Host
     store: RunStore

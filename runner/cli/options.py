@@ -98,9 +98,9 @@ class Duration(click.ParamType[float]):
 
     name = "duration"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401  click's
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Seconds."""
-        seconds = value if isinstance(value, float) else parse_duration(value)
+        seconds = value if isinstance(value, float) else parse_duration(str(value))
         if seconds is None:
             self.fail(f"{value!r}: expected {EXPECTED_DURATION}", param, ctx)
         return seconds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -24,7 +24,7 @@ class MomentType(click.ParamType[Moment]):
 
     name = "moment"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Moment:  # noqa: ANN401  click's
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Moment:
         """The moment; which day a time of day means is decided later."""
         moment = parse_moment(value) if isinstance(value, str) else value
         if moment is None:
@@ -37,14 +37,14 @@ class DeadlineType(click.ParamType[Deadline]):
 
     name = "deadline"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Deadline:  # noqa: ANN401  likewise
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Deadline:
         """The moment, and in words as the person gave it, with the time in UTC as reports have it."""
         if isinstance(value, Deadline):
             return value
-        at = parse_deadline(value, time.time(), None)
+        at = parse_deadline(str(value), time.time(), None)
         if at is None:
             self.fail(f"{value!r}: expected {EXPECTED_DURATION}, or {EXPECTED_MOMENT}", param, ctx)
-        return Deadline(at, f"{value.strip()} ({datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ})")
+        return Deadline(at, f"{str(value).strip()} ({datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ})")
 
 
 deadline_option = click.option(

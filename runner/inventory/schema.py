@@ -15,7 +15,7 @@ Label = str | int | float | bool | None
 class ServerRow(BaseModel):
     """One server; any other key is a label."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", frozen=True)
     __pydantic_extra__: dict[str, Label]
 
     id: Annotated[str, Field(pattern="^[-_.a-zA-Z0-9]{1,64}$")] = Field(
@@ -25,7 +25,7 @@ class ServerRow(BaseModel):
     labels: dict[str, Label] | None = Field(None, description="Labels, beside those given as keys of their own.")
 
 
-class ServerList(BaseModel):
+class ServerList(BaseModel, frozen=True):
     """Servers under a key."""
 
     servers: list[ServerRow]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 import orjson
 
 from runner.errors import StateFolderError
-from runner.model import Job, RunState, Task
+from runner.model import Job, Json, RunState, Task
 from runner.rules.answers import Cause, ServiceError
 from runner.run.events import Event, JobRead, RunEnded
 
@@ -87,7 +87,7 @@ def state_at_end(events: str | bytes) -> RunState | None:
         return None
 
 
-def _decode(kind: str, values: Any) -> Event:  # noqa: ANN401  what JSON holds
+def _decode(kind: str, values: Json) -> Event:
     for name, build in _BUILDERS[kind]:
         values[name] = build(values[name])
     return _TYPES[kind](**values)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from runner.journal.judging import IsAlive
     from runner.journal.owner import Moment, Owner
     from runner.journal.ownership import Claim
-    from runner.model import RunState
+    from runner.model import Json, RunState
     from runner.run.events import Event
 
 _PIECE = 500
@@ -293,11 +293,11 @@ class SqliteStore:
     def _renewal(self, moment: Moment | None = None) -> dict[str, Any]:
         return renewal_columns(moment or self._times.moment(), self._times.wall())
 
-    def _execute(self, name: str, **values: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401  what SQL takes
+    def _execute(self, name: str, **values: Json) -> list[tuple[Any, ...]]:
         with translated(self._path):
             return list(self._db.execute(queries()[name], values))
 
-    def _changes(self, name: str, **values: Any) -> int:  # noqa: ANN401  likewise
+    def _changes(self, name: str, **values: Json) -> int:
         with translated(self._path):
             before = self._db.total_changes()
             self._db.execute(queries()[name], values)

@@ -9,7 +9,7 @@ import apsw
 from runner.journal.history import PastRun, SlotRow
 from runner.journal.queries import queries
 from runner.journal.troubles import translated
-from runner.model import RunState
+from runner.model import Json, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,6 +82,6 @@ class SqliteHistory:
             self._db.execute("VACUUM")
             self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
-    def _execute(self, name: str, **values: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401  what SQL takes
+    def _execute(self, name: str, **values: Json) -> list[tuple[Any, ...]]:
         with translated(self._path):
             return list(self._db.execute(queries()[name], values))

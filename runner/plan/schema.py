@@ -11,7 +11,7 @@ from runner.spec.rollout.limits import LIMITS
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class LanePart(_Part):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.errors import Problem
 from runner.spec.campaign import Template
@@ -13,7 +13,7 @@ from runner.spec.templates import SecretNames, TemplateProblem, guarded_secrets,
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runner.model import JsonMapping, JsonObject
+    from runner.model import Json, JsonMapping, JsonObject
 
 FIXED_NAMES = ("vars", "env", "secret", "run", "group", "step", "batch", "lane")
 
@@ -56,7 +56,7 @@ def _needs(value: object) -> set[str]:
     return {name for template in templates_in(value) for name in names_used(template)}
 
 
-def _render(value: object, context: JsonMapping) -> Any:  # noqa: ANN401  a variable may be any YAML value
+def _render(value: object, context: JsonMapping) -> Json:
     if isinstance(value, Template):
         return render_value(value, context)
     if isinstance(value, dict):

@@ -13,7 +13,7 @@ State = Literal["planned", "in_doubt", "accepted", "settled", "refused", "given_
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class RunPart(_Part):

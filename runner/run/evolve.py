@@ -14,7 +14,7 @@ from runner.rules.outcomes import LETTERS, Outcomes
 from runner.run import events as e
 from runner.run.closing import close, reopen
 from runner.run.evolve_rollout import HANDLERS as ROLLOUT_HANDLERS
-from runner.run.facts import Exclusion, Facts, LaneFacts, OpenJob, RunEnding, set_phase
+from runner.run.facts import Doubt, Exclusion, Facts, LaneFacts, OpenJob, RunEnding, set_phase
 from runner.run.impossible import impossible
 from runner.run.phases import UNSENT, Phase
 from runner.run.unblocking import doubt, void
@@ -98,8 +98,7 @@ def _run_resumed(facts: Facts, event: e.RunResumed) -> None:
         servers.clear()
     for lane in facts.lanes:
         lane.unsurveyed_since = event.at
-        for waiting in lane.doubts.values():
-            waiting.since = event.at
+        lane.doubts = dict.fromkeys(lane.doubts, Doubt(event.at))
         lane.stopped, lane.watched = None, True
         lane.proven = False
         lane.unauthenticated_in_a_row = 0

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from runner.rules.outcomes import Outcomes
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Doubt:
     """A request in doubt, and since when."""
 

@@ -15,7 +15,7 @@ from runner.spec.suggest import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from runner.model import JsonMapping
+    from runner.model import Json, JsonMapping
     from runner.spec.campaign import Place, Template
 
 MOST_OUTPUT = 65_536
@@ -95,7 +95,7 @@ def names_used(template: Template) -> frozenset[str]:
     return frozenset(meta.find_undeclared_variables(_parse(str(template.source), template.place)))
 
 
-def render_value(template: Template, context: JsonMapping) -> Any:  # noqa: ANN401  an expression may give anything
+def render_value(template: Template, context: JsonMapping) -> Json:
     """Render a value; text that is one single expression keeps the expression's type.
 
     Raises:
@@ -186,7 +186,7 @@ def _expression(source: str, place: Place) -> Callable[..., Any]:
         raise TemplateProblem(_problem(place, f"expression: {error.message}")) from error
 
 
-def _guarded(render: Callable[[], Any], place: Place, context: JsonMapping) -> Any:  # noqa: ANN401  as render
+def _guarded(render: Callable[[], Any], place: Place, context: JsonMapping) -> Json:
     try:
         value = render()
         if isinstance(value, StrictUndefined):
