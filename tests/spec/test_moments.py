@@ -246,6 +246,7 @@ for latest in (time(0, 30), time(2, 30), time(5), time(10, 30)):
 
 
 @pytest.mark.parametrize(("name", "day"), [CHANGES[1], CHANGES[2], CHANGES[5], CHANGES[8]])
+@pytest.mark.process
 def test_the_machines_own_zone_is_like_any_other(name: str, day: date) -> None:
     noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp()
     env = {"TZ": name, "PYTHONPATH": str(Path(__file__).parents[2])}
