@@ -10,6 +10,7 @@ from runner.model import Outcome
 from runner.report.next_steps import Waiting, waiting_in
 from runner.rules.outcomes import Outcomes
 from runner.run import events as e
+from runner.run.crawling import crawl_of, crawl_text
 from runner.run.facts import Hold, StopRule
 from runner.run.waves import Stage
 
@@ -110,6 +111,11 @@ class Newsroom:
             return NewsItem(_INFO, "check passed", fields)
         return NewsItem(_WARN, "check failed" if event.is_last else "check failed, it is tried again", fields)
 
+    def crawls(self, event: e.Crawls) -> NewsItem:
+        """A limit leaves little room."""
+        reason = crawl_text(event.limit, event.scope, crawl_of(event))
+        return NewsItem(_WARN, "the rollout crawls", {"limit": event.limit, "scope": event.scope, "reason": reason})
+
     def held(self, event: e.Held) -> NewsItem:
         """A person must decide."""
         commands = Waiting(held=Hold(StopRule(event.rule), event.reason, event.limit)).commands(self._run_id)
@@ -194,6 +200,7 @@ _PLAIN: dict[type, tuple[int, str]] = {
     e.Withdrawn: (_DEBUG, "request withdrawn, its servers were excluded or left out"),
 }
 _PARTICULAR: dict[type, Callable[[Newsroom, Any], NewsItem | None]] = {
+    e.Crawls: Newsroom.crawls,
     e.Accepted: Newsroom.accepted,
     e.Settled: Newsroom.settled,
     e.WaveStarted: Newsroom.wave_started,

@@ -132,7 +132,7 @@ class RolloutPart(_Part):
     waves: list[PlannedWavePart]
     budget: PlannedBudgetPart
     abort: AbortPart
-    on_breach: Literal["hold", "abort"]
+    on_breach: Literal["hold", "abort", "hold_early"]
     window: WindowPart | None
     deadline_s: float | None
     expected_s: list[float]

@@ -9,6 +9,7 @@ from runner.model import RUNNER, JsonObject
 from runner.report.times import rfc3339
 from runner.run import events as e
 from runner.run.commands import Command
+from runner.run.crawling import crawl_of, crawl_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +83,7 @@ _HANDLERS: dict[type, Callable[[DecisionLog, Any], None]] = {
     e.ApprovalAsked: lambda log, event: log.add(event.at, "ask_approval"),
     e.WavePassed: lambda log, event: log.add(event.at, "pass"),
     e.Held: lambda log, event: log.add(event.at, "hold", event.reason, why=event.rule),
+    e.Crawls: lambda log, event: log.add(event.at, "crawl", crawl_text(event.limit, event.scope, crawl_of(event))),
     e.Aborted: lambda log, event: log.add(event.at, "abort", event.reason, why=event.rule),
     e.IntakeEnded: lambda log, event: log.add(event.at, "end_intake", event.reason),
 }

@@ -96,6 +96,12 @@ class Ledger:
         for domains in self._domains:
             yield from domains.cells
 
+    def for_all(self, wave: int) -> Iterator[Cell]:
+        """Those that are about every server of a wave."""
+        yield from self._campaign
+        for cells in self._waves:
+            yield cells[wave]
+
     def cell(self, name: str) -> Cell | None:
         """The campaign-wide cell of a limit."""
         return next((cell for cell in self._campaign if cell.limit.name == name), None)

@@ -112,7 +112,9 @@ def _continues(facts: Facts, event: Commanded) -> None:
     wave = facts.rollout.wave if facts.rollout else None
     if wave is None or held is None:
         return
-    if held.rule == StopRule.NOTHING_SUCCEEDED:
+    if held.rule == StopRule.CRAWL and facts.rollout is not None and facts.rollout.crawl is not None:
+        facts.rollout.crawl = facts.rollout.crawl._replace(is_answered=True)
+    elif held.rule == StopRule.NOTHING_SUCCEEDED:
         wave.waived = True
     elif held.rule == StopRule.CHECK and SKIP_CHECK in event.settings and wave.check_to_repeat:
         wave.check, wave.check_to_repeat = wave.check + 1, False

@@ -11,7 +11,7 @@ from runner.run.facts import Facts, Hold, StopRule, set_phase
 from runner.run.impossible import impossible
 from runner.run.phases import Phase
 from runner.run.unblocking import doubt, unblock
-from runner.run.waves import RolloutFacts, Stage, WaveFacts
+from runner.run.waves import CrawlSaid, RolloutFacts, Stage, WaveFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,6 +122,10 @@ def _held(facts: Facts, event: e.Held) -> None:
     facts.controls.held = Hold(StopRule(event.rule), event.reason, event.limit)
 
 
+def _crawls(facts: Facts, event: e.Crawls) -> None:
+    _rollout(facts, event).crawl = CrawlSaid(event.limit, event.scope, event.room)
+
+
 def _aborted(facts: Facts, event: e.Aborted) -> None:
     facts.aborted = event.reason
     _nothing_waits(facts, event.at)
@@ -152,10 +156,14 @@ def _commanded(facts: Facts, event: e.Commanded) -> None:
 _OfWave = e.WaveStarted | e.CheckStarted | e.Checked | e.ApprovalAsked | e.WavePassed
 
 
-def _wave(facts: Facts, event: _OfWave, *legal: Stage) -> tuple[RolloutFacts, WaveFacts]:
-    rollout = facts.rollout
-    if rollout is None:
+def _rollout(facts: Facts, event: e.Event) -> RolloutFacts:
+    if facts.rollout is None:
         raise impossible(event, "its plan has no waves")
+    return facts.rollout
+
+
+def _wave(facts: Facts, event: _OfWave, *legal: Stage) -> tuple[RolloutFacts, WaveFacts]:
+    rollout = _rollout(facts, event)
     wave = rollout.wave
     if wave is None or event.wave != rollout.current:
         raise impossible(event, f"wave {event.wave} is not the one at work")
@@ -179,6 +187,7 @@ HANDLERS: dict[type, Callable[[Facts, Any], None]] = {
     e.ApprovalAsked: _approval_asked,
     e.WavePassed: _wave_passed,
     e.Held: _held,
+    e.Crawls: _crawls,
     e.Aborted: _aborted,
     e.Commanded: _commanded,
 }

@@ -68,6 +68,7 @@ class StopRule(StrEnum):
     CHECK = "check"
     WINDOW = "window"
     NOTHING_SUCCEEDED = "nothing_succeeded"
+    CRAWL = "crawl"
 
 
 class Hold(NamedTuple):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.rules.sequential import Conclusion
 from runner.run import events as e
+from runner.run.crawling import crawl_event
 from runner.run.decide import decide
 from runner.run.decisions import Decision, Move, WaitUntil
 from runner.run.facts import StopRule
@@ -90,7 +91,7 @@ def after_check(facts: Facts, checked: e.Checked) -> e.Held | e.Aborted | None:
 def _breach(
     rollout: RolloutFacts, now: float, rule: StopRule, reason: str, limit: Cell | None = None
 ) -> e.Held | e.Aborted:
-    kind = e.Held if rollout.rules.on_breach == "hold" else e.Aborted
+    kind = e.Aborted if rollout.rules.on_breach == "abort" else e.Held
     if limit is None:
         return kind(now, rule, reason)
     name, scope = limit.limit.name, limit.limit.scope
@@ -191,7 +192,10 @@ class _Gate(NamedTuple):
         return Record(e.Checked(self.now, index, wave.check, passed, detail, is_last=True))
 
     def _running(self) -> GateStep:
-        """A wave at work needs nothing, unless nothing is in flight and nothing more can be let in."""
+        """A wave at work needs nothing, unless a limit slows it to a crawl, or nothing more can be let in."""
+        crawls = crawl_event(self.facts, self.rollout, self.now) if self.rollout.wave is not None else None
+        if crawls is not None:
+            return Record(crawls)
         if is_anything_in_flight(self.facts):
             return self._sleep()
         decisions = self._decisions()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.model import Outcome
 from runner.rules.budget import Ledger
@@ -84,12 +84,22 @@ class WaveFacts:
             self.stage = Stage.SOAKING
 
 
+class CrawlSaid(NamedTuple):
+    """That a limit leaves little room was said, of so much; `is_answered`: and a person went on all the same."""
+
+    limit: str
+    scope: str
+    room: int
+    is_answered: bool = False
+
+
 @dataclass(slots=True)
 class RolloutFacts:
     """A rollout at work. `current` is the place of the wave that is at work, or whose gate is looked at.
 
-    `durations` are of each step. `unknown` counts servers unknown or timed out. `deadline_at` is when nothing new is sent
-    any more. `curve` is the evidence at each abnormal server: outcomes so far, abnormal ones, evidence.
+    `durations` are of each step. `servers` counts all of the campaign, `largest` those of its largest request, `unknown`
+    servers unknown or timed out. `deadline_at` is when nothing new is sent any more. `curve` is the evidence at each
+    abnormal server: outcomes so far, abnormal ones, evidence.
     """
 
     rules: Rollout
@@ -98,9 +108,12 @@ class RolloutFacts:
     durations: list[Durations]
     evidence: Evidence | None
     window: Window | None
+    servers: int
+    largest: int
     current: int = 0
     unknown: int = 0
     deadline_at: float | None = None
+    crawl: CrawlSaid | None = None
     curve: list[tuple[int, int, float]] = field(default_factory=list)
 
     @property
@@ -145,6 +158,8 @@ def initial_rollout(plan: Plan) -> RolloutFacts | None:
         durations=[Durations() for _ in plan.steps],
         evidence=None if rule is None else Evidence(rule),
         window=None if rules.window is None else window_of(rules.window),
+        servers=sum(len(group.servers) for group in plan.groups),
+        largest=max((request.stop - request.start for request in plan.requests), default=0),
     )
 
 

@@ -32,6 +32,7 @@ _DECISIONS: dict[type, str] = {
     e.WavePassed: "pass",
     e.ApprovalAsked: "ask_approval",
     e.Held: "hold",
+    e.Crawls: "crawl",
     e.Aborted: "abort",
     e.IntakeEnded: "end_intake",
     e.LeftOut: "leave_out",

@@ -15,7 +15,7 @@ from runner.model import Outcome, Server
 from runner.run import events as e
 from runner.run.gate import Patience
 from tests.engine.conftest import InWorld, World, until_it_dies
-from tests.engine.rollout_plans import fleet, group, rollout_plan, step
+from tests.engine.rollout_plans import SUBMIT, fleet, group, rollout_plan, step
 
 THREE_WAVES = [{"name": "w", "sizes": [1, 3, "rest"]}]
 ONE_WAVE = [{"name": "w"}]
@@ -345,6 +345,37 @@ def test_a_check_that_failed_is_skipped_by_a_person_on_record(in_world: InWorld)
         ]
 
     in_world(plan, story, **TASKS)
+
+
+@pytest.mark.parametrize("on_breach", ["hold", "hold_early"])
+def test_a_limit_with_room_for_next_to_nothing_is_told_with_the_time_it_takes(
+    in_world: InWorld, on_breach: str
+) -> None:
+    budget = {"max_abnormal": 2}
+    upgrade = step("upgrade", 1, expected_duration="30m")
+    submit = {**SUBMIT, "concurrency": 20}
+    plan = rollout_plan(
+        {"waves": [{"name": "w"}], "budget": budget, "on_breach": on_breach, **LISTED},
+        fleet(60),
+        steps=[upgrade],
+        submit=submit,
+    )
+
+    async def story(world: World) -> None:
+        async def person() -> None:
+            await asyncio.sleep(3600.0)
+            held = world.state.controls.held
+            assert (held is not None) == (on_breach == "hold_early")
+            if held is not None:
+                assert (held.rule, held.limit) == ("crawl", "max_abnormal")
+                world.command("continue", why="it may take that long")
+
+        _, verdict = await asyncio.gather(person(), world.run())
+        assert verdict.exit_code is ExitCode.OK
+        told = [d["evidence"] for d in world.report()["decisions"] if d["what"] == "crawl"]
+        assert told == ["max_abnormal leaves room for 2 servers at a time: 60 are left, about 15h"]
+
+    in_world(plan, story, tasks={"duration_s": 1800.0}, listing={"lag_s": 1.0})
 
 
 def test_a_command_that_this_version_does_not_know_is_refused_and_the_run_goes_on(in_world: InWorld) -> None:

@@ -287,7 +287,7 @@ class RolloutDocument(Part):
         default_factory=lambda: BudgetDocument.model_validate({}), description="Hard limits."
     )
     abort: AbortDocument = Field(default_factory=lambda: AbortDocument.model_validate({}), description="Evidence.")
-    on_breach: Literal["hold", "abort"] = Field(
+    on_breach: Literal["hold", "abort", "hold_early"] = Field(
         "hold", description="What a limit or a failed check leads to: a person decides, or the run is aborted."
     )
     window: WindowDocument | None = Field(None, description="When requests may be sent.")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from runner.spec.rollout.sizes import Sizes
 
 Order = Literal["stratified", "listed", "shuffled"]
-OnBreach = Literal["hold", "abort"]
+OnBreach = Literal["hold", "abort", "hold_early"]
 
 # What a job of a step is taken to last, seconds, before one was seen and where the step says nothing.
 DEFAULT_EXPECTED_S = 1800.0
