@@ -8,7 +8,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_LONGEST_S = 60.0
+_LONGEST_S = 120.0
 _EVERY_S = 0.1
 
 

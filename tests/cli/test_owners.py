@@ -20,8 +20,10 @@ import pytest
 
 from runner.journal.ownership import HEARTBEAT_S, TAKEOVER_S
 from tests.cli.conftest import JOBSPEC, Program
+from tests.cli.processes import ended
 from tests.cli.serving import StartSimulator
 from tests.cli.test_crashes import MANNERS, check_everything_once, made_by
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.process
 
@@ -37,10 +39,18 @@ def works(*prefix: str) -> bool:
     return subprocess.run([*prefix, "true"], check=False, capture_output=True).returncode == 0
 
 
-def outcome(process: subprocess.Popen[str], timeout: float = 90) -> tuple[int, str]:
-    out, err = process.communicate(timeout=timeout)
+def outcome(process: subprocess.Popen[str]) -> tuple[int, str]:
+    code, out, err = ended(process)
     assert "Traceback" not in err, err
-    return process.returncode, out + err
+    return code, out + err
+
+
+def let_in(result: tuple[int, str], refusal: str) -> tuple[int, str] | None:
+    """What a command came to, unless it was refused for this reason: then it may be given again."""
+    if result[0] != 6:
+        return result
+    assert refusal in result[1]
+    return None
 
 
 def until(lines: IO[str] | None, text: str) -> list[str]:
@@ -55,17 +65,24 @@ def until(lines: IO[str] | None, text: str) -> list[str]:
 
 def freeze_between_commits(program: Program, process: subprocess.Popen[str]) -> None:
     """Stop it where it does not hold the lock of the database."""
-    while True:
+
+    def is_frozen() -> bool:
         process.send_signal(signal.SIGSTOP)
         db = apsw.Connection(str(program.state / "journal.db"))
         try:
             db.execute("BEGIN IMMEDIATE; ROLLBACK")
         except apsw.BusyError:
             process.send_signal(signal.SIGCONT)
-        else:
-            return
+            return False
         finally:
             db.close()
+        return True
+
+    eventually(is_frozen)
+
+
+def answer(result: subprocess.CompletedProcess[str]) -> tuple[int, str]:
+    return result.returncode, result.stdout + result.stderr
 
 
 def jobs_at(url: str) -> Counter[str]:
@@ -85,10 +102,10 @@ def test_a_frozen_process_whose_servers_were_released_sends_nothing_more(
     assert (held.returncode, "it needs its servers" in held.stderr) == (6, True)
     freeze_between_commits(program, frozen)
     (first,) = json.loads(program("list", "--format", "json").stdout)
-    while (released := program("locks", "--release", first["id"])).returncode == 6:
-        assert "it needs its servers" in released.stderr
-    assert released.returncode == 0, released.stderr
-    assert "which gives no sign of life: looking on" in released.stderr
+    release = ("locks", "--release", first["id"])
+    code, said = eventually(lambda: let_in(answer(program(*release)), "it needs its servers"), 3 * TAKEOVER_S)
+    assert code == 0, said
+    assert "which gives no sign of life: looking on" in said
     second = program("run", program.jobspec, "--endpoint", url)
     assert second.returncode == 0, second.stderr
     before = jobs_at(url)
@@ -138,9 +155,13 @@ def test_a_process_that_died_in_another_container_is_replaced_after_it_was_silen
     (run,) = children(shell)
     os.kill(run, signal.SIGKILL)
     began = time.monotonic()
-    while (result := outcome(program.start("resume", "last", within=IN_A_NAMESPACE)))[0] == 6:
-        assert "is being carried out by process" in result[1]
-    assert result[0] == 0, result[1]
+    code, said = eventually(
+        lambda: let_in(
+            outcome(program.start("resume", "last", within=IN_A_NAMESPACE)), "is being carried out by process"
+        ),
+        3 * TAKEOVER_S,
+    )
+    assert code == 0, said
     assert time.monotonic() - began > TAKEOVER_S - HEARTBEAT_S
     check_everything_once(program, url, 12)
     first.kill()
