@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from runner.errors import RunnerError
 from runner.journal.memory import MemoryStore
@@ -37,6 +38,7 @@ class Disk:
         self._queue: list[Event] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._commit: asyncio.TimerHandle | None = None
+        self._unsettled: deque[_Commit] = deque()
         self._dead = False
 
     @property
@@ -82,7 +84,9 @@ class Disk:
 
     def die(self) -> None:
         """The process is gone, and with it what was not written yet."""
+        self._settle()
         self._dead = True
+        self._journal.die()
         if self._commit is not None:
             self._commit.cancel()
 
@@ -90,12 +94,33 @@ class Disk:
         self._commit = None
         queue, self._queue = self._queue, []
         waiting, self._waiting = self._waiting, []
-        self._journal.append(queue)
-        assert self._journal.failure is None
-        self._written(queue)
-        for done in waiting:
-            if not done.done():
-                done.set_result(None)
+        written = asyncio.ensure_future(self._journal.append(queue))
+        self._unsettled.append(_Commit(queue, waiting, written))
+        self._settle()
+        if self._unsettled:
+            written.add_done_callback(self._settle)
+
+    def _settle(self, _: object = None) -> None:
+        """Tell of what is durable, or never will be, in its order."""
+        while self._unsettled and self._unsettled[0].written.done():
+            events, waiting, written = self._unsettled.popleft()
+            error = written.exception()
+            if error is None:
+                self._written(events)
+            for done in waiting:
+                if done.done():
+                    continue
+                if error is None:
+                    done.set_result(None)
+                else:
+                    done.set_exception(error)
+                    done.exception()
+
+
+class _Commit(NamedTuple):
+    events: Sequence[Event]
+    waiting: Sequence[asyncio.Future[None]]
+    written: asyncio.Future[None]
 
 
 class ProcessStore:
@@ -110,6 +135,11 @@ class ProcessStore:
     def open_run(self, run_id: str, owner: Owner) -> Disk:
         self._disk = self._opened(self._store.open_run(run_id, owner))
         return self._disk
+
+    @property
+    def owns(self) -> bool:
+        """Whether nobody else can have the run that it has open."""
+        return self._disk is not None and not self._dead and self._disk.is_owned
 
     def die(self) -> None:
         """The process is gone."""

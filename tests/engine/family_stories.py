@@ -7,11 +7,12 @@ from contextlib import suppress
 from typing import cast
 
 from runner.app.retrying import retry_in
-from runner.errors import InvalidInput, RefusedToStart
+from runner.errors import InvalidInput
 from runner.journal.store import RunStore
 from runner.model import Outcome, RunState
 from runner.run import events as e
 from tests.engine.disk import Crash
+from tests.engine.troubles import GETS_NO_FURTHER
 from tests.engine.world import Campaign, World, until_it_dies
 
 _OUTCOMES = tuple(outcome.value for outcome in Outcome if outcome is not Outcome.SUCCEEDED)
@@ -53,7 +54,7 @@ class Family:
         asked = rng.sample(begun, rng.randint(1, len(begun)))
         only = rng.sample(_OUTCOMES, rng.randint(1, len(_OUTCOMES)))
         # Not over, nothing to do again, or a job that cannot be read.
-        with suppress(InvalidInput, RefusedToStart):
+        with suppress(InvalidInput, *GETS_NO_FURTHER):
             store = cast("RunStore", world.store)
             # Without a look, one that timed out may still be at work, and whoever says so takes that on.
             look = not _MAY_BE_AT_WORK.isdisjoint(only) or rng.random() < 0.5
@@ -66,12 +67,12 @@ class Family:
         world.turn_to(campaign)
         after = rng.randint(1, 40)
         # Another run has the servers, or there is nothing left to do.
-        with suppress(RefusedToStart):
+        with suppress(*GETS_NO_FURTHER):
             await until_it_dies(world.run(crash_after=after) if rng.random() < 0.5 else world.run(stop_after=after))
 
     async def _to_its_end(self, campaign: Campaign) -> None:
         self._world.turn_to(campaign)
-        with suppress(RefusedToStart, Crash):
+        with suppress(Crash, *GETS_NO_FURTHER):
             await self._world.run()
 
     def _is_over(self, campaign: Campaign) -> bool:

@@ -25,7 +25,7 @@ from tests.conftest import small_plan
 from tests.engine.family_stories import Family
 from tests.engine.network import DOUBLING_FAULTS, FAULTS
 from tests.engine.rollout_stories import Person, drawn_plan
-from tests.engine.troubles import Troubles
+from tests.engine.troubles import GETS_NO_FURTHER, Troubles
 from tests.engine.world import DAY, World, play, until_it_dies
 
 _ENDED = {"settled", "conflict", "void"}
@@ -114,6 +114,7 @@ class Story:
         world.freezes = rng.choice((0.0, 0.02))
         world.intrusions = 0.05
         world.commit_s = rng.choice((0.0, 0.003, 0.3))
+        world.lockings = rng.choice((0.0, 0.0, 0.01))
 
     async def _tell(self, world: World) -> None:
         self._set(world)
@@ -121,7 +122,7 @@ class Story:
         await self._disturbed(world)
         await self._to_its_end(world)
         self._check(world)
-        self._troubles.after_the_end()
+        await self._troubles.after_the_end()
 
     async def _disturbed(self, world: World) -> None:
         """One process after another that does not get to the end."""
@@ -134,7 +135,7 @@ class Story:
                 else:
                     running = world.run(crash_after=after) if kind == "crash" else world.run(stop_after=after)
                     await until_it_dies(running)
-            except AlreadyFinished:
+            except GETS_NO_FURTHER:
                 pass
             world.tear(torn)
 
@@ -146,9 +147,12 @@ class Story:
                 verdict = await world.run(deadline=self._troubles.deadline())
             except AlreadyFinished:
                 return
-            if verdict.state.is_over:
-                return
-            self._stopped(verdict)
+            except GETS_NO_FURTHER:
+                pass
+            else:
+                if verdict.state.is_over:
+                    return
+                self._stopped(verdict)
             await asyncio.sleep(self._rng.choice((10.0, 300.0)))
         raise AssertionError(f"the run does not end: {world.waits_for()}")
 
@@ -202,7 +206,7 @@ class RolloutStory(Story):
         if self.calm:
             world.network.faults, world.promises.may_double = (), False
             world.network.read_fault_chance = world.jumps = world.freezes = 0.0
-            world.settings = world.suspends = 0.0
+            world.settings = world.suspends = world.lockings = 0.0
         elif self._rng.random() < 0.2:
             world.patience = Patience(self._rng.random() < 0.5, self._rng.random() < 0.5)
 

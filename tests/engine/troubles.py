@@ -8,11 +8,16 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import suppress
+from typing import cast
+
+import pytest
 
 from runner.app.locks import release_in
 from runner.app.operating import leave
+from runner.app.running import more_work
 from runner.engine.run import Deadline
-from runner.errors import InvalidInput, RefusedToStart
+from runner.errors import InvalidInput, RefusedToStart, RunStopped, StateFolderError
+from runner.journal.store import RunStore, StateFolderBusy
 from runner.run import events as e
 from runner.run.commands import Command
 from runner.run.facts import Facts
@@ -21,8 +26,10 @@ from tests.engine.world import Blind, World
 # run/intake.py: a lane that stops before it was surveyed does not hold an exclusion back, so that a job which a torn
 # journal does not tell of is hidden (seed 20).
 LANES_STOP_BEFORE_THEIR_SURVEY = False
-# app/running.py: a run that lost its journal and its servers cannot be told from one on a simulator (seed 75).
-SERVERS_OF_A_LOST_RUN_ARE_GIVEN_FREE = False
+
+
+# Another process has the run, or its servers, or took it over; or it holds the store.
+GETS_NO_FURTHER = (RefusedToStart, RunStopped, StateFolderError)
 
 
 class Troubles:
@@ -32,11 +39,13 @@ class Troubles:
         self._world = world
         self._rng = rng
         self._calm = calm
+        self._comers: list[asyncio.Task[None]] = []
         self._deletions = 0.0 if calm else rng.choice((0.0, 0.0, 0.02))
         self._expiries = 0.0 if calm else rng.choice((0.0, 0.0, 0.0, 0.01))
         if torn and world.plan.rollout is not None and not LANES_STOP_BEFORE_THEIR_SURVEY:
             self._expiries = 0.0
         self._visits = 0.0 if calm else rng.choice((0.0, 0.02))
+        self._seconds = 0.0 if calm else rng.choice((0.0, 0.0, 0.01))
         world.network.deleted_is_shown_s = rng.choice((0.0, 10.0))
         world.on_event = self._after
         if not calm and rng.random() < 0.2:
@@ -53,12 +62,13 @@ class Troubles:
         """No process has the run open."""
         if self._world.run_id is None or self._rng.random() >= self._visits * 10:
             return
-        if self._world.events() or SERVERS_OF_A_LOST_RUN_ARE_GIVEN_FREE:
+        with suppress(StateFolderBusy):
             release_in(self._world.store, self._world.run_id)
-        self._ask()
+            self._ask()
 
-    def after_the_end(self) -> None:
+    async def after_the_end(self) -> None:
         """Nothing can be asked of the run any more, and it holds no server."""
+        await asyncio.gather(*self._comers)
         assert not [row for row in self._world.store.leases() if row.run_id == self._world.run_id]
         try:
             leave(self._world.store, "last", Command("pause"), who="someone", why="", at=self._world.clock.wall())
@@ -75,6 +85,8 @@ class Troubles:
             self._expire()
         if self._rng.random() < self._visits:
             self._visit()
+        if self._rng.random() < self._seconds:
+            self._comers.append(asyncio.create_task(self._go_on_beside()))
 
     def _expire(self) -> None:
         """The service takes the credential for none of its own, for a while: of reads, or of all calls."""
@@ -88,12 +100,23 @@ class Troubles:
 
     def _visit(self) -> None:
         """Somebody would give the servers free, or go on with the run beside its process: both are refused."""
-        try:
-            release_in(self._world.store, self._world.run_id or "")
-        except RefusedToStart:
+        with suppress(StateFolderBusy):
+            with pytest.raises(RefusedToStart):
+                release_in(self._world.store, self._world.run_id or "")
             self._ask()
-            return
-        raise AssertionError("the servers of a run at work were given free")
+
+    async def _go_on_beside(self) -> None:
+        """Somebody would go on with the run in another container, from where nobody can tell whether its process lives.
+
+        They get it only if that has been silent for long: then it was frozen, or is gone, and must do nothing any more.
+        """
+        world = self._world
+        store = world.store.beside(alive=lambda _: None)
+        with suppress(RefusedToStart, StateFolderError):
+            work = await more_work(world.host(), cast("RunStore", store), world.run_id or "", world.options())
+            assert work.journal is not None
+            assert not world.owns, "a run was taken out of the hands of a process that had just renewed"
+            work.journal.close()
 
     def _ask(self) -> None:
         """A command that harms nothing, or makes no sense: it is taken, or refused, and nothing else."""

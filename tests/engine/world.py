@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
@@ -21,7 +20,7 @@ from runner.engine.ports import JobService
 from runner.engine.run import Deadline, RunEngine
 from runner.journal.memory import MemoryStore
 from runner.journal.memory_journal import MemoryJournal
-from runner.journal.owner import Owner
+from runner.journal.owner import Moment, Owner
 from runner.journal.store import RunRecord, RunStore
 from runner.plan.codec import hash_plan
 from runner.plan.keys import number_in, run_token
@@ -41,6 +40,8 @@ from tests.engine.promises import INTRUDER, Promises
 from tests.engine.virtual import VirtualClock, VirtualLoop
 
 DAY = 86_400.0
+_LOCKED_S = (1.0, 15.0, 60.0)
+_DOWN_S = 61.0
 
 
 class Campaign:
@@ -61,10 +62,11 @@ class World:
 
     def __init__(self, loop: VirtualLoop, plan: Plan, seed: int, switches: Any) -> None:
         behaviour = Behaviour.model_validate({"throttle": {"creates": None, "reads": None}, "seed": seed} | switches)
+        self._loop = loop
         self.clock = VirtualClock(loop)
         service_time = ServiceTime(self.clock.monotonic)
         self.service = SimulatedService(behaviour, service_time)
-        self.store = MemoryStore(now=self.clock.monotonic, alive=self._is_alive, takeover_s=math.inf)
+        self.store = MemoryStore(now=self.clock.wall, moment=self._moment, alive=self._is_alive, renews=True)
         self.store.create_run(RunRecord(INTRUDER, "other", "", 0.0))
         self.network = Network(self.service, service_time, self, random.Random(seed), self.clock)
         self.campaigns: list[Campaign] = []
@@ -77,10 +79,11 @@ class World:
         self.own_simulator: Behaviour | None = None
         self.progress: Progress = Blind()
         self.passes: Callable[[PlannedCheck], bool] = lambda check: True
-        self.jumps = self.reboots = self.settings = self.suspends = self.freezes = self.intrusions = self.commit_s = 0.0
+        self.jumps = self.reboots = self.settings = self.suspends = self.freezes = self.intrusions = self.commit_s = (
+            self.lockings
+        ) = 0.0
         self.on_event: Callable[[e.Event], None] = lambda event: None
         self.reports: dict[Path, bytes] = {}
-        self._loop = loop
         self._rng = random.Random(seed)
         self._living: str | None = None
         self._posted: list[tuple[str, str]] = []
@@ -152,7 +155,25 @@ class World:
         """
         self.engine, self.promises.deadline = None, deadline
         self._seen, self._ends = 0, (crash_after, stop_after, intake_ends_after)
-        options = RunOptions(
+        options = self.options(watched=watched, deadline=deadline)
+        if self._processes and self._rng.random() < self.jumps:
+            self.set_wall(self._rng.choice((-3600.0, -30.0, 30.0, 3600.0)))
+        if self._processes and self._rng.random() < self.reboots:
+            self.clock.boots += 1
+        self._processes += 1
+        store = self._process = ProcessStore(self.store.beside(), self._opened)
+        try:
+            host = self.host(is_at_work=True)
+            work = await self._work(host, store, options)
+            result = await carry_out(host, cast("RunStore", store), work, options)
+        finally:
+            self._process_over(store)
+        assert result.report_path in self.reports
+        return result.verdict
+
+    def options(self, *, watched: bool = True, deadline: Deadline | None = None) -> RunOptions:
+        """How a person has a run carried out."""
+        return RunOptions(
             Path("state"),
             self.progress,
             watch=watched,
@@ -160,20 +181,11 @@ class World:
             deadline=deadline,
             patience=self.patience,
         )
-        if self._processes and self._rng.random() < self.jumps:
-            self.set_wall(self._rng.choice((-3600.0, -30.0, 30.0, 3600.0)))
-        if self._processes and self._rng.random() < self.reboots:
-            self.clock.boots += 1
-        self._processes += 1
-        store = self._process = ProcessStore(self.store, self._opened)
-        try:
-            host = self.host()
-            work = await self._work(host, store, options)
-            result = await carry_out(host, cast("RunStore", store), work, options)
-        finally:
-            self._process_over(store)
-        assert result.report_path in self.reports
-        return result.verdict
+
+    @property
+    def owns(self) -> bool:
+        """Whether the process at work, if there is one, may be sure that nobody else has its run."""
+        return self._living is not None and self._process.owns
 
     def _process_over(self, store: ProcessStore) -> None:
         self._living = None
@@ -194,13 +206,13 @@ class World:
         self.promises.process_began(work.run_id, work.state, [] if work.is_new else self.events(), work.clock.now)
         return work
 
-    def host(self) -> Host:
-        """The machine and the process of whoever gives a command now."""
+    def host(self, *, is_at_work: bool = False) -> Host:
+        """The machine and the process of whoever gives a command now; or of the one that carries the run out."""
         return Host(
             clock=self.clock,
             environ={},
             chance=self._rng,
-            identity=self._identity,
+            identity=self._identity if is_at_work else _somebody,
             open_store=_not_here,
             open_services=self._open_services,
             open_checker=lambda redact: self,
@@ -213,6 +225,9 @@ class World:
     def _identity(self, token: str) -> Owner:
         self._living = token
         return Owner("h", 1, 1, token)
+
+    def _moment(self) -> Moment:
+        return Moment(self.clock.boot, self._loop.time())
 
     def _is_alive(self, owner: Owner) -> bool:
         return owner.token == self._living
@@ -245,12 +260,15 @@ class World:
         crash_after, stop_after, intake_ends_after = self._ends
         self.promises.recorded(event)
         self.on_event(event)
-        if self._rng.random() < self.intrusions:
+        # What is left to the family is told of right after these.
+        if not isinstance(event, e.RunStarted | e.RunResumed) and self._rng.random() < self.intrusions:
             self.promises.intrude(self._rng.sample(self._servers, 1))
         if self._rng.random() < self.freezes:
             self._loop.now += self._rng.choice((5.0, 60.0))
         if self._rng.random() < self.suspends:
             self.clock.suspend(self._rng.choice((5.0, 60.0, 3600.0, 10_800.0)))
+        if self._rng.random() < self.lockings:
+            self.store.lock(self._rng.choice(_LOCKED_S))
         if self._rng.random() < self.settings:
             self.set_wall(self._rng.choice((-3600.0, -30.0, 30.0, 3600.0)))
         if crash_after is not None and self._seen >= crash_after:
@@ -295,7 +313,9 @@ class World:
         """Lose the last transactions, as a power cut may where the disk lies about what it has written."""
         assert self.run_id is not None
         self.store.tear(self.run_id, entries)
-        if entries and self.own_simulator is None:  # and with them that servers were given free, which came later
+        if entries and self.own_simulator is None:
+            self._loop.now += _DOWN_S  # who had the store locked is gone, too
+            # And with these transactions it is lost that servers were given free, which came later.
             self.store.lease(self.run_id, self._servers)
         self.promises.torn(self.events())
 
@@ -323,6 +343,10 @@ class Blind:
     async def show(self, state: Facts) -> None:
         del state
         await asyncio.Event().wait()
+
+
+def _somebody(token: str) -> Owner:
+    return Owner("h", 2, 2, token)
 
 
 def _not_here(*_: Any, **__: Any) -> Any:
