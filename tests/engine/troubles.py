@@ -24,7 +24,7 @@ from runner.run.facts import Facts
 from tests.engine.world import Blind, World
 
 # run/intake.py: a lane that stops before it was surveyed does not hold an exclusion back, so that a job which a torn
-# journal does not tell of is hidden (seed 20).
+# journal does not tell of is hidden (seed 905).
 LANES_STOP_BEFORE_THEIR_SURVEY = False
 
 
