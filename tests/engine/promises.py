@@ -48,6 +48,8 @@ class Promises:
 
     def __init__(self, plan: Plan, store: MemoryStore, clock: VirtualClock, last_jobs: dict[str, SimulatedJob]) -> None:
         self.may_double = self.holds_nothing = False
+        self.is_owned: Callable[[], bool] = lambda: True
+        self._sent_unowned = 0
         self.deadline: Deadline | None = None
         self.durable: list[e.Event] = []
         self._plan = plan
@@ -139,7 +141,8 @@ class Promises:
         self.durable = left
 
     def sent(self, request: Mapping[str, Any]) -> int:
-        """A create leaves."""
+        """A create leaves: from the process that has the run, as it can be sure at this moment."""
+        self._sent_unowned += not self.is_owned()
         index = self._request_of(request["name"])
         lane = self._state.lane_index(index)
         self._check_intent(index)
@@ -195,6 +198,8 @@ class Promises:
 
         `last_look` is monotonic seconds, less the time that a job takes to be listed.
         """
+        # Counted, for what ends a process that has lost its run hides whatever else went wrong in it.
+        assert not self._sent_unowned
         told = {job["name"]: job for job in report["jobs"]}
         aborted = report["run"]["state"] == "aborted"
         for name, jobs in self._jobs.items():

@@ -252,6 +252,7 @@ class World:
         return self.passes(check), "as told"
 
     def _opened(self, journal: MemoryJournal) -> Disk:
+        self.promises.is_owned = lambda: journal.is_owned
         return Disk(journal, self.commit_s, self._appended, self.promises.written)
 
     def _appended(self, event: e.Event) -> None:
