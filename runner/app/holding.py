@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from runner.app import families
 from runner.app.owning import LOOK_EVERY_S, Looking
-from runner.journal.store import HeldByAnother, RunRecord, StateFolderBusyError
+from runner.journal.store import HeldByAnother, RunRecord, StateFolderBusy
 from runner.plan.codec import plan_to_json
 from runner.plan.digests import plan_digests
 from runner.run.excluding import is_to_do
@@ -96,7 +96,7 @@ async def let_go(host: Host, store: RunStore, work: Work) -> None:
             store.release(work.run_id, keep=() if is_over else _servers_at_work(state))
             if state.ended is not None:
                 store.finish(work.run_id, state.ended, counts_by_name(tally(state, standings(state)).counts))
-        except StateFolderBusyError:
+        except StateFolderBusy:
             await host.clock.sleep(LOOK_EVERY_S)
         else:
             return

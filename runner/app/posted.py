@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from runner.engine.ports import ReceivedCommand
-from runner.journal.store import StateFolderBusyError
+from runner.journal.store import StateFolderBusy
 from runner.run.commands import Command
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class StoredCommands:
         """The commands with a number above `after`, in order."""
         try:
             rows = self._store.read_commands(self._run_id, after)
-        except StateFolderBusyError:  # it is asked again in a moment
+        except StateFolderBusy:  # it is asked again in a moment
             return []
         return [_received(row) for row in rows]
 

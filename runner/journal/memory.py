@@ -25,7 +25,7 @@ from runner.journal.store import (
     RunRecord,
     RunRow,
     SlotTaken,
-    StateFolderBusyError,
+    StateFolderBusy,
 )
 
 if TYPE_CHECKING:
@@ -307,4 +307,4 @@ class MemoryStore:
 
     def _refuse_if_locked(self) -> None:
         if self._moment().at < self._contents.lock.until:
-            raise StateFolderBusyError("the store is locked by another process", hint="try again")
+            raise StateFolderBusy("the store is locked by another process", hint="try again")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from runner.journal.codec import encode_batch
 from runner.journal.ownership import HEARTBEAT_S, LEASE_S, Claim, Seen, Sign
-from runner.journal.store import JournalChangedError, OwnershipLost
+from runner.journal.store import JournalChanged, OwnershipLost
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -172,7 +172,7 @@ class MemoryJournal:
             if not self._run.is_owned_with(self._owner.token):
                 self._fail(OwnershipLost(self._run.record.id))
             elif len(self._run.entries) != self._last_seq:
-                self._fail(JournalChangedError(self._run.record.id))
+                self._fail(JournalChanged(self._run.record.id))
             if self.failure is None:
                 self._run.state = self._run.counts = None
                 self._run.entries.append(batch)

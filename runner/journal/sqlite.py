@@ -44,7 +44,7 @@ class SqliteStore:
     """A store in one file, which is made if it is not there: unless it is opened for `reading` only.
 
     `now` gives epoch seconds, to record; `moment` is a time that nobody can set, to decide by. `wait_s` is for how long
-    to wait for a database that another process holds, before StateFolderBusyError.
+    to wait for a database that another process holds, before StateFolderBusy.
     """
 
     def __init__(

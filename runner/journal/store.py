@@ -29,7 +29,7 @@ class OwnershipLost(RunStopped):
         )
 
 
-class JournalChangedError(StateFolderError):
+class JournalChanged(StateFolderError):
     """A journal does not end as its owner left it: it never goes on after an entry that it has not seen."""
 
     def __init__(self, run_id: str) -> None:
@@ -39,7 +39,7 @@ class JournalChangedError(StateFolderError):
         )
 
 
-class StateFolderBusyError(StateFolderError):
+class StateFolderBusy(StateFolderError):
     """Another process holds the database. It may be asked again."""
 
 
@@ -184,7 +184,7 @@ class OwnedJournal(Journal, Protocol):
 class RunStore(Protocol):
     """Runs, their plans and their journals. Every method but `OwnedJournal.append` is synchronous.
 
-    Every method may raise StateFolderError: unwritable, full, damaged, locked (StateFolderBusyError), or of another version.
+    Every method may raise StateFolderError: unwritable, full, damaged, locked (StateFolderBusy), or of another version.
     A store knows the runs that it created with an owner, or opened: for those `lease`, `release` and `finish` act only
     as long as that owner is not replaced, and raise OwnershipLost after.
     """

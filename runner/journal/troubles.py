@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import apsw
 
 from runner.errors import StateFolderError
-from runner.journal.store import StateFolderBusyError
+from runner.journal.store import StateFolderBusy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ def in_words(path: Path, error: BaseException) -> StateFolderError:
         case apsw.FullError():
             return StateFolderError(f"{path}: the disk is full", hint="make room, then `runner resume`")
         case apsw.BusyError() | apsw.LockedError() | apsw.ProtocolError():
-            return StateFolderBusyError(
+            return StateFolderBusy(
                 f"{path} is locked by another process",
                 hint="try again when that is done: a backup, or a process that was frozen in the middle of a commit",
             )

@@ -27,7 +27,7 @@ from runner.journal.codec import encode_batch
 from runner.journal.database import open_again
 from runner.journal.ownership import HEARTBEAT_S, LEASE_S
 from runner.journal.queries import queries
-from runner.journal.store import JournalChangedError, OwnershipLost
+from runner.journal.store import JournalChanged, OwnershipLost
 from runner.journal.troubles import BUSY, in_words
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ class JournalWriter:
         ours = {"id": self._run_id, "token": self._token}
         if not list(db.execute(queries()["is_ours"], ours)):
             return OwnershipLost(self._run_id)
-        return JournalChangedError(self._run_id)
+        return JournalChanged(self._run_id)
 
     def _patiently(self, call: Callable[[], T]) -> T:
         """Try until no other process holds the database: it must not end a run."""

@@ -22,7 +22,7 @@ from runner.journal.memory import MemoryStore
 from runner.journal.owner import Moment, Owner
 from runner.journal.ownership import HEARTBEAT_S, LEASE_S
 from runner.journal.sqlite import SqliteStore
-from runner.journal.store import JournalChangedError, Leased, OwnershipLost, RunIsOpen, RunRecord, StateFolderBusyError
+from runner.journal.store import JournalChanged, Leased, OwnershipLost, RunIsOpen, RunRecord, StateFolderBusy
 from runner.run import events as e
 from tests.engine.virtual import VirtualLoop
 from tests.journal.conftest import PLAN, HandClock, unknown, with_run
@@ -106,7 +106,7 @@ async def test_nothing_is_appended_after_an_entry_that_was_changed(tmp_path: Pat
     await journal.append(intended(0))
     db = apsw.Connection(str(tmp_path / "journal.db"))
     db.execute(f"UPDATE entry SET {change}")  # noqa: S608  one of the two above
-    with pytest.raises(JournalChangedError):
+    with pytest.raises(JournalChanged):
         await journal.append(intended(1))
     assert len(list(db.execute("SELECT 1 FROM entry"))) == 1
     db.close()
@@ -182,7 +182,7 @@ def test_a_command_that_cannot_write_says_that_it_is_locked_and_not_that_there_i
             lambda: store.post_command("run-1", 1.0, "ann", "", "{}"),
         ]
         for call in calls:
-            with pytest.raises(StateFolderBusyError, match="is locked by another process") as busy:
+            with pytest.raises(StateFolderBusy, match="is locked by another process") as busy:
                 call()
             assert FREE_ADVICE not in str(busy.value)
     store.create_run(RunRecord("run-2", "c", PLAN, 2.0))
@@ -196,7 +196,7 @@ def test_a_database_that_is_held_as_a_whole_is_locked_for_readers_too(tmp_path: 
     other.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
     other.execute("BEGIN EXCLUSIVE; UPDATE run SET campaign = 'x'")
     for reading in (True, False):
-        with pytest.raises(StateFolderBusyError, match="is locked by another process"):
+        with pytest.raises(StateFolderBusy, match="is locked by another process"):
             SqliteStore(path, reading=reading, wait_s=0.1)
     other.close()
     SqliteStore(path).close()
@@ -479,7 +479,7 @@ async def locked_for_a_while(loop: VirtualLoop) -> None:
     journal.on_blocked(said.append)
     store.lock(30.0)
     durable = asyncio.ensure_future(journal.append(intended()))
-    with pytest.raises(StateFolderBusyError):
+    with pytest.raises(StateFolderBusy):
         store.beside().lease("run-1", ["b"])
     await asyncio.sleep(29.0)
     assert journal.owned_until < loop.time()

@@ -17,7 +17,7 @@ from runner.journal.judging import Judge
 from runner.journal.owner import Moment, Owner, is_alive, this_process
 from runner.journal.ownership import HEARTBEAT_S, LEASE_S, LOOK_S, TAKEOVER_S, Claim, Seen, Sign
 from runner.journal.store import (
-    JournalChangedError,
+    JournalChanged,
     Leased,
     OwnedJournal,
     OwnershipLost,
@@ -308,7 +308,7 @@ async def test_an_entry_is_never_appended_after_one_that_its_owner_has_not_seen(
     await journal.append(intended(0))
     await journal.append(intended(1))
     machine.lose_last_entry("run-1")
-    with pytest.raises(JournalChangedError, match="does not end as this process left it"):
+    with pytest.raises(JournalChanged, match="does not end as this process left it"):
         await journal.append(intended(2))
     assert [event.request for event in mine.read_events("run-1") if isinstance(event, e.Intended)] == [0]
 
