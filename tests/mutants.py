@@ -28,7 +28,7 @@ import pydantic  # noqa: F401  likewise
 import pytest
 
 DEFAULT = ["runner/rules", "runner/spec/quantities.py", "runner/spec/moments.py", "runner/plan/keys.py"]
-ALL_THAT_DECIDES = ["tests/rules", "tests/plan", "tests/spec", "tests/engine"]
+ALL_THAT_DECIDES = ["tests/rules", "tests/run", "tests/plan", "tests/spec", "tests/engine"]
 OPTIONS = ["-x", "-q", "-n", "0", "-p", "no:randomly", "-p", "no:cacheprovider", "--hypothesis-profile", "same"]
 OPTIONS += ["-m", "not process", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
 SEED = 1

@@ -1,0 +1,68 @@
+"""What a run that is resumed takes for granted of the process before it: nothing."""
+
+from __future__ import annotations
+
+from runner.rules.answers import Cause
+from runner.rules.doubts import LOOKUPS_BEFORE_SENDING_AGAIN, Inquiry, LookUpAgain, SendAgain, judge
+from runner.run import events as e
+from runner.run.evolve import evolve, replay
+from runner.run.facts import Doubt, Facts, initial_facts
+from tests.conftest import small_plan
+from tests.run.by_hand import BROKEN, ByHand
+
+SETTLE_S = 15.0
+DIED_LONG_AGO, RESUMED = 1000.0, 9000.0
+
+
+def resumed(run: ByHand) -> Facts:
+    """The run as another process has it, right after it was resumed."""
+    facts = initial_facts(run.plan)
+    replay(facts, run.events)
+    evolve(facts, e.RunResumed(RESUMED, "0"))
+    return facts
+
+
+def with_doubts() -> ByHand:
+    """One request in doubt for long, one that was sent and got no answer, one with its job, one that was not sent."""
+    run = ByHand(small_plan((8,), (2,)), DIED_LONG_AGO)
+    run.record(e.Intended(run.now, 0), e.InDoubt(run.now, 0, BROKEN), e.Intended(run.now, 1))
+    run.send(2)
+    return run
+
+
+def test_every_doubt_is_as_young_as_the_resume_whenever_it_began() -> None:
+    """What the process before sent at its last moment may still be on its way to the list of jobs."""
+    (lane,) = resumed(with_doubts()).lanes
+    assert lane.doubts == {0: Doubt(RESUMED), 1: Doubt(RESUMED)}
+    assert lane.unsurveyed_since == RESUMED
+
+
+def test_so_nothing_is_sent_again_before_the_settle_time_has_passed_once_more() -> None:
+    (lane,) = resumed(with_doubts()).lanes
+    for doubt in lane.doubts.values():
+        asked = Inquiry(doubt.since, LOOKUPS_BEFORE_SENDING_AGAIN)
+        early = judge(asked, [], now=RESUMED + SETTLE_S - 1, settle_s=SETTLE_S, may_resend=True)
+        assert isinstance(early, LookUpAgain)
+        assert early.at == RESUMED + SETTLE_S
+        assert judge(asked, [], now=RESUMED + SETTLE_S, settle_s=SETTLE_S, may_resend=True) == SendAgain()
+
+
+def test_what_was_on_its_way_is_not_any_more() -> None:
+    before = with_doubts()
+    assert (before.facts.lanes[0].in_flight, len(before.facts.lanes[0].doubts)) == (1, 1)
+    (lane,) = resumed(before).lanes
+    assert (lane.in_flight, len(lane.doubts)) == (0, 2)
+
+
+def test_a_lane_that_was_stopped_is_tried_anew_and_carefully() -> None:
+    run = with_doubts()
+    run.record(e.Intended(run.now, 3), e.Refused(run.now, 3, Cause.UNAUTHENTICATED, BROKEN, run.now + 1.0))
+    run.stop_lane(0, watched=False)
+    (lane,) = resumed(run).lanes
+    assert (lane.stopped, lane.watched, lane.proven, lane.unauthenticated_in_a_row) == (None, True, False, 0)
+
+
+def test_a_run_whose_first_entry_was_lost_begins_when_it_is_resumed() -> None:
+    facts = initial_facts(small_plan((4,), (2,)))
+    evolve(facts, e.RunResumed(RESUMED, "0"))
+    assert facts.started_at == RESUMED
