@@ -52,8 +52,8 @@ class Runner:
     """One process of the program, in a container of its own."""
 
     def __init__(self, program: Program, prefix: Sequence[str], log: Path, *arguments: str) -> None:
-        self.arguments = arguments
-        with log.open("a") as out:
+        self._log = log
+        with log.open("w") as out:
             self._outer = subprocess.Popen(
                 [*prefix, *program.command(*arguments)],
                 cwd=program.folder,
@@ -79,6 +79,15 @@ class Runner:
     @property
     def is_over(self) -> bool:
         return self._outer.poll() is not None
+
+    @property
+    def said(self) -> str:
+        return self._log.read_text()
+
+    @property
+    def has_carried_on(self) -> bool:
+        """Whether the run was its own once."""
+        return "run started" in self.said or "run resumed" in self.said
 
     def stop(self, *, anywhere: bool) -> bool:
         """Freeze it; whether it was where it may be."""
@@ -134,7 +143,6 @@ class Round:
         self.program.jobspec.write_text(JOBSPEC.replace("rate: unlimited, settle", "rate: 2/s, burst: 1, settle"))
         self.anywhere = anywhere
         self.prefix = in_a_namespace()
-        self.log = folder / "log"
         self.runners: list[Runner] = []
         self.did: Counter[str] = Counter()
 
@@ -149,8 +157,8 @@ class Round:
         try:
             assert simulator.stdout is not None
             url = next(word for word in simulator.stdout.readline().split() if word.startswith("http://"))
-            self._start("run", str(self.program.jobspec), "--endpoint", url)
-            while "job accepted" not in self.log.read_text():
+            first = self._start("run", str(self.program.jobspec), "--endpoint", url, "-v")
+            while "job accepted" not in first.said:
                 time.sleep(0.1)
             for _ in range(phases):
                 self._phase()
@@ -162,7 +170,8 @@ class Round:
             simulator.communicate()
 
     def _start(self, *arguments: str) -> Runner:
-        runner = Runner(self.program, self.prefix, self.log, *arguments, "-v")
+        log = self.program.folder / f"log-{len(self.runners)}"
+        runner = Runner(self.program, self.prefix, log, *arguments)
         self.runners.append(runner)
         return runner
 
@@ -190,10 +199,12 @@ class Round:
             self._wake_all()
 
     def _strike(self, what: str) -> None:
-        """Stop or kill one of those who are at work, or try to be."""
+        """Stop or kill one of those who are at work, or try to be: rather one that has the run, or had it."""
         chosen = [runner for runner in self.runners if not runner.is_over and not runner.stopped]
         if not chosen or what == "nothing":
             return
+        if self.rng.random() < 0.8:
+            chosen = [runner for runner in chosen if runner.has_carried_on] or chosen
         runner = self.rng.choice(chosen)
         if what == "kill":
             runner.kill()
@@ -202,9 +213,9 @@ class Round:
 
     def _try(self, *, release: bool) -> None:
         if release and self.rng.random() < 0.5:
-            self.runners.append(Runner(self.program, self.prefix, self.log, "locks", "--release", "last"))
+            self._start("locks", "--release", "last")
         else:
-            self._start("resume", "last")
+            self._start("resume", "last", "-v")
         self.did["tried"] += 1
 
     def _wake_all(self) -> None:
@@ -233,7 +244,7 @@ class Round:
             if result.returncode == 0 or "is finished" in result.stderr:
                 break
         jobs = Counter(asyncio.run(made_by(url)))
-        text = self.log.read_text()
+        text = "".join(runner.said for runner in self.runners)
         self.did["ownership lost"] = text.count("another process took over run")
         self.did["taken over"] = text.count("run resumed")
         self.did["released"] = text.count("released: ")
