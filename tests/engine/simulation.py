@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from runner.app.running import AlreadyFinished
 from runner.model import RunState
 from runner.plan.plan import Plan
@@ -273,7 +275,7 @@ def first_failure(first: int, count: int, say: Callable[[str], None]) -> int | N
     for seed in range(first, first + count):
         try:
             story_of(seed).run()
-        except Exception as error:  # noqa: BLE001  whatever it is, the seed is what is wanted
+        except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001  whatever it is, the seed is what is wanted
             say(f"{traceback.format_exc()}\nseed {seed}: {innermost(error)!r}")
             return seed
     return None

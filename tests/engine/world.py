@@ -261,8 +261,8 @@ class World:
         crash_after, stop_after, intake_ends_after = self._ends
         self.promises.recorded(event)
         self.on_event(event)
-        # What is left to the family is told of right after these.
-        if not isinstance(event, e.RunStarted | e.RunResumed) and self._rng.random() < self.intrusions:
+        # What is left to the family is told of right after these, by one event for each group of each retry.
+        if not isinstance(event, e.RunStarted | e.RunResumed | e.LeftOut) and self._rng.random() < self.intrusions:
             self.promises.intrude(self._rng.sample(self._servers, 1))
         if self._rng.random() < self.freezes:
             self._loop.now += self._rng.choice((5.0, 60.0))
@@ -315,7 +315,8 @@ class World:
         assert self.run_id is not None
         self.store.tear(self.run_id, entries)
         if entries and self.own_simulator is None:
-            self._loop.now += _DOWN_S  # who had the store locked is gone, too
+            if self.lockings:
+                self._loop.now += _DOWN_S  # who had the store locked is gone, too
             # And with these transactions it is lost that servers were given free, which came later.
             self.store.lease(self.run_id, self._servers)
         self.promises.torn(self.events())
