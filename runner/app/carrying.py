@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from runner import __version__
 from runner.app.bodies import BodyMaker
 from runner.app.display import Display
 from runner.app.history import stored_run
-from runner.app.holding import left_to_family, let_go, open_journal
+from runner.app.holding import left_to_family, let_go, let_go_patiently, open_journal
 from runner.app.host import share_of
 from runner.app.posted import StoredCommands
 from runner.app.process import first_error
@@ -22,6 +22,7 @@ from runner.engine.pace import Pace
 from runner.engine.recorder import Recorder
 from runner.engine.run import RunContext, RunEngine
 from runner.errors import RunStopped
+from runner.journal.store import OwnershipLost, StateFolderBusy
 from runner.plan.keys import run_token
 from runner.run import events as e
 
@@ -137,10 +138,15 @@ class _Run:
             journal = await open_journal(self.host, self.store, work, self.options)
             stack.callback(journal.close)
             try:
-                return await self._drive(services, bodies, journal, interrupts)
-            finally:
-                if journal.failure is None:
-                    await let_go(self.host, self.store, work)
+                verdict = await self._drive(services, bodies, journal, interrupts)
+            except BaseException:
+                if journal.failure is None and not journal.is_blocked:
+                    with suppress(StateFolderBusy, OwnershipLost):  # what ended the run is what is to be told
+                        let_go(self.store, work)
+                raise
+            if journal.failure is None:
+                await let_go_patiently(self.host, self.store, work)
+            return verdict
 
     async def _drive(
         self, services: Sequence[JobService], bodies: BodyMaker, journal: OwnedJournal, interrupts: Interrupts

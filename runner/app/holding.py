@@ -83,23 +83,26 @@ def left_to_family(store: RunStore, work: Work) -> list[LeftOut]:
     return families.left_out(store, work.run_id, work.state, work.clock.now())
 
 
-async def let_go(host: Host, store: RunStore, work: Work) -> None:
-    """Give the servers of a run free, and note how it ended; a store that somebody holds is waited for.
+def let_go(store: RunStore, work: Work) -> None:
+    """Give the servers of a run free, and note how it ended.
 
     Of one that is not over, those that its jobs may be working on are kept. A process that is ended at once leaves no end in
     the journal, and so none in the list.
     """
     state = work.state
     is_over = state.ended is not None and state.ended.is_over
+    store.release(work.run_id, keep=() if is_over else _servers_at_work(state))
+    if state.ended is not None:
+        store.finish(work.run_id, state.ended, counts_by_name(tally(state, standings(state)).counts))
+
+
+async def let_go_patiently(host: Host, store: RunStore, work: Work) -> None:
+    """The same; a store that somebody holds is waited for."""
     while True:
         try:
-            store.release(work.run_id, keep=() if is_over else _servers_at_work(state))
-            if state.ended is not None:
-                store.finish(work.run_id, state.ended, counts_by_name(tally(state, standings(state)).counts))
+            return let_go(store, work)
         except StateFolderBusy:
             await host.clock.sleep(LOOK_EVERY_S)
-        else:
-            return
 
 
 def _record(work: Work, options: RunOptions, owner: Owner) -> RunRecord:

@@ -45,8 +45,9 @@ _TRY_S = 0.5
 _PAUSE_S = 0.05
 # A database that is held for less, seconds, is nothing to talk about.
 _SAY_AFTER_S = 2.0
-# For how long to try once the journal is closed, seconds: the user wants to go.
-_CLOSING_S = 10.0
+# For how long to try once a task that waits is cancelled, or the journal is closed, seconds: the user wants to go.
+_CANCEL_S = 1.0
+_CLOSING_S = 5.0
 
 
 class LastEntry(NamedTuple):
@@ -152,7 +153,7 @@ class JournalWriter:
         self._closed()
 
     def _new_group(self) -> _Group:
-        group = self._group = _Group(loop=self._bind())
+        group = self._group = _Group(loop=self._bind(), held_up=self._held_up)
         if self._failure is not None:
             _finish(group, self._failure)
         return group
@@ -271,6 +272,9 @@ class JournalWriter:
             if self._said_blocked:
                 self._say_blocked(blocked=False)
 
+    def _held_up(self) -> RunnerError | None:
+        return in_words(self._files.path, apsw.BusyError()) if self.is_blocked else None
+
     def _say_blocked(self, *, blocked: bool) -> None:
         with self._lock:
             if self._blocked is not None:
@@ -300,16 +304,28 @@ class JournalWriter:
 
 
 class _Group(asyncio.Future[None]):
-    """Done when a group is committed. A task that is cancelled while it waits must not cancel what others wait for."""
+    """Done when a group is committed. A task that is cancelled while it waits must not cancel what others wait for.
 
-    def __init__(self, *, loop: asyncio.AbstractEventLoop) -> None:
+    Unless the commit is `held_up` by another process: nobody knows for how long, and whoever is cancelled wants to go.
+    """
+
+    def __init__(self, *, loop: asyncio.AbstractEventLoop, held_up: Callable[[], RunnerError | None]) -> None:
         super().__init__(loop=loop)
+        self._held_up = held_up
         self.add_done_callback(_retrieved)
 
     def cancel(self, msg: object = None) -> bool:
-        """Not before the commit is over."""
+        """Not before the commit is over, or held up."""
         del msg
+        self.get_loop().call_later(_CANCEL_S, self._give_up)
         return False
+
+    def _give_up(self) -> None:
+        error = self._held_up()
+        if error is not None:
+            _finish(self, error)
+        elif not self.done():
+            self.cancel()
 
 
 def _finish(group: _Group, error: RunnerError | None) -> None:

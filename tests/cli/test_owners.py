@@ -208,6 +208,25 @@ def test_a_database_that_somebody_holds_for_long_pauses_a_run_and_does_not_end_i
     check_everything_once(program, url, 20)
 
 
+def test_two_signals_end_a_run_at_once_though_somebody_holds_the_database(
+    program: Program, simulator: StartSimulator
+) -> None:
+    program.servers(40)
+    program.jobspec.write_text(PACED)
+    url = simulator(MANNERS)
+    process = program.start("run", program.jobspec, "--endpoint", url, "-v")
+    until(process.stderr, "job accepted")
+    with held(program):
+        until(process.stderr, "is locked by another process: nothing new is sent until it is free")
+        process.send_signal(signal.SIGINT)
+        until(process.stderr, '"stopping"')
+        process.send_signal(signal.SIGINT)
+        code, said = outcome(process, timeout=30)
+    assert (code, "runner resume" in said) == (5, True), said
+    assert program("resume", "last").returncode == 0
+    check_everything_once(program, url, 20)
+
+
 def test_a_state_folder_that_is_moved_away_stops_the_run_and_it_goes_on_when_it_is_back(
     program: Program, simulator: StartSimulator
 ) -> None:

@@ -163,6 +163,24 @@ async def test_a_journal_that_another_process_holds_waits_says_so_and_goes_on(tm
     store.close()
 
 
+async def test_who_waits_for_a_journal_that_is_held_can_be_cancelled(tmp_path: Path) -> None:
+    store = begun(tmp_path / "journal.db")
+    journal = store.open_run("run-1", HERE)
+
+    async def appends() -> None:
+        await journal.append(intended())
+
+    with held_by_another(tmp_path / "journal.db"):
+        one, other = asyncio.create_task(appends()), asyncio.create_task(appends())
+        await asyncio.sleep(0)
+        one.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await one
+        with pytest.raises(StateFolderBusy, match="is locked by another process"):
+            await other
+        store.close()
+
+
 async def test_what_others_read_of_a_journal_that_is_held_they_still_read(tmp_path: Path) -> None:
     store = begun(tmp_path / "journal.db")
     with held_by_another(tmp_path / "journal.db"):
