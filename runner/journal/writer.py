@@ -273,7 +273,7 @@ class JournalWriter:
                 self._say_blocked(blocked=False)
 
     def _held_up(self) -> RunnerError | None:
-        return in_words(self._files.path, apsw.BusyError()) if self.is_blocked else None
+        return in_words(self._place.path, apsw.BusyError()) if self.is_blocked else None
 
     def _say_blocked(self, *, blocked: bool) -> None:
         with self._lock:

@@ -221,7 +221,7 @@ def test_two_signals_end_a_run_at_once_though_somebody_holds_the_database(
         process.send_signal(signal.SIGINT)
         until(process.stderr, '"stopping"')
         process.send_signal(signal.SIGINT)
-        code, said = outcome(process, timeout=30)
+        code, said = outcome(process)
     assert (code, "runner resume" in said) == (5, True), said
     assert program("resume", "last").returncode == 0
     check_everything_once(program, url, 20)
