@@ -194,7 +194,7 @@ class Round:
                 self._hold()
             if passed_s > wakes_s:
                 self._wake_all()
-            time.sleep(rng.uniform(0.1, 1.0))
+            time.sleep(rng.uniform(0.5, 2.0))
         if rng.random() < 0.5:
             self._wake_all()
 

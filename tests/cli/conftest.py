@@ -60,6 +60,7 @@ class Program:
         self.servers(8)
         self.apart = False
         self._may_start = may_start
+        self._started: list[subprocess.Popen[str]] = []
         self.env = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
@@ -85,7 +86,7 @@ class Program:
 
     def start(self, *arguments: str | Path, within: tuple[str, ...] = ()) -> subprocess.Popen[str]:
         """Start a process; `within` is a command that starts it in turn, such as `sh -c 'ulimit ...; exec "$@"' sh`."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*within, *self.command(*arguments)],
             cwd=self.folder,
             env=self.env,
@@ -93,11 +94,22 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
+        self._started.append(process)
+        return process
+
+    def end_what_is_left(self) -> None:
+        """Of a test that failed, a process may be left, perhaps a frozen one."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
 
 
 @pytest.fixture
-def program(tmp_path: Path, request: pytest.FixtureRequest) -> Program:
-    return Program(tmp_path, may_start=request.node.get_closest_marker("process") is not None)
+def program(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Program]:
+    program = Program(tmp_path, may_start=request.node.get_closest_marker("process") is not None)
+    yield program
+    program.end_what_is_left()
 
 
 @pytest.fixture
