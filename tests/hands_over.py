@@ -12,6 +12,7 @@ the socket (docs/guarantees.md). So one is stopped only where it waits for somet
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import math
 import os
@@ -267,24 +268,30 @@ def tell(seed: int, phases: int = PHASES, *, anywhere: bool = False) -> Counter[
 
 def main() -> int:
     """Tell as many rounds as the command line asks for, some side by side."""
-    numbers = [int(word) for word in sys.argv[1:] if word.isdecimal()]
-    count = numbers[0] if numbers else 50
-    first = numbers[1] if len(numbers) > 1 else 0
-    all_did: Counter[str] = Counter()
+    parser = argparse.ArgumentParser(prog="python -m tests.hands_over", description="Real processes that want one run.")
+    parser.add_argument("rounds", type=int, nargs="?", default=50)
+    parser.add_argument("first", type=int, nargs="?", default=0, help="the first round's seed")
+    parser.add_argument("--anywhere", action="store_true", help="stop a process wherever it is")
+    asked = parser.parse_args()
+    told: Counter[str] = Counter()
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        rounds = {
-            seed: pool.submit(tell, seed, anywhere="--anywhere" in sys.argv) for seed in range(first, first + count)
-        }
-        for seed, told in rounds.items():
-            error = told.exception()
+        seeds = range(asked.first, asked.first + asked.rounds)
+        rounds = {seed: pool.submit(tell, seed, anywhere=asked.anywhere) for seed in seeds}
+        for seed, telling in rounds.items():
+            error = telling.exception()
             if error is not None:
-                sys.stdout.write(f"round {seed}: {error!r}\n")
+                _say(f"round {seed}: {error!r}")
+                pool.shutdown(cancel_futures=True)
                 return 1
-            all_did += told.result()
-            sys.stdout.write(f"round {seed}: {dict(told.result())}\n")
-            sys.stdout.flush()
-    sys.stdout.write(f"{count} rounds from {first}, no server with two jobs: {dict(all_did)}\n")
+            told += telling.result()
+            _say(f"round {seed}: {dict(telling.result())}")
+    _say(f"{asked.rounds} rounds from {asked.first}, no server with two jobs: {dict(told)}")
     return 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
