@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from pathlib import Path
 
-from runner.errors import InvalidInput, Problem
-from runner.journal.troubles import translated
+import apsw
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from runner.errors import InvalidInput, Problem, StateFolderError
+from runner.journal.troubles import BUSY, in_words
 
-    import apsw
+_OF_THE_ORIGINAL = (*BUSY, apsw.CorruptError, apsw.NotADBError)
 
 
 def copy_to(connection: apsw.Connection, path: Path) -> None:
@@ -22,15 +22,21 @@ def copy_to(connection: apsw.Connection, path: Path) -> None:
         StateFolderError: it cannot be written.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with translated(path):
-        try:
-            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            connection.execute("VACUUM INTO ?", (str(part),))
-            _write_through(part, os.O_RDONLY)
-            _link(part, path)
-            _write_through(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        finally:
-            part.unlink(missing_ok=True)
+    try:
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        connection.execute("VACUUM INTO ?", (str(part),))
+        _write_through(part, os.O_RDONLY)
+        _link(part, path)
+        _write_through(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    except _OF_THE_ORIGINAL as error:
+        raise in_words(Path(connection.filename), error) from error
+    except (apsw.Error, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
+        hint = "choose another place for the copy, or make room there"
+        raise StateFolderError(f"{path} cannot be written: {reason}", hint=hint) from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
 
 
 def _link(part: Path, path: Path) -> None:

@@ -474,9 +474,22 @@ async def test_a_backup_is_whole_and_can_be_gone_on_with(tmp_path: Path) -> None
 
 def test_a_backup_to_where_nothing_can_be_written_leaves_nothing(tmp_path: Path) -> None:
     store = begun(tmp_path / "journal.db")
-    with pytest.raises(StateFolderError, match="cannot be used"):
+    with pytest.raises(StateFolderError, match=r"copy\.db cannot be written: No such file") as refused:
         store.backup(tmp_path / "none" / "copy.db")
+    assert "--state-dir" not in refused.value.hint
     store.close()
+
+
+def test_a_backup_of_a_damaged_database_says_which_one_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    begun(path).close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:8192] + b"\xff" * 8192 + whole[16384:])
+    store = SqliteStore(path, reading=True)
+    with pytest.raises(StateFolderError, match=r"journal\.db is damaged"):
+        store.backup(tmp_path / "copy.db")
+    store.close()
+    assert not (tmp_path / "copy.db").exists()
 
 
 # The store in memory, for stories.
