@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ from tests.cli.conftest import JOBSPEC, Program
 from tests.cli.processes import ended
 from tests.cli.serving import StartSimulator
 from tests.cli.test_crashes import MANNERS, check_everything_once, made_by
+from tests.cli.test_terminal import read_until
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.process
@@ -206,6 +209,26 @@ def test_a_database_that_somebody_holds_for_long_pauses_a_run_and_does_not_end_i
     code, said = outcome(process)
     assert code == 0, said
     check_everything_once(program, url, 20)
+
+
+def test_a_terminal_shows_that_somebody_holds_the_database(program: Program, simulator: StartSimulator) -> None:
+    program.servers(16)
+    program.jobspec.write_text(PACED)
+    ours, theirs = pty.openpty()
+    command = program.command("run", program.jobspec, "--endpoint", simulator())
+    wide = {**program.env, "COLUMNS": "200", "TERM": "xterm"}
+    process = subprocess.Popen(command, cwd=program.folder, env=wide, stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    watchdog = threading.Timer(60, process.kill)
+    watchdog.start()
+    read_until(ours, "accepted 1")
+    with held(program):
+        read_until(ours, "the state folder is locked by another process: nothing new is sent until it is free")
+    read_until(ours, "the state folder is free again")
+    read_until(ours, "16/16 servers")
+    assert process.wait() == 0
+    watchdog.cancel()
+    os.close(ours)
 
 
 def test_two_signals_end_a_run_at_once_though_somebody_holds_the_database(
