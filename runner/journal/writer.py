@@ -195,9 +195,10 @@ class JournalWriter:
             self._commit(db, events)
             self._renew_if_due(db)
         except BaseException as error:
-            # Those who wait for this group hear of it here; `_fail` tells those of the next.
-            self._settle(group, error if isinstance(error, RunnerError) else self._in_words(error))
-            raise
+            # Those who wait for this group hear of it here, and find the journal failed; `_fail` tells those of the next.
+            self._failure = error if isinstance(error, RunnerError) else self._in_words(error)
+            self._settle(group, self._failure)
+            raise self._failure from error
         self._settle(group, None)
         return True
 
