@@ -65,7 +65,7 @@ def mistakes(node: ast.AST) -> Iterator[tuple[str, object]]:
         case ast.Constant(value=int(value)):
             yield from (("value", value + 1), ("value", value - 1))
         case ast.Constant(value=float(value)):
-            yield from (("value", value * 1.05 + 0.001), ("value", value * 0.9))
+            yield from (("value", value * 1.05 + 0.001), ("value", value * 0.9 - 0.001))
         case ast.Name(id=name) if name in _OTHER_NAME:
             yield "id", _OTHER_NAME[name]
         case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=test):
