@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import time
@@ -35,6 +36,7 @@ def _surroundings(env: Mapping[str, str], folder: Path) -> Iterator[None]:
         os.chdir(folder)
         yield
     finally:
+        gc.unfreeze()  # a run freezes its plan, and a process of many runs would keep them all
         os.chdir(folder_before)
         _set_environment(env_before)
 
