@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+from pathlib import Path
+
+import apsw
+
+from runner.settings import JOURNAL_FILE
+from tests.waiting import eventually
 
 LONGEST_S = 120.0
 """For how long a process may go on that a test waits for, seconds: what hangs must not keep the suite waiting."""
@@ -26,3 +33,28 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Wait for its end: the exit code, and what it said on stdout and stderr."""
     out, err = process.communicate(timeout=LONGEST_S)
     return process.returncode, out, err
+
+
+def freeze_between_commits(process: subprocess.Popen[str], state_dir: Path) -> None:
+    """Stop it where it does not hold the lock of the database."""
+
+    def is_frozen() -> bool:
+        process.send_signal(signal.SIGSTOP)
+        eventually(lambda: set(_states(process.pid)) == {"T"})  # a signal takes its time, thread by thread
+        db = apsw.Connection(str(state_dir / JOURNAL_FILE))
+        try:
+            db.execute("BEGIN IMMEDIATE; ROLLBACK")
+        except apsw.BusyError:
+            process.send_signal(signal.SIGCONT)
+            return False
+        finally:
+            db.close()
+        return True
+
+    eventually(is_frozen)
+
+
+def _states(pid: int) -> list[str]:
+    """What each of its threads does, proc(5)."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/stat")
+    return [task.read_text().rpartition(")")[2].split()[0] for task in tasks]

@@ -16,7 +16,7 @@ from runner.api.services import ServiceSettings, open_services
 from runner.journal.ownership import TAKEOVER_S
 from runner.model import JobPage, Lane
 from tests.cli.conftest import BEHAVIOUR, JOBSPEC, Program
-from tests.cli.processes import ended, killed_after, read_lines
+from tests.cli.processes import ended, freeze_between_commits, killed_after, read_lines
 from tests.cli.serving import StartSimulator
 from tests.cli.test_runs import report_of
 from tests.waiting import eventually
@@ -56,17 +56,12 @@ def test_killed_again_and_again_at_random_points(program: Program, simulator: St
     check_everything_once(program, url, 30)
 
 
-def taken_over(program: Program, frozen: subprocess.Popen[str]) -> subprocess.CompletedProcess[str] | None:
+def taken_over(program: Program) -> subprocess.CompletedProcess[str] | None:
     """What a resume came to, once it is let in."""
     result = program("resume", "last")
-    if "is locked by another process" in result.stderr:  # frozen in the middle of a commit: on to a better moment
-        frozen.send_signal(signal.SIGCONT)
-        read_lines(frozen)
-        frozen.send_signal(signal.SIGSTOP)
-    elif result.returncode != 6:
+    if result.returncode != 6:
         return result
-    else:
-        assert "is being carried out by process" in result.stderr
+    assert "is being carried out by process" in result.stderr
     return None
 
 
@@ -79,8 +74,8 @@ def test_a_frozen_process_that_wakes_after_it_was_replaced_does_nothing_more(
     url = simulator(MANNERS)
     frozen = program.start("run", program.jobspec, "--endpoint", url, "-v")
     read_lines(frozen, 4)
-    frozen.send_signal(signal.SIGSTOP)
-    result = eventually(lambda: taken_over(program, frozen), 3 * TAKEOVER_S)
+    freeze_between_commits(frozen, program.state)
+    result = eventually(lambda: taken_over(program), 3 * TAKEOVER_S)
     assert result.returncode == 0, result.stdout + result.stderr
     frozen.send_signal(signal.SIGCONT)
     code, _, err = ended(frozen)

@@ -22,7 +22,7 @@ import pytest
 
 from runner.journal.ownership import HEARTBEAT_S, TAKEOVER_S
 from tests.cli.conftest import JOBSPEC, Program
-from tests.cli.processes import ended
+from tests.cli.processes import ended, freeze_between_commits
 from tests.cli.serving import StartSimulator
 from tests.cli.test_crashes import MANNERS, check_everything_once, made_by
 from tests.cli.test_terminal import read_until
@@ -66,24 +66,6 @@ def until(lines: IO[str] | None, text: str) -> list[str]:
     return before
 
 
-def freeze_between_commits(program: Program, process: subprocess.Popen[str]) -> None:
-    """Stop it where it does not hold the lock of the database."""
-
-    def is_frozen() -> bool:
-        process.send_signal(signal.SIGSTOP)
-        db = apsw.Connection(str(program.state / "journal.db"))
-        try:
-            db.execute("BEGIN IMMEDIATE; ROLLBACK")
-        except apsw.BusyError:
-            process.send_signal(signal.SIGCONT)
-            return False
-        finally:
-            db.close()
-        return True
-
-    eventually(is_frozen)
-
-
 def answer(result: subprocess.CompletedProcess[str]) -> tuple[int, str]:
     return result.returncode, result.stdout + result.stderr
 
@@ -103,7 +85,7 @@ def test_a_frozen_process_whose_servers_were_released_sends_nothing_more(
         until(frozen.stderr, "job accepted")
     held = program("locks", "--release", "last")
     assert (held.returncode, "it needs its servers" in held.stderr) == (6, True)
-    freeze_between_commits(program, frozen)
+    freeze_between_commits(frozen, program.state)
     (first,) = json.loads(program("list", "--format", "json").stdout)
     release = ("locks", "--release", first["id"])
     code, said = eventually(lambda: let_in(answer(program(*release)), "it needs its servers"), 3 * TAKEOVER_S)
@@ -126,8 +108,8 @@ def test_a_living_process_of_another_container_is_not_taken_for_dead(
     program: Program, simulator: StartSimulator
 ) -> None:
     program.servers(24)
-    program.jobspec.write_text(PACED.replace("4/s", "30/m"))  # goes on for longer than those who ask
-    url = simulator(MANNERS)
+    program.jobspec.write_text(PACED)
+    url = simulator(MANNERS, lasting=True)
     first = program.start("run", program.jobspec, "--endpoint", url, "-v", within=IN_A_NAMESPACE)
     until(first.stderr, "job accepted")
     again = ("run", str(program.jobspec), "--endpoint", url)
@@ -135,10 +117,8 @@ def test_a_living_process_of_another_container_is_not_taken_for_dead(
         code, said = outcome(program.start(*arguments, within=IN_A_NAMESPACE))
         assert code == 6, said
         assert "is being carried out by" in said or "it needs its servers" in said or "is at work on" in said
-    assert json.loads(program("list", "--format", "json").stdout)[0]["state"] in {
-        "running",
-        "finished",
-    }  # never interrupted
+    assert json.loads(program("list", "--format", "json").stdout)[0]["state"] == "running"
+    simulator.let_tasks_end()
     assert outcome(first)[0] == 0
     check_everything_once(program, url, 12)
 
@@ -298,7 +278,7 @@ def test_a_folder_that_can_only_be_read_is_listed_shown_and_reported(program: Pr
 
 def test_a_backup_made_while_a_run_goes_on_can_be_gone_on_with(program: Program, simulator: StartSimulator) -> None:
     program.servers(24)
-    url = simulator(MANNERS)
+    url = simulator(MANNERS, lasting=True)
     process = program.start("run", program.jobspec, "--endpoint", url, "-v")
     until(process.stderr, "job accepted")
     made = program("backup", "copy.db")
@@ -310,6 +290,7 @@ def test_a_backup_made_while_a_run_goes_on_can_be_gone_on_with(program: Program,
     shutil.rmtree(program.state)
     program.state.mkdir()
     (program.folder / "copy.db").rename(program.state / "journal.db")
+    simulator.let_tasks_end()
     result = program("resume", "last")
     assert result.returncode == 0, result.stdout + result.stderr
     check_everything_once(program, url, 12)
@@ -329,7 +310,7 @@ def test_looking_into_a_folder_that_is_not_there_makes_none(program: Program, co
 
 def test_a_run_is_owned_before_it_is_read(program: Program, simulator: StartSimulator) -> None:
     """What cannot be read is not gone on with; by then it was owned, and is let go of."""
-    process = program.start("run", program.jobspec, "--endpoint", simulator(MANNERS), "-v")
+    process = program.start("run", program.jobspec, "--endpoint", simulator(lasting=True), "-v")
     until(process.stderr, "job accepted")
     process.kill()
     process.communicate()
