@@ -165,13 +165,15 @@ def main() -> None:
     mutants = [mutant for path in paths for mutant in mutants_of(path)]
     if options.most is not None and options.most < len(mutants):
         mutants = random.Random(SEED).sample(mutants, options.most)
-    passed = list(unnoticed(mutants, {mutant: own_tests(mutant.path) for mutant in mutants}))
-    print(f"{len(mutants)} mistakes, {len(passed)} of them pass the tests of their module", flush=True)
+    left = 0
+    found = unnoticed(mutants, {mutant: own_tests(mutant.path) for mutant in mutants})
     if not options.own:
-        passed = list(unnoticed(passed, dict.fromkeys(passed, ALL_THAT_DECIDES)))
-    for mutant in passed:
-        print(f"not noticed: {mutant.said}")
-    print(f"{len(mutants) - len(passed)} noticed, {len(passed)} not noticed")
+        passed = list(found)
+        found = unnoticed(passed, dict.fromkeys(passed, ALL_THAT_DECIDES))
+    for mutant in found:
+        left += 1
+        print(f"not noticed: {mutant.said}", flush=True)
+    print(f"{len(mutants) - left} of {len(mutants)} noticed, {left} not noticed")
 
 
 if __name__ == "__main__":
