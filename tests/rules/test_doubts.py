@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.model import JobRow
+from runner.model import Job, JobRow, Task
 from runner.rules.answers import Cause, ReadFailed, ServiceError
 from runner.rules.doubts import (
     Found,
@@ -15,6 +15,7 @@ from runner.rules.doubts import (
     SendAgain,
     first_lookup_at,
     give_up,
+    has_other_servers,
     judge,
     read_limits,
 )
@@ -90,3 +91,56 @@ def test_reads_may_fail_for_forty_settle_times_or_ten_minutes(settle_s: float, s
 
 def test_the_first_lookup_comes_soon() -> None:
     assert first_lookup_at(100.0, 15.0) == 102.0
+
+
+SINCE = 1000.0  # a doubt begins at some time of day, not at none
+
+
+@pytest.mark.parametrize(
+    ("lookups", "waited", "settle_s", "again_in"),
+    [
+        (0, 0.0, 15.0, 15.0),
+        (2, 14.5, 15.0, 1.0),  # not sooner than a second, for a list is a read
+        (1, 15.0, 15.0, 1.0),  # one lookup is not enough, however late
+        (1, 500.0, 15.0, 1.0),
+        (1, 2.0, 2.0, 0.5),  # where all is settled soon it is looked up soon
+        (0, 0.1, 0.4, 0.3),
+    ],
+)
+def test_a_job_that_is_not_listed_is_looked_up_once_it_must_be_and_not_all_the_time(
+    lookups: int, waited: float, settle_s: float, again_in: float
+) -> None:
+    now = SINCE + waited
+    found = judge(Inquiry(SINCE, lookups), [], now=now, settle_s=settle_s, may_resend=True)
+    assert isinstance(found, LookUpAgain)
+    assert found.at - now == pytest.approx(again_in)
+
+
+@pytest.mark.parametrize("lookups", [2, 3])
+def test_the_settle_time_counts_from_when_the_doubt_began(lookups: int) -> None:
+    asked = Inquiry(SINCE, lookups)
+    assert isinstance(judge(asked, [], now=SINCE + 14.9, settle_s=15.0, may_resend=True), LookUpAgain)
+    assert judge(asked, [], now=SINCE + 15.0, settle_s=15.0, may_resend=True) == SendAgain()
+
+
+def test_each_answered_lookup_counts_once_and_one_that_failed_does_not() -> None:
+    asked = Inquiry(SINCE)
+    assert asked.lookups == 0
+    assert asked.looked_up().read_failed(BROKEN, SINCE + 1.0).looked_up().lookups == 2
+
+
+@pytest.mark.parametrize(("settle_s", "soon_s"), [(15.0, 2.0), (8.0, 2.0), (4.0, 1.0), (1.0, 0.25), (0.0, 0.0)])
+def test_the_first_lookup_comes_within_a_quarter_of_the_settle_time(settle_s: float, soon_s: float) -> None:
+    assert first_lookup_at(SINCE, settle_s) == SINCE + soon_s
+
+
+def test_a_job_of_other_servers_is_not_ours_and_one_whose_tasks_do_not_show_yet_may_be() -> None:
+    def job(*servers: str) -> Job:
+        tasks = tuple(Task("t", server, None, None, None, None, None, None) for server in servers)
+        return Job("j", "n", None, None, None, None, None, None, None, tasks)
+
+    assert not has_other_servers(job(), ["a", "b"])
+    assert not has_other_servers(job("a"), ["a", "b"])
+    assert not has_other_servers(job("a", "b"), ["a", "b"])
+    assert has_other_servers(job("a", "c"), ["a", "b"])
+    assert has_other_servers(job("a", "b", "c"), ["a", "b"])

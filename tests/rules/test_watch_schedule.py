@@ -3,7 +3,6 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.rules.durations import Durations
 from runner.rules.watch_schedule import SCOUTS, WatchSchedule
 
 
@@ -67,11 +66,3 @@ def test_steps_learn_apart() -> None:
     schedule.opened(1, 1, 0.0)
     schedule.opened(0, 0, 0.0)
     assert schedule.take_due(11.0, 9) == [0]
-
-
-@given(st.lists(st.floats(0, 1e5), min_size=1, max_size=300), st.floats(0, 1))
-def test_quantiles_lie_among_the_recent_samples(samples: list[float], share: float) -> None:
-    durations = Durations()
-    for sample in samples:
-        durations.add(sample)
-    assert durations.quantile(share) in samples[-200:]
