@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.model import Job, Outcome, Task
-from runner.rules.outcomes import JobEnding, Outcomes, is_finished, known_outcomes
+from runner.rules.outcomes import FINAL_TASK, JobEnding, Outcomes, is_finished, known_outcomes
 
 
 def job(*tasks: tuple[str, str | None], status: str | None = "FINISHED") -> Job:
@@ -64,3 +65,36 @@ def test_outcomes_are_written_and_read_as_they_are(outcomes: list[Outcome]) -> N
     assert list(Outcomes(written.letters)) == outcomes
     assert written.counts() == Counter(outcomes)
     assert all(written.count(outcome) == outcomes.count(outcome) for outcome in Outcome)
+
+
+def test_a_job_is_over_once_it_says_so_and_every_server_has_a_final_task() -> None:
+    assert is_finished(job(("a", "SUCCESS"), ("b", "FAILED"), ("c", "SKIPPED")), ["a", "b", "c"])
+    assert is_finished(job(("a", "SUCCESS"), ("b", "PROCESSING")), ["a"])  # what is none of ours does not count
+    assert not is_finished(job(("a", "SUCCESS"), status="PROCESSING"), ["a"])
+    assert not is_finished(job(("a", "SUCCESS"), status=None), ["a"])
+
+
+@pytest.mark.parametrize("other", ["SUCCESS", "FAILED", "SKIPPED"])
+def test_a_server_with_a_task_that_is_not_final_has_no_outcome_whatever_its_other_task_says(other: str) -> None:
+    assert known_outcomes(job(("a", other), ("a", "PROCESSING"))) == {"a": None}
+    assert known_outcomes(job(("a", "PROCESSING"), ("a", other))) == {"a": None}
+    assert not is_finished(job(("a", other), ("a", "PROCESSING")), ["a"])
+
+
+def test_of_several_tasks_of_a_server_the_worst_counts() -> None:
+    ranks = ["FAILED", "SKIPPED", "SUCCESS"]
+    for place, worse in enumerate(ranks):
+        for better in ranks[place:]:
+            assert known_outcomes(job(("a", better), ("a", worse))) == {"a": FINAL_TASK[worse]}
+
+
+def test_failed_timed_out_and_unknown_are_abnormal_and_nothing_else_is() -> None:
+    assert Outcomes("sfktunx").abnormal == 3
+    assert [Outcomes.all(outcome, 2).abnormal for outcome in Outcome if outcome.is_abnormal] == [2, 2, 2]
+    assert Outcomes("").abnormal == Outcomes("skxn").abnormal == 0
+
+
+def test_counts_are_of_what_there_is() -> None:
+    assert Outcomes("").counts() == {}
+    assert Outcomes("sss").counts() == {Outcome.SUCCEEDED: 3}
+    assert Outcomes("fss").counts() == {Outcome.FAILED: 1, Outcome.SUCCEEDED: 2}

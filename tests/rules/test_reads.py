@@ -107,3 +107,23 @@ def test_every_row_of_failures_ends_at_its_bound(limits: ReadLimits, kinds: list
     if isinstance(step, Gone):
         assert history.missing >= MISSING_READS
         assert now - history.missing_since >= limits.settle_s
+
+
+@pytest.mark.parametrize("at", [0.0, 1000.0, 1_000_000.0])
+def test_times_count_from_the_first_read_that_failed_whatever_the_time_of_day(at: float) -> None:
+    three = [(at, BROKEN), (at + 1.0, BROKEN)]
+    assert isinstance(row([*three, (at + 599.0, BROKEN)], ReadLimits())[-1], ReadAgain)
+    assert row([*three, (at + 600.0, BROKEN)], ReadLimits())[-1] == Unreadable()
+    two = [(at, MISSING), (at + 1.0, MISSING)]
+    assert isinstance(row([*two, (at + 14.0, MISSING)], ReadLimits(settle_s=15.0))[-1], ReadAgain)
+    assert row([*two, (at + 15.0, MISSING)], ReadLimits(settle_s=15.0))[-1] == Gone()
+
+
+def test_unless_told_otherwise_a_missing_job_is_gone_with_the_third_read_and_the_first_pause_is_two_seconds() -> None:
+    assert row([(5.0, MISSING)] * 3, ReadLimits())[-1] == Gone()
+    assert row([(5.0, BROKEN)], ReadLimits()) == [ReadAgain(7.0)]
+    assert row([(0.0, BROKEN)] * 3, ReadLimits(over_s=0.0))[-1] == Unreadable()
+
+
+def test_of_what_was_never_read_nothing_failed() -> None:
+    assert ReadHistory() == ReadHistory(failed=0, since=0.0, missing=0, missing_since=0.0, incomplete=0)
