@@ -117,13 +117,23 @@ def test_a_job_that_times_out_is_read_then_and_once_a_second_after() -> None:
 
 def test_what_is_usual_is_what_four_of_five_stay_within() -> None:
     schedule = WatchSchedule(1, 7200.0)
-    for duration_s in range(10, 110, 10):
+    for duration_s in range(1, 101):
         schedule.learn(0, float(duration_s))
     schedule.opened(0, 0, AT)
-    assert schedule.next_due() == AT + 91.0
-    schedule.take_due(AT + 91.0, 1)
+    assert schedule.next_due() == AT + 82.0
+    schedule.take_due(AT + 82.0, 1)
     schedule.read_again(0, 0, AT, AT + 50.0)
-    assert schedule.next_due() == AT + 50.0 + 41.0
+    assert schedule.next_due() == AT + 50.0 + 32.0
+
+
+def test_each_job_is_due_by_its_own_age() -> None:
+    schedule = WatchSchedule(1, 7200.0)
+    schedule.learn(0, 9.0)
+    for request in range(3):
+        schedule.opened(request, 0, AT + 100.0 * request)
+    assert schedule.next_due() == AT + 10.0
+    assert schedule.take_due(AT + 115.0, 99) == [0, 1]
+    assert schedule.next_due() == AT + 210.0
 
 
 def test_a_job_whose_last_tasks_do_not_show_yet_is_read_twice_as_late_each_time() -> None:
