@@ -265,3 +265,32 @@ def test_time_zones_are_known_by_name(name: str) -> None:
 )
 def test_what_is_no_time_zone_is_known_too(name: str) -> None:
     assert not is_timezone(name)
+
+
+def test_at_its_very_end_a_window_is_over_even_for_what_takes_no_time() -> None:
+    window = Window(allow("01:00-02:00"), (), "UTC")
+    assert next_opening(window, epoch("2026-11-25T02:00"), 0.0) == Opening(
+        epoch("2026-11-26T01:00"), epoch("2026-11-26T02:00")
+    )
+    assert next_opening(window, epoch("2026-11-25T01:59:59"), 0.0) == Opening(
+        epoch("2026-11-25T01:59:59"), epoch("2026-11-25T02:00")
+    )
+
+
+def test_at_its_very_start_a_denied_day_is_denied_even_for_what_takes_no_time() -> None:
+    window = Window((), deny("2026-11-25"), "UTC")
+    opening = next_opening(window, epoch("2026-11-25T00:00"), 0.0)
+    assert opening is not None
+    assert opening.start == epoch("2026-11-26T00:00")
+
+
+def test_the_last_day_within_four_hundred_is_looked_at_and_the_next_one_is_not() -> None:
+    at = epoch("2026-01-01T12:00")
+    assert HORIZON_S == 400 * DAY_S
+    last = date(2026, 1, 1) + timedelta(days=400)
+    until_then = Window((), deny(f"2026-01-01..{last - timedelta(days=1)}"), "UTC")
+    assert next_opening(until_then, at, 0.0) == Opening(epoch(f"{last}T00:00"), at + HORIZON_S)
+    assert longest_stretch_s(until_then, at) == DAY_S / 2
+    assert next_opening(Window((), deny(f"2026-01-01..{last}"), "UTC"), at, 0.0) is None
+    allowed = Window(allow("00:00-24:00"), until_then.deny, "UTC")
+    assert next_opening(allowed, at, 0.0) == Opening(epoch(f"{last}T00:00"), at + HORIZON_S)
