@@ -41,7 +41,6 @@ from tests.engine.virtual import VirtualClock, VirtualLoop
 
 DAY = 86_400.0
 _LOCKED_S = (1.0, 15.0, 60.0)
-_DOWN_S = 61.0
 
 
 class Campaign:
@@ -88,6 +87,7 @@ class World:
         self._living: str | None = None
         self._posted: list[tuple[str, str]] = []
         self._seen = self._processes = 0
+        self._locked_until = 0.0
         self._ends: tuple[int | None, int | None, int | None] = (None, None, None)
 
     def campaign_of(self, plan: Plan) -> Campaign:
@@ -269,7 +269,9 @@ class World:
         if self._rng.random() < self.suspends:
             self.clock.suspend(self._rng.choice((5.0, 60.0, 3600.0, 10_800.0)))
         if self._rng.random() < self.lockings:
-            self.store.lock(self._rng.choice(_LOCKED_S))
+            locked_s = self._rng.choice(_LOCKED_S)
+            self._locked_until = max(self._locked_until, self._loop.now + locked_s)
+            self.store.lock(locked_s)
         if self._rng.random() < self.settings:
             self.set_wall(self._rng.choice((-3600.0, -30.0, 30.0, 3600.0)))
         if crash_after is not None and self._seen >= crash_after:
@@ -315,11 +317,14 @@ class World:
         assert self.run_id is not None
         self.store.tear(self.run_id, entries)
         if entries and self.own_simulator is None:
-            if self.lockings:
-                self._loop.now += _DOWN_S  # who had the store locked is gone, too
             # And with these transactions it is lost that servers were given free, which came later.
+            self._let_locks_go()
             self.store.lease(self.run_id, self._servers)
         self.promises.torn(self.events())
+
+    def _let_locks_go(self) -> None:
+        """Whoever has the store locked is gone with the machine."""
+        self._loop.now = max(self._loop.now, self._locked_until)
 
     def events(self) -> list[e.Event]:
         assert self.run_id is not None
