@@ -163,7 +163,7 @@ class TokenAuthenticator:
         async with self._lock:
             if self._token != sent.get(TOKEN_HEADER):
                 return True  # renewed by another request that was refused
-            if now - self._obtained_at < _PATIENCE_S:
+            if _is_recent(self._obtained_at, now):
                 return False
             await self._obtain(now)
         return True
@@ -175,7 +175,7 @@ class TokenAuthenticator:
     async def _obtain(self, now: float) -> None:
         if self._login is None:
             return
-        if self._failure and now - self._failure[0] < _PATIENCE_S:
+        if self._failure and _is_recent(self._failure[0], now):
             raise IamFailed(*self._failure[1:])
         try:
             issued = await self._login()
@@ -186,6 +186,11 @@ class TokenAuthenticator:
         life_s = (issued.expires_at or now + 3600) - now
         self._token, self._obtained_at = issued.value, now
         self._renew_at = now + max(_PATIENCE_S, _SHARE_OF_LIFE * life_s)
+
+
+def _is_recent(at: float, now: float) -> bool:
+    """Whether a login at a time is too recent for another one; not if the wall clock was set back since."""
+    return 0 <= now - at < _PATIENCE_S
 
 
 def blank_out(text: str, *secrets: str | None) -> str:

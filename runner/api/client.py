@@ -12,7 +12,7 @@ from runner.api.signing import canonical_query
 from runner.api.wire import UnreadableAnswer, read_job, read_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from runner.api.authentication import Authenticator, Headers
     from runner.api.transport import Transport
@@ -23,6 +23,14 @@ _UNAUTHORIZED = 401
 # As the official SDK sends them (api-facts 1).
 _WITH_BODY = "application/json;charset=utf-8"
 _WITHOUT_BODY = "application/json"
+
+
+class _NotSent(Exception):
+    """By the time there was a proof to send with a request, it might not leave any more; nothing was made of it."""
+
+
+async def _at_once() -> bool:
+    return True
 
 
 class LiteServerClient:
@@ -53,9 +61,12 @@ class LiteServerClient:
         self._create = outgoing("POST", endpoint, self._path, content_type=_WITH_BODY, project=project_id)
         self._create_headers = authenticator.seal(self._create)
 
-    async def create(self, body: bytes) -> Answer:
-        """Send one create-job request. `body` is the exact JSON to sign and send."""
-        reply = await self._send(self._create, self._create_headers, body)
+    async def create(self, body: bytes, leave: Callable[[], Awaitable[bool]] = _at_once) -> Answer | None:
+        """Send one create-job request, if it may `leave` when it would. `body` is the exact JSON to sign and send."""
+        try:
+            reply = await self._send(self._create, self._create_headers, body, leave)
+        except _NotSent:
+            return None
         return create_answer(reply, self._clean, self._wall())
 
     async def get(self, job_id: str) -> Job | ReadFailed:
@@ -82,17 +93,34 @@ class LiteServerClient:
         )
         return await self._send(request, self._authenticator.seal(request), b"")
 
-    async def _send(self, request: Outgoing, seal: Callable[[bytes, float], Headers], body: bytes) -> Reply | Broken:
+    async def _send(
+        self,
+        request: Outgoing,
+        seal: Callable[[bytes, float], Headers],
+        body: bytes,
+        leave: Callable[[], Awaitable[bool]] = _at_once,
+    ) -> Reply | Broken:
         try:
             await self._authenticator.freshen(self._wall())
-            headers = seal(body, self._wall())
-            reply = await self._transport.exchange(request.method, request.url, headers, body)
+            headers, reply = await self._exchanged(request, seal, body, leave)
             refused = isinstance(reply, Reply) and reply.status == _UNAUTHORIZED
             if refused and await self._authenticator.renew(headers, self._wall()):
-                reply = await self._transport.exchange(request.method, request.url, seal(body, self._wall()), body)
+                _, reply = await self._exchanged(request, seal, body, leave)
         except IamFailed as exc:
             return Broken(exc.cause, exc.error)
         return reply
+
+    async def _exchanged(
+        self,
+        request: Outgoing,
+        seal: Callable[[bytes, float], Headers],
+        body: bytes,
+        leave: Callable[[], Awaitable[bool]],
+    ) -> tuple[Headers, Reply | Broken]:
+        if not await leave():
+            raise _NotSent
+        headers = seal(body, self._wall())
+        return headers, await self._transport.exchange(request.method, request.url, headers, body)
 
     def _clean(self, text: str) -> str:
         return self._redact(self._authenticator.hide(text))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from runner.model import Job, JobPage
     from runner.plan.rollout.model import PlannedCheck
@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 class JobService(Protocol):
     """The Lite Server jobs API of one lane. No call raises for what the service or the network does."""
 
-    async def create(self, body: bytes) -> Answer:
-        """Send one create-job request, once. `body` is the exact JSON to sign and send."""
+    async def create(self, body: bytes, leave: Callable[[], Awaitable[bool]]) -> Answer | None:
+        """Send one create-job request, once. `body` is the exact JSON to sign and send.
+
+        `leave` is awaited right before it leaves, however long a login before that took, and again before it leaves once
+        more with a credential that was renewed because the first was refused. None: it said no, and nothing was made.
+        """
         ...
 
     async def get(self, job_id: str) -> Job | ReadFailed:

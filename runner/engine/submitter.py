@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from runner.run import events as e
 from runner.run.decisions import AllSubmitted, LeaveOut, Send, SplitUp, WaitForEvent, WaitUntil
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from runner.engine.lane import LaneContext
 
@@ -27,6 +28,8 @@ _LOOK_AGAIN_S = 0.5
 # than needed, and a throttled answer meanwhile lets the intent grow old; shorter, and slots pass unused.
 _SHORTEST_LEAD_S = 0.01
 _LONGEST_LEAD_S = 2.0
+# A slot that was taken longer ago, seconds, is not used any more: several would be used at once.
+_SLOT_GOOD_FOR_S = 0.002
 # What is kept of the longest commit at each that was shorter.
 _FADE = 0.9
 
@@ -110,7 +113,7 @@ class Submitter:
             sent_at = lane.clock.monotonic()
             if is_in_turn:
                 if self._may_send(request, intended_at, sent_at):
-                    answer = await lane.service.create(body)
+                    answer = await lane.service.create(body, self._leaving(request, intended_at, sent_at))
                 lane.credential.end(answer)
         if answer is None:
             self._goes_ahead = self._goes_ahead and sent_at - intended_at <= INTENT_GOOD_FOR_S
@@ -125,6 +128,23 @@ class Submitter:
         return await lane.creates.wait(
             lambda ahead: self._may_send(request, intended_at, lane.clock.monotonic() + ahead)
         )
+
+    def _leaving(self, request: int, intended_at: float, slot_at: float) -> Callable[[], Awaitable[bool]]:
+        """The last look of all, and another slot where the first is gone: before the first byte there may be a login."""
+        lane, good_until = self._lane, slot_at + _SLOT_GOOD_FOR_S
+
+        async def leave() -> bool:
+            nonlocal good_until
+            now = lane.clock.monotonic()
+            if now > good_until and lane.creates.limited:
+                good_until = -math.inf
+                return await self._take_slot(request, intended_at) and self._may_send(
+                    request, intended_at, lane.clock.monotonic()
+                )
+            good_until = -math.inf
+            return self._may_send(request, intended_at, now)
+
+        return leave
 
     def _may_send(self, request: int, intended_at: float, at: float) -> bool:
         """Whether the request may be sent `at` a time (monotonic), as things stand. The last look before it leaves.

@@ -223,7 +223,46 @@ async def test_a_list_sends_the_query_that_was_signed() -> None:
     assert server.seen[0][0].startswith("GET /v1/p/dev-servers/jobs?limit=50&name=a%20b&offset=10 HTTP/1.1")
 
 
-async def test_a_token_that_must_be_updated_is_renewed_and_the_create_sent_again() -> None:
+async def test_a_create_that_may_not_leave_any_more_is_not_sent() -> None:
+    async def leave() -> bool:
+        return False
+
+    server = Server(reply(200, b'{"id":"job-1"}'))
+    async with server.client() as client:
+        assert await client.create(BODY, leave) is None
+    assert not server.seen
+
+
+@pytest.mark.parametrize("may_leave", [True, False])
+async def test_a_create_with_a_renewed_token_leaves_only_if_it_still_may(may_leave: bool) -> None:
+    answers = iter([True, may_leave])
+
+    async def leave() -> bool:
+        return next(answers)
+
+    now = [NOW]
+    async with renewing(now) as (client, service):
+        now[0] += 120
+        answer = await client.create(BODY, leave)
+    assert len(service.seen) == (2 if may_leave else 1)
+    assert isinstance(answer, Created) is may_leave
+    assert (answer is None) is not may_leave
+
+
+# The wall clock may have been set back since the token came.
+@pytest.mark.parametrize("later_s", [120.0, -3600.0])
+async def test_a_token_that_must_be_updated_is_renewed_and_the_create_sent_again(later_s: float) -> None:
+    now = [NOW]  # a token is renewed once a minute at most: a wrong password would lock the account
+    async with renewing(now) as (client, service):
+        now[0] += later_s
+        answer = await client.create(BODY)
+    assert isinstance(answer, Created)
+    assert [head.split("X-Auth-Token: ")[1].split("\r\n")[0] for head, _ in service.seen] == ["one", "two"]
+
+
+@asynccontextmanager
+async def renewing(now: list[float]) -> AsyncIterator[tuple[LiteServerClient, Server]]:
+    """A client whose token the service does not take any more, and the service."""
     issued = b'{"token":{"expires_at":"2026-01-02T00:00:00.000000Z"}}'
     iam = Server(reply(201, issued, "X-Subject-Token: one"), reply(201, issued, "X-Subject-Token: two"))
     refused = reply(401, error("APIGW.0307", "The token must be updated"))
@@ -235,12 +274,8 @@ async def test_a_token_that_must_be_updated_is_renewed_and_the_create_sent_again
             "HW_DOMAIN_NAME": "account",
             "HUAWEICLOUD_SDK_IAM_ENDPOINT": f"http://127.0.0.1:{port}",
         }
-        now = [NOW]
         async with service.client(env, wall=lambda: now[0]) as client:
-            now[0] += 120  # a token is renewed once a minute at most: a wrong password would lock the account
-            answer = await client.create(BODY)
-    assert isinstance(answer, Created)
-    assert [head.split("X-Auth-Token: ")[1].split("\r\n")[0] for head, _ in service.seen] == ["one", "two"]
+            yield client, service
     assert orjson.loads(iam.seen[0][1])["auth"]["scope"] == {"project": {"id": "p"}}
 
 

@@ -9,7 +9,7 @@ import asyncio
 import math
 import random
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
@@ -31,6 +31,7 @@ from tests.engine.virtual import VirtualClock
 T = TypeVar("T")
 
 _LATENCY_S = 0.05
+_LOGINS_S = (0.2, 5.0, 15.0, 70.0)
 _HOST = "modelarts.example"
 
 
@@ -143,7 +144,7 @@ class Network:
         self.read_script: deque[str] = deque()
         self.breaks_reads = self.breaks_gets = ""
         self.faults: Sequence[str] = ()
-        self.fault_chance = self.read_fault_chance = 0.0
+        self.fault_chance = self.read_fault_chance = self.login_chance = 0.0
         self.latency_s = _LATENCY_S
         self.obeys_filter = True
         self.deleted_is_shown_s = 0.0
@@ -160,8 +161,16 @@ class Network:
         self._rng = rng
         self._clock = clock
 
-    async def create(self, body: bytes) -> Answer:
+    async def create(self, body: bytes, leave: Callable[[], Awaitable[bool]]) -> Answer | None:
         request = orjson.loads(body)
+        if self._rng.random() < self.login_chance:
+            await asyncio.sleep(self._rng.choice(_LOGINS_S))
+        if not await leave():
+            return None
+        if self._rng.random() < self.login_chance:
+            await self._refused(request)
+            if not await leave():
+                return None
         lane = self._witness.sent(request)
         sent_at, slept_s = self._clock.monotonic(), self._clock.slept_s
         self.sent_at.append(sent_at)
@@ -182,6 +191,14 @@ class Network:
                 self._make_later(self._rng.uniform(0.0, 2.0), request)
         self._note(reply)
         return create_answer(reply, str, self._clock.wall())
+
+    async def _refused(self, request: dict[str, Any]) -> None:
+        """The credential has just expired, and is renewed."""
+        lane = self._witness.sent(request)
+        try:
+            await asyncio.sleep(self.latency_s + self._rng.choice(_LOGINS_S))
+        finally:
+            self._witness.answered(lane)
 
     async def get(self, job_id: str) -> Job | ReadFailed:
         return await self._read(partial(self._get, job_id), partial(read_job, clean=str), self.breaks_gets)

@@ -109,6 +109,7 @@ class Story:
         network.faults = rng.sample(kinds, rng.choice((1, 3, len(kinds))))
         network.fault_chance = rng.choice((0.0, 0.1, 0.5))
         network.read_fault_chance = rng.choice((0.0, 0.0, 0.1))
+        network.login_chance = rng.choice((0.0, 0.0, 0.05))
         world.jumps = rng.choice((0.0, 0.5))
         world.reboots = rng.choice((0.0, 0.5))
         world.settings = rng.choice((0.0, 0.0, 0.02))

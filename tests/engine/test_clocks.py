@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from datetime import UTC, datetime
 
@@ -240,3 +241,19 @@ def test_the_clocks_of_this_machine() -> None:
     assert clock.wall() == pytest.approx(time.time(), abs=5.0)
     assert clock.monotonic() == pytest.approx(time.clock_gettime(time.CLOCK_BOOTTIME), abs=5.0)
     assert clock.boot == SystemClock().boot != ""
+
+
+@pytest.mark.parametrize("rate", [2.0, 20.0, math.inf])
+def test_creates_that_waited_for_a_login_leave_one_by_one_or_not_at_all(
+    plan_of: PlanMaker, in_world: InWorld, rate: float
+) -> None:
+    """The pace and the age of intents are held against every create as it leaves (`Promises.sent`)."""
+
+    async def story(world: World) -> None:
+        world.network.login_chance = 0.3
+        assert (await world.run()).exit_code is ExitCode.OK
+        assert any(isinstance(event, e.Lapsed) for event in world.events())
+        assert world.report()["counts"]["succeeded"] == 60
+
+    plan = plan_of((60,), (1,), Submit(rate=rate, burst=1, concurrency=8, settle_s=15.0))
+    in_world(plan, story, servers={"busy": "queue"}, **FAST)
