@@ -17,7 +17,7 @@ import pytest
 from runner.engine.run import Deadline
 from runner.engine.submitter import INTENT_GOOD_FOR_S
 from runner.journal.memory import MemoryStore
-from runner.journal.store import Leased, StateFolderBusyError
+from runner.journal.store import Leased, StateFolderBusy
 from runner.plan.dependencies import prerequisites
 from runner.plan.keys import number_in, run_token
 from runner.plan.plan import Plan
@@ -190,7 +190,7 @@ class Promises:
     def intrude(self, servers: Collection[str]) -> None:
         """Another run asks for servers, each by itself, and gets none that anything is left to do on."""
         for server in self._held.intersection(servers):
-            with suppress(StateFolderBusyError), pytest.raises(Leased, match=self._run_id):
+            with suppress(StateFolderBusy), pytest.raises(Leased, match=self._run_id):
                 self._store.lease(INTRUDER, [server])
 
     def kept_by(self, report: Report, last_look: float) -> None:

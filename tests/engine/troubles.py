@@ -17,7 +17,7 @@ from runner.app.operating import leave
 from runner.app.running import more_work
 from runner.engine.run import Deadline
 from runner.errors import InvalidInput, RefusedToStart, RunStopped, StateFolderError
-from runner.journal.store import RunStore, StateFolderBusyError
+from runner.journal.store import RunStore, StateFolderBusy
 from runner.run import events as e
 from runner.run.commands import Command
 from runner.run.facts import Facts
@@ -62,7 +62,7 @@ class Troubles:
         """No process has the run open."""
         if self._world.run_id is None or self._rng.random() >= self._visits * 10:
             return
-        with suppress(StateFolderBusyError):
+        with suppress(StateFolderBusy):
             release_in(self._world.store, self._world.run_id)
             self._ask()
 
@@ -100,7 +100,7 @@ class Troubles:
 
     def _visit(self) -> None:
         """Somebody would give the servers free, or go on with the run beside its process: both are refused."""
-        with suppress(StateFolderBusyError):
+        with suppress(StateFolderBusy):
             with pytest.raises(RefusedToStart):
                 release_in(self._world.store, self._world.run_id or "")
             self._ask()
