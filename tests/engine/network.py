@@ -163,11 +163,11 @@ class Network:
 
     async def create(self, body: bytes, leave: Callable[[], Awaitable[bool]]) -> Answer | None:
         request = orjson.loads(body)
-        if self._rng.random() < self.login_chance:
+        if self.login_chance and self._rng.random() < self.login_chance:
             await asyncio.sleep(self._rng.choice(_LOGINS_S))
         if not await leave():
             return None
-        if self._rng.random() < self.login_chance:
+        if self.login_chance and self._rng.random() < self.login_chance:
             await self._refused(request)
             if not await leave():
                 return None
