@@ -17,6 +17,7 @@ from runner.app.operating import leave
 from runner.app.running import more_work
 from runner.engine.run import Deadline
 from runner.errors import InvalidInput, RefusedToStart, RunStopped, StateFolderError
+from runner.journal.owner import Owner
 from runner.journal.store import RunStore, StateFolderBusy
 from runner.run import events as e
 from runner.run.commands import Command
@@ -46,6 +47,9 @@ class Troubles:
             self._expiries = 0.0
         self._visits = 0.0 if calm else rng.choice((0.0, 0.02))
         self._seconds = 0.0 if calm else rng.choice((0.0, 0.0, 0.01))
+        self._stranger = world.store.beside(alive=lambda _: None)
+        if self._seconds and rng.random() < 0.5:
+            world.while_frozen = self._take_over
         world.network.deleted_is_shown_s = rng.choice((0.0, 10.0))
         world.on_event = self._after
         if not calm and rng.random() < 0.2:
@@ -117,6 +121,13 @@ class Troubles:
             assert work.journal is not None
             assert not world.owns, "a run was taken out of the hands of a process that had just renewed"
             work.journal.close()
+
+    def _take_over(self) -> None:
+        """Somebody who cannot tell goes on with the run while its process is frozen, and ends at once."""
+        with suppress(RefusedToStart, StateFolderError):
+            journal = self._stranger.open_run(self._world.run_id or "", Owner("h", 3, 3, "stranger"))
+            assert not self._world.owns, "a run was taken out of the hands of a process that had just renewed"
+            journal.close()
 
     def _ask(self) -> None:
         """A command that harms nothing, or makes no sense: it is taken, or refused, and nothing else."""

@@ -81,6 +81,7 @@ class World:
         self.jumps = self.reboots = self.settings = self.suspends = self.freezes = self.intrusions = self.commit_s = (
             self.lockings
         ) = 0.0
+        self.while_frozen: Callable[[], None] = lambda: None  # each second
         self.on_event: Callable[[e.Event], None] = lambda event: None
         self.reports: dict[Path, bytes] = {}
         self._rng = random.Random(seed)
@@ -265,7 +266,7 @@ class World:
         if not isinstance(event, e.RunStarted | e.RunResumed | e.LeftOut) and self._rng.random() < self.intrusions:
             self.promises.intrude(self._rng.sample(self._servers, 1))
         if self._rng.random() < self.freezes:
-            self._loop.now += self._rng.choice((5.0, 60.0))
+            self._freeze(self._rng.choice((5, 60)))
         if self._rng.random() < self.suspends:
             self.clock.suspend(self._rng.choice((5.0, 60.0, 3600.0, 10_800.0)))
         if self._rng.random() < self.lockings:
@@ -321,6 +322,12 @@ class World:
             self._let_locks_go()
             self.store.lease(self.run_id, self._servers)
         self.promises.torn(self.events())
+
+    def _freeze(self, seconds: int) -> None:
+        """The process stands still, and nobody else does."""
+        for _ in range(seconds):
+            self._loop.now += 1.0
+            self.while_frozen()
 
     def _let_locks_go(self) -> None:
         """Whoever has the store locked is gone with the machine."""
