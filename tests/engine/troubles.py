@@ -87,7 +87,7 @@ class Troubles:
             self._world.network.delete_one()
         if self._rng.random() < self._expiries:
             self._expire()
-        if self._rng.random() < self._visits:
+        if self._world.owns and self._rng.random() < self._visits:
             self._visit()
         if self._rng.random() < self._seconds:
             self._comers.append(asyncio.create_task(self._go_on_beside()))
