@@ -24,8 +24,8 @@ from runner.run.commands import Command
 from runner.run.facts import Facts
 from tests.engine.world import Blind, World
 
-# run/intake.py: a lane that stops before it was surveyed does not hold an exclusion back, so that a job which a torn
-# journal does not tell of is hidden (seed 905).
+# run/intake.py: a lane that stops before it was surveyed does not hold an exclusion back, so that what was done after a
+# failure that a torn journal does not tell of is hidden (seed 2498).
 LANES_STOP_BEFORE_THEIR_SURVEY = False
 
 
