@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import importlib.util
 import os
 import select
 import signal
@@ -14,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvloop
 
 from runner.app.commands import Ran, run
 from tests.waiting import eventually
@@ -24,12 +25,13 @@ pytestmark = pytest.mark.process
 ROOT = Path(__file__).parents[2]
 LONG_S = 60.0
 SOON_S = 60.0
-Loop = Callable[[Coroutine[Any, Any, Ran]], Ran]
+LOOPS = [name for name in ("asyncio", "uvloop") if importlib.util.find_spec(name)]  # uvloop is an extra
+Loop = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
-@pytest.fixture(params=[asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+@pytest.fixture(params=LOOPS)
 def loop(request: pytest.FixtureRequest) -> Loop:
-    found: Loop = request.param
+    found: Loop = importlib.import_module(request.param).run
     return found
 
 
@@ -118,8 +120,7 @@ def test_what_cannot_be_started_says_so(loop: Loop) -> None:
     assert "/no/such/program" in ran.said
 
 
-@pytest.mark.parametrize("runner", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
-def test_what_is_called_off_ends(tmp_path: Path, runner: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+def test_what_is_called_off_ends(tmp_path: Path, loop: Loop) -> None:
     path = tmp_path / "pid"
 
     def has_begun() -> bool:
@@ -132,22 +133,22 @@ def test_what_is_called_off_ends(tmp_path: Path, runner: Callable[[Coroutine[Any
         await asyncio.wait([running])
         assert running.cancelled()
 
-    runner(called_off())
+    loop(called_off())
     assert is_gone(int(path.read_text()))
 
 
 STARTS = """\
-import asyncio, sys, uvloop
+import asyncio, importlib, sys
 from runner.app.commands import run
 script = sys.argv[3] if sys.argv[3:] else "sh -c 'echo $$; sleep 600' & trap '' TERM HUP INT; echo $$; sleep 600"
 async def main():
     await run("/bin/sh", ["-c", f"exec >{sys.argv[1]}; {script}"], {"PATH": "/usr/bin:/bin"}, 600)
-(uvloop if sys.argv[2] == "uvloop" else asyncio).run(main())
+importlib.import_module(sys.argv[2]).run(main())
 """
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGABRT])
-@pytest.mark.parametrize("name", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("name", LOOPS)
 def test_it_ends_with_the_process_that_started_it(tmp_path: Path, name: str, how: signal.Signals) -> None:
     pids = tmp_path / "pids"
     command = [sys.executable, "-c", STARTS, str(pids), name]
@@ -159,7 +160,7 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path, name: str, how
     assert all(map(is_gone, started))
 
 
-@pytest.mark.parametrize("name", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("name", LOOPS)
 def test_it_ends_with_that_process_also_while_it_is_asked_to_end(tmp_path: Path, name: str) -> None:
     """The first signal goes to the whole group: what waits for the end of this process must not heed it."""
     asked = tmp_path / "asked"
