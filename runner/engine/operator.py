@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.run import events as e
-from runner.run.commands import refusal
+from runner.run.commands import in_run_time, refusal
 from runner.run.excluding import exclusions, inclusions, matching_servers
 from runner.run.intake import is_unsurveyed
 
@@ -56,7 +56,8 @@ class Operator:
             self._carry_out(command)
 
     def _carry_out(self, posted: ReceivedCommand) -> None:
-        now, command = self._clock.now(), posted.command
+        now = self._clock.now()
+        command = in_run_time(posted.command, now - self._clock.wall())
         refused = refusal(self._recorder.state, command)
         if refused is None and command.action in _ABOUT_SERVERS:
             # Before the command itself: it counts as carried out from then on, and must be, whenever the process dies.

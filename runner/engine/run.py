@@ -144,7 +144,9 @@ class RunEngine:
             self.end_intake(f"deadline {self._deadline.text} reached")
             return True
         rollout = self._recorder.state.rollout
-        return rollout is not None and rollout.deadline_at is not None and rollout.deadline_at <= self._clock.now()
+        if rollout is None or rollout.deadline is None:
+            return False
+        return rollout.deadline.left_s(self._clock.now(), self._clock.wall()) <= 0
 
     async def _run_lane(self, lane: LaneContext) -> None:
         lane.newly_open.extend(lane.state.open)

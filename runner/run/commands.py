@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.run.excluding import NoSuchServers, exclusion_scope, inclusion_refused, matching_servers
 from runner.run.facts import StopRule
-from runner.run.waves import Stage
+from runner.run.waves import RolloutDeadline, Stage
 from runner.spec.moments import EXPECTED_MOMENT, parse_deadline
 from runner.spec.quantities import (
     EXPECTED_DURATION,
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 SETTINGS = ("rate", "concurrency", *SETTABLE, "deadline")
 SKIP_CHECK = "skip_check"
-# The moment that `set deadline=...` came to when it was given, epoch seconds, beside how it was written.
+# The moment that `set deadline=...` came to when it was given, epoch seconds, beside how it was written: by the wall clock,
+# and from when it is carried out, by the run's time if it was given as a span.
 _DEADLINE_AT = "deadline_at"
 _MOST_AT_ONCE = 1024
 
@@ -62,6 +63,14 @@ def dated(command: Command, now: float) -> Command:
     settings = {name: value for name, value in command.settings.items() if name != _DEADLINE_AT}
     at = parse_deadline(settings["deadline"], now, None)
     return replace(command, settings=settings if at is None else {**settings, _DEADLINE_AT: repr(at)})
+
+
+def in_run_time(command: Command, ahead_s: float) -> Command:
+    """A dated command for a run whose time is so far ahead of the wall clock: a span counts by the run's time."""
+    at = _moment(command.settings)
+    if at is None or not _is_span(command.settings.get("deadline", "")):
+        return command
+    return replace(command, settings={**command.settings, _DEADLINE_AT: repr(at + ahead_s)})
 
 
 def refusal(facts: Facts, command: Command) -> str | None:
@@ -197,9 +206,13 @@ def _moment(settings: Mapping[str, str]) -> float | None:
     """The moment that a deadline came to; None if that is none."""
     try:
         at = float(settings[_DEADLINE_AT])
-    except ValueError:
+    except (KeyError, ValueError):
         return None
     return at if math.isfinite(at) else None
+
+
+def _is_span(deadline: str) -> bool:
+    return parse_duration(deadline) is not None
 
 
 def _sets(facts: Facts, event: Commanded) -> None:
@@ -218,9 +231,9 @@ def _set_deadline(facts: Facts, event: Commanded, value: str) -> None:
     """Versions before gave no moment, and counted from the start of the run."""
     if facts.rollout is None:
         return
-    given = event.settings.get(_DEADLINE_AT)
     from_start = (facts.started_at or event.at) + (parse_duration(value) or 0.0)
-    facts.rollout.deadline_at = from_start if given is None else float(given)
+    given = _moment(event.settings)
+    facts.rollout.deadline = RolloutDeadline(from_start if given is None else given, by_wall=not _is_span(value))
 
 
 def _set_limit(facts: Facts, name: str, value: str) -> None:

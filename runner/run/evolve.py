@@ -18,6 +18,7 @@ from runner.run.facts import Doubt, Exclusion, Facts, LaneFacts, OpenJob, RunEnd
 from runner.run.impossible import impossible
 from runner.run.phases import UNSENT, Phase
 from runner.run.unblocking import doubt, void
+from runner.run.waves import RolloutDeadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -81,7 +82,7 @@ def _run_started(facts: Facts, event: e.RunStarted) -> None:
 def _begin(facts: Facts, at: float) -> None:
     facts.started_at = at
     if facts.rollout is not None and facts.rollout.rules.deadline_s is not None:
-        facts.rollout.deadline_at = at + facts.rollout.rules.deadline_s
+        facts.rollout.deadline = RolloutDeadline(at + facts.rollout.rules.deadline_s)
 
 
 def _run_resumed(facts: Facts, event: e.RunResumed) -> None:

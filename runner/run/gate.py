@@ -113,7 +113,7 @@ class _Gate(NamedTuple):
         proof = self._proof()
         if proof is not None:
             return Record(proof)
-        if rollout.deadline_at is not None and self.now >= rollout.deadline_at:
+        if rollout.deadline is not None and rollout.deadline.left_s(self.now, self.wall) <= 0:
             # Commands wait for the survey, and one may move the deadline; nothing is sent before it either way.
             return self._sleep() if is_unsurveyed(self.facts) else Record(e.IntakeEnded(self.now, DEADLINE_PASSED))
         wave = rollout.wave
@@ -143,7 +143,9 @@ class _Gate(NamedTuple):
         return self._running()
 
     def _sleep(self, until: float | None = None) -> Sleep:
-        times = [time for time in (until, self.rollout.deadline_at) if time is not None and time > self.now]
+        deadline = self.rollout.deadline
+        ends_at = None if deadline is None else self.now + deadline.left_s(self.now, self.wall)
+        times = [time for time in (until, ends_at) if time is not None and time > self.now]
         return Sleep(min(times, default=None))
 
     def _wait_for_person(self, wave: WaveFacts) -> GateStep:

@@ -93,12 +93,23 @@ class CrawlSaid(NamedTuple):
     is_answered: bool = False
 
 
+class RolloutDeadline(NamedTuple):
+    """When nothing new is sent any more, epoch seconds: by the run's time, as spans count, or `by_wall`, for a moment."""
+
+    at: float
+    by_wall: bool = False
+
+    def left_s(self, now: float, wall: float) -> float:
+        """How long until then at `now` of the run, when the wall clock shows `wall`; none or less: it is over."""
+        return self.at - (wall if self.by_wall else now)
+
+
 @dataclass(slots=True)
 class RolloutFacts:
     """A rollout at work. `current` is the place of the wave that is at work, or whose gate is looked at.
 
     `durations` are of each step. `servers` counts all of the campaign, `largest` those of its largest request, `unknown`
-    servers unknown or timed out. `deadline_at` is when nothing new is sent any more. `curve` is the evidence at each
+    servers unknown or timed out. `deadline` is when nothing new is sent any more. `curve` is the evidence at each
     abnormal server: outcomes so far, abnormal ones, evidence.
     """
 
@@ -112,7 +123,7 @@ class RolloutFacts:
     largest: int
     current: int = 0
     unknown: int = 0
-    deadline_at: float | None = None
+    deadline: RolloutDeadline | None = None
     crawl: CrawlSaid | None = None
     curve: list[tuple[int, int, float]] = field(default_factory=list)
 

@@ -235,9 +235,9 @@ class Promises:
         """Neither the one that the process was given, by the wall clock, nor the rollout's own."""
         assert self.deadline is None or self._wall() < self.deadline.at, "sent after the deadline"
         rollout = self._state.rollout
-        assert rollout is None or self._run_time() < (rollout.deadline_at or math.inf), (
-            "sent after the rollout's deadline"
-        )
+        if rollout is not None and rollout.deadline is not None:
+            now = self._wall() if rollout.deadline.by_wall else self._run_time()
+            assert now < rollout.deadline.at, "sent after the rollout's deadline"
 
     def _check_order(self, request: int) -> None:
         """How the requests ended that hold its servers in the step before is durable, too."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from datetime import UTC, datetime
 from typing import Any
 
 from runner.errors import InvalidInput
@@ -144,6 +145,12 @@ class Person:
         """Give the run all the time it needs."""
         self._world.command("set", deadline="100d")
 
+    def _set_pace(self) -> None:
+        world, rng = self._world, self._rng
+        world.command("set", rate=rng.choice(("1/s", "20/s")), concurrency=str(rng.randint(1, 8)))
+        if self._left % 2:
+            world.command("set", deadline=datetime.fromtimestamp(world.clock.wall() + 1200.0, UTC).isoformat())
+
     def _passes(self, check: PlannedCheck) -> bool:
         del check
         self._check_failing *= 0.8
@@ -202,7 +209,7 @@ class Person:
             case "rack":
                 self._exclude(f'labels.rack == "{rng.choice(servers).labels["rack"]}"')
             case "set":
-                world.command("set", rate=rng.choice(("1/s", "20/s")), concurrency=str(rng.randint(1, 8)))
+                self._set_pace()
             case "limit":
                 world.command("set", max_abnormal=rng.choice(("1", "10%", "50%", "100%")))
             case "approve":

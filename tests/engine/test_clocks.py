@@ -12,6 +12,7 @@ import pytest
 from runner.engine.clock import Reading, RunClock, SystemClock
 from runner.engine.run import Deadline
 from runner.errors import ExitCode
+from runner.plan.plan import Plan
 from runner.run import events as e
 from runner.spec.campaign import Submit, Watch
 from tests.conftest import PlanMaker
@@ -106,6 +107,51 @@ def test_a_deadline_comes_when_the_wall_clock_says_so(plan_of: PlanMaker, in_wor
         assert (await running).exit_code is ExitCode.OK
 
     in_world(plan_of((60,), (1,), ONE_A_SECOND), story, **FAST)
+
+
+def an_hour_of_requests() -> Plan:
+    return rollout_plan(
+        {"waves": [{"name": "w"}]},
+        fleet(3600),
+        steps=[step("upgrade", 1)],
+        submit={"rate": "1/s", "burst": 1, "concurrency": 4},
+    )
+
+
+def in_ten_minutes(world: World) -> str:
+    return datetime.fromtimestamp(world.clock.wall() + 600.0, UTC).isoformat()
+
+
+@pytest.mark.parametrize(("sleep_s", "set_s"), [(3 * HOUR, 0.0), (0.0, 3 * HOUR)])
+def test_nothing_is_sent_after_a_deadline_that_a_person_set_and_that_passed_unseen(
+    in_world: InWorld, sleep_s: float, set_s: float
+) -> None:
+    async def story(world: World) -> None:
+        running = asyncio.create_task(world.run())
+        await disturbed(world, 3.5)
+        world.command("set", deadline=in_ten_minutes(world))
+        at = await disturbed(world, 30.0, sleep_s=sleep_s, set_s=set_s)
+        assert (await running).reason.startswith("the deadline of the rollout has passed")
+        assert sent_after(world, at) == 0
+
+    in_world(an_hour_of_requests(), story, **FAST)
+
+
+@pytest.mark.parametrize(("is_span", "lasts_s"), [(True, 600.0), (False, 1200.0)])
+def test_a_deadline_that_a_person_sets_is_a_span_of_the_run_or_a_moment_of_the_wall_clock(
+    in_world: InWorld, is_span: bool, lasts_s: float
+) -> None:
+    """The wall clock is set back by an hour before the command, and by ten minutes after it."""
+
+    async def story(world: World) -> None:
+        running = asyncio.create_task(world.run())
+        at = await disturbed(world, 3.5, set_s=-HOUR)
+        world.command("set", deadline="10m" if is_span else in_ten_minutes(world))
+        await disturbed(world, 60.0, set_s=-600.0)
+        assert (await running).reason.startswith("the deadline of the rollout has passed")
+        assert world.network.sent_at[-1] - at == pytest.approx(lasts_s, abs=2.0)
+
+    in_world(an_hour_of_requests(), story, **FAST)
 
 
 def test_the_deadline_of_a_rollout_counts_the_time_that_the_machine_sleeps(in_world: InWorld) -> None:

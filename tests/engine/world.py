@@ -28,6 +28,7 @@ from runner.plan.plan import Plan
 from runner.plan.rollout.model import PlannedCheck
 from runner.report.fold import Report, fold_report
 from runner.run import events as e
+from runner.run.commands import Command, dated
 from runner.run.facts import Facts, initial_facts
 from runner.run.gate import Patience
 from runner.run.verdict import Verdict
@@ -133,7 +134,8 @@ class World:
 
     def command(self, action: str, target: str = "", why: str = "", **settings: str) -> None:
         """Leave a command for the run, as a person would; before it begins, for as soon as it does."""
-        body = orjson.dumps({"action": action, "target": target, "settings": settings}).decode()
+        command = dated(Command(action, target, settings), self.clock.wall())
+        body = orjson.dumps({"action": action, "target": target, "settings": dict(command.settings)}).decode()
         self._posted.append((why, body))
         self._post()
 
