@@ -126,7 +126,8 @@ class Surveyor:
             if run.phases[request] in UNSENT:
                 start = self._lane.job_name_of(request)[:-KEY_LENGTH]
                 yield from (start + request_key(token, number) for number in run.requests.numbers_of_pieces(request))
-            if rules.on_failure is not None and run.is_main(request) and not run.phases[request].is_over:
+            is_known = run.phases[request].is_over and run.phases[request] is not Phase.EXCLUDED
+            if rules.on_failure is not None and run.is_main(request) and not is_known:
                 name = str(rules.failure_bodies[run.requests[request].group]["name"])
                 numbers = run.requests.numbers_of_follow_ups(request)
                 yield from (job_name(name, request_key(token, number)) for number in numbers)

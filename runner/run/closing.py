@@ -118,16 +118,40 @@ def _follow_failures(
     journal that told of it. Then it is looked up, too, and not sent.
     """
     for position, outcome in zip(positions, outcomes, strict=True):
-        is_foreseen = facts.requests.follow_up_number(entry.group, position) in facts.foreseen
-        if outcome is Outcome.FAILED or is_foreseen:
-            body = rollout.rules.failure_bodies[entry.group]
-            request = facts.requests.follow_up(rollout.rules.on_failure or 0, entry.group, position, body, entry.wave)
-            add_request(facts, Phase.READY, 0, [])
-            facts.lane_of(request).unsubmitted += 1
+        number = facts.requests.follow_up_number(entry.group, position)
+        is_foreseen = number in facts.foreseen
+        if (outcome is Outcome.FAILED or is_foreseen) and facts.requests.place_of(number) is None:
+            request = _follow(facts, rollout, entry, position)
             if outcome is not Outcome.FAILED:
                 facts.unasked.add(request)
             if is_foreseen:
                 doubt(facts, request, at)
+
+
+def _follow(facts: Facts, rollout: RolloutFacts, entry: PlannedRequest, position: int) -> int:
+    body = rollout.rules.failure_bodies[entry.group]
+    request = facts.requests.follow_up(rollout.rules.on_failure or 0, entry.group, position, body, entry.wave)
+    add_request(facts, Phase.READY, 0, [])
+    facts.lane_of(request).unsubmitted += 1
+    return request
+
+
+def foresee(facts: Facts, number: int, at: float) -> None:
+    """The list shows a job of a request that follows a failure which is not known: it is looked up when its server is over.
+
+    A server that was excluded before anybody could look is over already.
+    """
+    facts.foreseen.add(number)
+    piece = facts.requests.piece(number)
+    if facts.rollout is None or piece is None:
+        return
+    server = facts.plan.groups[piece.group].servers[piece.position].id
+    for excluded, exclusion in facts.exclusions.items():
+        if server in exclusion.ids:
+            request = _follow(facts, facts.rollout, facts.requests.entries[excluded], piece.position)
+            facts.unasked.add(request)
+            doubt(facts, request, at)
+            return
 
 
 def add_request(facts: Facts, phase: Phase, blocked_by: int, dependents: list[int]) -> None:

@@ -12,7 +12,7 @@ from runner.model import Outcome, RunState
 from runner.rules.answers import Cause, ServiceError
 from runner.rules.outcomes import LETTERS, Outcomes
 from runner.run import events as e
-from runner.run.closing import close, reopen
+from runner.run.closing import close, foresee, reopen
 from runner.run.evolve_rollout import HANDLERS as ROLLOUT_HANDLERS
 from runner.run.facts import Doubt, Exclusion, Facts, LaneFacts, OpenJob, RunEnding, set_phase
 from runner.run.impossible import impossible
@@ -193,7 +193,7 @@ def _suspected(facts: Facts, event: e.Suspected) -> None:
 
 
 def _foreseen(facts: Facts, event: e.Foreseen) -> None:
-    facts.foreseen.add(event.number)
+    foresee(facts, event.number, event.at)
 
 
 def _surveyed(facts: Facts, event: e.Surveyed) -> None:

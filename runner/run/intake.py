@@ -23,9 +23,11 @@ def nothing_left(facts: Facts, lane: LaneFacts) -> bool:
     """
     if lane.unsubmitted or (lane.excluded and _may_be_included(facts, lane)):
         return False
-    rollout = facts.rollout
-    follows = rollout is not None and rollout.rules.on_failure is not None
-    return not (follows and (lane.in_flight or lane.doubts or lane.open))
+    if facts.rollout is None or facts.rollout.rules.on_failure is None:
+        return True
+    # What was excluded before anybody could look may have failed before that, and been followed up.
+    is_hidden = lane.excluded and lane.unsurveyed_since is not None
+    return not (lane.in_flight or lane.doubts or lane.open or is_hidden)
 
 
 def _may_be_included(facts: Facts, lane: LaneFacts) -> bool:

@@ -121,7 +121,7 @@ class Story:
 
     async def _tell(self, world: World) -> None:
         self._set(world)
-        self._troubles = Troubles(world, self._rng, calm=self.calm, torn=any(self.torn))
+        self._troubles = Troubles(world, self._rng, calm=self.calm)
         await self._disturbed(world)
         await self._to_its_end(world)
         self._check(world)

@@ -24,11 +24,6 @@ from runner.run.commands import Command
 from runner.run.facts import Facts
 from tests.engine.world import Blind, World
 
-# run/intake.py: a lane that stops before it was surveyed does not hold an exclusion back, so that what was done after a
-# failure that a torn journal does not tell of is hidden (seed 2498).
-LANES_STOP_BEFORE_THEIR_SURVEY = False
-
-
 # Another process has the run, or its servers, or took it over; or it holds the store.
 GETS_NO_FURTHER = (RefusedToStart, RunStopped, StateFolderError)
 
@@ -36,15 +31,13 @@ GETS_NO_FURTHER = (RefusedToStart, RunStopped, StateFolderError)
 class Troubles:
     """Drawn from a seed. A `calm` story has none."""
 
-    def __init__(self, world: World, rng: random.Random, *, calm: bool, torn: bool) -> None:
+    def __init__(self, world: World, rng: random.Random, *, calm: bool) -> None:
         self._world = world
         self._rng = rng
         self._calm = calm
         self._comers: list[asyncio.Task[None]] = []
         self._deletions = 0.0 if calm else rng.choice((0.0, 0.0, 0.02))
         self._expiries = 0.0 if calm else rng.choice((0.0, 0.0, 0.0, 0.01))
-        if torn and world.plan.rollout is not None and not LANES_STOP_BEFORE_THEIR_SURVEY:
-            self._expiries = 0.0
         self._visits = 0.0 if calm else rng.choice((0.0, 0.02))
         self._seconds = 0.0 if calm else rng.choice((0.0, 0.0, 0.01))
         self._stranger = world.store.beside(alive=lambda _: None)

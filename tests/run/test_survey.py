@@ -7,11 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from runner.run import events as e
+from runner.run.intake import nothing_left
 from runner.run.phases import Phase
 from runner.run.standing import RequestState, request_state
 from runner.run.survey import doubles, recoveries
 from tests.conftest import small_plan
-from tests.engine.rollout_plans import fleet, rollout_plan
+from tests.engine.rollout_plans import fleet, rollout_plan, step
 from tests.run.by_hand import BROKEN, ByHand
 
 
@@ -90,3 +91,25 @@ def test_a_request_that_was_suspected_before_its_wave_and_made_no_job_waits_for_
     run.pass_gates()
     assert run.facts.rollout is not None
     assert run.facts.rollout.wave is None
+
+
+def test_what_was_done_after_a_failure_that_the_journal_lost_is_looked_up_though_its_server_is_excluded() -> None:
+    """Its lane stopped before anybody could look, so that what is excluded has a job, and that failed."""
+    rollout = {"waves": [{"name": "w"}], "order": "listed", "on_failure": {"step": "logs"}}
+    run = ByHand(rollout_plan(rollout, fleet(2), steps=[step("upgrade", 1), step("logs", 1)]))
+    run.record(e.RunEnded(run.now, "stopped", "x", 5), e.RunResumed(run.now, "0"))
+    run.stop_lane(0, watched=True)
+    run.ask("exclude", "true")
+    run.pass_gates()
+    assert run.ask("include", "s000")
+    assert not nothing_left(run.facts, run.facts.lanes[0])  # what is excluded must be looked for, too
+    run.record(e.RunEnded(run.now, "stopped", "x", 5), e.RunResumed(run.now, "0"))
+    number = run.facts.requests.follow_up_number(0, 1)
+    (found,) = recoveries(run.facts, [number], run.now)
+    run.record(found, e.Surveyed(run.now, 0))
+    request = run.facts.requests.place_of(number)
+    assert request is not None
+    assert run.facts.phases[request] is Phase.IN_DOUBT
+    assert [server.id for server in run.facts.servers_of(request)] == ["s001"]
+    run.record(e.NotFound(run.now, request))
+    assert run.facts.phases[request] is Phase.VOID  # nobody knows of a failure, so nothing is done after it
