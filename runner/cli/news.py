@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.model import Outcome
 from runner.report.next_steps import Waiting, waiting_in
-from runner.rules.outcomes import Outcomes
+from runner.rules.outcomes import outcomes_of
 from runner.run import events as e
 from runner.run.crawling import crawl_of, crawl_text
 from runner.run.facts import Hold, StopRule
@@ -143,7 +143,7 @@ class Newsroom:
 
     def settled(self, event: e.Settled) -> NewsItem | None:
         """A job is over; it is news if not every server succeeded."""
-        counts = {outcome.value: count for outcome, count in Outcomes(event.outcomes).counts().items()}
+        counts = {outcome.value: count for outcome, count in outcomes_of(event.outcomes).counts.items()}
         if counts.keys() <= {Outcome.SUCCEEDED.value}:
             return None
         return NewsItem(_WARN, "job over, not every server succeeded", {"request": event.request, **counts})

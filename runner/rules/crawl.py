@@ -17,13 +17,18 @@ class Crawl(NamedTuple):
     takes_s: float
 
 
+def is_narrow(room: int, at_once: int) -> bool:
+    """Whether the room of a limit is so little of what could be in flight that a run may crawl through it."""
+    return 0 < room * _SHARE <= at_once
+
+
 def crawl(room: int, servers: int, at_once: int, expected_s: float) -> Crawl | None:
     """Whether `servers` that are left would crawl through the `room` of a limit; None: they would not.
 
     `at_once` is how many servers could be in flight without the limit; `expected_s` how long a job is expected to last. A
     limit without any room is no matter of this.
     """
-    if room <= 0 or room * _SHARE > min(at_once, servers):
+    if not is_narrow(room, min(at_once, servers)):
         return None
     takes_s = -(-servers // room) * expected_s
     return Crawl(room, servers, takes_s) if takes_s >= _LONG_S else None

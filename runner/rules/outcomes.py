@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from runner.model import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections import Counter
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from runner.model import Job
 
@@ -32,7 +35,6 @@ _LETTER: dict[Outcome, str] = {
     Outcome.EXCLUDED: "x",
 }
 _OUTCOME: dict[str, Outcome] = {letter: outcome for outcome, letter in _LETTER.items()}
-LETTERS = "".join(_OUTCOME)
 _ABNORMAL = "".join(_LETTER[outcome] for outcome in Outcome if outcome.is_abnormal)
 
 # Where a server has several tasks, the worst one counts: a success must not hide a failure.
@@ -54,24 +56,27 @@ class JobEnding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """How the servers of a request ended: one outcome each, in the order of the request.
+    """How the servers of a request ended: one outcome each, in the order of the request. `outcomes_of` makes them.
 
     `letters` is how events write it: s succeeded, f failed, k skipped, t timed out, u unknown, n not started, x excluded.
+    `counts` are servers by outcome, only what there is; `abnormal` is how many servers are.
     """
 
     letters: str
+    counts: Mapping[Outcome, int] = field(compare=False)
+    abnormal: int = field(compare=False)
 
     @classmethod
     def all(cls, outcome: Outcome, count: int) -> Outcomes:
         """So many servers that all ended alike."""
-        return cls(_LETTER[outcome] * count)
+        return outcomes_of(_LETTER[outcome] * count)
 
     @classmethod
     def of_job(cls, server_ids: Sequence[str], job: Job | None, ending: JobEnding) -> Outcomes:
         """What a job's last reading says of servers; `job` is None where there was none."""
         known = known_outcomes(job) if job else {}
         rest = ending.open_outcome
-        return cls("".join(_LETTER[known.get(server_id) or rest] for server_id in server_ids))
+        return outcomes_of("".join(_LETTER[known.get(server_id) or rest] for server_id in server_ids))
 
     def __len__(self) -> int:
         return len(self.letters)
@@ -81,19 +86,27 @@ class Outcomes:
 
     def count(self, outcome: Outcome) -> int:
         """How many servers ended so."""
-        return self.letters.count(_LETTER[outcome])
+        return self.counts.get(outcome, 0)
 
-    @property
-    def abnormal(self) -> int:
-        """How many servers are abnormal."""
-        return sum(map(self.letters.count, _ABNORMAL))
+    def add_to(self, counts: Counter[Outcome], *, is_last_step: bool) -> None:
+        """Count the servers that are over: one that succeeded goes on to the next step, if there is one."""
+        for outcome, count in self.counts.items():
+            if is_last_step or outcome is not Outcome.SUCCEEDED:
+                counts[outcome] += count
 
-    def counts(self) -> dict[Outcome, int]:
-        """How many servers ended how; only what there is."""
-        first = self.letters[:1]
-        if self.letters.count(first) == len(self.letters):  # the way of most
-            return {_OUTCOME[first]: len(self.letters)} if first else {}
-        return {_OUTCOME[letter]: self.letters.count(letter) for letter in sorted(set(self.letters))}
+
+# Most jobs end like others of the same size.
+@lru_cache(maxsize=1024)
+def outcomes_of(letters: str) -> Outcomes:
+    """Outcomes as events write them.
+
+    Raises:
+        ValueError: there are letters that mean none.
+    """
+    if letters.strip("".join(_OUTCOME)):
+        raise ValueError(f"no outcomes: {letters!r}")
+    counts = {_OUTCOME[letter]: letters.count(letter) for letter in sorted(set(letters))}
+    return Outcomes(letters, MappingProxyType(counts), sum(map(letters.count, _ABNORMAL)))
 
 
 def known_outcomes(job: Job) -> dict[str, Outcome | None]:

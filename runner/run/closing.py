@@ -45,11 +45,11 @@ def reopen(facts: Facts, request: int) -> None:
     """Servers that were excluded are taken in again. Only of campaigns with one step (`runner.run.excluding`)."""
     outcomes = facts.outcomes.pop(request)
     entry = facts.requests.entries[request]
-    facts.counts.subtract(outcomes.counts())
+    facts.counts.subtract(outcomes.counts)
     facts.left_behind[entry.group].difference_update(server.id for server in facts.servers_of(request))
     if facts.rollout is not None:
         wave = facts.rollout.waves[entry.wave]
-        wave.counts.subtract(outcomes.counts())
+        wave.counts.subtract(outcomes.counts)
         wave.left += 1
     set_phase(facts, request, Phase.BLOCKED if facts.blocked_by[request] else Phase.READY)
 
@@ -63,9 +63,7 @@ def _side_request_over(facts: Facts, request: int, outcomes: Outcomes) -> None:
 
 
 def _count(facts: Facts, request: int, outcomes: Outcomes, step: int, *, is_last_step: bool) -> None:
-    for outcome, count in outcomes.counts().items():
-        if is_last_step or outcome is not Outcome.SUCCEEDED:
-            facts.counts[outcome] += count
+    outcomes.add_to(facts.counts, is_last_step=is_last_step)
     # Steps that are checks are for those that succeeded, too.
     if step < len(facts.plan.steps) - 1:
         behind = facts.left_behind[facts.requests.entries[request].group]
@@ -77,17 +75,14 @@ def _count(facts: Facts, request: int, outcomes: Outcomes, step: int, *, is_last
 def _in_rollout(
     facts: Facts, rollout: RolloutFacts, request: int, positions: Sequence[int], outcomes: Outcomes, at: float
 ) -> None:
-    """For the budgets, the evidence, the wave. A server that succeeded in a step before the last is not over."""
+    """For the budgets, the evidence, the wave."""
     entry = facts.requests.entries[request]
     is_last_step = entry.step == facts.plan.main_steps - 1
     succeeded = outcomes.count(Outcome.SUCCEEDED) if is_last_step else 0
     abnormal = _places(positions, outcomes, *_ABNORMAL) if outcomes.abnormal else []
     rollout.ledger.spend(entry, abnormal, _places(positions, outcomes, Outcome.SKIPPED))
     rollout.unknown += sum(map(outcomes.count, _UNSURE))
-    counts = outcomes.counts()
-    if not is_last_step:
-        counts.pop(Outcome.SUCCEEDED, None)
-    rollout.waves[entry.wave].counts.update(counts)
+    outcomes.add_to(rollout.waves[entry.wave].counts, is_last_step=is_last_step)
     _add_evidence(rollout, len(abnormal), succeeded)
     if rollout.rules.on_failure is not None:
         _follow_failures(facts, rollout, entry, positions, outcomes, at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.plan.estimate import duration_text
-from runner.rules.crawl import Crawl, crawl
+from runner.rules.crawl import Crawl, crawl, is_narrow
 from runner.run import events as e
 from runner.run.facts import StopRule
 
@@ -45,12 +45,14 @@ def crawl_text(limit: str, scope: str, slow: Crawl) -> str:
 
 def _narrowest(facts: Facts, rollout: RolloutFacts) -> tuple[Cell, Crawl] | None:
     """The limit for all servers that the rest would crawl through for the longest time."""
-    left = rollout.servers - sum(facts.counts.values()) - rollout.ledger.in_flight
     at_once = facts.concurrency * len(facts.lanes) * rollout.largest
+    # Asked after every event, and as a rule there is none: so first what costs least.
+    narrow = [cell for cell in rollout.ledger.for_all(rollout.current) if is_narrow(cell.room_for_good, at_once)]
+    if not narrow:
+        return None
+    left = rollout.servers - sum(facts.counts.values()) - rollout.ledger.in_flight
     expected_s = sum(map(rollout.expected_s, range(rollout.rules.main_steps)))
     slow = [
-        (cell, found)
-        for cell in rollout.ledger.for_all(rollout.current)
-        if (found := crawl(cell.room_for_good, left, at_once, expected_s)) is not None
+        (cell, found) for cell in narrow if (found := crawl(cell.room_for_good, left, at_once, expected_s)) is not None
     ]
     return max(slow, key=lambda pair: pair[1].takes_s, default=None)

@@ -18,7 +18,7 @@ from runner.rules.budget import NoRoom
 from runner.run.admission import Admitted, ClosedUntil, GroupHeld, MustSplit, OpeningsSeen, admission
 from runner.run.decisions import Decision, LeaveOut, Send, SplitUp, WaitForEvent, WaitUntil
 from runner.run.excluding import parting
-from runner.run.phases import IN_FLIGHT, Phase
+from runner.run.phases import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -87,6 +87,7 @@ class Dispatcher:
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
         self._lines = [Line() for _ in facts.lanes]
+        self._lines_of_groups = [self._lines[group.lane] for group in facts.plan.groups]
         self._has_entry = bytearray(len(facts.phases))  # in a line, or where it waits
         self._waiting: dict[Cell, list[InLine]] = {}
         self._barred: dict[Cell, list[int]] = {}  # there will never be room for these
@@ -104,7 +105,9 @@ class Dispatcher:
         facts = self._facts
         for request in facts.moved:
             phase = facts.phases[request]
-            if phase is not Phase.OPEN:  # it was in flight before
+            if phase is Phase.SENT:  # the way of most
+                self._left_for_the_service(request)
+            else:
                 self._moved(request, phase)
         for cell in facts.freed:
             if cell in self._waiting:
@@ -188,7 +191,7 @@ class Dispatcher:
         elif phase is Phase.RETRY:
             entry = (self._facts.retry_at[request], self._facts.requests.in_line(request))
             heappush(self._line_of(request).retries, entry)
-        elif phase in IN_FLIGHT:
+        elif phase is Phase.IN_DOUBT:
             self._left_for_the_service(request)
         elif self._turns:
             self._pass_on(request)
@@ -291,7 +294,7 @@ class Dispatcher:
                 self._let_try(turn if full is None else Turn(turn.cell, turn.tries - 1), 1)
 
     def _line_of(self, request: int) -> Line:
-        return self._lines[self._facts.lane_index(request)]
+        return self._lines_of_groups[self._facts.requests.entries[request].group]
 
     def _is_unsent(self, request: int) -> bool:
         phase = self._facts.phases[request]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.model import Outcome, RunState
 from runner.rules.answers import Cause, ServiceError
-from runner.rules.outcomes import LETTERS, Outcomes
+from runner.rules.outcomes import Outcomes, outcomes_of
 from runner.run import events as e
 from runner.run.closing import close, foresee, reopen
 from runner.run.evolve_rollout import HANDLERS as ROLLOUT_HANDLERS
@@ -249,10 +249,13 @@ def _settled(facts: Facts, event: e.Settled) -> None:
     entry = facts.requests.entries[event.request]
     is_whole = not entry.step or not facts.left_behind[entry.group]
     count = entry.stop - entry.start if is_whole else len(facts.servers_of(event.request))
-    if len(event.outcomes) != count or event.outcomes.strip(LETTERS):
+    try:
+        outcomes = outcomes_of(event.outcomes)
+    except ValueError as error:
+        raise impossible(event, str(error)) from error
+    if len(outcomes) != count:
         raise impossible(event, f"outcomes {event.outcomes} for {count} servers")
     job = facts.lanes[facts.plan.groups[entry.group].lane].open.pop(event.request)
-    outcomes = Outcomes(event.outcomes)
     facts.settled += 1
     if facts.rollout is not None and _took_its_time(event, outcomes):
         took = event.at - job.accepted_at if event.duration_s is None else event.duration_s
@@ -265,7 +268,7 @@ def _took_its_time(event: e.Settled, outcomes: Outcomes) -> bool:
 
     Of one that was not seen to end it is not known, and a time-out must not close every window.
     """
-    seen = outcomes.counts().keys()
+    seen = outcomes.counts.keys()
     return bool(seen & _AT_WORK) and (event.duration_s is not None or not seen & _NOT_SEEN)
 
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.plan.dependencies import prerequisites
-from runner.run.phases import IN_FLIGHT, Phase
+from runner.run.phases import IN_FLIGHT, UNSENT, Phase
 from runner.run.requests import RequestTable
 from runner.run.waves import RolloutFacts, Stage, WaveFacts, initial_rollout
 
@@ -121,7 +121,8 @@ class Facts:
     `intake_ended` is why nothing new is sent any more, though what is in flight is followed to its end; `aborted` is why
     the campaign was aborted, which means that, too, and for good.
 
-    `moved` are the requests that the last event let stand elsewhere, `freed` the limits that it made room at.
+    `moved` are the requests that the last event made ready to be sent, or not any more, `freed` the limits that it made
+    room at.
     """
 
     plan: Plan
@@ -299,7 +300,8 @@ def set_phase(facts: Facts, request: int, phase: Phase) -> None:
     """Let a request stand elsewhere. What that makes of the budgets is done here, and nowhere else."""
     before = facts.phases[request]
     facts.phases[request] = phase
-    facts.moved.append(request)
+    if before in UNSENT or phase in UNSENT:
+        facts.moved.append(request)
     rollout = facts.rollout
     if rollout is None or (before in IN_FLIGHT) is (phase in IN_FLIGHT) or not facts.is_main(request):
         return

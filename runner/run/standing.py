@@ -148,12 +148,11 @@ def tally(facts: Facts, every: Iterable[Standing]) -> Tally:
     for standing in every:
         if not facts.is_main(standing.request):
             continue
-        entry, counts = facts.requests.entries[standing.request], standing.outcomes.counts()
-        if entry.step < facts.plan.main_steps - 1:
-            counts.pop(Outcome.SUCCEEDED, None)  # they are counted in the steps that follow
-        groups[entry.group].update(counts)
+        entry = facts.requests.entries[standing.request]
+        is_last_step = entry.step == facts.plan.main_steps - 1
+        standing.outcomes.add_to(groups[entry.group], is_last_step=is_last_step)
         if waves:
-            waves[entry.wave].update(counts)
+            standing.outcomes.add_to(waves[entry.wave], is_last_step=is_last_step)
         if standing.state is RequestState.ACCEPTED:
             at_work += len(standing.servers)
             if waves:

@@ -22,7 +22,7 @@ from runner.plan.dependencies import prerequisites
 from runner.plan.keys import number_in, run_token
 from runner.plan.plan import Plan
 from runner.report.fold import Report
-from runner.rules.outcomes import Outcomes
+from runner.rules.outcomes import outcomes_of
 from runner.run import events as e
 from runner.run.evolve import replay
 from runner.run.facts import Facts, LaneFacts, initial_facts
@@ -110,7 +110,7 @@ class Promises:
             self.rollout.tell(event, live=True)
         self._recorded += 1
         assert +self._state.counts == Counter(
-            {o: n for o, n in Outcomes("".join(self._letters.elements())).counts().items() if n}
+            {o: n for o, n in outcomes_of("".join(self._letters.elements())).counts.items() if n}
         )
         self._check_bookkeeping()
 

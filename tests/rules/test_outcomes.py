@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.model import Job, Outcome, Task
-from runner.rules.outcomes import FINAL_TASK, JobEnding, Outcomes, is_finished, known_outcomes
+from runner.rules.outcomes import FINAL_TASK, JobEnding, Outcomes, is_finished, known_outcomes, outcomes_of
 
 
 def job(*tasks: tuple[str, str | None], status: str | None = "FINISHED") -> Job:
@@ -61,9 +61,9 @@ def test_every_server_gets_exactly_one_outcome(statuses: list[str | None], endin
 
 @given(st.lists(st.sampled_from(Outcome)))
 def test_outcomes_are_written_and_read_as_they_are(outcomes: list[Outcome]) -> None:
-    written = Outcomes("".join(Outcomes.all(outcome, 1).letters for outcome in outcomes))
-    assert list(Outcomes(written.letters)) == outcomes
-    assert written.counts() == Counter(outcomes)
+    written = outcomes_of("".join(Outcomes.all(outcome, 1).letters for outcome in outcomes))
+    assert list(outcomes_of(written.letters)) == outcomes
+    assert written.counts == Counter(outcomes)
     assert all(written.count(outcome) == outcomes.count(outcome) for outcome in Outcome)
 
 
@@ -89,12 +89,12 @@ def test_of_several_tasks_of_a_server_the_worst_counts() -> None:
 
 
 def test_failed_timed_out_and_unknown_are_abnormal_and_nothing_else_is() -> None:
-    assert Outcomes("sfktunx").abnormal == 3
+    assert outcomes_of("sfktunx").abnormal == 3
     assert [Outcomes.all(outcome, 2).abnormal for outcome in Outcome if outcome.is_abnormal] == [2, 2, 2]
-    assert Outcomes("").abnormal == Outcomes("skxn").abnormal == 0
+    assert outcomes_of("").abnormal == outcomes_of("skxn").abnormal == 0
 
 
 def test_counts_are_of_what_there_is() -> None:
-    assert Outcomes("").counts() == {}
-    assert Outcomes("sss").counts() == {Outcome.SUCCEEDED: 3}
-    assert Outcomes("fss").counts() == {Outcome.FAILED: 1, Outcome.SUCCEEDED: 2}
+    assert outcomes_of("").counts == {}
+    assert outcomes_of("sss").counts == {Outcome.SUCCEEDED: 3}
+    assert outcomes_of("fss").counts == {Outcome.FAILED: 1, Outcome.SUCCEEDED: 2}
