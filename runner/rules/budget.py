@@ -6,6 +6,7 @@ every cell of its servers has room for all of them.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from runner.plan.plan import Plan, PlannedRequest
+
+
+_REMEMBERED = 4096
 
 
 class LimitUse(NamedTuple):
@@ -75,6 +79,14 @@ class NoRoom(NamedTuple):
     parts_may_go: bool
 
 
+class Need(NamedTuple):
+    """How many servers of a request count in a cell; `for_all`: as all servers do."""
+
+    cell: Cell
+    servers: int
+    for_all: bool
+
+
 class Ledger:
     """The cells of a plan. Servers are named by group and position in it."""
 
@@ -85,9 +97,12 @@ class Ledger:
         groups = [(f"group {group.name}", len(group.servers)) for group in plan.groups]
         self._campaign = list(map(Cell, campaign_limits(budget, total)))
         self._waves = [list(map(Cell, limits)) for limits in part_limits(budget, Scope.WAVE, waves)]
+        self._for_all = [self._campaign + [cells[wave] for cells in self._waves] for wave in range(len(waves))]
         self._groups = [list(map(Cell, limits)) for limits in part_limits(budget, Scope.GROUP, groups)]
         self._domains = [_Domains(table) for table in domain_tables(plan)]
         self.in_flight = 0
+        # A request is asked about again and again: until it is let in, and twice more.
+        self._needs_of = lru_cache(maxsize=_REMEMBERED)(self._find_needs)
 
     def cells(self) -> Iterator[Cell]:
         """All of them, the general ones first."""
@@ -96,11 +111,9 @@ class Ledger:
         for domains in self._domains:
             yield from domains.cells
 
-    def for_all(self, wave: int) -> Iterator[Cell]:
+    def for_all(self, wave: int) -> Sequence[Cell]:
         """Those that are about every server of a wave."""
-        yield from self._campaign
-        for cells in self._waves:
-            yield cells[wave]
+        return self._for_all[wave]
 
     def cell(self, name: str) -> Cell | None:
         """The campaign-wide cell of a limit."""
@@ -113,10 +126,11 @@ class Ledger:
         """
         found: NoRoom | None = None
         for cell, count, for_all in self._needs(request, positions):
-            if count > cell.room_for_good:
-                parts_may_go = cell.room_for_good > 0 or count < len(positions)
+            room_for_good = cell.most - cell.spent
+            if count > room_for_good:
+                parts_may_go = room_for_good > 0 or count < len(positions)
                 return NoRoom(cell, for_good=True, for_all=for_all, parts_may_go=parts_may_go)
-            if found is None and count > cell.room:
+            if found is None and count > room_for_good - cell.in_flight:
                 found = NoRoom(cell, for_good=False, for_all=for_all, parts_may_go=True)
         return found
 
@@ -144,17 +158,18 @@ class Ledger:
                     cell.spent += count
                     cell.peak = max(cell.peak, cell.in_flight + cell.spent)
 
-    def _needs(self, request: PlannedRequest, positions: Sequence[int]) -> Iterator[tuple[Cell, int, bool]]:
+    def _needs(self, request: PlannedRequest, positions: Sequence[int]) -> Sequence[Need]:
+        return self._needs_of(
+            request.group, request.wave, positions if isinstance(positions, range) else tuple(positions)
+        )
+
+    def _find_needs(self, group: int, wave: int, positions: Sequence[int]) -> Sequence[Need]:
         count = len(positions)
-        for cell in self._campaign:
-            yield cell, count, True
-        for cells in self._waves:
-            yield cells[request.wave], count, True
-        for cells in self._groups:
-            yield cells[request.group], count, False
+        needs = [Need(cell, count, for_all=True) for cell in self._for_all[wave]]
+        needs += [Need(cells[group], count, for_all=False) for cells in self._groups]
         for domains in self._domains:
-            for cell, servers in domains.needs(request.group, positions):
-                yield cell, servers, False
+            needs += domains.needs(group, positions)
+        return needs
 
 
 class _Domains:
@@ -162,7 +177,7 @@ class _Domains:
         self._places = table.places
         self.cells = [Cell(limit) for limit in table.limits]
 
-    def needs(self, group: int, positions: Iterable[int]) -> Iterator[tuple[Cell, int]]:
+    def needs(self, group: int, positions: Iterable[int]) -> Iterator[Need]:
         places = self._places[group]
         counts: dict[int, int] = {}
         for position in positions:
@@ -170,4 +185,4 @@ class _Domains:
             if place is not None:
                 counts[place] = counts.get(place, 0) + 1
         for place, count in counts.items():
-            yield self.cells[place], count
+            yield Need(self.cells[place], count, for_all=False)

@@ -17,9 +17,9 @@ class Crawl(NamedTuple):
     takes_s: float
 
 
-def is_narrow(room: int, at_once: int) -> bool:
-    """Whether the room of a limit is so little of what could be in flight that a run may crawl through it."""
-    return 0 < room * _SHARE <= at_once
+def narrow_room(at_once: int) -> int:
+    """Up to how much room a limit may slow a run to a crawl in which so many servers could be in flight."""
+    return at_once // _SHARE
 
 
 def crawl(room: int, servers: int, at_once: int, expected_s: float) -> Crawl | None:
@@ -28,7 +28,7 @@ def crawl(room: int, servers: int, at_once: int, expected_s: float) -> Crawl | N
     `at_once` is how many servers could be in flight without the limit; `expected_s` how long a job is expected to last. A
     limit without any room is no matter of this.
     """
-    if not is_narrow(room, min(at_once, servers)):
+    if not 0 < room <= narrow_room(min(at_once, servers)):
         return None
     takes_s = -(-servers // room) * expected_s
     return Crawl(room, servers, takes_s) if takes_s >= _LONG_S else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.plan.estimate import duration_text
-from runner.rules.crawl import Crawl, crawl, is_narrow
+from runner.rules.crawl import Crawl, crawl, narrow_room
 from runner.run import events as e
 from runner.run.facts import StopRule
 
@@ -47,7 +47,8 @@ def _narrowest(facts: Facts, rollout: RolloutFacts) -> tuple[Cell, Crawl] | None
     """The limit for all servers that the rest would crawl through for the longest time."""
     at_once = facts.concurrency * len(facts.lanes) * rollout.largest
     # Asked after every event, and as a rule there is none: so first what costs least.
-    narrow = [cell for cell in rollout.ledger.for_all(rollout.current) if is_narrow(cell.room_for_good, at_once)]
+    most = narrow_room(at_once)
+    narrow = [cell for cell in rollout.ledger.for_all(rollout.current) if 0 < cell.room_for_good <= most]
     if not narrow:
         return None
     left = rollout.servers - sum(facts.counts.values()) - rollout.ledger.in_flight

@@ -10,6 +10,7 @@ when it was put there is skipped.
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple
@@ -42,43 +43,43 @@ class Turn(NamedTuple):
 
 @dataclass(slots=True)
 class Line:
-    """The requests of one lane that are ready, as heaps: what follows failures, requests of the plan, pieces.
+    """The requests of one lane that are ready: what follows failures as a heap, and the others in the order of the plan.
 
-    `retries` are those that were refused, by when they may be sent again. `closed_until` is when the window opens that the
-    first one waits for, wall clock. A planned request stands for itself, so that a
-    fleet's worth of them is one list of numbers.
+    `planned` are requests of the plan that came in its order, so that a fleet's worth of them is numbers, and the next is
+    one look away; `others`, a heap, came later than those behind them. `retries` are those that were refused, by when they
+    may be sent again. `closed_until` is when the window opens that the first one waits for, wall clock.
     """
 
     follow_ups: list[int] = field(default_factory=list)
-    planned: list[int] = field(default_factory=list)
-    pieces: list[InLine] = field(default_factory=list)
+    planned: deque[int] = field(default_factory=deque)
+    others: list[InLine] = field(default_factory=list)
     retries: list[tuple[float, InLine]] = field(default_factory=list)
     closed_until: float | None = None
 
     def first(self) -> int | None:
         """The request that is next, as far as the entries tell."""
-        if self.planned and not self.pieces and not self.follow_ups:  # the way of most
+        if self.planned and not self.others and not self.follow_ups:  # the way of most
             return self.planned[0]
         if self.follow_ups:
             return self.follow_ups[0]
-        if self.pieces and (not self.planned or self.pieces[0].planned < self.planned[0]):
-            return self.pieces[0].request
+        if self.others and (not self.planned or self.others[0].planned < self.planned[0]):
+            return self.others[0].request
         return self.planned[0] if self.planned else None
 
     def entries(self) -> Iterator[int]:
         """All but the retries."""
         yield from self.follow_ups
         yield from self.planned
-        yield from (place.request for place in self.pieces)
+        yield from (place.request for place in self.others)
 
     def pop(self) -> None:
         """Remove the entry of `first`."""
         if self.follow_ups:
             heappop(self.follow_ups)
-        elif self.pieces and (not self.planned or self.pieces[0].planned < self.planned[0]):
-            heappop(self.pieces)
+        elif self.others and (not self.planned or self.others[0].planned < self.planned[0]):
+            heappop(self.others)
         else:
-            heappop(self.planned)
+            self.planned.popleft()
 
 
 class Dispatcher:
@@ -208,12 +209,12 @@ class Dispatcher:
     def _enter(self, request: int) -> None:
         line, requests = self._line_of(request), self._facts.requests
         self._has_entry[request] = True
-        if requests.is_planned(request):
-            heappush(line.planned, request)
-        elif requests.is_follow_up(request):
+        if requests.is_follow_up(request):
             heappush(line.follow_ups, request)
+        elif requests.is_planned(request) and (not line.planned or line.planned[-1] < request):
+            line.planned.append(request)
         else:
-            heappush(line.pieces, requests.in_line(request))
+            heappush(line.others, requests.in_line(request))
 
     def _enter_again(self, requests: Sequence[int]) -> None:
         for request in requests:

@@ -26,15 +26,13 @@ if TYPE_CHECKING:
     from runner.rules.outcomes import Outcomes
 
 
-@dataclass(frozen=True, slots=True)
-class Doubt:
+class Doubt(NamedTuple):
     """A request in doubt, and since when."""
 
     since: float
 
 
-@dataclass(frozen=True, slots=True)
-class OpenJob:
+class OpenJob(NamedTuple):
     """A job that is not over."""
 
     job_id: str

@@ -63,6 +63,9 @@ class Sleep:
     until: float | None = None
 
 
+_FOR_EVER = Sleep()
+
+
 @dataclass(frozen=True, slots=True)
 class GateOver:
     """Nothing will be decided any more."""
@@ -144,7 +147,9 @@ class _Gate(NamedTuple):
 
     def _sleep(self, until: float | None = None) -> Sleep:
         deadline = self.rollout.deadline
-        ends_at = None if deadline is None else self.now + deadline.left_s(self.now, self.wall)
+        if deadline is None:
+            return _FOR_EVER if until is None else Sleep(until)
+        ends_at = self.now + deadline.left_s(self.now, self.wall)
         times = [time for time in (until, ends_at) if time is not None and time > self.now]
         return Sleep(min(times, default=None))
 
