@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from runner.plan.plan import Plan, PlannedRequest
 
 
-_REMEMBERED = 4096
+_REMEMBERED = 512
 
 
 class LimitUse(NamedTuple):

@@ -61,6 +61,7 @@ class Evidence:
     __slots__ = (
         "_bets",
         "_fresh",
+        "_healthy_bet",
         "_log_stakes",
         "_waves",
         "abnormal",
@@ -79,6 +80,7 @@ class Evidence:
         self.log_healthy = 0.0
         self.tripped = False
         self._bets = _bets(rule)
+        self._healthy_bet = _bet(0.0, rule.bad, rule.healthy)
         self._waves = 1
         self._fresh = True
         self._log_stakes = [bet.log_share - log(2) for bet in self._bets]
@@ -110,7 +112,7 @@ class Evidence:
             for stake, (_, lost, gained) in zip(self._log_stakes, self._bets, strict=True)
         ]
         self.log_alarm = _log_sum([*self._log_stakes, -log(self._waves + 1)])
-        self.log_healthy += _log_ratio(self.rule.bad, self.rule.healthy, abnormal, normal)
+        self.log_healthy += abnormal * self._healthy_bet.abnormal + normal * self._healthy_bet.normal
         self.tripped = self.tripped or self.log_alarm >= self.alarm_boundary
 
     def begin_wave(self) -> None:
@@ -144,14 +146,12 @@ def fewest_failures(rule: SequentialRule) -> int:
 def _bets(rule: SequentialRule) -> tuple[_Bet, ...]:
     rates = _alternatives(rule.bad)
     costs = [rate / _divergence(rate, rule.healthy) for rate in rates]
-    return tuple(
-        _Bet(
-            log_share=log(cost / sum(costs)),
-            abnormal=_log_ratio(rule.healthy, rate, 1, 0),
-            normal=_log_ratio(rule.healthy, rate, 0, 1),
-        )
-        for rate, cost in zip(rates, costs, strict=True)
-    )
+    return tuple(_bet(log(cost / sum(costs)), rule.healthy, rate) for rate, cost in zip(rates, costs, strict=True))
+
+
+def _bet(log_share: float, null: float, rate: float) -> _Bet:
+    """That the rate is `rate`, and not `null`: how much likelier an outcome of each kind is then."""
+    return _Bet(log_share, abnormal=log(rate / null), normal=log((1 - rate) / (1 - null)))
 
 
 def _alternatives(bad: float) -> list[float]:
@@ -164,11 +164,6 @@ def _alternatives(bad: float) -> list[float]:
 def _divergence(rate: float, other: float) -> float:
     """What an outcome at `rate` says on average against `other`, nats (Kullback and Leibler)."""
     return rate * log(rate / other) + (1 - rate) * log((1 - rate) / (1 - other))
-
-
-def _log_ratio(null: float, rate: float, abnormal: int, normal: int) -> float:
-    """How much likelier the outcomes are at `rate` than at `null`, nats."""
-    return abnormal * log(rate / null) + normal * log((1 - rate) / (1 - null))
 
 
 def _log_sum(logs: list[float]) -> float:

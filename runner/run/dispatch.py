@@ -16,7 +16,7 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.rules.budget import NoRoom
-from runner.run.admission import Admitted, ClosedUntil, GroupHeld, MustSplit, OpeningsSeen, admission
+from runner.run.admission import ADMITTED, ClosedUntil, GroupHeld, MustSplit, OpeningsSeen, admission
 from runner.run.decisions import Decision, LeaveOut, Send, SplitUp, WaitForEvent, WaitUntil
 from runner.run.excluding import parting
 from runner.run.phases import Phase
@@ -136,6 +136,8 @@ class Dispatcher:
             if not self._facts.has_gates:
                 return Send(request)
             admitted = admission(self._facts, request, self._openings, wall)
+            if admitted is ADMITTED:
+                return Send(request)
             decision = self._decision(line, request, admitted, now - wall)
             if decision is not None:
                 return decision
@@ -242,15 +244,13 @@ class Dispatcher:
     def _decision(self, line: Line, request: int, admitted: Admission, wall_is_behind_s: float) -> Decision | None:
         """None: the request waits for something of its own, and the next one may be looked at."""
         match admitted:
-            case Admitted():
-                return Send(request)
+            case NoRoom(for_all=False) | GroupHeld():
+                return None
             case MustSplit(cut):
                 return SplitUp(request, cut)
             case ClosedUntil(at):
                 line.closed_until = at
                 return _WAIT if math.isinf(at) else WaitUntil(at + wall_is_behind_s)
-            case GroupHeld() | NoRoom(for_all=False):
-                return None
             case NoRoom(cell=cell, for_good=True):
                 self._barrier = cell
         return _WAIT

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from runner.rules.sequential import Conclusion
 from runner.run import events as e
 from runner.run.crawling import crawl_event
 from runner.run.decide import decide
@@ -129,7 +128,7 @@ class _Gate(NamedTuple):
     def _proof(self) -> e.Aborted | None:
         """Evidence that the change itself is bad."""
         rollout = self.rollout
-        if rollout.evidence is not None and rollout.evidence.conclusion is Conclusion.BAD:
+        if rollout.evidence is not None and rollout.evidence.tripped:
             return e.Aborted(self.now, StopRule.SEQUENTIAL, rollout.evidence.describe())
         most = rollout.rules.abort.after_unknown
         if most is not None and rollout.unknown >= most:
