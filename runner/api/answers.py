@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _ACCEPTING = frozenset({200, 201, 202})
+_REDIRECTS = range(300, 400)
+_CLIENT_ERRORS = range(400, 500)
+_PROXY_WANTS_PASSWORD = 407
 _THROTTLED = 429
 _NOT_FOUND = 404
 _DAILY_QUOTA = "daily quota exhausted"  # gives 429 as a throttle does, but waiting a minute does not help
@@ -112,11 +115,11 @@ def refusal(status: int, code: str | None, message: str) -> Cause | None:
         return None
     if status == _THROTTLED and _DAILY_QUOTA in message.lower():
         return Cause.UNUSABLE
-    if 400 <= status < 500 and (cause := _BY_CODE.get(_one_prefix(code))):  # noqa: PLR2004  the class of statuses
+    if status in _CLIENT_ERRORS and (cause := _BY_CODE.get(_one_prefix(code))):
         return cause
     if status == _NOT_FOUND:
         return Cause.INVALID if _is_of_the_service(code) else Cause.UNUSABLE
-    return _BY_STATUS.get(status, Cause.INVALID if 400 <= status < 500 else None)  # noqa: PLR2004  likewise
+    return _BY_STATUS.get(status, Cause.INVALID if status in _CLIENT_ERRORS else None)
 
 
 def _accepted(reply: Reply, clean: Callable[[str], str]) -> Answer:
@@ -133,7 +136,7 @@ def _unreadable(reply: Reply, exc: UnreadableAnswer) -> ServiceError:
 
 def _read_cause(status: int) -> Cause:
     """A redirect will be there the next time as well; what is left is a service or gateway that may recover."""
-    return Cause.UNUSABLE if 300 <= status < 400 else Cause.BUSY  # noqa: PLR2004  the class of statuses
+    return Cause.UNUSABLE if status in _REDIRECTS else Cause.BUSY
 
 
 def _is_missing(status: int, code: str | None) -> bool:
@@ -185,7 +188,7 @@ def broken(exc: BaseException, host: str) -> Broken:
     cause, text = next((cause, text) for kind, cause, text in _BREAKS if isinstance(exc, kind))
     if isinstance(exc, aiohttp.ClientConnectorSSLError) and isinstance(exc.os_error, ssl.SSLEOFError):
         cause = Cause.UNREACHABLE  # the other side went away during the handshake: it may come back
-    if isinstance(exc, aiohttp.ClientHttpProxyError) and exc.status == 407:  # noqa: PLR2004  the proxy wants a password
+    if isinstance(exc, aiohttp.ClientHttpProxyError) and exc.status == _PROXY_WANTS_PASSWORD:
         cause = Cause.UNUSABLE
     message = text.format(host=host, why=_why(exc), advice=region_advice(host))
     return Broken(cause, ServiceError(None, None, message, None))

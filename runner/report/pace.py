@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from runner.report.times import rfc3339
@@ -17,12 +16,12 @@ if TYPE_CHECKING:
     from runner.run.facts import Facts
 
 
-@dataclass(slots=True)
 class _LanePace:
-    recent: deque[float] = field(default_factory=deque)
-    peak: int = 0
-    paused_until: float = 0.0
-    waited_s: float = 0.0
+    def __init__(self) -> None:
+        self.recent: deque[float] = deque()
+        self.peak = 0
+        self.paused_until = 0.0
+        self.waited_s = 0.0
 
 
 class SubmissionPace:

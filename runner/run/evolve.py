@@ -8,24 +8,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runner.model import Outcome, RunState
+from runner.model import Outcome
 from runner.rules.answers import Cause, ServiceError
 from runner.rules.outcomes import Outcomes, outcomes_of
 from runner.run import events as e
 from runner.run.closing import close, foresee, reopen
 from runner.run.evolve_rollout import HANDLERS as ROLLOUT_HANDLERS
-from runner.run.facts import Doubt, Exclusion, Facts, LaneFacts, OpenJob, RunEnding, set_phase
+from runner.run.evolve_run import HANDLERS as RUN_HANDLERS
+from runner.run.facts import Exclusion, Facts, LaneFacts, OpenJob, set_phase
 from runner.run.impossible import impossible
 from runner.run.phases import UNSENT, Phase
 from runner.run.unblocking import doubt, void
-from runner.run.waves import RolloutDeadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
 _AT_WORK = {Outcome.SUCCEEDED, Outcome.FAILED}
 _NOT_SEEN = {Outcome.UNKNOWN, Outcome.TIMED_OUT}
-_RUN_STATES = frozenset(state.value for state in RunState)
 
 
 class _Step(NamedTuple):
@@ -68,45 +67,6 @@ def replay(facts: Facts, events: Iterable[e.Event]) -> None:
     """
     for event in events:
         evolve(facts, event)
-
-
-def _run_started(facts: Facts, event: e.RunStarted) -> None:
-    if facts.started_at is not None:
-        raise impossible(event, "the run began before")
-    _begin(facts, event.at)
-    facts.watched = event.watched
-    facts.simulated = event.simulated
-    facts.runner_version = event.runner_version
-
-
-def _begin(facts: Facts, at: float) -> None:
-    facts.started_at = at
-    if facts.rollout is not None and facts.rollout.rules.deadline_s is not None:
-        facts.rollout.deadline = RolloutDeadline(at + facts.rollout.rules.deadline_s)
-
-
-def _run_resumed(facts: Facts, event: e.RunResumed) -> None:
-    """The process before may have sent what it intended: every intent without an answer is in doubt.
-
-    It may also have done things that the journal lost with its tail, up to the moment it died, so every doubt is as
-    young as that, whenever it began.
-    """
-    if facts.started_at is None:
-        _begin(facts, event.at)  # the journal lost even its first entry
-    facts.stop_reason = facts.intake_ended = facts.ending = None
-    facts.watched = True
-    for servers in facts.left_out:
-        servers.clear()
-    for lane in facts.lanes:
-        lane.unsurveyed_since = event.at
-        lane.doubts = dict.fromkeys(lane.doubts, Doubt(event.at))
-        lane.stopped, lane.watched = None, True
-        lane.proven = False
-        lane.unauthenticated_in_a_row = 0
-    for request, phase in enumerate(facts.phases):
-        if phase is Phase.SENT:
-            facts.lane_of(request).in_flight -= 1
-            doubt(facts, request, event.at)
 
 
 def _intended(facts: Facts, event: e.Intended) -> None:
@@ -194,10 +154,6 @@ def _suspected(facts: Facts, event: e.Suspected) -> None:
 
 def _foreseen(facts: Facts, event: e.Foreseen) -> None:
     foresee(facts, event.number, event.at)
-
-
-def _surveyed(facts: Facts, event: e.Surveyed) -> None:
-    _lane(facts, event).unsurveyed_since = None
 
 
 def _doubled(facts: Facts, event: e.Doubled) -> None:
@@ -309,39 +265,8 @@ def _all(facts: Facts, request: int, outcome: Outcome) -> Outcomes:
     return Outcomes.all(outcome, len(facts.servers_of(request)))
 
 
-def _lane_stopped(facts: Facts, event: e.LaneStopped) -> None:
-    lane = _lane(facts, event)
-    lane.stopped, lane.watched = event.error, event.watched
-
-
-def _lane(facts: Facts, event: e.Surveyed | e.LaneStopped) -> LaneFacts:
-    if not 0 <= event.lane < len(facts.lanes):
-        raise impossible(event, f"there is no lane {event.lane}")
-    return facts.lanes[event.lane]
-
-
-def _stop_requested(facts: Facts, event: e.StopRequested) -> None:
-    facts.stop_reason = event.reason
-
-
-def _intake_ended(facts: Facts, event: e.IntakeEnded) -> None:
-    facts.intake_ended = event.reason
-
-
-def _run_ended(facts: Facts, event: e.RunEnded) -> None:
-    if event.state not in _RUN_STATES:
-        raise impossible(event, f"no run is ever {event.state}")
-    facts.ending = RunEnding(event.at, RunState(event.state), event.reason, event.exit_code)
-
-
-def _display_lost(facts: Facts, event: e.DisplayLost) -> None:
-    """Nothing is true of the run that was not before: it goes on."""
-
-
 _SENT, _IN_DOUBT, _OPEN = frozenset({Phase.SENT}), frozenset({Phase.IN_DOUBT}), frozenset({Phase.OPEN})
 _STEPS: dict[type, _Step] = {
-    e.RunStarted: _Step(_run_started),
-    e.RunResumed: _Step(_run_resumed),
     e.Intended: _Step(_intended, frozenset({Phase.READY, Phase.RETRY})),
     e.Lapsed: _Step(_lapsed, _SENT),
     e.Throttled: _Step(_throttled, _SENT),
@@ -350,7 +275,6 @@ _STEPS: dict[type, _Step] = {
     e.InDoubt: _Step(_in_doubt, _SENT),
     e.Suspected: _Step(_suspected, UNSENT),
     e.Foreseen: _Step(_foreseen),
-    e.Surveyed: _Step(_surveyed),
     e.Doubled: _Step(_doubled, frozenset(Phase)),
     e.Adopted: _Step(_adopted, _IN_DOUBT),
     e.NotFound: _Step(_not_found, _IN_DOUBT),
@@ -358,14 +282,10 @@ _STEPS: dict[type, _Step] = {
     e.GivenUp: _Step(_given_up, _IN_DOUBT),
     e.JobRead: _Step(_job_read, _OPEN),
     e.Settled: _Step(_settled, _OPEN),
-    e.LaneStopped: _Step(_lane_stopped),
-    e.StopRequested: _Step(_stop_requested),
-    e.IntakeEnded: _Step(_intake_ended),
     e.Withdrawn: _Step(_withdrawn, UNSENT),
     e.LeftOut: _Step(_left_out),
     e.Included: _Step(_included, frozenset({Phase.EXCLUDED})),
-    e.RunEnded: _Step(_run_ended),
-    e.DisplayLost: _Step(_display_lost),
     e.Split: _Step(ROLLOUT_HANDLERS[e.Split], UNSENT),
     **{kind: _Step(change) for kind, change in ROLLOUT_HANDLERS.items() if kind is not e.Split},
+    **{kind: _Step(change) for kind, change in RUN_HANDLERS.items()},
 }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import fnmatch
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Sequence
     from collections.abc import Set as AbstractSet
 
     from runner.model import JsonObject
@@ -22,7 +23,7 @@ _ODD_STATUS = "CALIBRATING"
 _ODD_UNTIL = 0.8
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class SimulatedTask:
     """One server's part of a job. `ends_at` is None for one that is never final; `shown` is False for a missing row."""
 
@@ -35,21 +36,18 @@ class SimulatedTask:
     odd: bool
 
 
-@dataclass(slots=True)
 class SimulatedJob:
-    """A job as it was made. Times are epoch seconds."""
+    """A job as it was made, until somebody deletes it. Times are epoch seconds."""
 
-    job_id: str
-    request: JsonObject
-    created_at: float
-    tasks: list[SimulatedTask]
-    deleted: bool = False
-    _end: float | None = field(init=False)
-
-    def __post_init__(self) -> None:
-        ends = [task.ends_at for task in self.tasks]
+    def __init__(self, job_id: str, request: JsonObject, created_at: float, tasks: Sequence[SimulatedTask]) -> None:
+        self.job_id = job_id
+        self.request = request
+        self.created_at = created_at
+        self.tasks = tasks
+        self.deleted = False
+        ends = [task.ends_at for task in tasks]
         known = [end for end in ends if end is not None]
-        self._end = max(known, default=self.created_at) if len(known) == len(ends) else None
+        self._end = max(known, default=created_at) if len(known) == len(ends) else None
 
     def ends_at(self) -> float | None:
         """When the job is FINISHED: with its last task; None if it never is."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ruamel.yaml import YAML
@@ -88,13 +88,13 @@ def _syntax_problem(error: MarkedYAMLError, file: str) -> Problem:
     return Problem(f"not valid YAML: {what}", file, line, column, hint=hint)
 
 
-@dataclass(slots=True)
 class _Reader:
-    file: str
-    positions: dict[Path, tuple[int, int]] = field(default_factory=dict)
-    key_positions: dict[Path, tuple[int, int]] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-    nodes: int = 0
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.positions: dict[Path, tuple[int, int]] = {}
+        self.key_positions: dict[Path, tuple[int, int]] = {}
+        self.problems: list[Problem] = []
+        self.nodes = 0
 
     def value(self, node: Node, path: Path) -> Json:
         self.nodes += 1

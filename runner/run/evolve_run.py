@@ -1,0 +1,102 @@
+"""How the events of a whole run change the facts, or of a lane; with `evolve`, the only place that changes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runner.model import RunState
+from runner.run import events as e
+from runner.run.facts import Doubt, Facts, LaneFacts, RunEnding
+from runner.run.impossible import impossible
+from runner.run.phases import Phase
+from runner.run.unblocking import doubt
+from runner.run.waves import RolloutDeadline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_RUN_STATES = frozenset(state.value for state in RunState)
+
+
+def _run_started(facts: Facts, event: e.RunStarted) -> None:
+    if facts.started_at is not None:
+        raise impossible(event, "the run began before")
+    _begin(facts, event.at)
+    facts.watched = event.watched
+    facts.simulated = event.simulated
+    facts.runner_version = event.runner_version
+
+
+def _begin(facts: Facts, at: float) -> None:
+    facts.started_at = at
+    if facts.rollout is not None and facts.rollout.rules.deadline_s is not None:
+        facts.rollout.deadline = RolloutDeadline(at + facts.rollout.rules.deadline_s)
+
+
+def _run_resumed(facts: Facts, event: e.RunResumed) -> None:
+    """The process before may have sent what it intended: every intent without an answer is in doubt.
+
+    It may also have done things that the journal lost with its tail, up to the moment it died, so every doubt is as
+    young as that, whenever it began.
+    """
+    if facts.started_at is None:
+        _begin(facts, event.at)  # the journal lost even its first entry
+    facts.stop_reason = facts.intake_ended = facts.ending = None
+    facts.watched = True
+    for servers in facts.left_out:
+        servers.clear()
+    for lane in facts.lanes:
+        lane.unsurveyed_since = event.at
+        lane.doubts = dict.fromkeys(lane.doubts, Doubt(event.at))
+        lane.stopped, lane.watched = None, True
+        lane.proven = False
+        lane.unauthenticated_in_a_row = 0
+    for request, phase in enumerate(facts.phases):
+        if phase is Phase.SENT:
+            facts.lane_of(request).in_flight -= 1
+            doubt(facts, request, event.at)
+
+
+def _surveyed(facts: Facts, event: e.Surveyed) -> None:
+    _lane(facts, event).unsurveyed_since = None
+
+
+def _lane_stopped(facts: Facts, event: e.LaneStopped) -> None:
+    lane = _lane(facts, event)
+    lane.stopped, lane.watched = event.error, event.watched
+
+
+def _lane(facts: Facts, event: e.Surveyed | e.LaneStopped) -> LaneFacts:
+    if not 0 <= event.lane < len(facts.lanes):
+        raise impossible(event, f"there is no lane {event.lane}")
+    return facts.lanes[event.lane]
+
+
+def _stop_requested(facts: Facts, event: e.StopRequested) -> None:
+    facts.stop_reason = event.reason
+
+
+def _intake_ended(facts: Facts, event: e.IntakeEnded) -> None:
+    facts.intake_ended = event.reason
+
+
+def _run_ended(facts: Facts, event: e.RunEnded) -> None:
+    if event.state not in _RUN_STATES:
+        raise impossible(event, f"no run is ever {event.state}")
+    facts.ending = RunEnding(event.at, RunState(event.state), event.reason, event.exit_code)
+
+
+def _display_lost(facts: Facts, event: e.DisplayLost) -> None:
+    """Nothing is true of the run that was not before: it goes on."""
+
+
+HANDLERS: dict[type, Callable[[Facts, Any], None]] = {
+    e.RunStarted: _run_started,
+    e.RunResumed: _run_resumed,
+    e.Surveyed: _surveyed,
+    e.LaneStopped: _lane_stopped,
+    e.StopRequested: _stop_requested,
+    e.IntakeEnded: _intake_ended,
+    e.RunEnded: _run_ended,
+    e.DisplayLost: _display_lost,
+}
