@@ -25,7 +25,7 @@ from benchmarks.submission import JOBSPEC, PORT, nginx
 from benchmarks.tools import RUNS, header, median, row, runner, timed
 from runner.app.bodies import BodyMaker
 from runner.app.history import open_store, stored_plan
-from runner.app.services import open_lane_services
+from runner.app.services import Surroundings, open_lane_services
 from runner.engine.clock import RunClock, SystemClock
 from runner.engine.lane import LaneContext
 from runner.engine.pace import Pace
@@ -101,7 +101,9 @@ async def _submit(plan: Plan, journal_kind: str) -> tuple[float, float]:
         store = stack.enter_context(open_store(stack.enter_context(_state_folder())))
         state = initial_facts(plan)
         bodies = BodyMaker(plan, RUN_ID, state, os.environ)
-        (service,) = await open_lane_services(stack, plan, bodies.redact, os.environ)
+        (service,) = await open_lane_services(
+            stack, plan, bodies.redact, Surroundings(os.environ, Path.home(), time.time)
+        )
         journal = _new_run(store, plan) if journal_kind == "sqlite" else NullJournal()
         recorder, clock = Recorder(state, journal, lambda _: None), RunClock(SystemClock())
         engine = RunEngine(recorder, [_lane(service, recorder, clock, bodies)], clock)

@@ -70,16 +70,17 @@ def test_the_rollouts_of_the_documents_are_some() -> None:
 def test_commands_in_the_readme_are_understood() -> None:
     import click  # noqa: PLC0415  only here
 
+    from runner.app.process import this_host  # noqa: PLC0415  likewise
     from runner.cli.main import cli  # noqa: PLC0415  likewise
 
     lines = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
     commands = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("runner ")]
     assert len(commands) >= 5
     for arguments in commands:
-        with click.Context(cli) as context:
+        with click.Context(cli, obj=this_host) as context:
             command = cli.get_command(context, arguments[0])
             assert command is not None
-            command.make_context(arguments[0], arguments[1:])
+            command.make_context(arguments[0], arguments[1:], parent=context)
 
 
 def test_the_plan_schema_has_the_fields_that_plans_have() -> None:

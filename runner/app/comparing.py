@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.app.history import open_store, stored_plan, stored_run
-from runner.app.planning import PlanInputs, read_or_make_plan
+from runner.app.planning import PlanInputs, read_plan
 from runner.plan.diff import PlanDiff, diff_plans
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def compare(state_dir: Path, before: str, after: str) -> PlanDiff:
 
 def _side(state_dir: Path, text: str) -> tuple[Plan, list[JsonObject]]:
     if text.endswith(".json"):
-        return read_or_make_plan(PlanInputs(Path(text))), []
+        return read_plan(PlanInputs(Path(text))), []
     with open_store(state_dir, reading=True) as store:
         run_id = store.resolve(text)
         plan = stored_plan(store, run_id)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from runner.app import families
-from runner.app.owning import LOOK_EVERY_S, Looking
-from runner.journal.store import HeldByAnother, RunRecord, StateFolderBusy
+from runner.app.owning import LOOK_EVERY_S, Looking, patiently
+from runner.journal.store import RunRecord, StateFolderBusy
 from runner.plan.codec import plan_to_json
 from runner.plan.digests import plan_digests
 from runner.run.excluding import is_to_do
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from runner.run.events import LeftOut
     from runner.run.facts import Facts
 
-T = TypeVar("T")
-
 _TOKEN_BYTES = 16
 
 
@@ -40,10 +38,10 @@ async def open_journal(host: Host, store: RunStore, work: Work, options: RunOpti
     """
     looking = _looking(host, options, options.wait_for_lock_s)
     if work.journal is not None:
-        await _patiently(host, looking, partial(_lease_the_rest, store, work))
+        await patiently(host.clock, looking, partial(_lease_the_rest, store, work))
         return work.journal
     owner = _owner(host)
-    await _patiently(host, looking, _creation(store, work, _record(work, options, owner)))
+    await patiently(host.clock, looking, _creation(store, work, _record(work, options, owner)))
     return store.open_run(work.run_id, owner)
 
 
@@ -54,7 +52,7 @@ async def own(host: Host, store: RunStore, run_id: str, options: RunOptions) -> 
         RunIsOpen: another process carries the run out.
     """
     owner = _owner(host)
-    return await _patiently(host, _looking(host, options, 0.0), lambda: store.open_run(run_id, owner))
+    return await patiently(host.clock, _looking(host, options, 0.0), lambda: store.open_run(run_id, owner))
 
 
 def _owner(host: Host) -> Owner:
@@ -127,16 +125,6 @@ def _looking(host: Host, options: RunOptions, wait_s: float) -> Looking:
             options.progress.notice(text)
 
     return Looking(wait_s, host.clock.monotonic, say)
-
-
-async def _patiently(host: Host, looking: Looking, take: Callable[[], T]) -> T:
-    """Take what another process may have, as soon as it can be had."""
-    while True:
-        try:
-            return take()
-        except HeldByAnother as refused:
-            looking.after(refused)
-        await host.clock.sleep(LOOK_EVERY_S)
 
 
 def _servers_to_do(state: Facts) -> list[str]:

@@ -78,14 +78,16 @@ class Host:
     """The machine, the process and the person that a command has.
 
     `chance` is the one source of randomness, of jitter and of tokens. `identity` makes an owner of a token that is unique
-    to one opening of a run. `interrupts` is entered in the task that carries a run out. `write_file` writes whole or not
-    at all, and raises StateFolderError. `descriptors` is how many files and connections the process may have open.
+    to one opening of a run; `person` is who gives the command, as `user@host`. `interrupts` is entered in the task that
+    carries a run out. `write_file` writes whole or not at all, and raises StateFolderError. `descriptors` is how many files
+    and connections the process may have open.
     """
 
     clock: MachineClock
     environ: Mapping[str, str]
     chance: random.Random
     identity: Callable[[str], Owner]
+    person: Callable[[], str]
     open_store: Callable[[Path], AbstractContextManager[RunStore]]
     open_services: OpenServices
     open_checker: Callable[[Redact], Checker]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from runner.app.history import open_store
-from runner.app.owning import LOOK_EVERY_S, Looking
+from runner.app.owning import Looking, patiently
 from runner.journal.store import HeldByAnother, RunIsOpen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from runner.app.host import Host
     from runner.journal.store import LeaseRow, RunStore
     from runner.model import JsonObject
 
@@ -24,16 +24,11 @@ def list_locks(state_dir: Path) -> list[JsonObject]:
         return [_lock(row) for row in store.leases()]
 
 
-def release_locks(state_dir: Path, text: str, say: Callable[[str], None]) -> str:
+def release_locks(host: Host, state_dir: Path, text: str, say: Callable[[str], None]) -> str:
     """Give the servers of a run free, and return its id; `say` is told of a wait. Raises as `release_in` does."""
-    with open_store(state_dir) as store:
-        looking = Looking(0.0, time.monotonic, say)
-        while True:
-            try:
-                return release_in(store, text)
-            except HeldByAnother as refused:
-                looking.after(refused)
-            time.sleep(LOOK_EVERY_S)
+    with host.open_store(state_dir) as store:
+        looking = Looking(0.0, host.clock.monotonic, say)
+        return host.run_loop(patiently(host.clock, looking, lambda: release_in(store, text)))
 
 
 def release_in(store: RunStore, text: str) -> str:

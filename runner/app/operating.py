@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
-import time
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from runner.app.history import open_store, stored_plan
+from runner.app.history import stored_plan
 from runner.app.posted import pending_commands
 from runner.errors import RefusedToStart
 from runner.model import RunState
@@ -23,7 +19,8 @@ from runner.run.facts import initial_facts
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runner.engine.ports import ReceivedCommand
+    from runner.app.host import Host
+    from runner.engine.ports import MachineClock, ReceivedCommand
     from runner.journal.store import RunStore
     from runner.run.facts import Facts
 
@@ -41,7 +38,7 @@ class Left(NamedTuple):
     extent: str
 
 
-def give(state_dir: Path, text: str, command: Command, why: str) -> str:
+def give(host: Host, state_dir: Path, text: str, command: Command, why: str) -> str:
     """Leave a command for a run, and say what came of it.
 
     It is judged by how the run stands with all that was asked before and not taken in yet.
@@ -50,12 +47,12 @@ def give(state_dir: Path, text: str, command: Command, why: str) -> str:
         InvalidInput: there is no such run.
         RefusedToStart: it makes no sense as the run stands.
     """
-    with open_store(state_dir) as store:
-        left = leave(store, text, command, who=_who(), why=why, at=time.time())
+    with host.open_store(state_dir) as store:
+        left = leave(store, text, command, who=host.person(), why=why, at=host.clock.wall())
         if not left.is_awaited:
             later = f"it takes effect with `runner resume {left.run_id}`"
             return f"run {left.run_id}: {command.action} noted{left.extent}; {later}"
-        _wait_for(store, left)
+        host.run_loop(_wait_for(host.clock, store, left))
     return f"run {left.run_id}: {command.action} done{left.extent}"
 
 
@@ -115,14 +112,6 @@ def _facts(store: RunStore, run_id: str) -> Facts:
     return facts
 
 
-def _who() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container may have no name for its user
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
-
-
 def _extent(facts: Facts, command: Command) -> str:
     if command.action != "exclude":
         return ""
@@ -132,16 +121,16 @@ def _extent(facts: Facts, command: Command) -> str:
     return f", {scope.excluded_now:,} servers{together}{kept}"
 
 
-def _wait_for(store: RunStore, left: Left) -> None:
+async def _wait_for(clock: MachineClock, store: RunStore, left: Left) -> None:
     """Wait until the run has taken the command in."""
-    until = time.monotonic() + _PATIENCE_S
+    until = clock.monotonic() + _PATIENCE_S
     while not is_taken_in(store, left):
-        if time.monotonic() >= until:
+        if clock.monotonic() >= until:
             raise RefusedToStart(
                 f"run {left.run_id} has not taken the command in within {_PATIENCE_S:g} s",
                 hint="it is kept, and takes effect when the run's process looks again, or is resumed; see `runner show`",
             )
-        time.sleep(_POLL_S)
+        await clock.sleep(_POLL_S)
 
 
 def _refused(run_id: str, why: str) -> RefusedToStart:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from runner.journal.ownership import LOOK_S, TAKEOVER_S
+from runner.journal.store import HeldByAnother
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runner.journal.store import HeldByAnother
+    from runner.engine.ports import MachineClock
+
+T = TypeVar("T")
 
 LOOK_EVERY_S = 0.5
 _LONGEST_S = 2 * (TAKEOVER_S + LOOK_S)
@@ -40,3 +43,17 @@ class Looking:
         if self._say is not None:
             self._say(f"{refused.message}, which gives no sign of life: looking on for up to {TAKEOVER_S:g} s")
             self._say = None
+
+
+async def patiently(clock: MachineClock, looking: Looking, take: Callable[[], T]) -> T:
+    """Take what another process may have, as soon as it can be had.
+
+    Raises:
+        HeldByAnother: it was not worth any more tries.
+    """
+    while True:
+        try:
+            return take()
+        except HeldByAnother as refused:
+            looking.after(refused)
+        await clock.sleep(LOOK_EVERY_S)

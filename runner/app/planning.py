@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from runner.app.host import Host
     from runner.inventory.source import InventorySource
     from runner.plan.plan import Plan
     from runner.spec.campaign import Campaign
@@ -50,7 +49,7 @@ class PlanInputs:
     allow_empty_wave: bool = False
 
 
-def make_plan(inputs: PlanInputs, *, simulated: bool = False) -> Plan:
+def make_plan(host: Host, inputs: PlanInputs, *, simulated: bool = False) -> Plan:
     """Load a jobspec and its inventory and expand them.
 
     Raises:
@@ -58,7 +57,7 @@ def make_plan(inputs: PlanInputs, *, simulated: bool = False) -> Plan:
     """
     file = str(inputs.jobspec)
     campaign = load_campaign(decode(_read(inputs.jobspec), file), file)
-    options = _plan_options(inputs, time.time(), simulated=simulated)
+    options = _plan_options(inputs, host.environ, host.clock.wall(), simulated=simulated)
     source = _inventory_source(campaign, inputs, options)
     if source is None:
         plan = expand(campaign, None, options)
@@ -66,17 +65,19 @@ def make_plan(inputs: PlanInputs, *, simulated: bool = False) -> Plan:
         inventory = source.read()
         plan = expand(campaign, inventory.servers, replace(options, inventory_fingerprint=inventory.fingerprint))
     refuse_unfitting(plan)
-    return with_programs(plan, campaign, inputs.jobspec.parent, os.environ)
+    return with_programs(plan, campaign, inputs.jobspec.parent, host.environ)
 
 
-def once_context(inputs: PlanInputs, now: float, *, simulated: bool) -> tuple[str, JsonObject]:
+def once_context(
+    inputs: PlanInputs, environ: Mapping[str, str], now: float, *, simulated: bool
+) -> tuple[str, JsonObject]:
     """The campaign's name, and what the template of a once key sees. `now` is epoch seconds: `run.date` is its day.
 
     Raises:
         InvalidInput: the jobspec or plan cannot be read.
     """
     file = str(inputs.jobspec)
-    options = _plan_options(inputs, now, simulated=simulated)
+    options = _plan_options(inputs, environ, now, simulated=simulated)
     if inputs.jobspec.suffix == ".json":
         plan = plan_from_json(_read(inputs.jobspec), file)
         campaign = load_campaign(plan.jobspec, file)
@@ -86,9 +87,9 @@ def once_context(inputs: PlanInputs, now: float, *, simulated: bool) -> tuple[st
     return campaign.name, campaign_context(campaign, options)
 
 
-def _plan_options(inputs: PlanInputs, created_at: float, *, simulated: bool) -> PlanOptions:
+def _plan_options(inputs: PlanInputs, environ: Mapping[str, str], created_at: float, *, simulated: bool) -> PlanOptions:
     return PlanOptions(
-        env=os.environ,
+        env=environ,
         run_date=datetime.fromtimestamp(created_at, UTC).date().isoformat(),
         created_at=created_at,
         runner_version=__version__,
@@ -103,14 +104,14 @@ def _plan_options(inputs: PlanInputs, created_at: float, *, simulated: bool) -> 
     )
 
 
-def read_or_make_plan(inputs: PlanInputs, *, simulated: bool = False) -> Plan:
-    """The plan in a `.json` file, exactly as it was written; or the plan that a jobspec makes now.
+def read_or_make_plan(host: Host, inputs: PlanInputs, *, simulated: bool = False) -> Plan:
+    """The plan in a `.json` file, exactly as it was written; or the plan that a jobspec makes now."""
+    return read_plan(inputs) if inputs.jobspec.suffix == ".json" else make_plan(host, inputs, simulated=simulated)
 
-    An inventory given beside a plan file is what its servers are checked against.
-    """
+
+def read_plan(inputs: PlanInputs) -> Plan:
+    """The plan in a file. An inventory given beside it is what its servers are checked against."""
     file = inputs.jobspec
-    if file.suffix != ".json":
-        return make_plan(inputs, simulated=simulated)
     if replace(inputs, inventory=None) != PlanInputs(jobspec=file):
         raise InvalidInput(
             Problem("a plan is carried out exactly as it is", str(file), hint="give these options to `runner plan`")

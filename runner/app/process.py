@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import os
 import random
 import resource
 import signal
+import socket
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from runner.app.checking import LocalChecker
@@ -22,10 +25,9 @@ from runner.report.files import write_whole
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
     from contextlib import AsyncExitStack
-    from pathlib import Path
 
     from runner.app.host import Redact, Stoppable
-    from runner.engine.ports import JobService
+    from runner.engine.ports import JobService, MachineClock
     from runner.plan.plan import Plan
     from runner.simulator.behaviour import Behaviour
 
@@ -40,15 +42,20 @@ _MOST_DESCRIPTORS = 65_536
 
 
 def this_host() -> Host:
-    """The real thing. The one place where a run gets hold of it."""
-    environ = dict(os.environ)
+    """The real thing. The one place where a command gets hold of it."""
+    return host_of(dict(os.environ), SystemClock())
+
+
+def host_of(environ: Mapping[str, str], clock: MachineClock) -> Host:
+    """This process with an environment and clocks of its own."""
     return Host(
-        clock=SystemClock(),
+        clock=clock,
         environ=environ,
         chance=random.SystemRandom(),
         identity=this_process,
+        person=_person,
         open_store=open_store,
-        open_services=partial(_open_services, environ),
+        open_services=partial(_open_services, environ, clock),
         open_checker=partial(LocalChecker, env=environ),
         interrupts=Signals,
         write_file=write_whole,
@@ -68,8 +75,17 @@ def _descriptors() -> int:
     return soft
 
 
+def _person() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container may have no name for its user
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
 async def _open_services(
     environ: Mapping[str, str],
+    clock: MachineClock,
     stack: AsyncExitStack,
     plan: Plan,
     redact: Redact,
@@ -79,10 +95,15 @@ async def _open_services(
     most_reads: int,
 ) -> Sequence[JobService]:
     """As `open_lane_services`."""
-    from runner.app.services import open_lane_services  # noqa: PLC0415  brings aiohttp, which takes long to import
+    from runner.app.services import (  # noqa: PLC0415  brings aiohttp, which takes long to import
+        Surroundings,
+        open_lane_services,
+    )
 
+    home = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
+    around = Surroundings(environ, home, clock.wall)
     return await open_lane_services(
-        stack, plan, redact, environ, behaviour=behaviour, ca_bundle=ca_bundle, most_reads=most_reads
+        stack, plan, redact, around, behaviour=behaviour, ca_bundle=ca_bundle, most_reads=most_reads
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,26 +40,26 @@ class Pruning:
     note: str = ""
 
 
-def find_prunable(state_dir: Path, older_than_s: float, keep: int) -> Pruning:
+def find_prunable(state_dir: Path, now: float, older_than_s: float, keep: int) -> Pruning:
     """What `prune` would forget."""
     with open_store(state_dir, reading=True) as store:
-        return _found(store, state_dir, _before(older_than_s), keep)
+        return _found(store, state_dir, now, older_than_s, keep)
 
 
-def prune(state_dir: Path, older_than_s: float, keep: int) -> Pruning:
+def prune(state_dir: Path, now: float, older_than_s: float, keep: int) -> Pruning:
     """Forget old runs with their plans, journals and reports; and old plans and reports that have no run.
 
-    A slot that such a run has stays taken. Each run is forgotten whole or not at all.
+    `now` is epoch seconds. A slot that such a run has stays taken. Each run is forgotten whole or not at all.
 
     Raises:
         StateFolderError: it cannot be written; what was forgotten before that is.
     """
     with open_store(state_dir) as store:
-        found = _found(store, state_dir, _before(older_than_s), keep)
+        found = _found(store, state_dir, now, older_than_s, keep)
         size = store.history.size()
         for row in found.runs:
             store.history.delete(row.id)
-        plans = _plans(store, found.before)
+        plans = _plans(store, now, older_than_s)
         for plan_hash in plans:
             store.history.delete_plan(plan_hash)
         freed = sum(_delete(path) for path in found.reports)
@@ -69,11 +68,8 @@ def prune(state_dir: Path, older_than_s: float, keep: int) -> Pruning:
     return Pruning(found.before, found.runs, found.kept, found.reports, plans, freed, note)
 
 
-def _before(older_than_s: float) -> float:
-    return max(0.0, time.time() - older_than_s)
-
-
-def _found(store: RunStore, state_dir: Path, before: float, keep: int) -> Pruning:
+def _found(store: RunStore, state_dir: Path, now: float, older_than_s: float, keep: int) -> Pruning:
+    before = max(0.0, now - older_than_s)
     rows = [
         PrunedRow(row.id, row.campaign, row.started_at, RunState.RUNNING if row.is_open else row.state, row.simulated)
         for row in store.runs()
@@ -86,11 +82,11 @@ def _found(store: RunStore, state_dir: Path, before: float, keep: int) -> Prunin
     reports = [
         path for path, run_id in _reports(state_dir) if run_id in going or _is_left(path, run_id, staying, before)
     ]
-    return Pruning(before, gone, kept, reports, _plans(store, before))
+    return Pruning(before, gone, kept, reports, _plans(store, now, older_than_s))
 
 
-def _plans(store: RunStore, before: float) -> list[str]:
-    return store.history.plans_without_run(min(before, time.time() - _ABOUT_TO_RUN_S))
+def _plans(store: RunStore, now: float, older_than_s: float) -> list[str]:
+    return store.history.plans_without_run(now - max(older_than_s, _ABOUT_TO_RUN_S))
 
 
 def _reports(state_dir: Path) -> Iterator[tuple[Path, str]]:

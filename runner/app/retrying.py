@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner import __version__
 from runner.app.history import open_store
-from runner.app.process import this_host
 from runner.app.programs import with_programs_of_now
 from runner.app.standings import Known, newest_known, read_past_run
 from runner.errors import InvalidInput, Problem, RefusedToStart
@@ -41,10 +40,9 @@ class Retry(NamedTuple):
 
 
 def plan_retry(
-    state_dir: Path, texts: Sequence[str], only: Collection[str], *, look: bool, ca_bundle: Path | None
+    host: Host, state_dir: Path, texts: Sequence[str], only: Collection[str], *, look: bool, ca_bundle: Path | None
 ) -> Retry:
     """Plan to do again those servers of the runs in a state folder whose newest outcome is one of `only`; see `retry_in`."""
-    host = this_host()
     with open_store(state_dir, reading=True) as store:
         return host.run_loop(retry_in(host, store, texts, only, look=look, ca_bundle=ca_bundle))
 

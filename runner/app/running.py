@@ -12,7 +12,6 @@ from runner.app import families
 from runner.app.carrying import RunResult, Work, carry_out
 from runner.app.history import stored_plan
 from runner.app.holding import own
-from runner.app.process import this_host
 from runner.app.programs import refuse_unready
 from runner.engine.clock import Reading, RunClock
 from runner.errors import InvalidInput, Problem, RefusedToStart
@@ -57,7 +56,7 @@ class AlreadyFinished(RefusedToStart):
     """There is nothing left to do of a run."""
 
 
-def run_plan(plan: Plan, options: RunOptions) -> RunResult:
+def run_plan(host: Host, plan: Plan, options: RunOptions) -> RunResult:
     """Carry a plan out as a new run.
 
     Raises:
@@ -65,7 +64,6 @@ def run_plan(plan: Plan, options: RunOptions) -> RunResult:
         RefusedToStart: the deadline is over, or a check's program is not the one that was planned.
         SlotTaken: its slot has a run already.
     """
-    host = this_host()
     work = new_work(host, plan, options)
     refuse_unready(plan, host.environ)
     with host.open_store(options.state_dir) as store:
@@ -73,9 +71,8 @@ def run_plan(plan: Plan, options: RunOptions) -> RunResult:
         return host.run_loop(_carry_out(host, store, work, options))
 
 
-def resume_run(text: str, options: RunOptions) -> RunResult:
+def resume_run(host: Host, text: str, options: RunOptions) -> RunResult:
     """Go on with a run: what was sent without an answer is looked up first."""
-    host = this_host()
     with host.open_store(options.state_dir) as store:
         return host.run_loop(_go_on(host, store, text, options))
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.api.services import ServiceSettings, open_services
 from runner.api.transport import MOST_READS
 from runner.model import Lane
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AsyncExitStack
+    from pathlib import Path
 
     from runner.app.host import Redact
     from runner.engine.ports import JobService
@@ -22,11 +21,19 @@ if TYPE_CHECKING:
 _SIMULATED_PROJECT = "0123456789abcdef0123456789abcdef"
 
 
+class Surroundings(NamedTuple):
+    """What the client of a service takes from its process; `home` is the person's folder, `wall` gives epoch seconds."""
+
+    environ: Mapping[str, str]
+    home: Path
+    wall: Callable[[], float]
+
+
 async def open_lane_services(
     stack: AsyncExitStack,
     plan: Plan,
     redact: Redact,
-    environ: Mapping[str, str],
+    around: Surroundings,
     *,
     behaviour: Behaviour | None = None,
     ca_bundle: Path | None = None,
@@ -39,16 +46,16 @@ async def open_lane_services(
         ServiceUnusable: no credentials, no project, or no TLS.
     """
     lanes = list(plan.lanes)
-    env = environ
+    env = around.environ
     if behaviour is not None:
         from runner.simulator.server import Simulator  # noqa: PLC0415  brings a web server, which takes long to import
 
-        simulator = await stack.enter_async_context(Simulator(behaviour))
+        simulator = await stack.enter_async_context(Simulator(behaviour, clock=around.wall))
         lanes = [Lane(None, simulator.url, lane.project_id or _SIMULATED_PROJECT) for lane in lanes]
         env = _simulated_env(behaviour)
     timeout_s = plan.submit.timeout_s
     settings = ServiceSettings(
-        env, Path.home(), time.time, redact, ca_bundle=ca_bundle, timeout_s=timeout_s, most_reads=most_reads
+        env, around.home, around.wall, redact, ca_bundle=ca_bundle, timeout_s=timeout_s, most_reads=most_reads
     )
     opened = await stack.enter_async_context(open_services(lanes, settings))
     return [opened[lane].service for lane in lanes]

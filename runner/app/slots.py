@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from runner.app.history import open_store
 from runner.app.planning import once_context
 from runner.app.running import AlreadyFinished, RunOptions, resume_run, run_plan
 from runner.errors import InvalidInput, Problem, RefusedToStart
@@ -20,9 +18,10 @@ from runner.spec.secrets import secret_names
 from runner.spec.templates import TemplateProblem, render_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from runner.app.carrying import RunResult
+    from runner.app.host import Host
     from runner.app.planning import PlanInputs
     from runner.journal.store import RunStore
     from runner.model import JsonObject
@@ -49,6 +48,7 @@ class Untouched:
 
 
 def run_in_slot(
+    host: Host,
     slot: Slot,
     inputs: PlanInputs,
     make_plan: Callable[[], Plan],
@@ -63,33 +63,36 @@ def run_in_slot(
         InvalidInput: the key or the plan cannot be made.
         RefusedToStart: the slot was missed, and that is to be an error; or its run must not go on.
     """
-    attempt = _attempt(slot, inputs, simulated=options.behaviour is not None)
-    options = replace(options, once_key=attempt.key, wait_for_lock_s=_patience(slot, options))
+    attempt = _attempt(slot, inputs, host.environ, host.clock.wall(), simulated=options.behaviour is not None)
+    patience_s = _patience(slot, options, host.clock.wall())
+    options = replace(options, once_key=attempt.key, wait_for_lock_s=patience_s)
     while True:
-        step = _next_step(attempt, options, required_hash)
+        step = _next_step(host, attempt, options, required_hash)
         if isinstance(step, Leave):
             return Untouched(step.reason)
         if attempt.closed is not None:
             warn(f"{attempt.closed}; it is done all the same")
         try:
-            return _carry_out(step, make_plan, options)
+            return _carry_out(host, step, make_plan, options)
         except RunIsOpen as beside:
             return Untouched(beside.message)
         except (SlotTaken, AlreadyFinished):
             continue  # another process was faster: look again what is left to do
 
 
-def _carry_out(step: Start | Resume, make_plan: Callable[[], Plan], options: RunOptions) -> RunResult | Untouched:
+def _carry_out(
+    host: Host, step: Start | Resume, make_plan: Callable[[], Plan], options: RunOptions
+) -> RunResult | Untouched:
     if isinstance(step, Resume):
-        return resume_run(step.run_id, options)
+        return resume_run(host, step.run_id, options)
     plan = make_plan()
-    return run_plan(plan, options) if plan.requests else Untouched("nothing to do: no server is selected")
+    return run_plan(host, plan, options) if plan.requests else Untouched("nothing to do: no server is selected")
 
 
-def _next_step(attempt: Attempt, options: RunOptions, required_hash: str | None) -> Start | Resume | Leave:
+def _next_step(host: Host, attempt: Attempt, options: RunOptions, required_hash: str | None) -> Start | Resume | Leave:
     holder = None
     if attempt.key is not None:
-        with open_store(options.state_dir) as store:
+        with host.open_store(options.state_dir) as store:
             holder = _holder(store, attempt.key)
             step = slots.next_step(attempt, holder)
             if isinstance(step, Resume):
@@ -115,11 +118,10 @@ def _refuse_another_plan(store: RunStore, run_id: str, required_hash: str | None
         )
 
 
-def _attempt(slot: Slot, inputs: PlanInputs, *, simulated: bool) -> Attempt:
-    now = time.time()
+def _attempt(slot: Slot, inputs: PlanInputs, environ: Mapping[str, str], now: float, *, simulated: bool) -> Attempt:
     campaign, key = "", None
     if slot.once_key is not None:
-        campaign, context = once_context(inputs, now, simulated=simulated)
+        campaign, context = once_context(inputs, environ, now, simulated=simulated)
         context["run"] |= _slot_day(slot, now)
         key = ("(simulated) " if simulated else "") + _rendered(slot.once_key, context)
     closed = None
@@ -153,9 +155,8 @@ def _rendered(once_key: str, context: JsonObject) -> str:
     return key
 
 
-def _patience(slot: Slot, options: RunOptions) -> float:
+def _patience(slot: Slot, options: RunOptions, now: float) -> float:
     """For how long to wait for servers, seconds: not beyond the latest start."""
     if slot.latest is None or slot.catch_up is CatchUp.RUN:
         return options.wait_for_lock_s
-    now = time.time()
     return max(0.0, min(options.wait_for_lock_s, next_at(slot.latest, now, None) - now))

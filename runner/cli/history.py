@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from runner.app import comparing, families, history, locks, verifying
 from runner.cli import output
-from runner.cli.options import format_option, state_options
+from runner.cli.options import format_option, pass_host, state_options
 from runner.cli.table import table
 from runner.errors import ExitCode
 from runner.model import RunState
 from runner.report.files import report_to_json, write_whole
+
+if TYPE_CHECKING:
+    from runner.app.host import Host
 
 
 @click.command("report")
@@ -101,10 +105,11 @@ def verify_command(run: str, state_dir: Path, **options: str) -> int:
 @click.option("--release", metavar="RUN", help="Give the servers of this run free.")
 @format_option
 @state_options
-def locks_command(release: str | None, state_dir: Path, **options: str) -> None:
+@pass_host
+def locks_command(host: Host, release: str | None, state_dir: Path, **options: str) -> None:
     """List the runs that hold servers, so that no other run may touch them; or give those of one free."""
     if release is not None:
-        click.echo(f"released: {locks.release_locks(state_dir, release, output.warning)}")
+        click.echo(f"released: {locks.release_locks(host, state_dir, release, output.warning)}")
         return
     rows = locks.list_locks(state_dir)
     if options["output"] == "json":

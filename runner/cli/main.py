@@ -13,6 +13,7 @@ import signal
 import sys
 import traceback
 from contextlib import redirect_stderr, redirect_stdout, suppress
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
@@ -23,9 +24,10 @@ from runner.cli import streams
 from runner.errors import ExitCode, RunnerError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import FrameType
 
+    from runner.app.host import Host
 
 # What writing to a stream fails with: a full disk, a quota, a terminal that was closed.
 _OF_STREAMS = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
@@ -107,19 +109,26 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _terminate)
-    code = run_command_line(sys.argv[1:], sys.stdout, sys.stderr)
+    code = run_command_line(sys.argv[1:], _this_host, sys.stdout, sys.stderr)
     streams.flush()
     # Everything is closed by now; taking a fleet of a million values apart one by one would take as long as reading it.
     os._exit(code)
 
 
-def run_command_line(arguments: Sequence[str], stdout: TextIO, stderr: TextIO) -> int:
+def run_command_line(arguments: Sequence[str], make_host: Callable[[], Host], stdout: TextIO, stderr: TextIO) -> int:
     """Do what the arguments say, with results to `stdout` and all else to `stderr`; return the exit code.
 
-    All of `main` that is not the process: it sets up no signals, ends nothing, and raises nothing.
+    All of `main` that is not the process: it sets up no signals, ends nothing, and raises nothing. `make_host` is called
+    once, by a command that needs more of the process than its arguments.
     """
     with redirect_stdout(stdout), redirect_stderr(stderr):
-        return _exit_code(arguments)
+        return _exit_code(arguments, cache(make_host))
+
+
+def _this_host() -> Host:
+    from runner.app.process import this_host  # noqa: PLC0415  takes long to import, and `--help` needs none
+
+    return this_host()
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:
@@ -129,9 +138,9 @@ def _terminate(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _exit_code(arguments: Sequence[str]) -> int:
+def _exit_code(arguments: Sequence[str], make_host: Callable[[], Host]) -> int:
     try:
-        result = cli.main(list(arguments), prog_name="runner", standalone_mode=False)
+        result = cli.main(list(arguments), prog_name="runner", standalone_mode=False, obj=make_host)
     except click.exceptions.Exit as stop:
         result = stop.exit_code
     except click.ClickException as error:

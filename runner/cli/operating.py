@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.app import operating
-from runner.cli.options import all_of, state_options
+from runner.cli.options import all_of, pass_host, state_options
 from runner.run.commands import SETTINGS, SKIP_CHECK, Command
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from runner.app.host import Host
 
 _EPILOG = (
     "RUN is a run's id, the start of it, or `last`. A run at work takes the command in within two seconds; "
@@ -20,36 +22,36 @@ _EPILOG = (
 _run = click.argument("run", metavar="RUN")
 _why = click.option("--why", default="", metavar="TEXT", help="Why; kept in the record with who and when.")
 _hash = click.option("--plan-hash", metavar="sha256:...", help="Only if the run carries out this plan.")
-_common = all_of(_why, state_options)
+_common = all_of(_why, state_options, pass_host)
 
 
-def _give(run: str, state_dir: Path, why: str, command: Command) -> None:
-    click.echo(operating.give(state_dir, run, command, why))
+def _give(host: Host, run: str, state_dir: Path, why: str, command: Command) -> None:
+    click.echo(operating.give(host, state_dir, run, command, why))
 
 
 @click.command("pause", epilog=_EPILOG)
 @_run
 @_common
-def pause_command(run: str, state_dir: Path, why: str) -> None:
+def pause_command(host: Host, run: str, state_dir: Path, why: str) -> None:
     """Let in nothing new; what is in flight is watched on."""
-    _give(run, state_dir, why, Command("pause"))
+    _give(host, run, state_dir, why, Command("pause"))
 
 
 @click.command("continue", epilog=_EPILOG)
 @_run
 @click.option("--skip-check", is_flag=True, help="Let the check that failed count as passed; on record.")
 @_common
-def continue_command(run: str, state_dir: Path, why: str, *, skip_check: bool) -> None:
+def continue_command(host: Host, run: str, state_dir: Path, why: str, *, skip_check: bool) -> None:
     """Go on with a run that is paused or held. A check that failed is made again; a limit that is reached holds again."""
-    _give(run, state_dir, why, Command("continue", settings={SKIP_CHECK: "yes"} if skip_check else {}))
+    _give(host, run, state_dir, why, Command("continue", settings={SKIP_CHECK: "yes"} if skip_check else {}))
 
 
 @click.command("abort", epilog=_EPILOG)
 @_run
 @_common
-def abort_command(run: str, state_dir: Path, why: str) -> None:
+def abort_command(host: Host, run: str, state_dir: Path, why: str) -> None:
     """End a campaign: nothing new is sent, what is in flight is watched to its end. It cannot be resumed."""
-    _give(run, state_dir, why, Command("abort"))
+    _give(host, run, state_dir, why, Command("abort"))
 
 
 @click.command("approve", epilog=_EPILOG)
@@ -57,9 +59,9 @@ def abort_command(run: str, state_dir: Path, why: str) -> None:
 @click.argument("wave")
 @_hash
 @_common
-def approve_command(run: str, wave: str, plan_hash: str | None, state_dir: Path, why: str) -> None:
+def approve_command(host: Host, run: str, wave: str, plan_hash: str | None, state_dir: Path, why: str) -> None:
     """Open the gate after a wave that waits for approval."""
-    _give(run, state_dir, why, Command("approve", wave, _hash_setting(plan_hash)))
+    _give(host, run, state_dir, why, Command("approve", wave, _hash_setting(plan_hash)))
 
 
 @click.command("reject", epilog=_EPILOG)
@@ -67,9 +69,9 @@ def approve_command(run: str, wave: str, plan_hash: str | None, state_dir: Path,
 @click.argument("wave")
 @_hash
 @_common
-def reject_command(run: str, wave: str, plan_hash: str | None, state_dir: Path, why: str) -> None:
+def reject_command(host: Host, run: str, wave: str, plan_hash: str | None, state_dir: Path, why: str) -> None:
     """Reject a wave that waits for approval: the campaign is aborted."""
-    _give(run, state_dir, why, Command("reject", wave, _hash_setting(plan_hash)))
+    _give(host, run, state_dir, why, Command("reject", wave, _hash_setting(plan_hash)))
 
 
 def _hash_setting(plan_hash: str | None) -> dict[str, str]:
@@ -90,9 +92,9 @@ def _settings(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
 @_run
 @click.argument("settings", metavar="NAME=VALUE...", nargs=-1, required=True, callback=_settings)
 @_common
-def set_command(run: str, settings: dict[str, str], state_dir: Path, why: str) -> None:
+def set_command(host: Host, run: str, settings: dict[str, str], state_dir: Path, why: str) -> None:
     """Change how a run goes on."""
-    _give(run, state_dir, why, Command("set", settings=settings))
+    _give(host, run, state_dir, why, Command("set", settings=settings))
 
 
 set_command.help = f"Change how a run goes on: {', '.join(SETTINGS)}, such as rate=5/s max_abnormal=10."
@@ -102,36 +104,36 @@ set_command.help = f"Change how a run goes on: {', '.join(SETTINGS)}, such as ra
 @_run
 @click.argument("servers", metavar="SERVER|EXPR")
 @_common
-def exclude_command(run: str, servers: str, state_dir: Path, why: str) -> None:
+def exclude_command(host: Host, run: str, servers: str, state_dir: Path, why: str) -> None:
     """Leave servers out that were not started yet: one by id or name, or all for which an expression holds."""
-    _give(run, state_dir, why, Command("exclude", servers))
+    _give(host, run, state_dir, why, Command("exclude", servers))
 
 
 @click.command("include", epilog=_EPILOG)
 @_run
 @click.argument("servers", metavar="SERVER|EXPR")
 @_common
-def include_command(run: str, servers: str, state_dir: Path, why: str) -> None:
+def include_command(host: Host, run: str, servers: str, state_dir: Path, why: str) -> None:
     """Take servers in again that were excluded, as long as their wave is not over."""
-    _give(run, state_dir, why, Command("include", servers))
+    _give(host, run, state_dir, why, Command("include", servers))
 
 
 @click.command("hold", epilog=_EPILOG)
 @_run
 @click.argument("group")
 @_common
-def hold_command(run: str, group: str, state_dir: Path, why: str) -> None:
+def hold_command(host: Host, run: str, group: str, state_dir: Path, why: str) -> None:
     """Let in nothing new of a group; the others go on."""
-    _give(run, state_dir, why, Command("hold", group))
+    _give(host, run, state_dir, why, Command("hold", group))
 
 
 @click.command("release", epilog=_EPILOG)
 @_run
 @click.argument("group")
 @_common
-def release_command(run: str, group: str, state_dir: Path, why: str) -> None:
+def release_command(host: Host, run: str, group: str, state_dir: Path, why: str) -> None:
     """Go on with a group that is held."""
-    _give(run, state_dir, why, Command("release", group))
+    _give(host, run, state_dir, why, Command("release", group))
 
 
 def patience_options(function: Any) -> Any:  # noqa: ANN401  a click decorator

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import fields
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from runner.spec.quantities import EXPECTED_DURATION, parse_duration
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from runner.app.host import Host
     from runner.model import JsonObject
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -30,6 +32,17 @@ def all_of(*options: Decorator) -> Decorator:
         return function
 
     return decorate
+
+
+def pass_host(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the host, before its own arguments: made only now, for what makes it takes long to import."""
+
+    @click.pass_obj
+    @wraps(command)
+    def with_host(make_host: Callable[[], Host], /, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401  any command's
+        return command(make_host(), *arguments, **options)
+
+    return with_host
 
 
 def _variable(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:

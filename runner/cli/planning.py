@@ -9,18 +9,20 @@ import click
 
 from runner.app import forecasting, planning
 from runner.cli import output
-from runner.cli.options import campaign_options, format_option, plan_inputs
+from runner.cli.options import campaign_options, format_option, pass_host, plan_inputs
 
 if TYPE_CHECKING:
+    from runner.app.host import Host
     from runner.plan.plan import Plan
 
 
 @click.command("validate")
 @click.argument("jobspec", type=click.Path(path_type=Path))
 @campaign_options
-def validate_command(jobspec: Path, **options: Any) -> None:  # noqa: ANN401  click hands options over by name
+@pass_host
+def validate_command(host: Host, jobspec: Path, **options: Any) -> None:  # noqa: ANN401  click hands options over by name
     """Check a jobspec and its inventory, and say everything that is wrong at once. No network."""
-    plan = planning.make_plan(plan_inputs(jobspec, options))
+    plan = planning.make_plan(host, plan_inputs(jobspec, options))
     output.warnings(plan)
     click.echo(f"{jobspec}: valid, {output.plan_line(plan)}")
 
@@ -30,11 +32,12 @@ def validate_command(jobspec: Path, **options: Any) -> None:  # noqa: ANN401  cl
 @campaign_options
 @format_option
 @click.option("-o", "--output", "plan_file", type=click.Path(path_type=Path), help="Write the plan, with its hash.")
-def plan_command(jobspec: Path, **options: Any) -> None:  # noqa: ANN401  likewise
+@pass_host
+def plan_command(host: Host, jobspec: Path, **options: Any) -> None:  # noqa: ANN401  likewise
     """Show every group, how many requests it comes to, how long they take, and the first of them. No network."""
     output_format = options.pop("output")
     plan_file = options.pop("plan_file")
-    plan = planning.make_plan(plan_inputs(jobspec, options))
+    plan = planning.make_plan(host, plan_inputs(jobspec, options))
     if plan_file is not None:
         planning.write_plan(plan, plan_file)
     show_plan(plan, output_format, plan_file)

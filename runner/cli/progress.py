@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-import time
 from typing import TYPE_CHECKING, TextIO, cast
 
 import click
@@ -16,6 +15,8 @@ from runner.cli.outlet import Outlet
 from runner.model import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import RenderableType
 
     from runner.cli.logs import Logs
@@ -75,9 +76,10 @@ class LoggedProgress:
 
 
 class LiveProgress:
-    """A table on the terminal that is drawn anew a few times a second."""
+    """A table on the terminal that is drawn anew a few times a second. `monotonic` is a clock, in seconds."""
 
-    def __init__(self, *, color: bool) -> None:
+    def __init__(self, monotonic: Callable[[], float], *, color: bool) -> None:
+        self._monotonic = monotonic
         self._color = color
         self._news: Newsroom | None = None
         self._latest = "starting"
@@ -107,7 +109,7 @@ class LiveProgress:
         # It is one, and rich would take one that was closed for a file, and say nothing.
         outlet = Outlet(sys.stderr)
         console = Console(file=cast("TextIO", outlet), no_color=not self._color, force_terminal=True)
-        began = time.monotonic()
+        began = self._monotonic()
         try:
             with Live(self._picture(state, began), console=console, auto_refresh=False) as live:
                 try:
@@ -131,7 +133,7 @@ class LiveProgress:
         done = sum(state.counts.values())
         head = Table.grid(padding=(0, 2))
         head.add_row(state.plan.campaign, ProgressBar(total or 1, done, width=40), f"{done:,}/{total:,} servers")
-        minutes, seconds = divmod(int(time.monotonic() - began), 60)
+        minutes, seconds = divmod(int(self._monotonic() - began), 60)
         figures = "  ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in _figures(state).items())
         standing = self._news.standing() if self._news else []
         # As plain text: what a check or a person said may look like markup.

@@ -12,13 +12,14 @@ import click
 
 from runner.app import exporting, pruning
 from runner.cli import output
-from runner.cli.options import Duration, format_option, state_options
+from runner.cli.options import Duration, format_option, pass_host, state_options
 from runner.cli.table import table
 from runner.report.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from runner.app.host import Host
     from runner.app.pruning import Pruning
     from runner.model import JsonObject
 
@@ -33,13 +34,14 @@ _MIB = 2**20
 @click.option("--yes", is_flag=True, help="Do it: without, it is only shown.")
 @format_option
 @state_options
-def prune_command(older_than_s: float, keep: int, state_dir: Path, *, yes: bool, **options: str) -> None:
+@pass_host
+def prune_command(host: Host, older_than_s: float, keep: int, state_dir: Path, *, yes: bool, **options: str) -> None:
     """Forget old runs: their plans, journals and reports. Shows what would go; `--yes` does it.
 
     A run stays that is not over or holds servers, that has the newest slot of its campaign, or is of the family of a run
     that is not over. Slots of runs that go stay taken. Old reports and plans that have no run go, too.
     """
-    found = (pruning.prune if yes else pruning.find_prunable)(state_dir, older_than_s, keep)
+    found = (pruning.prune if yes else pruning.find_prunable)(state_dir, host.clock.wall(), older_than_s, keep)
     if options["output"] == "json":
         output.print_json([_prune_object(found, done=yes)])
     else:

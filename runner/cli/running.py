@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from runner.cli.options import (
     campaign_options,
     lock_option,
     log_options,
+    pass_host,
     plan_inputs,
     state_options,
     stderr_is_terminal,
@@ -31,6 +31,7 @@ from runner.run.gate import Patience
 
 if TYPE_CHECKING:
     from runner.app.carrying import RunResult
+    from runner.app.host import Host
     from runner.engine.run import Deadline
     from runner.plan.plan import Plan
     from runner.simulator.behaviour import Behaviour
@@ -76,7 +77,8 @@ def _outcomes(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @_ca_option
 @state_options
 @log_options
-def run_command(file: Path, **options: Any) -> int:  # noqa: ANN401  click hands options over by name
+@pass_host
+def run_command(host: Host, file: Path, **options: Any) -> int:  # noqa: ANN401  click hands options over by name
     """Carry out a jobspec, or exactly a plan that `runner plan -o` wrote."""
     inputs = plan_inputs(file, options)
     simulate = options.pop("simulate") or options["behaviour"] is not None
@@ -85,8 +87,8 @@ def run_command(file: Path, **options: Any) -> int:  # noqa: ANN401  click hands
     slot, required_hash, max_age_s = slot_from(options), options.pop("require_hash"), options.pop("max_age_s")
 
     def approved_plan() -> Plan:
-        plan = planning.read_or_make_plan(inputs, simulated=simulate)
-        approving.refuse_unapproved(plan, required_hash, max_age_s, time.time())
+        plan = planning.read_or_make_plan(host, inputs, simulated=simulate)
+        approving.refuse_unapproved(plan, required_hash, max_age_s, host.clock.wall())
         if not dry_run:
             output.warnings(plan)
         return plan
@@ -94,8 +96,8 @@ def run_command(file: Path, **options: Any) -> int:  # noqa: ANN401  click hands
     if dry_run:
         show_plan(approved_plan(), "text")
         return ExitCode.OK
-    how = _how(options, watch=not options.pop("no_wait"), behaviour=behaviour)
-    result = slots.run_in_slot(slot, inputs, approved_plan, how, required_hash=required_hash, warn=output.warning)
+    how = _how(host, options, watch=not options.pop("no_wait"), behaviour=behaviour)
+    result = slots.run_in_slot(host, slot, inputs, approved_plan, how, required_hash=required_hash, warn=output.warning)
     return _finish(result, quiet=options["quiet"])
 
 
@@ -108,9 +110,12 @@ def run_command(file: Path, **options: Any) -> int:  # noqa: ANN401  click hands
 @_ca_option
 @state_options
 @log_options
-def resume_command(run: str, **options: Any) -> int:  # noqa: ANN401  likewise
+@pass_host
+def resume_command(host: Host, run: str, **options: Any) -> int:  # noqa: ANN401  likewise
     """Go on with a run that was stopped or crashed. RUN is its id, the start of it, or `last`."""
-    return _finish(running.resume_run(run, _how(options, watch=True, behaviour=None)), quiet=options["quiet"])
+    return _finish(
+        running.resume_run(host, run, _how(host, options, watch=True, behaviour=None)), quiet=options["quiet"]
+    )
 
 
 @click.command("retry")
@@ -128,13 +133,15 @@ def resume_command(run: str, **options: Any) -> int:  # noqa: ANN401  likewise
 @_ca_option
 @state_options
 @log_options
-def retry_command(runs: tuple[str, ...], only: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401  likewise
+@pass_host
+def retry_command(host: Host, runs: tuple[str, ...], only: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401  likewise
     """Do again, as a new run, those servers of earlier runs that did not succeed, and have not since.
 
     A server goes on at the step that it did not get through. OUTCOMEs: failed, timed_out, unknown, not_started, skipped.
     """
     look, plan_file, dry_run = not options.pop("no_look"), options.pop("plan_file"), options.pop("dry_run")
-    plan, simulated = retrying.plan_retry(options["state_dir"], runs, only, look=look, ca_bundle=options["ca_bundle"])
+    state_dir, ca_bundle = options["state_dir"], options["ca_bundle"]
+    plan, simulated = retrying.plan_retry(host, state_dir, runs, only, look=look, ca_bundle=ca_bundle)
     path, simulate = options.pop("behaviour"), options.pop("simulate")
     behaviour = simulating.simulator_behaviour(path, demo=True) if simulated or simulate or path is not None else None
     if plan_file is not None:
@@ -142,31 +149,32 @@ def retry_command(runs: tuple[str, ...], only: tuple[str, ...], **options: Any) 
     if dry_run or plan_file is not None:
         show_plan(plan, "text", plan_file)
         return ExitCode.OK
-    return _finish(running.run_plan(plan, _how(options, watch=True, behaviour=behaviour)), quiet=options["quiet"])
+    how = _how(host, options, watch=True, behaviour=behaviour)
+    return _finish(running.run_plan(host, plan, how), quiet=options["quiet"])
 
 
-def _how(options: JsonObject, *, watch: bool, behaviour: Behaviour | None) -> running.RunOptions:
+def _how(host: Host, options: JsonObject, *, watch: bool, behaviour: Behaviour | None) -> running.RunOptions:
     quiet = options["quiet"]
     live = stderr_is_terminal() and not quiet and options["log_format"] != "json"
     colour = not options["no_color"]
     logs = Logs(options["log_format"], verbose=options["verbose"], quiet=quiet, color=colour)
-    progress = LiveProgress(color=colour) if live else LoggedProgress(logs)
+    progress = LiveProgress(host.clock.monotonic, color=colour) if live else LoggedProgress(logs)
     return running.RunOptions(
         state_dir=options["state_dir"],
         report=options["report"],
         watch=watch,
         behaviour=behaviour,
         ca_bundle=options["ca_bundle"],
-        wait_for_lock_s=_patience(options["wait_for_lock_s"], options["deadline"]),
+        wait_for_lock_s=_patience(options["wait_for_lock_s"], options["deadline"], host.clock.wall()),
         deadline=options["deadline"],
         patience=Patience(not options["no_wait_for_window"], not options["no_wait_for_person"]),
         progress=progress,
     )
 
 
-def _patience(wait_s: float, deadline: Deadline | None) -> float:
+def _patience(wait_s: float, deadline: Deadline | None, now: float) -> float:
     """For how long to wait for servers, seconds: after the deadline they would be of no use."""
-    return wait_s if deadline is None else max(0.0, min(wait_s, deadline.at - time.time()))
+    return wait_s if deadline is None else max(0.0, min(wait_s, deadline.at - now))
 
 
 def _finish(result: RunResult | slots.Untouched, *, quiet: bool) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
     from runner.model import JsonObject
 
 
+_LAST = datetime.max.replace(tzinfo=UTC).timestamp()
+
+
 class MomentType(click.ParamType[Moment]):
     """A time of day, or a date and time."""
 
@@ -32,24 +34,19 @@ class MomentType(click.ParamType[Moment]):
         return cast("Moment", moment)
 
 
-class DeadlineType(click.ParamType[Deadline]):
-    """A duration from now, a time of day, or a date and time."""
-
-    name = "deadline"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Deadline:
-        """The moment, and in words as the person gave it, with the time in UTC as reports have it."""
-        if isinstance(value, Deadline):
-            return value
-        at = parse_deadline(str(value), time.time(), None)
-        if at is None:
-            self.fail(f"{value!r}: expected {EXPECTED_DURATION}, or {EXPECTED_MOMENT}", param, ctx)
-        return Deadline(at, f"{str(value).strip()} ({datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ})")
+def _deadline(ctx: click.Context, param: click.Parameter, value: str | None) -> Deadline | None:
+    """The moment, and in words as the person gave it, with the time in UTC as reports have it."""
+    if value is None:
+        return None
+    at = parse_deadline(value, ctx.obj().clock.wall(), None)
+    if at is None or at > _LAST:
+        raise click.BadParameter(f"{value!r}: expected {EXPECTED_DURATION}, or {EXPECTED_MOMENT}", ctx, param)
+    return Deadline(at, f"{value.strip()} ({datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ})")
 
 
 deadline_option = click.option(
     "--deadline",
-    type=DeadlineType(),
+    callback=_deadline,
     metavar="DURATION|HH:MM|DATETIME",
     help="From then on send nothing new; watch what is at work to its end.",
 )

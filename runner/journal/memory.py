@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from contextlib import contextmanager
 from itertools import islice
@@ -61,7 +60,7 @@ class MemoryStore:
     def __init__(
         self,
         *,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float],
         moment: Callable[[], Moment] | None = None,
         alive: IsAlive = is_alive,
         takeover_s: float = TAKEOVER_S,

@@ -43,11 +43,11 @@ def past_plan(
 
 
 class Past:
-    """A state folder that runs are added to, oldest first."""
+    """A state folder that runs are added to, oldest first. `now` is what its clock shows, epoch seconds."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, now: float = 0.0) -> None:
         self.folder = folder
-        self.store = SqliteStore(folder / JOURNAL_FILE)
+        self.store = SqliteStore(folder / JOURNAL_FILE, now=lambda: now)
         self._db = apsw.Connection(str(folder / JOURNAL_FILE))
         self._made = 0
 
@@ -88,11 +88,12 @@ class Past:
         simulated: bool = False,
         parents: Sequence[str] = (),
         state: str = "finished",
+        at: float = 0.0,
     ) -> str:
         """A run over; `letters` say how each server came out, in each step: s, f, t, ..., AT_WORK or NOT_SENT."""
         steps = max(map(len, letters.values()))
         plan = past_plan(list(letters), campaign=campaign, lane=lane, steps=steps, parents=parents)
-        return self.add(plan, [*_story(plan, letters), e.RunEnded(9.0, state, "", 3)], simulated=simulated)
+        return self.add(plan, [*_story(plan, letters), e.RunEnded(9.0, state, "", 3)], simulated=simulated, at=at)
 
 
 def _story(plan: Plan, letters: Mapping[str, str]) -> list[e.Event]:

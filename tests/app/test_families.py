@@ -10,6 +10,7 @@ import pytest
 
 from runner.app.families import left_out, left_to_kin, refuse_mixed
 from runner.app.history import stored_plan
+from runner.app.process import this_host
 from runner.app.retrying import plan_retry
 from runner.errors import InvalidInput, RefusedToStart
 from runner.model import Job, Lane
@@ -146,7 +147,7 @@ class Family:
         only = self.rng.choice((("failed", "unknown"), ("failed", "unknown", "not_started"), ("not_started",)))
         asked = self.rng.sample(self.runs, self.rng.choice((1, 1, 2)) if len(self.runs) > 1 else 1)
         try:
-            plan = plan_retry(self.past.folder, asked, only, look=False, ca_bundle=None).plan
+            plan = plan_retry(this_host(), self.past.folder, asked, only, look=False, ca_bundle=None).plan
         except InvalidInput:
             return  # there is nothing to do again, or the runs have too little in common
         if self.rng.random() < 0.3:

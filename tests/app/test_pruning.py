@@ -28,25 +28,25 @@ from runner.rules.pruning import KeptFor, Needed, PrunedRow, choose, is_open
 from tests.app.past import NOT_SENT, Past, past_plan
 
 DAY = 86400.0
+NOW = 10_000 * DAY
 
 
 @pytest.fixture
 def past(tmp_path: Path) -> Iterator[Past]:
-    made = Past(tmp_path)
+    made = Past(tmp_path, NOW)
     yield made
     made.close()
 
 
-def aged(past: Past, run_id: str, days: float) -> str:
-    past._db.execute("UPDATE run SET created_at = ? WHERE id = ?", (time.time() - days * DAY, run_id))  # noqa: SLF001
-    return run_id
+def ago(days: float) -> float:
+    return NOW - days * DAY
 
 
 def report_file(past: Past, run_id: str, days: float = 0.0, name: str = "") -> Path:
     path = past.folder / "reports" / (name or f"{run_id}.json")
     path.parent.mkdir(exist_ok=True)
     path.write_text("{}")
-    os.utime(path, (0.0, time.time() - days * DAY))
+    os.utime(path, (0.0, ago(days)))
     return path
 
 
@@ -55,27 +55,27 @@ def ids(past: Past) -> set[str]:
 
 
 def test_old_runs_go_with_their_plans_and_reports_and_young_ones_stay(past: Past) -> None:
-    old, young = aged(past, past.run({"a": "s"}), 100), aged(past, past.run({"a": "f"}), 80)
+    old, young = past.run({"a": "s"}, at=ago(100)), past.run({"a": "f"}, at=ago(80))
     reports = [report_file(past, run_id) for run_id in (old, young)]
-    shown = find_prunable(past.folder, 90 * DAY, 0)
+    shown = find_prunable(past.folder, NOW, 90 * DAY, 0)
     assert ([row.id for row in shown.runs], shown.reports, shown.freed) == ([old], reports[:1], None)
     assert ids(past) == {old, young}
-    done = prune(past.folder, 90 * DAY, 0)
+    done = prune(past.folder, NOW, 90 * DAY, 0)
     assert ([row.id for row in done.runs], ids(past)) == ([old], {young})
     assert [path.exists() for path in reports] == [False, True]
     assert verify(past.folder, young).broken == ()
     with pytest.raises(InvalidInput, match="no such run"):
         past.store.resolve(old)
-    assert find_prunable(past.folder, 90 * DAY, 0).runs == []
+    assert find_prunable(past.folder, NOW, 90 * DAY, 0).runs == []
 
 
 @pytest.mark.parametrize("state", ["stopped", "unusable", "submitted"])
 def test_a_run_that_may_go_on_stays_with_all_its_family(past: Past, state: str) -> None:
-    first = aged(past, past.run({"a": NOT_SENT, "b": NOT_SENT}, state=state), 300)
-    child = aged(past, past.run({"a": "s"}, parents=[first]), 200)
-    grandchild = aged(past, past.run({"a": "s"}, parents=[child]), 100)
-    other = aged(past, past.run({"a": "s"}), 100)
-    done = prune(past.folder, 90 * DAY, 0)
+    first = past.run({"a": NOT_SENT, "b": NOT_SENT}, state=state, at=ago(300))
+    child = past.run({"a": "s"}, parents=[first], at=ago(200))
+    grandchild = past.run({"a": "s"}, parents=[child], at=ago(100))
+    other = past.run({"a": "s"}, at=ago(100))
+    done = prune(past.folder, NOW, 90 * DAY, 0)
     assert ids(past) == {first, child, grandchild}
     assert [row.id for row in done.runs] == [other]
     assert done.kept == {KeptFor.OPEN: 1, KeptFor.FAMILY: 2}
@@ -85,18 +85,17 @@ def test_a_run_that_may_go_on_stays_with_all_its_family(past: Past, state: str) 
 
 
 def test_a_run_that_was_killed_stays_and_a_rehearsal_that_was_goes(past: Past) -> None:
-    real, rehearsal = past.add(past_plan(["a"])), past.add(past_plan(["a"]), simulated=True)
+    real, rehearsal = (past.add(past_plan(["a"]), simulated=simulated, at=ago(100)) for simulated in (False, True))
     for run_id in (real, rehearsal):
-        aged(past, run_id, 100)
         assert past.store.run(run_id).state == "interrupted"
-    prune(past.folder, 90 * DAY, 0)
+    prune(past.folder, NOW, 90 * DAY, 0)
     assert ids(past) == {real}
 
 
 def test_the_newest_of_each_campaign_stay_if_asked_for(past: Past) -> None:
-    runs = [aged(past, past.run({"a": "s"}, campaign=name), 200 - age) for age, name in enumerate("ababaab")]
-    assert {row.id for row in find_prunable(past.folder, 90 * DAY, 2).runs} == {runs[0], runs[1], runs[2]}
-    assert find_prunable(past.folder, 90 * DAY, 7).kept == {KeptFor.NEWEST: 7}
+    runs = [past.run({"a": "s"}, campaign=name, at=ago(200 - age)) for age, name in enumerate("ababaab")]
+    assert {row.id for row in find_prunable(past.folder, NOW, 90 * DAY, 2).runs} == {runs[0], runs[1], runs[2]}
+    assert find_prunable(past.folder, NOW, 90 * DAY, 7).kept == {KeptFor.NEWEST: 7}
 
 
 def test_the_run_of_the_newest_slot_stays_and_slots_of_others_stay_taken(past: Past) -> None:
@@ -106,7 +105,7 @@ def test_the_run_of_the_newest_slot_stays_and_slots_of_others_stay_taken(past: P
         run_id = f"20260101-000000-aaaaa{number}"
         past.store.create_run(RunRecord(run_id, "c", plan.plan_hash, 1.0, once_key=f"nightly-{number}"))
         past.store.finish(run_id, "finished", {"servers": 1, "succeeded": 1})
-    found = prune(past.folder, 90 * DAY, 0)
+    found = prune(past.folder, NOW, 90 * DAY, 0)
     assert (ids(past), found.kept) == ({"20260101-000000-aaaaa2"}, {KeptFor.SLOT: 1})
     slot = past.store.history.slot("nightly-1")
     assert slot is not None
@@ -114,13 +113,13 @@ def test_the_run_of_the_newest_slot_stays_and_slots_of_others_stay_taken(past: P
 
 
 def test_a_run_that_holds_servers_stays(past: Past) -> None:
-    run_id = aged(past, past.run({"a": "s"}), 100)
+    run_id = past.run({"a": "s"}, at=ago(100))
     past.store.lease(run_id, ["a"])
-    assert find_prunable(past.folder, 90 * DAY, 0).kept == {KeptFor.LEASES: 1}
+    assert find_prunable(past.folder, NOW, 90 * DAY, 0).kept == {KeptFor.LEASES: 1}
 
 
 def test_reports_and_plans_that_have_no_run_go_when_they_are_old(past: Past) -> None:
-    run_id, nobody = aged(past, past.run({"a": "s"}), 1), "20250101-000000-abcdef"
+    run_id, nobody = past.run({"a": "s"}, at=ago(1)), "20250101-000000-abcdef"
     old = [report_file(past, nobody, 100), report_file(past, "", 100, f".{run_id}.json.x1y2")]
     stay = [
         report_file(past, run_id, 100),
@@ -131,7 +130,7 @@ def test_reports_and_plans_that_have_no_run_go_when_they_are_old(past: Past) -> 
     past.store.save_plan("sha256:old", b"{}")
     past.store.save_plan("sha256:new", b"{}")
     past._db.execute("UPDATE plan_index SET saved_at = 0 WHERE plan_hash = 'sha256:old'")  # noqa: SLF001
-    done = prune(past.folder, 90 * DAY, 0)
+    done = prune(past.folder, NOW, 90 * DAY, 0)
     assert (sorted(done.reports), done.plans) == (sorted(old), ["sha256:old"])
     assert [path.exists() for path in old + stay] == [False] * 2 + [True] * 4
     assert ids(past) == {run_id}
@@ -139,29 +138,28 @@ def test_reports_and_plans_that_have_no_run_go_when_they_are_old(past: Past) -> 
 
 def test_a_plan_whose_run_may_be_about_to_begin_stays(past: Past) -> None:
     past.store.save_plan("sha256:waits", b"{}")
-    assert prune(past.folder, 1.0, 0).plans == []
+    assert prune(past.folder, NOW, 1.0, 0).plans == []
     assert past.store.load_plan("sha256:waits") == b"{}"
 
 
 def test_what_was_freed_is_said(past: Past) -> None:
-    big = past.add(past_plan([f"server-{i:06}-{'x' * 100}" for i in range(5000)]))
+    big = past.add(past_plan([f"server-{i:06}-{'x' * 100}" for i in range(5000)]), at=ago(100))
     past.store.finish(big, "finished", {})
-    aged(past, big, 100)
     report = report_file(past, big)
     report.write_bytes(b"x" * 100_000)
-    freed = prune(past.folder, 90 * DAY, 0).freed
+    freed = prune(past.folder, NOW, 90 * DAY, 0).freed
     assert freed is not None
     assert freed > 1_000_000
     assert (past.folder / "journal.db").stat().st_size < 500_000
 
 
 def test_the_database_is_left_as_it_is_while_a_run_goes_on(past: Past) -> None:
-    old, going = aged(past, past.run({"a": "s"}), 100), past.add(past_plan(["a"]))
+    old, going = past.run({"a": "s"}, at=ago(100)), past.add(past_plan(["a"]))
     past._db.execute(  # noqa: SLF001  this very process, as far as the store can tell
         "UPDATE run SET owner_host = 'elsewhere', owner_pid = 1, owner_token = 't', heartbeat_at = ? WHERE id = ?",
         (time.time(), going),
     )
-    done = prune(past.folder, 90 * DAY, 0)
+    done = prune(past.folder, NOW, 90 * DAY, 0)
     assert ([row.id for row in done.runs], ids(past)) == ([old], {going})
     assert done.note.startswith("a run goes on")
 

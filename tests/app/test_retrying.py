@@ -10,6 +10,7 @@ import pytest
 
 from runner.app import retrying
 from runner.app.families import lineage
+from runner.app.process import this_host
 from runner.app.standings import newest_known, read_past_run
 from runner.errors import InvalidInput
 from runner.model import Lane
@@ -28,7 +29,7 @@ def past(tmp_path: Path) -> Iterator[Past]:
 
 
 def retry(past: Past, *runs: str, only: tuple[str, ...] = retrying.DEFAULT_OUTCOMES) -> Plan:
-    return retrying.plan_retry(past.folder, runs, only, look=False, ca_bundle=None).plan
+    return retrying.plan_retry(this_host(), past.folder, runs, only, look=False, ca_bundle=None).plan
 
 
 def taken(past: Past, *runs: str, only: tuple[str, ...] = retrying.DEFAULT_OUTCOMES) -> set[str]:
@@ -70,9 +71,9 @@ def test_a_rehearsal_cures_nothing_and_a_real_run_cures_no_rehearsal(past: Past)
     past.run({"c": "s"})
     assert taken(past, first) == {"b"}
     assert taken(past, rehearsal) == {"c"}
-    again = retrying.plan_retry(past.folder, [rehearsal], ("failed",), look=True, ca_bundle=None)
+    again = retrying.plan_retry(this_host(), past.folder, [rehearsal], ("failed",), look=True, ca_bundle=None)
     assert again.simulated
-    assert not retrying.plan_retry(past.folder, [first], ("failed",), look=False, ca_bundle=None).simulated
+    assert not retrying.plan_retry(this_host(), past.folder, [first], ("failed",), look=False, ca_bundle=None).simulated
     with pytest.raises(InvalidInput, match="some of the runs were simulated, and some not"):
         retry(past, first, rehearsal)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.engine.clock import SystemClock
 from tests.cli.inside import carried_out
 from tests.cli.processes import ended
 from tests.cli.serving import StartSimulator
@@ -48,7 +49,8 @@ SIMULATED = ("--behaviour", "quick.yaml")
 class Program:
     """The program in a folder with a jobspec of its own, with nothing of ours in its environment.
 
-    Called, it carries out a command in this process, or in one of its own if it is set `apart`; `start` starts one.
+    Called, it carries out a command in this process, by its `clock`, or in one of its own if it is set `apart`; `start`
+    starts one.
     """
 
     def __init__(self, folder: Path, *, may_start: bool) -> None:
@@ -59,6 +61,7 @@ class Program:
         (folder / "quick.yaml").write_text(BEHAVIOUR)
         self.servers(8)
         self.apart = False
+        self.clock = SystemClock()
         self._may_start = may_start
         self._started: list[subprocess.Popen[str]] = []
         self.env = {
@@ -77,7 +80,7 @@ class Program:
         if self.apart:
             code, out, err = ended(self.start(*arguments))
             return subprocess.CompletedProcess(arguments, code, out, err)
-        return carried_out([*map(str, arguments)], self.env, self.folder)
+        return carried_out([*map(str, arguments)], self.env, self.folder, self.clock)
 
     def command(self, *arguments: str | Path) -> list[str]:
         """What starts a process, for tests that are marked so."""

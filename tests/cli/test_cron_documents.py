@@ -14,6 +14,7 @@ import click
 import pytest
 from cronsim import CronSim
 
+from runner.app.process import this_host
 from runner.cli.main import cli
 from runner.spec.moments import is_too_late, parse_moment, slot_day
 from tests.cli.conftest import JOBSPEC, ROOT, Program
@@ -56,10 +57,10 @@ COMMANDS = [*(command for _, command in JOBS), *setting("runner-nightly.service"
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_program_understands_every_example(command: str) -> None:
     name, *arguments = arguments_of(command)
-    with click.Context(cli) as context:
+    with click.Context(cli, obj=this_host) as context:
         known = cli.get_command(context, name)
         assert known is not None
-        options = known.make_context(name, arguments).params
+        options = known.make_context(name, arguments, parent=context).params
     assert options["once_key"]
     assert options["not_after"] is not None
     assert (options["quiet"], options["log_format"]) == (True, "json")

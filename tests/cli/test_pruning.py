@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import zipfile
+from datetime import UTC, datetime
 
 from tests.app.past import Past
 from tests.cli.conftest import Program
+from tests.cli.inside import ClockSetTo
 from tests.cli.rollouts import given
 
 
 def test_pruning_shows_first_and_does_it_when_told(program: Program) -> None:
     past = Past(program.state)
+    program.clock = ClockSetTo(datetime(1970, 4, 11, tzinfo=UTC))
     old = past.run({"a": "s", "b": "s"}, campaign="nightly")
     stopped = past.run({"a": "s"}, campaign="nightly", state="stopped")
     shown = given(program, "prune", "--older-than", "90d")
     assert "nightly      1  1970-01-01T00:00:00Z  1970-01-01T00:00:00Z" in shown
-    assert "would go: 1 runs that started before " in shown
+    assert "would go: 1 runs that started before 1970-01-11T00:00:" in shown
     assert "stays: 1 not over\n" in shown
     assert "nothing was deleted: --yes does it" in shown
     (would,) = json.loads(given(program, "prune", "--older-than", "90d", "--format", "json"))
@@ -28,6 +31,8 @@ def test_pruning_shows_first_and_does_it_when_told(program: Program) -> None:
     assert [row.id for row in past.store.runs()] == [stopped]
     assert "would go: 0 runs" in given(program, "prune", "--older-than", "90d")
     past.close()
+    program.clock = ClockSetTo(datetime(1970, 3, 31, tzinfo=UTC))
+    assert "would go: 0 runs" in given(program, "prune", "--older-than", "90d")
     for arguments in ((), ("--older-than", "old"), ("--older-than", "1d", "--keep", "-1")):
         given(program, "prune", *arguments, code=2)
 

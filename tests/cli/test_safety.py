@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 
 import apsw
 import pytest
 
 from tests.cli.conftest import JOBSPEC, SIMULATED, Program
+from tests.cli.inside import ClockSetTo
 from tests.cli.processes import ended, killed_after, read_lines
 from tests.cli.serving import StartSimulator
 from tests.cli.test_runs import report_of
@@ -29,10 +31,12 @@ def test_only_the_approved_plan_is_carried_out(program: Program) -> None:
 
 
 def test_an_old_plan_is_refused(program: Program) -> None:
+    program.clock = ClockSetTo(datetime(2026, 5, 4, 12, tzinfo=UTC))
     planned(program)
-    refused = program("run", "plan.json", "--simulate", "--max-plan-age", "1ms")
-    assert (refused.returncode, "seconds old" in refused.stderr) == (6, True)
-    assert program("run", "plan.json", *SIMULATED, "--max-plan-age", "1h").returncode == 0
+    program.clock = ClockSetTo(datetime(2026, 5, 5, 18, tzinfo=UTC))
+    refused = program("run", "plan.json", *SIMULATED, "--max-plan-age", "1d")
+    assert (refused.returncode, "the plan is 30.0 hours old, and 24.0 hours" in refused.stderr) == (6, True)
+    assert program("run", "plan.json", *SIMULATED, "--max-plan-age", "31h").returncode == 0
     wrong = program("run", "plan.json", "--simulate", "--max-plan-age", "soon")
     assert (wrong.returncode, "expected a duration such as" in wrong.stderr) == (2, True)
 

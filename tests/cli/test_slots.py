@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import JOBSPEC, SIMULATED, Program
+from tests.cli.inside import ClockSetTo
 from tests.cli.processes import ended, killed_after, read_lines
 from tests.cli.serving import StartSimulator
 from tests.cli.test_crashes import MANNERS, check_everything_once
@@ -155,16 +156,19 @@ def test_a_dry_run_takes_no_slot(program: Program) -> None:
     assert not program.state.exists()
 
 
-def clock(delta: timedelta) -> str:
-    return f"{datetime.now(UTC) + delta:%H:%M}"
+def at(program: Program, hour: int, minute: int = 0) -> None:
+    """It is so late now, in UTC."""
+    program.clock = ClockSetTo(datetime(2026, 5, 4, hour, minute, tzinfo=UTC))
 
 
 def test_a_missed_slot_is_skipped_done_late_or_reported(program: Program) -> None:
     program.env["TZ"] = "UTC"
+    at(program, 4)
     command = ("run", program.jobspec, *SIMULATED, *KEY, "--not-after")
-    for latest in (LONG_AGO, clock(timedelta(minutes=-2)), clock(timedelta(hours=12))):
+    for latest in (LONG_AGO, "03:58", "16:00"):
         skipped = program(*command, latest)
-        assert (skipped.returncode, "missed (simulated) nightly-" in skipped.stdout) == (0, True), skipped.stderr
+        missed = "missed (simulated) nightly-2026-05-04: it is 04:00:"
+        assert (skipped.returncode, missed in skipped.stdout) == (0, True), skipped.stdout + skipped.stderr
         assert "is the latest start; nothing is sent" in skipped.stdout
         failed = program(*command, latest, "--catch-up", "fail")
         assert (failed.returncode, "do it late with --catch-up run" in failed.stderr) == (6, True)
@@ -172,26 +176,27 @@ def test_a_missed_slot_is_skipped_done_late_or_reported(program: Program) -> Non
     late = program(*command, LONG_AGO, "--catch-up", "run")
     assert (late.returncode, "warning: it is" in late.stderr) == (0, True), late.stderr
     assert "already did" in program(*command, LONG_AGO).stdout
-    in_time = program("run", program.jobspec, *SIMULATED, "--not-after", clock(timedelta(minutes=5)))
+    in_time = program("run", program.jobspec, *SIMULATED, "--not-after", "04:05")
     assert in_time.returncode == 0
     assert len(runs(program)) == 2
 
 
 def test_a_late_try_is_for_the_slot_that_was_missed(program: Program) -> None:
     program.env["TZ"] = "UTC"
-    closed = datetime.now(UTC) - timedelta(minutes=2)
-    command = ("run", program.jobspec, *SIMULATED, "--once-key", "n-{{ run.slot }}", "--not-after", f"{closed:%H:%M}")
-    assert f"missed (simulated) n-{closed:%Y-%m-%d}: " in program(*command).stdout
+    at(program, 0, 1)
+    command = ("run", program.jobspec, *SIMULATED, "--once-key", "n-{{ run.slot }}", "--not-after", "23:59")
+    assert "missed (simulated) n-2026-05-03: " in program(*command).stdout
     assert program(*command, "--catch-up", "run").returncode == 0
-    assert f"already did (simulated) n-{closed:%Y-%m-%d}: " in program(*command).stdout
+    assert "already did (simulated) n-2026-05-03: " in program(*command).stdout
 
 
 def test_a_time_of_day_is_the_machines_own(program: Program) -> None:
     """With daylight saving, whose rules stand in TZ itself: no time zone data is needed."""
     program.env["TZ"] = "XST-5XDT-6,J1/0,J365/23"
-    at = datetime.now(UTC) + timedelta(hours=6, minutes=-2)
-    missed = program("run", program.jobspec, "--simulate", "--not-after", f"{at:%H:%M}")
-    assert (missed.returncode, "missed: it is" in missed.stdout) == (0, True), missed.stderr
+    at(program, 12)
+    missed = program("run", program.jobspec, *SIMULATED, "--not-after", "17:58")
+    assert (missed.returncode, "missed: it is 18:00:" in missed.stdout) == (0, True), missed.stderr
+    assert "every server succeeded" in program("run", program.jobspec, *SIMULATED, "--not-after", "18:05").stdout
 
 
 @pytest.mark.process
@@ -235,6 +240,7 @@ def test_a_slot_does_not_wait_for_servers_until_it_is_too_late(
         (("--not-after", "2026-11-25T05:00:00"), "a date and time with offset"),
         (("--catch-up", "run"), "--catch-up says what to do after --not-after"),
         (("--deadline", "later"), "'later': expected a duration such as"),
+        (("--deadline", "99999999d"), "'99999999d': expected a duration such as"),
     ],
 )
 def test_wrong_times(program: Program, options: tuple[str, ...], says: str) -> None:

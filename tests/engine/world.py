@@ -216,6 +216,7 @@ class World:
             environ={},
             chance=self._rng,
             identity=self._identity if is_at_work else _somebody,
+            person=lambda: "someone",
             open_store=_not_here,
             open_services=self._open_services,
             open_checker=lambda redact: self,
