@@ -5,15 +5,10 @@ from __future__ import annotations
 import os
 import queue
 import threading
-import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, TextIO
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import TextIO
 
 _MOST_WAITING = 1000
-_POLL_S = 0.01
 
 
 class Outlet:
@@ -88,11 +83,10 @@ class Outlet:
         if self._error is not None:
             raise self._error
 
-    def drain(self, longest_s: float, now: Callable[[], float] = time.monotonic) -> None:
+    def drain(self, longest_s: float) -> None:
         """Wait until everything is out, but no longer than that."""
-        until = now() + longest_s
-        while self.is_behind and now() < until:
-            time.sleep(_POLL_S)
+        with self._waiting.all_tasks_done:
+            self._waiting.all_tasks_done.wait_for(lambda: not self.is_behind, longest_s)
 
     def _write(self) -> None:
         while True:
