@@ -69,16 +69,19 @@ def left_out(store: RunStore, run_id: str, facts: Facts, at: float) -> list[e.Le
         if is_to_do(facts, request)
         for server in facts.requests.servers_of(request)
     }
-    return left_to_kin(store, run_id, to_do, at)
+    done = {server for server, standing in by_server(facts).items() if standing.outcome is Outcome.SUCCEEDED}
+    return left_to_kin(store, run_id, to_do, at, done=done)
 
 
-def left_to_kin(store: RunStore, run_id: str, to_do: Mapping[LaneServer, int], at: float) -> list[e.LeftOut]:
+def left_to_kin(
+    store: RunStore, run_id: str, to_do: Mapping[LaneServer, int], at: float, *, done: Collection[LaneServer] = ()
+) -> list[e.LeftOut]:
     """Which of its servers a run must leave to which other. A server belongs to one run of a family at a time.
 
     `to_do` gives the servers that the run is not through with, each with its group. Of a run that was made later, those are
     left to it that it may still touch, because it is not over, and all that it has touched, however they came out of it:
     to do a server again is a retry's business. Of an earlier run, which may have gone on since the plan was made, those that
-    succeeded in it are done.
+    succeeded in it are done. So a server that is `done` but for a check is not left to a later run that has not touched it.
     """
     own = store.run(run_id)
     open_servers = set(to_do)
@@ -87,7 +90,8 @@ def left_to_kin(store: RunStore, run_id: str, to_do: Mapping[LaneServer, int], a
         if not open_servers:
             break
         theirs = [server for server in kin.standings if server in open_servers]
-        kept = [server for server in theirs if _is_kept(kin, server, is_later=kin.row.seq > own.seq)]
+        is_later = kin.row.seq > own.seq
+        kept = [server for server in theirs if _is_kept(kin, server, is_later=is_later, is_done=server in done)]
         found += _events(at, kin.row.id, kept, to_do)
         # The newest run that touched a server tells of it, and no older one.
         open_servers.difference_update(kept, (server for server in theirs if kin.standings[server].touched))
@@ -101,10 +105,10 @@ def _kin_newest_first(store: RunStore, own: RunRow) -> Iterator[ReadRun]:
             yield read_past_run(store, run_id)
 
 
-def _is_kept(kin: ReadRun, server: LaneServer, *, is_later: bool) -> bool:
+def _is_kept(kin: ReadRun, server: LaneServer, *, is_later: bool, is_done: bool) -> bool:
     standing = kin.standings[server]
     if is_later:
-        return standing.touched or not kin.row.state.is_over
+        return standing.touched or not (is_done or kin.row.state.is_over)
     return standing.outcome is Outcome.SUCCEEDED
 
 

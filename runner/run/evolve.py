@@ -230,13 +230,13 @@ def _took_its_time(event: e.Settled, outcomes: Outcomes) -> bool:
 
 def _withdrawn(facts: Facts, event: e.Withdrawn) -> None:
     request = event.request
-    if not facts.servers_of(request):
+    facts.retry_at.pop(request, None)
+    if not facts.is_main(request) or not facts.servers_of(request):
         void(facts, request, event.at)
         return
     _move_excluded(facts, request, 1)
     ids = frozenset(server.id for server in facts.servers_of(request))
     facts.exclusions[request] = Exclusion(event.who, event.why, ids)
-    facts.retry_at.pop(request, None)
     outcome = Outcome.EXCLUDED if event.who else Outcome.NOT_STARTED
     close(facts, request, Phase.EXCLUDED, _all(facts, request, outcome), event.at)
 

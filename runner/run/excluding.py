@@ -163,10 +163,11 @@ def parting(facts: Facts, request: int) -> SplitUp | LeaveOut | None:
     """How to keep a request that is ready from servers that another run has; None where it holds none of them.
 
     Asked of the one request whose turn it is, so that the cost of a decision does not grow with the fleet. Those that may
-    not be parted from one that is left out are left out with it.
+    not be parted from one that is left out are left out with it. Of checks, and of what follows a failure, too: the other
+    run may be at work on the server.
     """
     left_out = facts.left_out[facts.requests.entries[request].group]
-    if not left_out or not facts.is_main(request):
+    if not left_out:
         return None
     servers = facts.servers_of(request)
     hits = sum(server.id in left_out for server in servers)

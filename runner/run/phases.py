@@ -17,7 +17,7 @@ class Phase(IntEnum):
     SETTLED = 6
     REFUSED = 7  # for good
     GIVEN_UP = 8  # could not be settled: its servers are unknown
-    VOID = 9  # none of its servers got through the step before
+    VOID = 9  # none of its servers got through the step before; or it is of a check, and another run has them
     SPLIT = 10  # its pieces stand in its place
     CONFLICT = 11  # jobs of its name that cannot all be its own
     EXCLUDED = 12  # withdrawn before it was sent

@@ -47,7 +47,7 @@ _STATES = {
     Phase.CONFLICT: RequestState.CONFLICT,
     Phase.EXCLUDED: RequestState.WITHDRAWN,
 }
-_NOT_SENT = frozenset({RequestState.PLANNED, RequestState.REFUSED, RequestState.WITHDRAWN})
+_NOT_SENT = frozenset({RequestState.PLANNED, RequestState.REFUSED, RequestState.WITHDRAWN, RequestState.VOID})
 
 
 def request_state(facts: Facts, request: int) -> RequestState:

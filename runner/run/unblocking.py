@@ -47,7 +47,7 @@ def doubt(facts: Facts, request: int, since: float) -> None:
 
 
 def void(facts: Facts, request: int, at: float) -> None:
-    """No server is left for it."""
+    """No server is left for it, or none that it may be made for any more."""
     facts.lane_of(request).unsubmitted -= 1
     set_phase(facts, request, Phase.VOID)
     entry = facts.requests.entries[request]
@@ -57,5 +57,5 @@ def void(facts: Facts, request: int, at: float) -> None:
         return
     if facts.is_main(request):
         facts.rollout.waves[entry.wave].request_over(at)
-    else:
+    elif not facts.requests.is_follow_up(request):
         facts.rollout.waves[entry.wave].check_left -= 1

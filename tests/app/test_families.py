@@ -67,6 +67,14 @@ def test_a_run_that_never_said_that_it_began_is_open_all_the_same(past: Past) ->
     assert left_by(past, first) == {"a": child}
 
 
+def test_a_server_that_needs_a_check_only_is_left_to_a_later_run_once_that_has_touched_it(past: Past) -> None:
+    first = past.run(dict.fromkeys("abc", "s"), state="stopped")
+    child = past.run({"a": "f", "b": NOT_SENT}, parents=[first], state="stopped")
+    mine = dict.fromkeys(lane_servers(stored_plan(past.store, first)), 0)
+    events = left_to_kin(past.store, first, mine, 1.0, done=mine)
+    assert [(event.servers, event.run_id) for event in events] == [(("a",), child)]
+
+
 def test_grandchildren_and_siblings_count_too(past: Past) -> None:
     first = past.run(ALL, state="stopped")
     child = past.run({"a": "f", "b": NOT_SENT}, parents=[first])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from runner.journal.owner import Owner
 from runner.journal.store import RunRecord
 from runner.model import Server
 from runner.plan.codec import plan_to_json
@@ -71,8 +72,8 @@ def test_nothing_is_sent_to_servers_that_are_left_out(in_world: InWorld, seed: i
             await asyncio.sleep(60.0)  # what left before the process died has arrived
             before = len(world.service.jobs)
             await until_it_dies(world.run(crash_after=rng.randint(5, 40)))
-            # A check, or what follows a failure, is of servers that this run has changed itself.
-            beside = {job["name"] for job in world.report()["jobs"] if job["purpose"] != "change"}
+            # A check is of servers that this run is through with, so the other one will leave them to it.
+            beside = {job["name"] for job in world.report()["jobs"] if job["purpose"] == "check"}
             new = [job.request for job in list(world.service.jobs.values())[before:]]
             assert not out & {server for made in new if made["name"] not in beside for server in made["server_ids"]}
 
@@ -176,3 +177,63 @@ def test_a_person_cannot_take_them_in_again(in_world: InWorld) -> None:
         }
 
     in_world(plan, story, tasks={"duration_s": 20.0})
+
+
+async def _until_the_first_step_is_over(world: World) -> None:
+    def stop(event: e.Event) -> None:
+        if isinstance(event, e.Settled) and world.engine is not None:
+            world.engine.stop("the first step is over")
+
+    world.on_event = stop
+    assert (await world.run()).state == "stopped"
+    world.on_event = lambda event: None
+
+
+def made_of(world: World, name: str) -> list[str]:
+    """The servers of the jobs of a step."""
+    jobs = [job.request for job in world.service.jobs.values()]
+    return [server for made in jobs if made["name"].startswith(name) for server in made["server_ids"]]
+
+
+def test_nothing_follows_a_failure_on_a_server_that_a_retry_has(in_world: InWorld) -> None:
+    rollout = {"waves": [{"name": "w"}], "on_failure": {"step": "logs"}}
+    plan = rollout_plan(rollout, fleet(3), steps=(step("upgrade"), step("logs")))
+
+    async def story(world: World) -> None:
+        await _until_the_first_step_is_over(world)
+        child_has(world, ["s000"])
+        assert (await world.run()).state == "finished"
+        assert made_of(world, "logs") == ["s001"]
+
+    in_world(plan, story, tasks={"failing_servers": ["s000", "s001"]})
+
+
+_CHECKED = rollout_plan(
+    {"waves": [{"name": "w", "soak": "1m"}], "checks": [{"name": "looked", "step": "look"}]},
+    fleet(2),
+    steps=(step("upgrade"), step("look")),
+)
+
+
+def test_a_server_that_a_retry_will_leave_to_the_run_is_checked(in_world: InWorld) -> None:
+    async def story(world: World) -> None:
+        await _until_the_first_step_is_over(world)
+        child_has(world, ["s000", "s001"])
+        assert (await world.run()).exit_code == 0
+        assert made_of(world, "look") == ["s000", "s001"]
+
+    in_world(_CHECKED, story)
+
+
+def test_a_server_that_a_retry_has_touched_is_checked_by_that_one(in_world: InWorld) -> None:
+    async def story(world: World) -> None:
+        await _until_the_first_step_is_over(world)
+        child_has(world, ["s000"])
+        journal = world.store.open_run(_CHILD, Owner("h", 3, 3, "of the retry"))
+        began = e.RunStarted(2.0, "test", "", "0", simulated=False, watched=True)
+        await journal.append([began, e.WaveStarted(2.0, 0), e.Intended(2.0, 0)])
+        journal.close()
+        assert (await world.run()).exit_code == 0
+        assert made_of(world, "look") == ["s001"]
+
+    in_world(_CHECKED, story)
