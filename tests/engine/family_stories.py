@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
 
@@ -11,22 +12,29 @@ from runner.errors import InvalidInput
 from runner.journal.store import RunStore
 from runner.model import Outcome, RunState
 from runner.run import events as e
+from runner.run.verdict import Verdict
+from tests.engine.campaigns import Campaign, check_excluded_stay_out
 from tests.engine.disk import Crash
 from tests.engine.troubles import GETS_NO_FURTHER
-from tests.engine.world import Campaign, World, until_it_dies
+from tests.engine.world import World, until_it_dies
 
 _OUTCOMES = tuple(outcome.value for outcome in Outcome if outcome is not Outcome.SUCCEEDED)
 _MAY_BE_AT_WORK = {Outcome.TIMED_OUT.value, Outcome.UNKNOWN.value}
 _MOST_CAMPAIGNS = 4
 _MOST_PROCESSES = 60
+_PROMPT = 20
 
 
 class Family:
-    """One campaign, and those that do again what it did not get through with."""
+    """One campaign, and those that do again what it did not get through with.
 
-    def __init__(self, world: World, rng: random.Random) -> None:
+    `stopped` is told how a process ended that was to get to the end.
+    """
+
+    def __init__(self, world: World, rng: random.Random, stopped: Callable[[Verdict], None]) -> None:
         self._world = world
         self._rng = rng
+        self._stopped = stopped
         self._turns = rng.randint(3, 10)
 
     async def live(self) -> None:
@@ -37,12 +45,13 @@ class Family:
                 await self._retry()
             else:
                 await self._go_on(self._rng.choice(world.campaigns))
-        for _ in range(_MOST_PROCESSES):
+        for turn in range(_MOST_PROCESSES):
             left = [campaign for campaign in world.campaigns if not self._is_over(campaign)]
             if not left:
                 return
             await self._to_its_end(self._rng.choice(left))
-            await world.clock.sleep(60.0)
+            # One that waits for no window and for no person ends at once, and needs the whole of their time.
+            await world.clock.sleep(60.0 if turn < _PROMPT else 600.0)
         raise AssertionError(f"these campaigns do not end: {[campaign.run_id for campaign in left]}")
 
     async def _retry(self) -> None:
@@ -59,6 +68,8 @@ class Family:
             # Without a look, one that timed out may still be at work, and whoever says so takes that on.
             look = not _MAY_BE_AT_WORK.isdisjoint(only) or rng.random() < 0.5
             retry = await retry_in(world.host(), store, asked, only, look=look)
+            if Outcome.EXCLUDED.value not in only:
+                check_excluded_stay_out(retry.plan, world.campaigns)
             world.campaign_of(retry.plan)
 
     async def _go_on(self, campaign: Campaign) -> None:
@@ -73,7 +84,7 @@ class Family:
     async def _to_its_end(self, campaign: Campaign) -> None:
         self._world.turn_to(campaign)
         with suppress(Crash, *GETS_NO_FURTHER):
-            await self._world.run()
+            self._stopped(await self._world.run())
 
     def _is_over(self, campaign: Campaign) -> bool:
         """Whether nothing is left to do of it, as its journal tells."""

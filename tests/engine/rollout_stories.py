@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -127,7 +128,7 @@ class Person:
         self._world = world
         self._rng = rng
         self._left = 0 if calm else rng.choice((0, 1, 3, 6))
-        self._answers = 0
+        self._answers = Counter[str | None]()  # of each run
         self._patience = 0 if calm else rng.randint(1, 6)
         self._check_failing = 0.0 if calm else rng.choice((0.0, 0.3, 1.0))
         self._calm = calm
@@ -137,6 +138,8 @@ class Person:
         """Go on until cancelled."""
         while True:
             await asyncio.sleep(self._rng.uniform(1.0, 40.0))
+            if self._world.state.ended is not None and self._world.state.ended.is_over:
+                continue
             if not self._answer() and self._left and self._rng.random() < 0.5:
                 self._left -= 1
                 self._disturb()
@@ -160,8 +163,8 @@ class Person:
         state, world = self._world.state, self._world
         wave = state.rollout.wave if state.rollout else None
         if state.controls.held is not None:
-            self._answers += 1
-            self._answer_hold()
+            self._answers[world.run_id] += 1
+            self._answer_hold(self._answers[world.run_id])
         elif wave is not None and wave.stage is Stage.AWAITING_APPROVAL:
             unhappy = not self._calm and self._rng.random() < 0.1
             world.command("reject" if unhappy else "approve", wave.plan.name)
@@ -174,11 +177,11 @@ class Person:
             return False
         return True
 
-    def _answer_hold(self) -> None:
+    def _answer_hold(self, answers: int) -> None:
         world = self._world
-        if self._answers >= self._patience + _ANSWERS_UNTIL_THE_END:
+        if answers >= self._patience + _ANSWERS_UNTIL_THE_END:
             world.command("abort", why="enough")
-        elif self._answers >= self._patience:
+        elif answers >= self._patience:
             world.command("exclude", "true")
             world.command("continue")
         else:

@@ -29,12 +29,13 @@ from runner.plan.rollout.model import PlannedCheck
 from runner.report.fold import Report, fold_report
 from runner.run import events as e
 from runner.run.commands import Command, dated
-from runner.run.facts import Facts, initial_facts
+from runner.run.facts import Facts
 from runner.run.gate import Patience
 from runner.run.verdict import Verdict
 from runner.simulator.behaviour import Behaviour
 from runner.simulator.jobs import SimulatedJob
 from runner.simulator.service import SimulatedService
+from tests.engine.campaigns import Campaign, check_left_to_kin
 from tests.engine.disk import Crash, Disk, ProcessStore
 from tests.engine.network import Network, ServiceTime
 from tests.engine.promises import INTRUDER, Promises
@@ -42,16 +43,6 @@ from tests.engine.virtual import VirtualClock, VirtualLoop
 
 DAY = 86_400.0
 _LOCKED_S = (1.0, 15.0, 60.0)
-
-
-class Campaign:
-    """A plan, the run that carries it out, and who looks on."""
-
-    def __init__(self, plan: Plan, promises: Promises) -> None:
-        self.plan = plan
-        self.promises = promises
-        self.run_id: str | None = None
-        self.state = initial_facts(plan)
 
 
 class World:
@@ -87,8 +78,7 @@ class World:
         self.reports: dict[Path, bytes] = {}
         self._rng = random.Random(seed)
         self._living: str | None = None
-        self._posted: list[tuple[str, str]] = []
-        self._seen = self._processes = 0
+        self._seen = self._processes = self._looked = 0
         self._locked_until = 0.0
         self._ends: tuple[int | None, int | None, int | None] = (None, None, None)
 
@@ -120,7 +110,12 @@ class World:
     def state(self) -> Facts:
         return self._campaign.state
 
+    @property
+    def last_look(self) -> float:
+        return self._campaign.last_look
+
     def sent(self, request: Mapping[str, Any]) -> int:
+        check_left_to_kin(self.store, self._campaign, self.campaigns, request["server_ids"])
         return self.promises.sent(request)
 
     def answered(self, lane: int) -> None:
@@ -136,12 +131,13 @@ class World:
         """Leave a command for the run, as a person would; before it begins, for as soon as it does."""
         command = dated(Command(action, target, settings), self.clock.wall())
         body = orjson.dumps({"action": action, "target": target, "settings": dict(command.settings)}).decode()
-        self._posted.append((why, body))
+        self._campaign.posted.append((why, body))
         self._post()
 
     def _post(self) -> None:
-        while self.run_id is not None and self._posted:
-            self.store.post_command(self.run_id, self.clock.wall(), "someone", *self._posted.pop(0))
+        posted = self._campaign.posted
+        while self.run_id is not None and posted:
+            self.store.post_command(self.run_id, self.clock.wall(), "someone", *posted.pop(0))
 
     async def run(
         self,
@@ -164,6 +160,7 @@ class World:
         if self._processes and self._rng.random() < self.reboots:
             self.clock.boots += 1
         self._processes += 1
+        self._looked = len(self.network.list_calls_at)
         store = self._process = ProcessStore(self.store.beside(), self._opened)
         try:
             host = self.host(is_at_work=True)
@@ -192,6 +189,7 @@ class World:
 
     def _process_over(self, store: ProcessStore) -> None:
         self._living = None
+        self._campaign.last_look = max(self.network.list_calls_at[self._looked :], default=self.last_look)
         store.die()
         if self.run_id not in {row.id for row in self.store.runs()}:
             self._campaign.run_id = None  # it was refused before there was a run
@@ -206,6 +204,7 @@ class World:
         else:
             work = await more_work(host, cast("RunStore", store), self.run_id, options)
         self._campaign.state = work.state
+        self._looked = len(self.network.list_calls_at)
         self.promises.process_began(work.run_id, work.state, [] if work.is_new else self.events(), work.clock.now)
         return work
 
