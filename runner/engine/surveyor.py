@@ -52,7 +52,8 @@ class Surveyor:
         if since is None or nothing_left(lane.run, lane.state) or lane.over:
             return
         await sleep_until(lane.clock, since + lane.run.plan.submit.settle_s)
-        unsent = [index for index in self._requests if lane.run.phases[index] in UNSENT]
+        excluded = [index for index in self._requests if not lane.run.is_surely_unsent(index)]
+        unsent = [index for index in self._requests if lane.run.phases[index] in UNSENT] + excluded
         listed = await self._rows(unsent, list(self._names_beyond(self._requests)))
         now = lane.clock.now()
         if isinstance(listed, ReadFailed):
@@ -65,6 +66,7 @@ class Surveyor:
                     self._sighted(rows[lane.run.requests.number_of(event.request)])
                 elif isinstance(event, e.Foreseen):
                     self._sighted(rows[event.number])
+            self._tell_of_doubles(excluded, rows)
             lane.recorder.record(e.Surveyed(now, lane.index))
         lane.tell_all()
 
@@ -80,10 +82,14 @@ class Surveyor:
         listed = await self._rows(doubted)
         if isinstance(listed, ReadFailed):
             return
-        rows = self._rows_by_number(listed)
+        self._tell_of_doubles(doubted, self._rows_by_number(listed))
+
+    def _tell_of_doubles(self, requests: Iterable[int], rows: Mapping[int, Mapping[str, JobRow]]) -> None:
+        """Of those of these requests that have another job than the journal knows."""
+        lane = self._lane
         jobs = {
             number: {job_id for job_id, row in rows[number].items() if not self._was_given_up_as_deleted(request, row)}
-            for request in doubted
+            for request in requests
             if (number := lane.run.requests.number_of(request)) in rows
         }
         for found in doubles(lane.run, jobs):

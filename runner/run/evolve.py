@@ -236,7 +236,7 @@ def _withdrawn(facts: Facts, event: e.Withdrawn) -> None:
         return
     _move_excluded(facts, request, 1)
     ids = frozenset(server.id for server in facts.servers_of(request))
-    facts.exclusions[request] = Exclusion(event.who, event.why, ids)
+    facts.exclusions[request] = Exclusion(event.who, event.why, ids, facts.lane_of(request).unsurveyed_since is None)
     outcome = Outcome.EXCLUDED if event.who else Outcome.NOT_STARTED
     close(facts, request, Phase.EXCLUDED, _all(facts, request, outcome), event.at)
 

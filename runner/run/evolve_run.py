@@ -59,6 +59,9 @@ def _run_resumed(facts: Facts, event: e.RunResumed) -> None:
 
 def _surveyed(facts: Facts, event: e.Surveyed) -> None:
     _lane(facts, event).unsurveyed_since = None
+    for request, exclusion in facts.exclusions.items():
+        if facts.lane_index(request) == event.lane:
+            facts.exclusions[request] = exclusion._replace(is_sure=True)
 
 
 def _lane_stopped(facts: Facts, event: e.LaneStopped) -> None:

@@ -78,11 +78,15 @@ class Hold(NamedTuple):
 
 
 class Exclusion(NamedTuple):
-    """Who left a request's servers out, and why. `who` is empty where the journal does not tell."""
+    """Who left a request's servers out, and why. `who` is empty where the journal does not tell.
+
+    `is_sure`: nothing was sent. Else the end of a journal may be lost that told of it, and nobody could look.
+    """
 
     who: str
     why: str
     ids: frozenset[str]
+    is_sure: bool = True
 
 
 @dataclass(slots=True)
@@ -237,6 +241,13 @@ class Facts:
             return self.blocked_by[request] > 0
         begun = self.rollout.waves[self.requests.entries[request].wave].started_at is not None
         return self.blocked_by[request] > (0 if begun else 1)
+
+    def is_surely_unsent(self, request: int) -> bool:
+        """Whether a request that looks as if it was not sent was not: else nobody could look, and nobody will any more."""
+        if request in self.exclusions:
+            return self.exclusions[request].is_sure
+        is_over = self.ending is not None and self.ending.state.is_over
+        return not is_over or self.lane_of(request).unsurveyed_since is None
 
     def is_main(self, request: int) -> bool:
         """Whether the request is of a step that every server goes through, not of a check or after a failure."""

@@ -21,13 +21,13 @@ def nothing_left(facts: Facts, lane: LaneFacts) -> bool:
 
     Nor be taken in again, where a person excluded it.
     """
-    if lane.unsubmitted or (lane.excluded and _may_be_included(facts, lane)):
-        return False
-    if facts.rollout is None or facts.rollout.rules.on_failure is None:
-        return True
-    # What was excluded before anybody could look may have failed before that, and been followed up.
+    # What was excluded before anybody could look may have been sent before that.
     is_hidden = lane.excluded and lane.unsurveyed_since is not None
-    return not (lane.in_flight or lane.doubts or lane.open or is_hidden)
+    if lane.unsubmitted or is_hidden or (lane.excluded and _may_be_included(facts, lane)):
+        return False
+    rollout = facts.rollout
+    follows = rollout is not None and rollout.rules.on_failure is not None
+    return not (follows and (lane.in_flight or lane.doubts or lane.open))
 
 
 def _may_be_included(facts: Facts, lane: LaneFacts) -> bool:

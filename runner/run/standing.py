@@ -47,16 +47,23 @@ _STATES = {
     Phase.CONFLICT: RequestState.CONFLICT,
     Phase.EXCLUDED: RequestState.WITHDRAWN,
 }
+_LOOKS_UNSENT = frozenset({RequestState.PLANNED, RequestState.WITHDRAWN})
 _NOT_SENT = frozenset({RequestState.PLANNED, RequestState.REFUSED, RequestState.WITHDRAWN, RequestState.VOID})
 
 
 def request_state(facts: Facts, request: int) -> RequestState:
-    """Where the request stands. One with more jobs than its own is in conflict, whatever else became of it."""
+    """Where the request stands. One with more jobs than its own is in conflict, whatever else became of it.
+
+    What nobody could look for after a crash is in doubt.
+    """
     if request in facts.conflict_jobs:
         return RequestState.CONFLICT
     if request in facts.suspected and facts.phases[request] is Phase.BLOCKED:
         return RequestState.IN_DOUBT
-    return _STATES[facts.phases[request]]
+    state = _STATES[facts.phases[request]]
+    if state in _LOOKS_UNSENT and not facts.is_surely_unsent(request):
+        return RequestState.IN_DOUBT
+    return state
 
 
 class Standing(NamedTuple):

@@ -165,7 +165,7 @@ class Family:
     def resume(self) -> None:
         run_id = self.rng.choice(self.runs)
         if not self.past.store.run(run_id).state.is_over:
-            self.past.append(run_id, [e.RunResumed(1.0, "0")])
+            self.past.append(run_id, [e.RunResumed(1.0, "0"), e.Surveyed(1.0, 0)])
             self.go_on(run_id)
 
     def go_on(self, run_id: str) -> None:

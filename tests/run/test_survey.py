@@ -113,3 +113,20 @@ def test_what_was_done_after_a_failure_that_the_journal_lost_is_looked_up_though
     assert [server.id for server in run.facts.servers_of(request)] == ["s001"]
     run.record(e.NotFound(run.now, request))
     assert run.facts.phases[request] is Phase.VOID  # nobody knows of a failure, so nothing is done after it
+
+
+@pytest.mark.parametrize("then", ["it is looked up", "the run is aborted"])
+def test_what_was_excluded_or_left_unsent_before_anybody_could_look_is_in_doubt(then: str) -> None:
+    """The end of the journal may be lost that told of a job; an aborted run is not taken up again, and nobody will look."""
+    run = ByHand(small_plan((2,), (1,)))
+    run.record(e.RunEnded(run.now, "stopped", "x", 5), e.RunResumed(run.now, "0"))
+    run.stop_lane(0, watched=True)
+    run.ask("exclude", "g0-s0")
+    assert [request_state(run.facts, request) for request in (0, 1)] == [RequestState.IN_DOUBT, RequestState.PLANNED]
+    if then == "it is looked up":
+        run.record(e.RunEnded(run.now, "unusable", "x", 7), e.RunResumed(run.now, "0"), e.Surveyed(run.now, 0))
+        assert request_state(run.facts, 0) is RequestState.WITHDRAWN
+    else:
+        run.ask("abort")
+        run.record(e.RunEnded(run.now, "aborted", "x", 4))
+        assert request_state(run.facts, 1) is RequestState.IN_DOUBT
