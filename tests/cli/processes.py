@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -13,6 +14,13 @@ from tests.waiting import eventually
 
 LONGEST_S = 120.0
 """For how long a process may go on that a test waits for, seconds: what hangs must not keep the suite waiting."""
+
+
+def works(*prefix: str) -> bool:
+    """Whether a command such as `unshare --pid` may start others here."""
+    if shutil.which(prefix[0]) is None:
+        return False
+    return subprocess.run([*prefix, "true"], check=False, capture_output=True).returncode == 0
 
 
 def read_lines(process: subprocess.Popen[str], count: int = 1) -> None:

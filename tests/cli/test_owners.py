@@ -22,7 +22,7 @@ import pytest
 
 from runner.journal.ownership import HEARTBEAT_S, TAKEOVER_S
 from tests.cli.conftest import JOBSPEC, Program
-from tests.cli.processes import ended, freeze_between_commits
+from tests.cli.processes import ended, freeze_between_commits, works
 from tests.cli.serving import StartSimulator
 from tests.cli.test_crashes import MANNERS, check_everything_once, made_by
 from tests.cli.test_terminal import read_until
@@ -34,12 +34,6 @@ IN_A_NAMESPACE = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
 WITHOUT_POWERS = ("setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override")
 # So slow that some requests always wait for their turn, and are intended already.
 PACED = JOBSPEC.replace("submit: {rate: unlimited", "submit: {rate: 4/s, burst: 1")
-
-
-def works(*prefix: str) -> bool:
-    if shutil.which(prefix[0]) is None:
-        return False
-    return subprocess.run([*prefix, "true"], check=False, capture_output=True).returncode == 0
 
 
 def outcome(process: subprocess.Popen[str]) -> tuple[int, str]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +17,9 @@ from runner.engine.run import Deadline
 from runner.errors import ExitCode
 from runner.plan.plan import Plan
 from runner.run import events as e
+from runner.run.gate import Patience
 from runner.spec.campaign import Submit, Watch
+from tests.cli.processes import works
 from tests.conftest import PlanMaker
 from tests.engine.conftest import InWorld, World, until_it_dies
 from tests.engine.rollout_plans import fleet, rollout_plan, step
@@ -22,6 +27,8 @@ from tests.engine.rollout_plans import fleet, rollout_plan, step
 FAST = {"listing": {"lag_s": 1.0}, "tasks": {"duration_s": 60.0}}
 ONE_A_SECOND = Submit(rate=1.0, burst=1, concurrency=4)
 HOUR = 3600.0
+ROOT = Path(__file__).parents[2]
+IN_A_TIME_NAMESPACE = ("unshare", "--time", "--boottime", "90000", "--fork")
 
 
 def window(begin_s: float, end_s: float) -> dict[str, object]:
@@ -54,11 +61,14 @@ def sent_after(world: World, at: float) -> int:
     return sum(sent > at for sent in world.network.sent_at)
 
 
+# On a slow disk a request always waits for its slot, and is intended already.
+@pytest.mark.parametrize("commit_s", [0.0, 0.3])
 @pytest.mark.parametrize(("sleep_s", "set_s"), [(3 * HOUR, 0.0), (0.0, 3 * HOUR), (0.0, -3 * HOUR)])
 def test_nothing_is_sent_in_a_window_that_is_over_though_nobody_saw_it_end(
-    in_world: InWorld, sleep_s: float, set_s: float
+    in_world: InWorld, sleep_s: float, set_s: float, commit_s: float
 ) -> None:
     async def story(world: World) -> None:
+        world.commit_s = commit_s
         running = asyncio.create_task(world.run())
         at = await disturbed(world, 100.5, sleep_s=sleep_s, set_s=set_s)
         before = len(world.network.sent_at)
@@ -68,6 +78,16 @@ def test_nothing_is_sent_in_a_window_that_is_over_though_nobody_saw_it_end(
         assert world.engine is not None
         world.engine.stop("enough")
         await running
+
+    in_world(in_a_window(), story, **FAST)
+
+
+def test_a_window_that_is_over_because_the_clock_was_set_ends_a_run_that_waits_for_none(in_world: InWorld) -> None:
+    async def story(world: World) -> None:
+        world.patience = Patience(for_window=False)
+        at, verdict = await asyncio.gather(disturbed(world, 100.5, set_s=3 * HOUR), world.run())
+        assert verdict.reason.startswith("no window is open before")
+        assert world.clock.monotonic() - at < 120.0  # what was at work then takes a minute
 
     in_world(in_a_window(), story, **FAST)
 
@@ -152,6 +172,63 @@ def test_a_deadline_that_a_person_sets_is_a_span_of_the_run_or_a_moment_of_the_w
         assert world.network.sent_at[-1] - at == pytest.approx(lasts_s, abs=2.0)
 
     in_world(an_hour_of_requests(), story, **FAST)
+
+
+def test_a_deadline_that_passes_while_the_machine_sleeps_is_noticed_within_a_minute(
+    plan_of: PlanMaker, in_world: InWorld
+) -> None:
+    async def story(world: World) -> None:
+        world.command("pause")  # so that nothing is sent, before which a run would look at the clock
+        running = asyncio.create_task(world.run(deadline=Deadline(world.clock.wall() + 3 * HOUR, "05:00")))
+        at = await disturbed(world, 10.0, sleep_s=4 * HOUR)
+        assert (await running).reason.startswith("deadline 05:00 reached")
+        assert world.clock.monotonic() - at < 61.0
+
+    in_world(plan_of((4,), (1,), ONE_A_SECOND), story, **FAST)
+
+
+def test_a_slot_that_comes_while_the_machine_sleeps_is_used_within_a_minute(
+    plan_of: PlanMaker, in_world: InWorld
+) -> None:
+    async def story(world: World) -> None:
+        running = asyncio.create_task(world.run(watched=False))
+        at = await disturbed(world, 60.0, sleep_s=2 * HOUR)
+        await running
+        assert world.network.sent_at[1] - at < 61.0
+
+    in_world(plan_of((2,), (1,), Submit(rate=1 / HOUR, burst=1, concurrency=4)), story, **FAST)
+
+
+def test_a_resumed_run_waits_for_the_list_no_longer_than_a_minute_after_the_machine_slept(
+    plan_of: PlanMaker, in_world: InWorld
+) -> None:
+    async def story(world: World) -> None:
+        await until_it_dies(world.run(crash_after=10))
+        running = asyncio.create_task(world.run())
+        at = await disturbed(world, 10.0, sleep_s=2 * HOUR)
+        await running
+        surveyed = next(event.at for event in world.events() if isinstance(event, e.Surveyed))
+        assert surveyed - at < 70.0
+
+    in_world(plan_of((20,), (1,), Submit(rate=1.0, burst=1, concurrency=4, settle_s=HOUR)), story, **FAST)
+
+
+@pytest.mark.parametrize("sleep_s", [0.0, 8.0])
+def test_what_waits_for_its_slot_at_the_deadline_of_a_rollout_is_not_sent(in_world: InWorld, sleep_s: float) -> None:
+    async def story(world: World) -> None:
+        began = world.clock.monotonic()
+        world.commit_s = 0.3  # so the request of 50.3 is intended at 49.7
+        await asyncio.gather(disturbed(world, 50.15, sleep_s=sleep_s), world.run())
+        assert sent_after(world, began + 57.0) == 0
+        assert len(world.network.sent_at) == (5 if sleep_s else 6)
+
+    plan = rollout_plan(
+        {"waves": [{"name": "w"}], "deadline": "57s"},
+        fleet(20),
+        steps=[step("upgrade", 1)],
+        submit={"rate": "6/m", "burst": 1, "concurrency": 4},
+    )
+    in_world(plan, story, **FAST)
 
 
 def test_the_deadline_of_a_rollout_counts_the_time_that_the_machine_sleeps(in_world: InWorld) -> None:
@@ -287,6 +364,24 @@ def test_the_clocks_of_this_machine() -> None:
     assert clock.wall() == pytest.approx(time.time(), abs=5.0)
     assert clock.monotonic() == pytest.approx(time.clock_gettime(time.CLOCK_BOOTTIME), abs=5.0)
     assert clock.boot == SystemClock().boot != ""
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not works(*IN_A_TIME_NAMESPACE), reason="no time namespaces here")
+def test_the_clocks_go_on_while_the_machine_sleeps() -> None:
+    """Told from the one that does not by a namespace in which the two show different times."""
+    shown = "SystemClock().monotonic() - time.monotonic(), moment().at - time.monotonic()"
+    script = "; ".join(
+        (
+            "import time",
+            "from runner.engine.clock import SystemClock",
+            "from runner.journal.owner import moment",
+            f"print({shown})",
+        )
+    )
+    said = subprocess.check_output([*IN_A_TIME_NAMESPACE, sys.executable, "-c", script], cwd=ROOT, text=True)
+    ahead = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic() + 90_000.0
+    assert [float(text) for text in said.split()] == pytest.approx([ahead, ahead], abs=5.0)
 
 
 @pytest.mark.parametrize("rate", [2.0, 20.0, math.inf])
