@@ -56,6 +56,10 @@ class Machine:
         self._opened.append(store)
         return store
 
+    def frozen(self) -> RunStore:
+        """A process for which no time passes from now on, though a thread of it may not have begun yet."""
+        return self.process(clock=HandClock(at=self.clock.at))
+
     def pass_time(self, seconds: float) -> None:
         self.clock.at += seconds
         self.wall += seconds

@@ -82,7 +82,7 @@ async def test_an_owner_is_not_replaced_for_its_silence_before_one_has_looked_on
     machine: Machine, alive: bool | None
 ) -> None:
     """Whether its process is there, or in a pid namespace that nobody here can see: it may have been unable to write."""
-    mine, other = machine.process(), machine.process(lambda owner: alive)
+    mine, other = machine.frozen(), machine.process(lambda owner: alive)
     begun(mine)
     mine.open_run("run-1", HERE)
     machine.pass_time(3600.0)
@@ -94,7 +94,7 @@ async def test_an_owner_is_not_replaced_for_its_silence_before_one_has_looked_on
 async def test_a_frozen_owner_is_replaced_once_it_was_silent_for_the_takeover_time(
     machine: Machine, alive: bool | None
 ) -> None:
-    mine, other = machine.process(), machine.process(lambda owner: alive)
+    mine, other = machine.frozen(), machine.process(lambda owner: alive)
     begun(mine)
     mine.open_run("run-1", HERE)
     looked_at(machine, open_by(other), TAKEOVER_S)
@@ -115,7 +115,7 @@ async def test_an_owner_that_appends_while_one_looks_on_is_alive(machine: Machin
 
 @pytest.mark.parametrize("jump", [3600.0, -3600.0, 1e9])
 async def test_a_wall_clock_that_is_set_makes_nobody_look_dead_or_alive(machine: Machine, jump: float) -> None:
-    mine, other = machine.process(), machine.process()
+    mine, other = machine.frozen(), machine.process()
     begun(mine, lease_s=600.0)
     mine.open_run("run-1", HERE)
     machine.wall += jump
@@ -186,7 +186,7 @@ async def test_a_renewal_from_the_future_is_not_believed(machine: Machine) -> No
 
 
 async def test_one_who_was_frozen_between_two_looks_begins_to_look_anew(machine: Machine) -> None:
-    mine, other = machine.process(), machine.process()
+    mine, other = machine.frozen(), machine.process()
     begun(mine)
     mine.open_run("run-1", HERE)
     looked_at(machine, open_by(other), TAKEOVER_S - 1)
@@ -227,7 +227,7 @@ async def test_servers_of_a_dead_run_stay_its_own_for_the_time_of_its_lease(mach
 
 
 async def test_servers_of_a_silent_run_are_had_only_after_looking_on(machine: Machine) -> None:
-    mine, other = machine.process(), machine.process()
+    mine, other = machine.frozen(), machine.process()
     begun(mine, lease_s=60.0)
     journal = mine.open_run("run-1", HERE)
     other.create_run(RunRecord("run-2", "other", PLAN, 2.0, THERE, ("c",)))
