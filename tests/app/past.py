@@ -43,7 +43,10 @@ def past_plan(
 
 
 class Past:
-    """A state folder that runs are added to, oldest first. `now` is what its clock shows, epoch seconds."""
+    """A state folder that runs are added to, oldest first: each by a wall clock that was set back since the one before.
+
+    `now` is what the clock of the store shows, epoch seconds.
+    """
 
     def __init__(self, folder: Path, now: float = 0.0) -> None:
         self.folder = folder
@@ -55,10 +58,13 @@ class Past:
         self._db.close()
         self.store.close()
 
-    def add(self, plan: Plan, events: Sequence[e.Event] = (), *, simulated: bool = False, at: float = 0.0) -> str:
+    def add(
+        self, plan: Plan, events: Sequence[e.Event] = (), *, simulated: bool = False, at: float | None = None
+    ) -> str:
         """A run of a plan; `events` come after its start."""
         self._made += 1
-        run_id = f"20260101-000000-{self._made:06}"
+        at = 1_000_000.0 - self._made if at is None else at
+        run_id = f"20260101-000000-{999_999 - self._made:06}"
         plan = replace(plan, created_at=float(self._made))
         plan = replace(plan, plan_hash=hash_plan(plan))
         self.store.save_plan(plan.plan_hash, plan_to_json(plan), plan_digests(plan))

@@ -98,6 +98,12 @@ def test_a_later_run_of_its_own_that_is_asked_for_says_what_it_left(past: Past) 
     assert taken(past, first, last, only=("not_started",)) == {"b"}
 
 
+def test_of_two_runs_that_are_asked_for_the_one_made_later_is_done_again_whatever_the_clock_said(past: Past) -> None:
+    first, last = past.run(FAILED), past.run(FAILED)
+    assert past.store.run(last).started_at < past.store.run(first).started_at
+    assert retry(past, first, last).parents == retry(past, last, first).parents == (last,)
+
+
 def test_a_run_of_another_campaign_cures_nothing(past: Past) -> None:
     first = past.run(FAILED)
     past.run({"b": "s", "c": "s"}, campaign="other")

@@ -31,6 +31,9 @@ class Failing(Blind):
     def observe(self, event: e.Event) -> None:
         self._fail(event.kind)
 
+    def notice(self, _: str) -> None:
+        self._fail("notice")
+
     async def show(self, state: Facts) -> None:
         await asyncio.sleep(5.0)
         self._fail("show")
@@ -43,14 +46,17 @@ class Failing(Blind):
             raise error
 
 
-@pytest.mark.parametrize("place", ["begin", "run_started", "intended", "accepted", "show", "settled"])
+@pytest.mark.parametrize("place", ["begin", "run_started", "intended", "accepted", "show", "settled", "notice"])
 @pytest.mark.parametrize("error", [BrokenPipeError(32, "Broken pipe"), UnicodeEncodeError("ascii", "ö", 0, 1, "none")])
 def test_a_display_that_fails_ends_and_the_run_does_not(
     plan_of: PlanMaker, in_world: InWorld, place: str, error: Exception
 ) -> None:
     async def story(world: World) -> None:
         progress = world.progress = Failing(place, error)
-        assert (await world.run()).exit_code is ExitCode.OK
+        running = asyncio.create_task(world.run())
+        await asyncio.sleep(59.0)
+        world.store.lock(19.0)  # which is told of when jobs end
+        assert (await running).exit_code is ExitCode.OK
         report = world.report()
         assert report["run"]["display_lost"] == f"{type(error).__name__}: {error}"
         assert report["counts"]["succeeded"] == 9

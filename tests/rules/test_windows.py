@@ -121,6 +121,8 @@ def runs(found: set[int]) -> Iterator[Opening]:
 @given(windows_at(), st.integers(1, 30 * 3600))
 @example((Window(allow("22:00-24:00"), (), "America/Havana"), epoch("2026-10-31T12:00")), 7200)
 @example((Window(allow("01:00-02:00"), (), "Europe/Berlin"), epoch("2026-10-25T12:00") - DAY_S), 3600)
+@example((Window(allow("00:30-02:30"), (), "Europe/Berlin"), epoch("2026-10-24T12:00")), 3600)
+@example((Window(allow("02:30-05:00"), (), "Europe/Berlin"), epoch("2026-03-28T12:00")), 3600)
 @example((Window((), deny("2010-11-06"), "America/St_Johns"), epoch("2010-11-06T12:00")), 1)
 def test_the_first_stretch_that_is_long_enough_is_what_a_walk_through_the_minutes_finds(
     drawn: tuple[Window, float], need_s: int
