@@ -86,6 +86,21 @@ async def test_a_busy_owner_renews_as_an_idle_one_does(tmp_path: Path) -> None:
     store.close()
 
 
+async def test_an_owner_that_cannot_renew_does_not_own_the_run_after_the_time_of_its_lease(tmp_path: Path) -> None:
+    clock = HandClock()
+    store = begun(tmp_path / "journal.db", moment=clock)
+    journal = store.open_run("run-1", HERE)
+    await journal.append(intended(0))
+    with held_by_another(tmp_path / "journal.db"):
+        clock.at += LEASE_S - 1.0
+        assert journal.is_owned
+        clock.at += 2.0
+        assert not journal.is_owned
+    await journal.append(intended(1))
+    assert journal.is_owned
+    store.close()
+
+
 async def test_an_idle_owner_hears_that_it_was_fenced(tmp_path: Path) -> None:
     store = begun(tmp_path / "journal.db", moment=fast_clock)
     journal = store.open_run("run-1", HERE)

@@ -339,7 +339,9 @@ def test_this_process_is_alive_and_one_that_never_was_is_not() -> None:
 def test_of_a_process_of_another_machine_nothing_is_known() -> None:
     me = this_process("t")
     assert is_alive(me._replace(host="elsewhere")) is None
-    assert is_alive(me._replace(machine="another boot pid:1", pid=2**22 + 1)) is None
+    boot, namespace = me.machine.split()
+    assert is_alive(me._replace(machine=f"another-boot {namespace}", pid=2**22 + 1)) is None
+    assert is_alive(me._replace(machine=f"{boot} pid:1", pid=2**22 + 1)) is None
     assert is_alive(me._replace(machine="", pid=2**22 + 1)) is None  # a version before told only the host
 
 
