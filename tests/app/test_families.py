@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from runner.run import events as e
 from runner.run.evolve import replay
 from runner.run.facts import initial_facts
 from tests.app.past import AT_WORK, NOT_SENT, Past, past_plan
+from tests.conftest import small_plan
 
 ELSEWHERE = Lane("r", None, "q")
 
@@ -192,6 +194,16 @@ class Family:
             row = self.past.store.run(kin)
             if row.seq > self.past.store.run(run_id).seq and not row.state.is_over:
                 assert server_id not in {s.server_id for s in lane_servers(stored_plan(self.past.store, kin))}
+
+
+def test_servers_of_every_lane_are_left_to_a_retry(past: Past) -> None:
+    plan = small_plan((1, 1), (1,), lanes=2)
+    first = past.add(plan, [e.RunEnded(9.0, "stopped", "", 5)])
+    child = past.add(replace(plan, parents=(first,)))
+    facts = initial_facts(stored_plan(past.store, first))
+    replay(facts, past.store.read_events(first))
+    left = [(event.group, event.servers, event.run_id) for event in left_out(past.store, first, facts, 1.0)]
+    assert left == [(0, ("g0-s0",), child), (1, ("g1-s0",), child)]
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -18,7 +18,7 @@ from runner.app.families import left_to_kin
 from runner.app.history import stored_plan
 from runner.app.pruning import find_prunable, prune
 from runner.app.verifying import verify
-from runner.errors import InvalidInput
+from runner.errors import InvalidInput, StateFolderError
 from runner.journal.chain import follow
 from runner.journal.store import RunRecord
 from runner.model import RunState
@@ -134,6 +134,9 @@ def test_reports_and_plans_that_have_no_run_go_when_they_are_old(past: Past) -> 
     assert (sorted(done.reports), done.plans) == (sorted(old), ["sha256:old"])
     assert [path.exists() for path in old + stay] == [False] * 2 + [True] * 4
     assert ids(past) == {run_id}
+    assert past.store.load_plan("sha256:new") == b"{}"
+    with pytest.raises(StateFolderError):
+        past.store.load_plan("sha256:old")
 
 
 def test_a_plan_whose_run_may_be_about_to_begin_stays(past: Past) -> None:

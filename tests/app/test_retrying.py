@@ -78,6 +78,12 @@ def test_a_rehearsal_cures_nothing_and_a_real_run_cures_no_rehearsal(past: Past)
         retry(past, first, rehearsal)
 
 
+def test_no_service_is_asked_for_the_jobs_of_a_rehearsal(past: Past) -> None:
+    rehearsal = past.run({"a": "t", "b": "u"}, simulated=True)
+    again = retrying.plan_retry(past.folder, [rehearsal], retrying.DEFAULT_OUTCOMES, look=True, ca_bundle=None)
+    assert [server.id for server in again.plan.groups[0].servers] == ["a", "b"]
+
+
 @pytest.mark.parametrize("state", ["aborted", "stopped", "finished"])
 def test_a_retry_that_never_reached_a_server_changes_nothing(past: Past, state: str) -> None:
     first = past.run(FAILED)

@@ -26,10 +26,13 @@ from runner.journal.store import (
     RunStore,
 )
 from runner.run import events as e
+from tests.cli.processes import works
 from tests.journal.conftest import PLAN, HandClock, Machine, unknown
 
 HERE = Owner("pod", 7, 70, "token-1", "boot-1 pid:1")
 THERE = Owner("pod", 7, 71, "token-2", "boot-1 pid:2")
+ROOT = Path(__file__).parents[2]
+WITH_THE_PROC_OF_OTHERS = ("unshare", "--pid", "--fork")
 
 
 def intended(request: int = 0) -> list[e.Event]:
@@ -238,17 +241,18 @@ async def test_servers_of_a_silent_run_are_had_only_after_looking_on(machine: Ma
     assert {row.run_id: row.servers for row in other.leases()} == {"run-1": 1, "run-2": 2}
 
 
-async def test_after_a_reboot_a_lease_is_not_over_early(machine: Machine) -> None:
+@pytest.mark.parametrize("uptime_s", [0.0, 50_000.0])
+async def test_after_a_reboot_a_lease_is_not_over_early(machine: Machine, uptime_s: float) -> None:
     """The wall clock was wrong, or was set: what is certain is only how long ago somebody first saw the dead run."""
     mine = machine.process()
     begun(mine, lease_s=600.0)
-    after = HandClock("boot-2", 0.0)
+    after = HandClock("boot-2", uptime_s)
     machine.wall += 86_400.0
     first = machine.process(lambda owner: False, after)
     for _ in range(6):
         with pytest.raises(Leased):
             first.create_run(RunRecord("run-2", "other", PLAN, 2.0, THERE, ("a",)))
-        assert first.leases()[0].until == machine.wall + 600.0 - after.at
+        assert first.leases()[0].until == machine.wall + 600.0 - (after.at - uptime_s)
         after.at += 100.0
     machine.process(lambda owner: False, after).create_run(RunRecord("run-2", "other", PLAN, 2.0, THERE, ("a",)))
 
@@ -343,6 +347,14 @@ def test_of_a_process_of_another_machine_nothing_is_known() -> None:
     assert is_alive(me._replace(machine=f"another-boot {namespace}", pid=2**22 + 1)) is None
     assert is_alive(me._replace(machine=f"{boot} pid:1", pid=2**22 + 1)) is None
     assert is_alive(me._replace(machine="", pid=2**22 + 1)) is None  # a version before told only the host
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not works(*WITH_THE_PROC_OF_OTHERS), reason="no pid namespaces here")
+def test_a_proc_that_is_of_another_namespace_tells_nothing() -> None:
+    asked = "from runner.journal.owner import is_alive, this_process as me; print(is_alive(me('t')._replace(process_start=1)))"
+    said = subprocess.check_output([*WITH_THE_PROC_OF_OTHERS, sys.executable, "-c", asked], cwd=ROOT, text=True)
+    assert said == "None\n"
 
 
 def test_of_a_process_whose_start_is_not_known_only_its_end_is() -> None:

@@ -11,6 +11,7 @@ from runner.run.decisions import Send
 from runner.run.facts import StopRule, initial_facts
 from runner.run.gate import DEADLINE_PASSED, Patience, Record, Sleep
 from runner.run.live import LiveRun
+from runner.run.verdict import verdict
 from tests.engine.rollout_plans import fleet, group, rollout_plan, step
 from tests.run.by_hand import BROKEN, ByHand
 
@@ -124,6 +125,17 @@ def test_a_wave_in_which_nothing_succeeded_holds_whatever_happens_on_the_way(out
     run.pass_gates()
     assert run.facts.rollout is not None
     assert run.facts.rollout.current >= 1
+
+
+def test_a_run_that_ends_while_nothing_of_its_last_wave_succeeded_is_not_finished() -> None:
+    run = ByHand(rollout_plan({"waves": [{"name": "w"}], "deadline": "1h"}, fleet(2), steps=[step("upgrade", 2)]))
+    run.pass_gates()
+    run.do(0, "ff")
+    run.pass_gates()
+    run.now += 7200.0
+    run.pass_gates()
+    ended = verdict(run.facts)
+    assert (ended.state, ended.reason) == ("stopped", f"{DEADLINE_PASSED}: no server of wave w succeeded")
 
 
 def test_a_wave_that_was_excluded_as_a_whole_is_passed_before_and_while_it_is_at_work() -> None:
