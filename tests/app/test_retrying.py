@@ -13,10 +13,11 @@ from runner.app.families import lineage
 from runner.app.process import this_host
 from runner.app.standings import newest_known, read_past_run
 from runner.errors import InvalidInput
-from runner.model import Lane
+from runner.model import Job, Lane
 from runner.plan.digests import LaneServer
 from runner.plan.plan import Plan
-from tests.app.past import AT_WORK, HERE, NOT_SENT, Past
+from runner.run import events as e
+from tests.app.past import AT_WORK, HERE, NOT_SENT, Past, past_plan
 
 ELSEWHERE = (Lane("r", None, "q"), Lane("other", None, "p"), Lane(None, "https://r", "p"))
 
@@ -76,6 +77,17 @@ def test_a_rehearsal_cures_nothing_and_a_real_run_cures_no_rehearsal(past: Past)
     assert not retrying.plan_retry(this_host(), past.folder, [first], ("failed",), look=False, ca_bundle=None).simulated
     with pytest.raises(InvalidInput, match="some of the runs were simulated, and some not"):
         retry(past, first, rehearsal)
+
+
+def test_a_later_run_in_which_a_server_was_excluded_says_nothing_of_it(past: Past) -> None:
+    first = past.run(FAILED)
+    job = Job("job-1", None, None, None, None, None, None, None, None)
+    excluded = e.Withdrawn(1.0, 0, "someone", "a bad fan")
+    done = [e.Intended(1.0, 1), e.Accepted(2.0, 1, job), e.Settled(3.0, 1, "s", 1.0)]
+    later = past.add(past_plan("bc"), [excluded, *done, e.RunEnded(9.0, "finished", "", 3)])
+    assert taken(past, first) == {"b"}
+    assert taken(past, later, only=("not_started",)) == set()
+    assert taken(past, later, only=("excluded",)) == {"b"}
 
 
 def test_no_service_is_asked_for_the_jobs_of_a_rehearsal(past: Past) -> None:

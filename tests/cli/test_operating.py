@@ -217,6 +217,33 @@ def test_a_run_stopped_at_an_approval_goes_on_where_it_was(program: Program, sim
         again.ends(0)
 
 
+def test_what_is_asked_of_a_stopped_run_is_judged_by_what_was_asked_before(
+    program: Program, simulator: StartSimulator
+) -> None:
+    with_rollout(program, APPROVED)
+    with operated(program, "run", str(program.jobspec), "--endpoint", simulator()) as run:
+        run.until("wave waits for approval")
+        run.process.send_signal(signal.SIGINT)
+        run.ends(5)
+    given(program, "pause", "last", says="pause noted")
+    given(program, "pause", "last", code=6, says="the run is paused already")
+    assert "pending    pause\n" in given(program, "show", "last")
+    given(program, "continue", "last", says="continue noted")
+    given(program, "continue", "last", code=6, says="neither paused nor held")
+    given(program, "exclude", "last", 'name in ["server-0", "server-7"]', says="exclude noted, 1 servers; 1 is over")
+    given(program, "exclude", "last", "id-7", code=6, says="nothing to exclude: 1 is excluded already")
+    given(program, "include", "last", "id-7", says="include noted")
+    given(program, "include", "last", "id-7", code=6, says="none of these servers is excluded")
+    given(program, "exclude", "last", "id-6", "--why", "a bad fan", says="exclude noted, 1 servers")
+    given(program, "approve", "last", "canary", says="approve noted")
+    given(program, "reject", "last", "canary", code=6, says="does not wait for approval: it is passed")
+    assert "servers    8: 7 succeeded, 1 excluded\n" in given(program, "resume", "last", code=3)
+    shown = given(program, "show", "last")
+    assert ("pending" in shown, "1 excluded" in shown) == (False, True)
+    (excluded,) = (job["excluded"] for job in report(program)["jobs"] if job["excluded"])
+    assert ("@" in excluded["who"], excluded["why"]) == (True, "a bad fan")
+
+
 def test_a_run_without_a_rollout_can_be_operated_too(program: Program, simulator: StartSimulator) -> None:
     program.jobspec.write_text(JOBSPEC.replace('groups:\n  - name: all\n    select: "true"\n', GROUPS))
     program.jobspec.write_text(
