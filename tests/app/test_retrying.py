@@ -83,7 +83,7 @@ def test_a_later_run_in_which_a_server_was_excluded_says_nothing_of_it(past: Pas
     first = past.run(FAILED)
     job = Job("job-1", None, None, None, None, None, None, None, None)
     excluded = e.Withdrawn(1.0, 0, "someone", "a bad fan")
-    done = [e.Intended(1.0, 1), e.Accepted(2.0, 1, job), e.Settled(3.0, 1, "s", 1.0)]
+    done: list[e.Event] = [e.Intended(1.0, 1), e.Accepted(2.0, 1, job), e.Settled(3.0, 1, "s", 1.0)]
     later = past.add(past_plan("bc"), [excluded, *done, e.RunEnded(9.0, "finished", "", 3)])
     assert taken(past, first) == {"b"}
     assert taken(past, later, only=("not_started",)) == set()

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
+from runner.app.comparing import compare
+from runner.cli.news import Newsroom
+from runner.cli.progress import _figures
 from runner.model import Outcome
 from runner.report.details import Details
 from runner.report.fold import Folded, Report, make_report
 from runner.report.models import ReportFile
+from runner.report.next_steps import Waiting, waiting_in
 from runner.report.text import summary_text
 from runner.run import events as e
+from runner.run.by_server import by_server
+from runner.run.decisions import Send
 from runner.run.evolve import evolve
 from runner.run.facts import initial_facts
+from tests.app.past import Past
 from tests.conftest import small_plan
-from tests.engine.rollout_plans import fleet, group, rollout_plan
+from tests.engine.rollout_plans import fleet, group, rollout_plan, step
 from tests.run.by_hand import ByHand
 
 
@@ -67,3 +78,82 @@ def test_the_hold_that_is_shown_is_one_that_stands() -> None:
     assert "hold one (by someone)" in summary_of(run)
     run.ask("release", "one")
     assert "decided" not in summary_of(run)
+
+
+def checked_and_followed() -> ByHand:
+    """One server succeeded and one failed; that one's logs, and the check of the other, both timed out."""
+    rollout = {
+        "waves": [{"name": "w"}],
+        "checks": [{"name": "looked", "step": "look"}],
+        "on_failure": {"step": "logs"},
+        "budget": {"max_abnormal": 2},
+        "order": "listed",
+    }
+    steps = [step("upgrade", 1), step("look", 1), step("logs", 1)]
+    run = ByHand(rollout_plan(rollout, fleet(2), steps=steps))
+    run.pass_gates()
+    run.do(0, "s")
+    run.do(1, "f")
+    for _ in range(2):
+        run.pass_gates()
+        sent = run.decide()
+        assert isinstance(sent, Send)
+        run.do(sent.request, "t")
+    return run
+
+
+def test_what_came_of_a_check_or_after_a_failure_is_no_outcome_of_a_server(tmp_path: Path) -> None:
+    run = checked_and_followed()
+    summary, counts = summary_of(run), report_of(run)["counts"]
+    assert "servers    2: 1 succeeded, 1 FAILED\n" in summary
+    assert "TIMED OUT" not in summary
+    assert (counts["servers"], counts["succeeded"], counts["failed"], counts["timed_out"]) == (2, 1, 1, 0)
+    assert run.facts.counts == {Outcome.SUCCEEDED: 1, Outcome.FAILED: 1}
+    assert [(server.outcome, server.step) for server in by_server(run.facts).values()] == [
+        ("succeeded", "upgrade"),
+        ("failed", "upgrade"),
+    ]
+    past = Past(tmp_path)
+    run_id = past.add(run.plan, run.events[1:])
+    past.close()
+    assert compare(tmp_path, run_id, run_id)["undone"] == [{"server_id": "s001", "outcome": "failed"}]
+
+
+def test_what_is_on_its_way_and_what_is_at_work_are_two_things_while_a_run_goes_on() -> None:
+    run = two_waves()
+    run.send(0)
+    figures = _figures(run.facts)
+    assert (figures["at_work"], figures["on_their_way"], figures["in_doubt"]) == (1, 0, 0)
+    assert "unknown" not in figures
+    run = two_waves()
+    run.record(e.Intended(run.now, 0))
+    figures = _figures(run.facts)
+    assert (figures["at_work"], figures["on_their_way"]) == (0, 1)
+
+
+@pytest.mark.parametrize("before", ["soaking", "paused", "held", "a group held", "approval"])
+def test_after_an_abort_nothing_is_waited_for_and_no_wave_is_at_work(before: str) -> None:
+    waves = [{"name": "w", "sizes": [2, "rest"], "soak": "1h", "approve": True}]
+    run = ByHand(rollout_plan({"waves": waves}, fleet(6)))
+    run.pass_gates()
+    run.do(0, "ss")
+    run.now += 7200.0 * (before == "approval")
+    run.pass_gates()
+    if before == "held":
+        run.record(e.Held(run.now, "budget", "no room"))
+    elif before in {"paused", "a group held"}:
+        run.ask("pause") if before == "paused" else run.ask("hold", "all")
+    run.ask("abort")
+    room, commanded = Newsroom("run-1", run.facts), run.events[-1]
+    assert [line.partition(":")[0] for line in room.standing()] == ["aborted, what is at work is watched to its end"]
+    assert waiting_in(run.facts) == Waiting()
+    assert (run.facts.controls.paused, run.facts.controls.held) == (False, None)
+    assert not run.facts.controls.held_groups
+    assert report_of(run)["waves"][0]["state"] == "aborted"
+    item = room.item(commanded)
+    assert item is not None
+    assert "next" not in item.fields
+    assert run.facts.aborted is not None
+    run.record(e.RunEnded(run.now, "aborted", run.facts.aborted, 4))
+    assert summary_of(run).count(run.facts.aborted) == 1
+    assert "next" not in summary_of(run)
