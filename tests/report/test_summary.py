@@ -157,3 +157,11 @@ def test_after_an_abort_nothing_is_waited_for_and_no_wave_is_at_work(before: str
     run.record(e.RunEnded(run.now, "aborted", run.facts.aborted, 4))
     assert summary_of(run).count(run.facts.aborted) == 1
     assert "next" not in summary_of(run)
+
+
+def test_why_a_run_was_aborted_is_said_once() -> None:
+    run = two_waves()
+    run.record(
+        e.Aborted(run.now, "budget", "two of two failed"), e.RunEnded(run.now, "aborted", "two of two failed", 4)
+    )
+    assert summary_of(run).count("two of two failed") == 1
