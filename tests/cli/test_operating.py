@@ -242,6 +242,8 @@ def test_what_is_asked_of_a_stopped_run_is_judged_by_what_was_asked_before(
     assert ("pending" in shown, "1 excluded" in shown) == (False, True)
     (excluded,) = (job["excluded"] for job in report(program)["jobs"] if job["excluded"])
     assert ("@" in excluded["who"], excluded["why"]) == (True, "a bad fan")
+    given(program, "retry", "last", "--only", "not_started", code=2, says="is not_started")
+    given(program, "retry", "last", "--only", "excluded", "--dry-run", says="servers    1 of 1")
 
 
 def test_a_run_without_a_rollout_can_be_operated_too(program: Program, simulator: StartSimulator) -> None:
