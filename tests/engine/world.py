@@ -67,6 +67,7 @@ class World:
         self.patience = Patience()
         self.checks: list[tuple[PlannedCheck, float]] = []
         self.descriptors = 1024
+        self.most_reads = 0
         self.own_simulator: Behaviour | None = None
         self.progress: Progress = Blind()
         self.passes: Callable[[PlannedCheck], bool] = lambda check: True
@@ -236,9 +237,10 @@ class World:
         return owner.token == self._living
 
     async def _open_services(
-        self, stack: AsyncExitStack, plan: Plan, redact: Callable[[str], str], **_: Any
+        self, stack: AsyncExitStack, plan: Plan, redact: Callable[[str], str], *, most_reads: int, **_: Any
     ) -> Sequence[JobService]:
         del stack, redact
+        self.most_reads = most_reads
         return [self.network for _ in plan.lanes]
 
     @contextmanager

@@ -9,7 +9,7 @@ from runner.model import Outcome, RunState
 from runner.run import events as e
 from runner.run.commands import Command, dated, refusal
 from runner.run.excluding import exclusion_scope, is_to_do
-from runner.run.facts import initial_facts
+from runner.run.facts import StopRule, initial_facts
 from runner.run.gate import MakeCheck, Record, after_check
 from runner.run.phases import Phase
 from runner.run.verdict import verdict
@@ -43,6 +43,16 @@ def test_after_a_step_that_failed_as_a_check_the_next_check_is_made_whether_that
     run = held_on_a_step_that_failed()
     assert run.ask("continue", **settings) is None
     assert run.gate() == MakeCheck(0, 1)
+
+
+def test_no_check_is_skipped_where_none_has_failed() -> None:
+    run = ByHand(rollout_plan({"waves": [{"name": "w"}], "checks": STEP_THEN_COMMAND[1:]}, fleet(2)))
+    run.ask("pause")
+    assert "there is none to skip" in (run.ask("continue", skip_check="yes") or "")
+    run.record(e.Held(run.now, StopRule.BUDGET, "no room"))
+    assert "there is none to skip" in (run.ask("continue", skip_check="yes") or "")
+    assert run.facts.is_waiting_for_person
+    assert run.ask("continue") is None
 
 
 def test_servers_are_not_taken_in_again_where_nothing_would_send_their_request() -> None:
