@@ -213,6 +213,8 @@ def _settled(facts: Facts, event: e.Settled) -> None:
         raise impossible(event, f"outcomes {event.outcomes} for {count} servers")
     job = facts.lanes[facts.plan.groups[entry.group].lane].open.pop(event.request)
     facts.settled += 1
+    if entry.step >= facts.plan.main_steps:
+        facts.checked[event.request] = tuple(facts.servers_of(event.request))
     if facts.rollout is not None and _took_its_time(event, outcomes):
         took = event.at - job.accepted_at if event.duration_s is None else event.duration_s
         facts.rollout.durations[facts.requests.entries[event.request].step].add(took)

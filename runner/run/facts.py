@@ -120,6 +120,9 @@ class Facts:
     requests that follow a failure which is not known of. `conflict_jobs` are all the jobs of requests that have more than
     their own. `job_ids` are the jobs of requests.
 
+    `checked` are the servers of checks that are settled: a job of a check that a torn journal lost may be found to be over
+    before the step before it is, and whoever comes out of that badly was checked all the same.
+
     `intake_ended` is why nothing new is sent any more, though what is in flight is followed to its end; `aborted` is why
     the campaign was aborted, which means that, too, and for good.
 
@@ -149,6 +152,7 @@ class Facts:
     conflict_jobs: dict[int, tuple[str, ...]] = field(default_factory=dict)
     foreseen: set[int] = field(default_factory=set)
     unasked: set[int] = field(default_factory=set)
+    checked: dict[int, Sequence[Server]] = field(default_factory=dict)
     accepted: int = 0
     adopted: int = 0
     settled: int = 0

@@ -115,6 +115,8 @@ def _standing(facts: Facts, request: int, behind: set[str]) -> Standing:
 
 
 def _servers_left(facts: Facts, request: int, behind: set[str]) -> Sequence[Server]:
+    if request in facts.checked:
+        return facts.checked[request]
     servers = () if request in facts.requests.pieces else facts.requests.servers_of(request)
     if not facts.requests.entries[request].step or not behind or facts.requests.is_follow_up(request):
         return servers

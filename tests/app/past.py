@@ -94,7 +94,7 @@ class Past:
         simulated: bool = False,
         parents: Sequence[str] = (),
         state: str = "finished",
-        at: float = 0.0,
+        at: float | None = None,
     ) -> str:
         """A run over; `letters` say how each server came out, in each step: s, f, t, ..., AT_WORK or NOT_SENT."""
         steps = max(map(len, letters.values()))

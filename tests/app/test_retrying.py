@@ -92,7 +92,8 @@ def test_a_later_run_in_which_a_server_was_excluded_says_nothing_of_it(past: Pas
 
 def test_no_service_is_asked_for_the_jobs_of_a_rehearsal(past: Past) -> None:
     rehearsal = past.run({"a": "t", "b": "u"}, simulated=True)
-    again = retrying.plan_retry(past.folder, [rehearsal], retrying.DEFAULT_OUTCOMES, look=True, ca_bundle=None)
+    only = retrying.DEFAULT_OUTCOMES
+    again = retrying.plan_retry(this_host(), past.folder, [rehearsal], only, look=True, ca_bundle=None)
     assert [server.id for server in again.plan.groups[0].servers] == ["a", "b"]
 
 

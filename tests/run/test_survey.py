@@ -9,9 +9,10 @@ import pytest
 from runner.run import events as e
 from runner.run.intake import nothing_left
 from runner.run.phases import Phase
-from runner.run.standing import RequestState, request_state
+from runner.run.standing import RequestState, request_state, standings
 from runner.run.survey import doubles, recoveries
 from tests.conftest import small_plan
+from tests.driving import job_of
 from tests.engine.rollout_plans import fleet, rollout_plan, step
 from tests.run.by_hand import BROKEN, ByHand
 
@@ -130,3 +131,20 @@ def test_what_was_excluded_or_left_unsent_before_anybody_could_look_is_in_doubt(
         run.ask("abort")
         run.record(e.RunEnded(run.now, "aborted", "x", 4))
         assert request_state(run.facts, 1) is RequestState.IN_DOUBT
+
+
+def test_servers_that_were_checked_are_told_of_though_one_of_them_came_out_badly_after_all() -> None:
+    """The journal lost that its job succeeded, and somebody deleted that job meanwhile."""
+    rollout = {"waves": [{"name": "w"}], "order": "listed", "checks": [{"name": "looked", "step": "look"}]}
+    run = ByHand(rollout_plan(rollout, fleet(2), steps=[step("upgrade", 1), step("look", 2)]))
+    (check,) = (request for request in range(3) if not run.facts.is_main(request))
+    run.record(e.RunEnded(run.now, "stopped", "x", 5), e.RunResumed(run.now, "0"), e.WaveStarted(run.now, 0))
+    for event in recoveries(run.facts, range(3), run.now):
+        run.record(event)
+    run.record(e.Surveyed(run.now, 0))
+    run.ask("abort")
+    run.record(e.Adopted(run.now, check, job_of(check)), e.Settled(run.now, check, "ss", 1.0))
+    run.record(e.GivenUp(run.now, 0, "deleted"))
+    servers, outcomes = next((s.servers, s.outcomes) for s in standings(run.facts) if s.request == check)
+    assert [server.id for server in servers] == ["s000", "s001"]
+    assert outcomes.letters == "ss"
