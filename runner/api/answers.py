@@ -13,7 +13,7 @@ import aiohttp
 
 from runner.api.endpoints import region_advice
 from runner.api.replies import Broken, Reply
-from runner.api.service_errors import read_error, request_id
+from runner.api.service_errors import read_error, request_id, web_page
 from runner.api.throttling import read_throttle
 from runner.api.wire import UnreadableAnswer, read_job
 from runner.rules.answers import Cause, Created, ReadFailed, Refusal, ServiceError, Unanswered
@@ -102,7 +102,8 @@ def read_answer(
         try:
             return read(reply.body)
         except UnreadableAnswer as exc:
-            return ReadFailed(Cause.BUSY, _unreadable(reply, exc))
+            is_page = web_page(reply.body, clean) is not None
+            return ReadFailed(Cause.UNUSABLE if is_page else Cause.BUSY, _unreadable(reply, exc, clean))
     error = read_error(reply, clean)
     cause = refusal(reply.status, error.code, error.message) or _read_cause(reply.status)
     throttle = read_throttle(error.message, reply.headers, now) if cause is Cause.THROTTLED else None
@@ -126,11 +127,14 @@ def _accepted(reply: Reply, clean: Callable[[str], str]) -> Answer:
     try:
         return Created(read_job(reply.body, clean), request_id(reply.headers))
     except UnreadableAnswer as exc:
-        return Unanswered(_unreadable(reply, exc))
+        return Unanswered(_unreadable(reply, exc, clean))
 
 
-def _unreadable(reply: Reply, exc: UnreadableAnswer) -> ServiceError:
+def _unreadable(reply: Reply, exc: UnreadableAnswer, clean: Callable[[str], str]) -> ServiceError:
+    page = web_page(reply.body, clean)
     message = f"the answer cannot be read: {exc}"
+    if page is not None:
+        message = f"a web page answers in place of the service, as of a login or a proxy: {page or 'without text'}"
     return ServiceError(reply.status, None, message, request_id(reply.headers))
 
 

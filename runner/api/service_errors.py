@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
 
 import orjson
 
@@ -21,6 +22,8 @@ _TAG = re.compile(r"<[^<>]*>")
 _READ_AT_MOST = 16_384
 _LONGEST_MESSAGE = 500
 _LONGEST_CODE = 128
+_LONGEST_GLIMPSE = 80
+_REDIRECTS = range(300, 400)
 
 
 def read_error(reply: Reply, clean: Callable[[str], str]) -> ServiceError:
@@ -34,13 +37,33 @@ def read_error(reply: Reply, clean: Callable[[str], str]) -> ServiceError:
     if not message:
         message = reply.body[:_READ_AT_MOST].decode("utf-8", "replace")
     # Secrets first: taking the markup out or cutting could leave the half of one that is no longer recognised.
-    text = one_line(clean(message))
+    text = " ".join(filter(None, (one_line(clean(message)), _redirect(reply, clean))))
     return ServiceError(
         http_status=reply.status,
         code=one_line(clean(code))[:_LONGEST_CODE] or None,
         message=text or "no message",
         request_id=request_id(reply.headers) or _body_request_id(content, clean),
     )
+
+
+def web_page(body: bytes, clean: Callable[[str], str]) -> str | None:
+    """What a web page in place of an answer says, in short: that of a login or of a proxy, say; None: it is none."""
+    if not body.lstrip().startswith(b"<"):
+        return None
+    return one_line(clean(body[:_READ_AT_MOST].decode("utf-8", "replace")))[:_LONGEST_GLIMPSE]
+
+
+def _redirect(reply: Reply, clean: Callable[[str], str]) -> str:
+    """Where a redirect goes, without what may be secret: credentials and the query."""
+    location = reply.headers.get("Location", "") if reply.status in _REDIRECTS else ""
+    if not location:
+        return ""
+    try:
+        parts = urlsplit(clean(location))
+        place = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    except ValueError:
+        return "it redirects to what is no address"
+    return f"it redirects to {one_line(place)}"
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 FEW = 3
 """So many requests are looked up one by one."""
 
-_NOT_WHOLE = ReadFailed(Cause.BUSY, ServiceError(None, None, "the service does not show the whole job list", None))
+_NOT_WHOLE = ReadFailed(
+    Cause.BUSY, ServiceError(None, None, "the service does not show the whole job list", None), answered=True
+)
 
 
 class LookedUp(NamedTuple):

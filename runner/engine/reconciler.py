@@ -46,7 +46,7 @@ class Reconciler:
         self._lane = lane
         self._inquiries: dict[int, Inquiry] = {}
         self._lookups = Lookups(lane)
-        self._limits = read_limits(lane.run.plan.submit.settle_s)
+        self._limits = read_limits(lane.run.plan.submit.settle_s, lane.run.plan.submit.outage_s)
         self._due: list[tuple[float, int]] = []
 
     async def run(self) -> None:
@@ -146,6 +146,9 @@ class Reconciler:
                 self._act_on(request, LookUpAgain(at))
             case StopLane():
                 pass  # in doubt until the run is resumed
+            case _ if inquiry.row is None and not failed.answered:
+                # That the list cannot be read is not about the request: it stays in doubt until the run is resumed.
+                lane.stop(failed.error, watched=True)
             case _:
                 self._act_on(request, give_up(inquiry, failed, now))
 

@@ -11,7 +11,7 @@ from runner.engine.connections import Connections
 from runner.model import RUNNER
 from runner.rules import answers
 from runner.rules.answers import Cause
-from runner.rules.refusals import lane_stops, retry_at
+from runner.rules.refusals import NEVER_REACHED_S, lane_stops, retry_at
 from runner.run import events as e
 from runner.run.decisions import AllSubmitted, LeaveOut, Send, SplitUp, WaitForEvent, WaitUntil
 
@@ -171,16 +171,20 @@ class Submitter:
     def _refused(self, request: int, refused: answers.Refusal) -> None:
         lane, now, cause = self._lane, self._lane.clock.now(), refused.cause
         attempts, allowed = lane.run.attempts[request], lane.run.plan.submit.attempts
+        since = lane.state.unreachable_since
+        outage_s = 0.0 if since is None else now - since
+        patience_s = lane.run.plan.submit.outage_s
         stops = lane_stops(
             cause,
-            attempts=attempts,
-            allowed=allowed,
-            has_worked=lane.state.accepted > 0,
+            outage_s=outage_s,
+            patience_s=patience_s if lane.state.accepted else min(patience_s, NEVER_REACHED_S),
             unauthenticated_in_a_row=max(lane.state.unauthenticated_in_a_row + 1, lane.credential.refused_in_a_row),
         )
         again_at: float | None = now
         if not stops:
-            again_at = retry_at(cause, attempts=attempts, allowed=allowed, now=now, jitter=lane.jitter())
+            again_at = retry_at(
+                cause, attempts=attempts, allowed=allowed, now=now, jitter=lane.jitter(), outage_s=outage_s
+            )
         lane.recorder.record(e.Refused(now, request, refused.cause, refused.error, again_at))
         if stops:
             lane.stop(refused.error, watched=cause is not Cause.UNAUTHENTICATED)

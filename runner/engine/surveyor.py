@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from runner.engine.lane import LaneContext
     from runner.model import JobRow
 
-# A list that cannot be read is waited for ten minutes; the run can be resumed then.
-_OF_THE_LIST = ReadLimits()
-
 
 class Surveyor:
     """Finds jobs of one lane that the journal does not tell of."""
@@ -150,4 +147,5 @@ class Surveyor:
 
     async def _list(self, name: str | None, most_pages: int) -> Listing | ReadFailed:
         """Read the list, again and again if need be."""
-        return await persist(self._lane, lambda: read_listing(self._lane, name, most_pages), _OF_THE_LIST)
+        limits = ReadLimits(over_s=self._lane.run.plan.submit.outage_s)
+        return await persist(self._lane, lambda: read_listing(self._lane, name, most_pages), limits)

@@ -88,7 +88,7 @@ def _document(plan: Plan) -> JsonObject:
         "jobspec": plan.jobspec,
         "variables": plan.variables,
         "summary": asdict(plan.summary),
-        "submit": _finite(asdict(plan.submit)),
+        "submit": _submit(plan.submit),
         "watch": _finite(asdict(plan.watch)),
         "lanes": [lane._asdict() for lane in plan.lanes],
         "steps": list(plan.steps),
@@ -111,6 +111,14 @@ def _rollout_parts(plan: Plan) -> JsonObject:
     if plan.rollout is None:
         return {}
     return {"rollout": rollout_to_json(plan.rollout), "labels": labels_to_json(plan.groups)}
+
+
+def _submit(submit: Submit) -> JsonObject:
+    """Without what versions before did not know, where it is as usual: the hash is the one that they made."""
+    values = _finite(asdict(submit))
+    if submit.outage_s == Submit().outage_s:
+        del values["outage_s"]
+    return values
 
 
 def _finite(values: JsonObject) -> JsonObject:

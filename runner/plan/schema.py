@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from runner.model import JsonObject
+from runner.spec.campaign import Submit
 from runner.spec.rollout.limits import LIMITS
 
 
@@ -149,6 +150,7 @@ class SubmitPart(_Part):
     timeout_s: float
     attempts: int
     settle_s: float
+    outage_s: float = Submit().outage_s
 
 
 class WatchPart(_Part):

@@ -72,9 +72,13 @@ Answer = Created | Refusal | Unanswered
 
 @dataclass(frozen=True, slots=True)
 class ReadFailed:
-    """A read got no usable answer. `missing` says the service knows no such job (HTTP 404, or 400 ModelArts.6404)."""
+    """A read got no usable answer. `missing` says the service knows no such job (HTTP 404, or 400 ModelArts.6404).
+
+    `answered`: the service is there, but what it shows proves nothing.
+    """
 
     cause: Cause
     error: ServiceError
     missing: bool = False
     throttle: Throttle | None = None
+    answered: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from runner.rules.reads import UNREADABLE_S, ReadHistory, ReadLimits
+from runner.rules.reads import ReadHistory, ReadLimits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from runner.rules.answers import ReadFailed
 
 LOOKUPS_BEFORE_SENDING_AGAIN = 2
-# How often the settle time may pass while all reads fail, of the list or of the job found there, before the request is
-# given up as unknown; it is ten minutes at least.
-_UNREADABLE_SETTLE_TIMES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +92,9 @@ def judge(inquiry: Inquiry, job_ids: Sequence[str], *, now: float, settle_s: flo
     return SendAgain() if may_resend else GiveUp("no job was found, and no attempt is left; it may still appear")
 
 
-def read_limits(settle_s: float) -> ReadLimits:
+def read_limits(settle_s: float, outage_s: float) -> ReadLimits:
     """How long a request in doubt may wait for a read that does not fail."""
-    return ReadLimits(over_s=max(UNREADABLE_S, _UNREADABLE_SETTLE_TIMES * settle_s), settle_s=settle_s)
+    return ReadLimits(over_s=outage_s, settle_s=settle_s)
 
 
 def give_up(inquiry: Inquiry, failed: ReadFailed, now: float) -> GiveUp:
@@ -105,7 +102,7 @@ def give_up(inquiry: Inquiry, failed: ReadFailed, now: float) -> GiveUp:
     reads, row = inquiry.reads, inquiry.row
     if row is None:
         return GiveUp(
-            f"the job list could not be read ({_tries(reads.failed, now - reads.since)}): {failed.error.message}"
+            f"the job list proves nothing ({_tries(reads.failed, now - reads.since)}): {failed.error.message}"
         )
     seen = f"job {row.job_id} has the request's name, listed {f'as {row.status}' if row.status else 'without a status'}"
     if reads.missing and failed.missing:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MISSING_READS = 3
 # How long reads may fail before what they are for is given up, seconds.
 UNREADABLE_S = 600.0
+# Where what answers is not the service at all, for every call: waiting does not help then, seconds.
+NOT_THE_SERVICE_S = 60.0
 _LONGEST_PAUSE_S = 60.0
 
 
@@ -99,7 +101,8 @@ def after_failure(
         return StopLane()
     if history.missing >= MISSING_READS and now - history.missing_since >= limits.settle_s:
         return Gone()
-    if history.failed >= limits.reads and now - history.since >= limits.over_s and now >= limits.until:
+    over_s = min(limits.over_s, NOT_THE_SERVICE_S) if failed.cause is Cause.UNUSABLE else limits.over_s
+    if history.failed >= limits.reads and now - history.since >= over_s and now >= limits.until:
         return Unreadable()
     if failed.cause is Cause.THROTTLED:
         return ReadAgain(now)

@@ -6,30 +6,40 @@ from runner.rules.answers import Cause
 
 # Accounts get locked after more than five failed signatures in a row (api-facts 3.2).
 UNAUTHENTICATED_LIMIT = 3
-# A lane that has worked is given more tries before an outage stops it: with the longest delay, about ten minutes.
-PATIENCE = 12
-_FIRST_DELAY = {Cause.UNREACHABLE: 1.0, Cause.BUSY: 5.0, Cause.UNAUTHENTICATED: 1.0}
+# How long a service that a lane never reached is tried, seconds: then its address, or the way there, is wrong.
+NEVER_REACHED_S = 60.0
+_FIRST_DELAY = {Cause.BUSY: 5.0, Cause.UNAUTHENTICATED: 1.0}
 _LONGEST_DELAY = 60.0
+# The longer an outage lasts, the longer the pauses between two tries: this share of what it lasted, within these, seconds.
+_SHARE_OF_OUTAGE = 0.25
+_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 40.0
 
 
-def retry_at(cause: Cause, *, attempts: int, allowed: int, now: float, jitter: float) -> float | None:
+def retry_at(
+    cause: Cause, *, attempts: int, allowed: int, now: float, jitter: float, outage_s: float = 0.0
+) -> float | None:
     """When a refused request may be sent again, epoch seconds; None: never.
 
-    `attempts` counts this one; `allowed` is `submit.attempts`. `jitter` is random, from 0 to 1. A request whose lane stops
-    (`lane_stops`) may always be sent again: a resumed run finds the lane mended.
+    `attempts` counts this one; `allowed` is `submit.attempts`. `jitter` is random, from 0 to 1. `outage_s` is how long the
+    service has not been reached. A request whose lane stops (`lane_stops`) may always be sent again: a resumed run finds
+    the lane mended.
     """
     if cause is Cause.INVALID or (cause is Cause.BUSY and attempts >= allowed):
         return None
     if cause is Cause.UNUSABLE:
         return now
+    if cause is Cause.UNREACHABLE:
+        pause_s = max(_SHORTEST_PAUSE_S, min(_LONGEST_PAUSE_S, _SHARE_OF_OUTAGE * outage_s))
+        return now + pause_s * (0.5 + jitter)
     delay = _FIRST_DELAY[cause] * 2.0 ** min(attempts - 1, 16)
     return now + min(delay, _LONGEST_DELAY) * (0.5 + jitter)
 
 
-def lane_stops(cause: Cause, *, attempts: int, allowed: int, has_worked: bool, unauthenticated_in_a_row: int) -> bool:
+def lane_stops(cause: Cause, *, outage_s: float, patience_s: float, unauthenticated_in_a_row: int) -> bool:
     """Whether a refusal shows that no request of the lane can succeed.
 
-    `has_worked`: the lane took a request before. `unauthenticated_in_a_row` counts this refusal, and reads of the lane, too.
+    `outage_s` is how long the service has not been reached, `patience_s` how long that may be. `unauthenticated_in_a_row`
+    counts this refusal, and reads of the lane, too.
     """
     match cause:
         case Cause.UNUSABLE:
@@ -37,6 +47,6 @@ def lane_stops(cause: Cause, *, attempts: int, allowed: int, has_worked: bool, u
         case Cause.UNAUTHENTICATED:
             return unauthenticated_in_a_row >= UNAUTHENTICATED_LIMIT
         case Cause.UNREACHABLE:
-            return attempts >= allowed + (PATIENCE if has_worked else 0)
+            return outage_s >= patience_s
         case _:
             return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from runner.run.decisions import AllSubmitted, WaitForEvent
+from runner.run.decisions import AllSubmitted, WaitForEvent, WaitUntil
 from runner.run.intake import nothing_left, sends_no_more
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ def decide(facts: Facts, dispatcher: Dispatcher, lane_index: int, now: float, wa
     must_wait = lane.unsurveyed_since is not None or facts.is_waiting_for_person
     if must_wait or _slots_taken(lane) >= _slots(facts, lane):
         return _WAIT
+    if lane.unreachable_since is not None and now < lane.try_again_at:
+        return WaitUntil(lane.try_again_at)
     return dispatcher.next(lane_index, now, wall)
 
 

@@ -86,6 +86,7 @@ def _lapsed(facts: Facts, event: e.Lapsed) -> None:
 
 def _throttled(facts: Facts, event: e.Throttled) -> None:
     facts.errors[event.request] = event.error
+    facts.lane_of(event.request).unreachable_since = None
     _unsent(facts, event.request)
 
 
@@ -103,6 +104,10 @@ def _refused(facts: Facts, event: e.Refused) -> None:
     if event.cause is Cause.UNAUTHENTICATED:
         lane.unauthenticated_in_a_row += 1
         lane.proven = False
+    if event.cause is Cause.UNREACHABLE:
+        _unreachable(facts, lane, event)
+    else:
+        lane.unreachable_since = None
     if event.retry_at is not None:
         facts.retry_at[request] = event.retry_at
         set_phase(facts, request, Phase.RETRY)
@@ -112,11 +117,21 @@ def _refused(facts: Facts, event: e.Refused) -> None:
     close(facts, request, Phase.REFUSED, _all(facts, request, Outcome.NOT_STARTED), event.at)
 
 
+def _unreachable(facts: Facts, lane: LaneFacts, event: e.Refused) -> None:
+    """Nothing reached the service, so it is no attempt, and says nothing of the request."""
+    facts.attempts[event.request] -= 1
+    lane.proven = False
+    if lane.unreachable_since is None:
+        lane.unreachable_since = event.at
+    lane.try_again_at = event.at if event.retry_at is None else event.retry_at
+
+
 def _accepted(facts: Facts, event: e.Accepted) -> None:
     lane = facts.lane_of(event.request)
     lane.in_flight -= 1
     lane.proven = True
     lane.unauthenticated_in_a_row = 0
+    lane.unreachable_since = None
     _open(facts, lane, event)
 
 

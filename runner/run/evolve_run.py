@@ -51,6 +51,7 @@ def _run_resumed(facts: Facts, event: e.RunResumed) -> None:
         lane.stopped, lane.watched = None, True
         lane.proven = False
         lane.unauthenticated_in_a_row = 0
+        lane.unreachable_since = None
     for request, phase in enumerate(facts.phases):
         if phase is Phase.SENT:
             facts.lane_of(request).in_flight -= 1

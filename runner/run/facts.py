@@ -53,6 +53,8 @@ class LaneFacts:
     proven: bool = False  # the service took a request of ours: until then one at a time is risked
     unsurveyed_since: float | None = None  # resumed after a crash: nothing is sent before the names were looked up
     unauthenticated_in_a_row: int = 0
+    unreachable_since: float | None = None  # no call has come through since: one at a time is tried, at `try_again_at`
+    try_again_at: float = 0.0
     stopped: ServiceError | None = None
     watched: bool = True  # False: it stopped because its jobs cannot be read
 

@@ -96,6 +96,7 @@ class Submit:
     timeout_s: float = 30.0
     attempts: int = 5
     settle_s: float = 15.0
+    outage_s: float = 1800.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,10 @@ class SubmitDocument(Part):
     timeout: Duration = Field("30s", description="How long one request may take.")
     attempts: StrictInt = Field(5, ge=1, le=100, description="How often one request is tried.")
     settle: Duration = Field("15s", description="How long a request in doubt is looked up before it is sent again.")
+    outage: Duration = Field(
+        "30m",
+        description="How long a lane waits for a service that cannot be reached, or not be read, before it stops.",
+    )
 
 
 class WatchDocument(Part):

@@ -60,8 +60,11 @@ _THROTTLES = {
     "throttled_by_number": _throttled(": policy user over ratelimit,limit:60,time:1 second"),
     "throttled_for_a_while": _throttled(Retry_After="3"),
 }
+_PORTAL = b"<html><head><title>Sign in</title></head><body>Please sign in</body></html>"
 # Not drawn by seeds.
 _RARE = {
+    "web_page": Fault(Reply(200, {"Content-Type": "text/html"}, _PORTAL)),
+    "redirect": Fault(Reply(302, {"Location": "https://someone:secret@login.example/sign-in?token=secret"}, b"")),
     "throttled_for_a_minute": _throttled(Retry_After="60"),
     "unauthenticated": Fault(_REFUSED),
     "wrong_project": Fault(_error(403, "ModelArts.0210", "the project of the URL is not that of the token")),

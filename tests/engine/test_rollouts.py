@@ -434,7 +434,7 @@ def test_a_step_that_is_a_check_is_for_servers_that_succeeded(in_world: InWorld)
 
 def test_a_lane_that_stops_in_a_wave_ends_the_run_and_it_can_be_resumed(in_world: InWorld) -> None:
     groups = [group("one", 'id < "s003"', "region-0"), group("two", region="region-1")]
-    plan = rollout_plan({"waves": THREE_WAVES}, fleet(8), groups=groups, submit={"attempts": 2, "settle": "15s"})
+    plan = rollout_plan({"waves": THREE_WAVES}, fleet(8), groups=groups, submit={"settle": "15s", "outage": "1s"})
 
     async def story(world: World) -> None:
         world.network.script.extend(["unreachable"] * 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.rules.answers import Cause
-from runner.rules.refusals import PATIENCE, UNAUTHENTICATED_LIMIT, lane_stops, retry_at
+from runner.rules.refusals import UNAUTHENTICATED_LIMIT, lane_stops, retry_at
 
 
 def again(cause: Cause, *, attempts: int = 1, allowed: int = 5, jitter: float = 0.5) -> float | None:
@@ -14,10 +14,8 @@ def again(cause: Cause, *, attempts: int = 1, allowed: int = 5, jitter: float = 
     return None if at is None else at - 1000.0
 
 
-def stops(cause: Cause, *, attempts: int = 1, allowed: int = 5, has_worked: bool = False, in_a_row: int = 0) -> bool:
-    return lane_stops(
-        cause, attempts=attempts, allowed=allowed, has_worked=has_worked, unauthenticated_in_a_row=in_a_row
-    )
+def stops(cause: Cause, *, outage_s: float = 0.0, in_a_row: int = 0) -> bool:
+    return lane_stops(cause, outage_s=outage_s, patience_s=1800.0, unauthenticated_in_a_row=in_a_row)
 
 
 @pytest.mark.parametrize(
@@ -37,12 +35,21 @@ def test_what_a_lane_cannot_send_is_sent_once_it_can() -> None:
     assert again(Cause.UNUSABLE, attempts=9, allowed=1) == 0.0
 
 
-@pytest.mark.parametrize(
-    ("cause", "first"), [(Cause.UNREACHABLE, 1.0), (Cause.UNAUTHENTICATED, 1.0), (Cause.BUSY, 5.0)]
-)
+@pytest.mark.parametrize(("cause", "first"), [(Cause.UNAUTHENTICATED, 1.0), (Cause.BUSY, 5.0)])
 def test_delays_double_up_to_a_minute(cause: Cause, first: float) -> None:
     delays = [again(cause, attempts=attempts, allowed=9999) for attempts in (1, 2, 3, 4, 5, 6, 7, 8, 50, 5000)]
     assert delays == [min(60.0, first * double) for double in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)]
+
+
+@pytest.mark.parametrize(
+    ("outage_s", "pause_s"), [(0.0, 1.0), (4.0, 1.0), (20.0, 5.0), (160.0, 40.0), (161.0, 40.0), (1e6, 40.0)]
+)
+def test_the_longer_nobody_is_there_the_longer_the_pauses_up_to_a_minute_with_chance(
+    outage_s: float, pause_s: float
+) -> None:
+    for jitter in (0.0, 0.5, 1.0):
+        at = retry_at(Cause.UNREACHABLE, attempts=1, allowed=1, now=1000.0, jitter=jitter, outage_s=outage_s)
+        assert at == 1000.0 + pause_s * (0.5 + jitter)
 
 
 @pytest.mark.parametrize("cause", [Cause.UNREACHABLE, Cause.UNAUTHENTICATED])
@@ -60,13 +67,11 @@ def test_a_few_wrong_credentials_in_a_row_stop_a_lane_well_before_the_account_is
     assert UNAUTHENTICATED_LIMIT == 3
 
 
-@pytest.mark.parametrize(("has_worked", "most"), [(False, 5), (True, 5 + 12)])
-def test_nobody_there_stops_a_lane_after_its_attempts_and_later_if_it_has_worked(has_worked: bool, most: int) -> None:
-    assert not stops(Cause.UNREACHABLE, attempts=most - 1, has_worked=has_worked)
-    assert stops(Cause.UNREACHABLE, attempts=most, has_worked=has_worked)
-    assert PATIENCE == 12
+def test_nobody_there_stops_a_lane_once_that_lasted_for_too_long() -> None:
+    assert not stops(Cause.UNREACHABLE, outage_s=1799.0)
+    assert stops(Cause.UNREACHABLE, outage_s=1800.0)
 
 
 def test_a_lane_stops_at_once_where_no_request_can_succeed_and_never_for_one_request() -> None:
     assert stops(Cause.UNUSABLE)
-    assert not any(stops(cause, attempts=99, in_a_row=99) for cause in (Cause.BUSY, Cause.INVALID, Cause.THROTTLED))
+    assert not any(stops(cause, outage_s=1e9, in_a_row=99) for cause in (Cause.BUSY, Cause.INVALID, Cause.THROTTLED))
