@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
 
+from runner.plain import one_line
+
+_LONGEST_PROBLEM = 2_000
+
 
 class ExitCode(IntEnum):
     """How the command ended, for scripts (README, "Exit codes")."""
@@ -55,7 +59,7 @@ class Problem:
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
         what = f"{self.path}: {self.message}" if self.path else self.message
-        text = f"{place}: {what}" if place else what
+        text = one_line(f"{place}: {what}" if place else what, _LONGEST_PROBLEM)
         return f"{text}\n  {self.hint}" if self.hint else text
 
 

@@ -23,6 +23,21 @@ def test_no_two_public_classes_share_a_name() -> None:
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
 
 
+# Completion scripts are code for a shell, and a stream that a run shows itself on is written to by the outlet alone.
+_MAY_PRINT = {"cli/streams.py", "cli/completing.py"}
+
+
+def test_all_that_is_printed_is_made_fit_for_a_terminal_in_one_place() -> None:
+    printing = {
+        source.relative_to(ROOT / "runner").as_posix()
+        for source in SOURCES
+        for node in ast.walk(ast.parse(source.read_text()))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in {"print", "click.echo", "click.secho", "sys.stdout.write"}
+    }
+    assert printing == _MAY_PRINT
+
+
 # What tells the time, who one is and what one has around, and what chance brings: `random.Random(seed)` is none of it.
 _OUTSIDE = {
     "time": {"time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "clock_gettime", "localtime", "sleep"},

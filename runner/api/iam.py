@@ -12,6 +12,7 @@ from runner.api.replies import Reply
 from runner.api.signing import canonical_query
 from runner.api.wire import UnreadableAnswer, read_object, read_time
 from runner.errors import ServiceUnusable
+from runner.plain import one_line
 from runner.rules.answers import Cause, ReadFailed, ServiceError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def unusable(what: str, error: ServiceError) -> ServiceUnusable:
     """The error of the service or the connection, as one that ends the command."""
     said = " ".join(str(part) for part in (error.http_status, error.code) if part is not None)
     request = f" (request id {error.request_id})" if error.request_id else ""
-    message = f"{what}: {said + ': ' if said else ''}{error.message}{request}"
+    message = f"{what}: {said + ': ' if said else ''}{one_line(error.message)}{request}"
     return ServiceUnusable(message, hint="Check the credentials, the region and the IAM endpoint.")
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import orjson
 
+from runner.plain import one_line
 from runner.rules.answers import ServiceError
 
 if TYPE_CHECKING:
@@ -19,8 +20,7 @@ _PAIRS = (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "mess
 _ID_HEADERS = ("X-Request-Id", "X-IAM-Trace-Id")
 _HIDDEN_HTML = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
-_READ_AT_MOST = 16_384
-_LONGEST_MESSAGE = 500
+_LONGEST_MESSAGE = 16_384
 _LONGEST_CODE = 128
 _LONGEST_GLIMPSE = 80
 _REDIRECTS = range(300, 400)
@@ -29,18 +29,17 @@ _REDIRECTS = range(300, 400)
 def read_error(reply: Reply, clean: Callable[[str], str]) -> ServiceError:
     """The error in a reply: flat, nested one deep, camel case, `code` and `message`, or no JSON at all.
 
-    `clean` takes secrets out of what the service says. The message is made fit for one line of a terminal: no markup,
-    no control characters, at most 500 characters.
+    `clean` takes secrets out of what the service says. The message is as the service told it, up to 16,384 characters:
+    whoever shows it makes it fit to be shown (`runner.plain`). Of a page only what a browser would show is left.
     """
     content = _object(reply.body)
     code, message = _told(content) if content is not None else ("", "")
-    if not message:
-        message = reply.body[:_READ_AT_MOST].decode("utf-8", "replace")
     # Secrets first: taking the markup out or cutting could leave the half of one that is no longer recognised.
-    text = " ".join(filter(None, (one_line(clean(message)), _redirect(reply, clean))))
+    said = clean(message) if message else _page(reply.body, clean)
+    text = " ".join(filter(None, (said[:_LONGEST_MESSAGE].strip(), _redirect(reply, clean))))
     return ServiceError(
         http_status=reply.status,
-        code=one_line(clean(code))[:_LONGEST_CODE] or None,
+        code=one_line(clean(code), _LONGEST_CODE) or None,
         message=text or "no message",
         request_id=request_id(reply.headers) or _body_request_id(content, clean),
     )
@@ -50,7 +49,7 @@ def web_page(body: bytes, clean: Callable[[str], str]) -> str | None:
     """What a web page in place of an answer says, in short: that of a login or of a proxy, say; None: it is none."""
     if not body.lstrip().startswith(b"<"):
         return None
-    return one_line(clean(body[:_READ_AT_MOST].decode("utf-8", "replace")))[:_LONGEST_GLIMPSE]
+    return one_line(_page(body, clean), _LONGEST_GLIMPSE)
 
 
 def _redirect(reply: Reply, clean: Callable[[str], str]) -> str:
@@ -70,16 +69,15 @@ def request_id(headers: Mapping[str, str]) -> str | None:
     """The id that the service's support asks for, from the headers of any reply."""
     for name in _ID_HEADERS:
         if value := headers.get(name):
-            return one_line(value)[:_LONGEST_CODE] or None
+            return one_line(value, _LONGEST_CODE) or None
     return None
 
 
-def one_line(text: str) -> str:
-    """The text without markup, control characters and line ends, cut to 500 characters."""
-    if "<" in text:
-        text = _TAG.sub(" ", _HIDDEN_HTML.sub(" ", text))
-    words = "".join(char if char.isprintable() else " " for char in text).split()
-    return " ".join(words)[:_LONGEST_MESSAGE]
+def _page(body: bytes, clean: Callable[[str], str]) -> str:
+    """What a browser would show of it."""
+    page = clean(body[:_LONGEST_MESSAGE].decode("utf-8", "replace"))
+    text = _TAG.sub(" ", _HIDDEN_HTML.sub(" ", page)) if "<" in page else page
+    return " ".join(text.split())
 
 
 def _object(body: bytes) -> dict[str, object] | None:
@@ -105,7 +103,7 @@ def _body_request_id(content: dict[str, object] | None, clean: Callable[[str], s
     nested = [value for value in content.values() if isinstance(value, dict)]
     for candidate in (content, *nested):
         if isinstance(value := candidate.get("request_id"), str):
-            return one_line(clean(value))[:_LONGEST_CODE] or None
+            return one_line(clean(value), _LONGEST_CODE) or None
     return None
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.app import comparing, families, history, locks, verifying
-from runner.cli import output
+from runner.cli import output, streams
 from runner.cli.options import format_option, pass_host, state_options
 from runner.cli.table import table
 from runner.errors import ExitCode
@@ -38,7 +38,7 @@ def report_command(run: str, path: Path | None, state_dir: Path, *, lineage: boo
     if path == Path("-"):
         sys.stdout.buffer.write(stored.report_bytes())
         return
-    click.echo(f"report: {stored.write_report(path)}")
+    streams.echo(f"report: {stored.write_report(path)}")
 
 
 @click.command("list")
@@ -54,9 +54,9 @@ def list_command(limit: int | None, state: str | None, campaign: str | None, sta
     if options["output"] == "json":
         output.print_json(rows)
     elif rows:
-        click.echo(table(("run", "campaign", "state", "started", "servers", "succeeded"), map(_list_row, rows)))
+        streams.echo(table(("run", "campaign", "state", "started", "servers", "succeeded"), map(_list_row, rows)))
     else:
-        click.echo(f"no {'such ' if state or campaign else ''}runs in {state_dir}")
+        streams.echo(f"no {'such ' if state or campaign else ''}runs in {state_dir}")
 
 
 @click.command("show")
@@ -69,7 +69,7 @@ def show_command(run: str, state_dir: Path, **options: str) -> None:
     if options["output"] == "json":
         output.print_json([stored.row])
     else:
-        click.echo(stored.summary())
+        streams.echo(stored.summary())
 
 
 def _list_row(row: history.RunObject) -> tuple[object, ...]:
@@ -95,9 +95,9 @@ def verify_command(run: str, state_dir: Path, **options: str) -> int:
         output.print_json([{"id": verified.run_id, "fine": verified.fine, "broken": verified.broken}])
     else:
         for line in verified.fine:
-            click.echo(line)
+            streams.echo(line)
         for line in verified.broken:
-            click.echo(f"BROKEN: {line}")
+            streams.echo(f"BROKEN: {line}")
     return ExitCode.ABNORMAL if verified.broken else ExitCode.OK
 
 
@@ -109,16 +109,16 @@ def verify_command(run: str, state_dir: Path, **options: str) -> int:
 def locks_command(host: Host, release: str | None, state_dir: Path, **options: str) -> None:
     """List the runs that hold servers, so that no other run may touch them; or give those of one free."""
     if release is not None:
-        click.echo(f"released: {locks.release_locks(host, state_dir, release, output.warning)}")
+        streams.echo(f"released: {locks.release_locks(host, state_dir, release, output.warning)}")
         return
     rows = locks.list_locks(state_dir)
     if options["output"] == "json":
         output.print_json(rows)
     elif rows:
         held = ((row["id"], row["state"], row["servers"], row["until"] or "the run's end") for row in rows)
-        click.echo(table(("run", "state", "servers", "held until"), held))
+        streams.echo(table(("run", "state", "servers", "held until"), held))
     else:
-        click.echo("no run holds any server")
+        streams.echo("no run holds any server")
 
 
 @click.command("diff")
@@ -132,5 +132,5 @@ def diff_command(before: str, after: str, state_dir: Path, **options: str) -> in
     if options["output"] == "json":
         output.print_json([found])
     else:
-        click.echo(output.diff_text(found))
+        streams.echo(output.diff_text(found))
     return ExitCode.ABNORMAL if any(found.values()) else ExitCode.OK

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from runner.app import keeping
+from runner.cli import streams
 from runner.cli.options import state_options
 
 
@@ -20,4 +21,4 @@ def backup_command(file: Path, state_dir: Path) -> None:
     would not know of each other.
     """
     runs = keeping.backup(state_dir, file)
-    click.echo(f"backup: {file} ({runs:,} runs)")
+    streams.echo(f"backup: {file} ({runs:,} runs)")

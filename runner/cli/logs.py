@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 from runner.cli.options import stderr_is_terminal
 from runner.cli.outlet import Outlet
+from runner.plain import one_line
 
 if TYPE_CHECKING:
     import structlog
@@ -39,6 +40,8 @@ class Logs:
         if self._outlet.missed:
             missed, self._outlet.missed = self._outlet.missed, 0
             self._logger.log(logging.WARNING, "lines are missing here, for nobody read them in time", lines=missed)
+        if self._console:  # JSON has it whole, as escapes
+            what, fields = one_line(what), {name: _shown(value) for name, value in fields.items()}
         self._logger.log(level, what, **fields)
 
     def check(self) -> None:
@@ -72,3 +75,7 @@ class Logs:
             cache_logger_on_first_use=True,
         )
         return logger
+
+
+def _shown(value: object) -> object:
+    return one_line(value) if isinstance(value, str) else value

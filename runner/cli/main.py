@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import errno
 import gc
+import io
 import os
 import signal
 import sys
 import traceback
-from contextlib import redirect_stderr, redirect_stdout, suppress
+from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, TextIO
@@ -144,8 +145,9 @@ def _exit_code(arguments: Sequence[str], make_host: Callable[[], Host]) -> int:
     except click.exceptions.Exit as stop:
         result = stop.exit_code
     except click.ClickException as error:
-        with suppress(OSError):
-            error.show()
+        said = io.StringIO()
+        error.show(said)
+        _say(said.getvalue().rstrip())
         result = ExitCode.INVALID
     except RunnerError as error:
         _say(f"error: {error}")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.model import Outcome
+from runner.plain import one_line
 from runner.report.next_steps import Waiting, waiting_in
 from runner.rules.outcomes import outcomes_of
 from runner.run import events as e
@@ -33,7 +34,7 @@ class NewsItem(NamedTuple):
     @property
     def line(self) -> str:
         """In one line, with what a person would want to know at once."""
-        said = [str(self.fields[name]) for name in _SAID if self.fields.get(name)]
+        said = [one_line(str(self.fields[name])) for name in _SAID if self.fields.get(name)]
         return ": ".join([self.what, *said])
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.app import operating
+from runner.cli import streams
 from runner.cli.options import all_of, pass_host, state_options
 from runner.run.commands import SETTINGS, SKIP_CHECK, Command
 
@@ -26,7 +27,7 @@ _common = all_of(_why, state_options, pass_host)
 
 
 def _give(host: Host, run: str, state_dir: Path, why: str, command: Command) -> None:
-    click.echo(operating.give(host, state_dir, run, command, why))
+    streams.echo(operating.give(host, state_dir, run, command, why))
 
 
 @click.command("pause", epilog=_EPILOG)

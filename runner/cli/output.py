@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import click
 import orjson
 
 from runner.cli import streams
 from runner.cli.rollout_text import rollout_text
 from runner.cli.table import table
+from runner.plain import one_line, plain_json
 from runner.plan.codec import request_body
 from runner.plan.estimate import estimate_text
 from runner.spec.secrets import mask
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from runner.plan.plan import Plan
 
 _PREVIEWED_SERVERS = 3
+_LONGEST_WARNING = 2_000
 
 
 def print_json(value: object) -> None:
     """Print a JSON value, for machines."""
-    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+    streams.echo(_json(value))
 
 
 def warnings(plan: Plan) -> None:
@@ -37,7 +38,11 @@ def warnings(plan: Plan) -> None:
 
 def warning(text: str) -> None:
     """Print one such thing."""
-    streams.say(f"warning: {text}", err=True)
+    streams.say(f"warning: {one_line(text, _LONGEST_WARNING)}", err=True)
+
+
+def _json(value: object) -> str:
+    return plain_json(orjson.dumps(value, option=orjson.OPT_INDENT_2)).decode()
 
 
 def plan_line(plan: Plan) -> str:
@@ -50,7 +55,7 @@ def plan_text(plan: Plan, forecast: Sequence[JsonObject] = ()) -> str:
     """A plan for a person."""
     summary = plan.summary
     lines = [
-        f"campaign   {plan.campaign}" + (f": {plan.description}" if plan.description else ""),
+        f"campaign   {plan.campaign}" + (f": {one_line(plan.description)}" if plan.description else ""),
         f"servers    {summary.selected:,} of {summary.inventory_servers:,}; {summary.unselected:,} are not touched",
         f"requests   {summary.requests:,}",
         f"submitting {estimate_text(plan)}",
@@ -85,7 +90,7 @@ def _body(plan: Plan, index: int) -> str:
     if len(ids) > len(shown):
         shown.append(f"... and {len(ids) - len(shown):,} more")
     body = request_body(plan.requests[index].body, shown, str(plan.requests[index].body["name"]))
-    return mask(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode())
+    return mask(_json(body))
 
 
 def plan_object(plan: Plan, forecast: Sequence[JsonObject] = ()) -> JsonObject:
@@ -152,6 +157,6 @@ def diff_text(found: Mapping[str, Sequence[Any]]) -> str:
     for title, entries in parts.items():
         if entries:
             lines.append(f"{title}: {len(entries):,}")
-            lines += [f"  {entry}" for entry in entries[:_MOST_LINES]]
+            lines += [f"  {one_line(entry)}" for entry in entries[:_MOST_LINES]]
             lines += [f"  and {len(entries) - _MOST_LINES:,} more"] if len(entries) > _MOST_LINES else []
     return "\n".join(lines) or "nothing differs"

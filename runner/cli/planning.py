@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.app import forecasting, planning
-from runner.cli import output
+from runner.cli import output, streams
 from runner.cli.options import campaign_options, format_option, pass_host, plan_inputs
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def validate_command(host: Host, jobspec: Path, **options: Any) -> None:  # noqa
     """Check a jobspec and its inventory, and say everything that is wrong at once. No network."""
     plan = planning.make_plan(host, plan_inputs(jobspec, options))
     output.warnings(plan)
-    click.echo(f"{jobspec}: valid, {output.plan_line(plan)}")
+    streams.echo(f"{jobspec}: valid, {output.plan_line(plan)}")
 
 
 @click.command("plan")
@@ -49,6 +49,6 @@ def show_plan(plan: Plan, output_format: str, plan_file: Path | None = None) -> 
         output.print_json([output.plan_object(plan, forecasting.forecast_plan(plan))])
         return
     output.warnings(plan)
-    click.echo(output.plan_text(plan, forecasting.forecast_plan(plan)))
+    streams.echo(output.plan_text(plan, forecasting.forecast_plan(plan)))
     if plan_file is not None:
-        click.echo(f"plan written to {plan_file}")
+        streams.echo(f"plan written to {plan_file}")

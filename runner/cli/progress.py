@@ -7,12 +7,12 @@ import logging
 import sys
 from typing import TYPE_CHECKING, TextIO, cast
 
-import click
-
+from runner.cli import streams
 from runner.cli.logs import LONGEST_DRAIN_S
 from runner.cli.news import Newsroom
 from runner.cli.outlet import Outlet
 from runner.model import Outcome
+from runner.plain import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +98,7 @@ class LiveProgress:
     def notice(self, text: str) -> None:
         """Keep it as the last thing a person should know; before there is a table, print it."""
         if self._news is None:
-            click.echo(text, err=True)
+            streams.echo(text, err=True)
         self._latest = text
 
     async def show(self, state: Facts) -> None:
@@ -132,9 +132,13 @@ class LiveProgress:
         total = sum(len(group.servers) for group in state.plan.groups)
         done = sum(state.counts.values())
         head = Table.grid(padding=(0, 2))
-        head.add_row(state.plan.campaign, ProgressBar(total or 1, done, width=40), f"{done:,}/{total:,} servers")
+        head.add_row(
+            Text(one_line(state.plan.campaign)), ProgressBar(total or 1, done, width=40), f"{done:,}/{total:,} servers"
+        )
         minutes, seconds = divmod(int(self._monotonic() - began), 60)
         figures = "  ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in _figures(state).items())
         standing = self._news.standing() if self._news else []
         # As plain text: what a check or a person said may look like markup.
-        return Group(head, *map(Text, (f"{minutes:02}:{seconds:02}  {figures}", *standing, self._latest)))
+        return Group(
+            head, *map(Text, map(one_line, (f"{minutes:02}:{seconds:02}  {figures}", *standing, self._latest)))
+        )

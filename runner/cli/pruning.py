@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.app import exporting, pruning
-from runner.cli import output
+from runner.cli import output, streams
 from runner.cli.options import Duration, format_option, pass_host, state_options
 from runner.cli.table import table
 from runner.report.files import write_whole
@@ -45,7 +45,7 @@ def prune_command(host: Host, older_than_s: float, keep: int, state_dir: Path, *
     if options["output"] == "json":
         output.print_json([_prune_object(found, done=yes)])
     else:
-        click.echo("\n".join(_prune_lines(found, done=yes)))
+        streams.echo("\n".join(_prune_lines(found, done=yes)))
 
 
 def _prune_object(found: Pruning, *, done: bool) -> JsonObject:
@@ -97,4 +97,4 @@ def export_command(run: str, file: Path, state_dir: Path) -> None:
         sys.stdout.buffer.write(data)
         return
     write_whole(file, data)
-    click.echo(f"{file}: {len(data):,} bytes")
+    streams.echo(f"{file}: {len(data):,} bytes")

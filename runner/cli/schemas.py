@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from runner.app import formats
-from runner.cli import output
+from runner.cli import output, streams
 
 
 @click.command("schema")
@@ -14,6 +14,6 @@ from runner.cli import output
 def schema_command(name: str | None, *, only_list: bool) -> None:
     """Print a JSON Schema: of jobspecs, inventories, plans, reports, journal events, or simulator behaviours."""
     if only_list or name is None:
-        click.echo("\n".join(formats.NAMES))
+        streams.echo("\n".join(formats.NAMES))
         return
     output.print_json(formats.schema(name))

@@ -9,6 +9,8 @@ from contextlib import suppress
 
 import click
 
+from runner.plain import plain
+
 _STANDARD = 3
 
 
@@ -34,10 +36,15 @@ def _nowhere() -> io.TextIOWrapper:
     return io.TextIOWrapper(io.FileIO(os.open(os.devnull, os.O_WRONLY), "w"), encoding="utf-8")
 
 
+def echo(text: str, *, err: bool = False) -> None:
+    """Print lines, on stderr if `err` says so. All that is printed and no JSON goes through here, and so by `plain`."""
+    click.echo(plain(text), err=err)
+
+
 def say(text: str, *, err: bool = False) -> None:
-    """Print a line, on stderr if `err` says so; where nobody takes it, that is no reason to end otherwise."""
+    """Print lines likewise; where nobody takes them, that is no reason to end otherwise."""
     with suppress(OSError):
-        click.echo(text, err=err)
+        echo(text, err=err)
 
 
 def flush() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from runner.errors import StateFolderError
+from runner.plain import plain_json
 
 if TYPE_CHECKING:
     from runner.report.fold import Report
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def report_to_json(report: Report) -> bytes:
     """A report as a file has it."""
-    return orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return plain_json(orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from runner.model import RUNNER, RunState
+from runner.plain import one_line
 from runner.report.next_steps import next_command, waiting_in
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def summary_text(report: Report, facts: Facts, pending: Sequence[str] = ()) -> s
     `pending` is what people asked of it that it has not taken in yet.
     """
     run = report["run"]
-    reason = f": {run['reason']}" if run["reason"] else ""
+    reason = f": {one_line(run['reason'])}" if run["reason"] else ""
     took = f", {run['duration_s']:.0f} s" if run["duration_s"] is not None else ""
     simulated = ", simulated" if run["simulated"] else ""
     lines = [
@@ -49,7 +50,7 @@ def summary_text(report: Report, facts: Facts, pending: Sequence[str] = ()) -> s
         lines.append(f"throttled  {throttling['throttled_answers']:,} times, waited {throttling['waited_s']:.0f} s")
     lines += [*_left_out(report), *_waves(report), *_abnormal_servers(report), *_request_errors(report)]
     lines += _last_decision(report, facts)
-    lines += [f"{'pending':10} {asked}" for asked in pending]
+    lines += [f"{'pending':10} {one_line(asked)}" for asked in pending]
     command = next_command(facts, run["id"], RunState(run["state"]))
     return "\n".join([*lines, f"next       {command}"] if command else lines)
 
@@ -66,7 +67,7 @@ def _left_out(report: Report) -> Iterator[str]:
     """What other runs of the family have, as the last process found it."""
     last = {(d["evidence"].partition(" of ")[2], d["why"]): d for d in report["decisions"] if d["what"] == "leave_out"}
     for decision in last.values():
-        yield f"left out   {decision['evidence']}: {decision['why']}"
+        yield f"left out   {one_line(decision['evidence'])}: {one_line(decision['why'])}"
 
 
 def _waves(report: Report) -> Iterator[str]:
@@ -97,8 +98,8 @@ def _last_decision(report: Report, facts: Facts) -> Iterator[str]:
     because = ": ".join(filter(None, (last["evidence"], last["why"] if last["who"] != RUNNER else "")))
     if because and because in report["run"]["reason"]:
         return
-    detail = f" {because}" if because else f" {last['wave']}" if last["wave"] else ""
-    yield f"{'decided':10} {last['at'][_CLOCK]} {last['what'].replace('_', ' ')}{detail} (by {last['who']})"
+    detail = f" {one_line(because)}" if because else f" {last['wave']}" if last["wave"] else ""
+    yield f"{'decided':10} {last['at'][_CLOCK]} {last['what'].replace('_', ' ')}{detail} (by {one_line(last['who'])})"
 
 
 def _of(decision: dict[str, str]) -> str:
@@ -138,8 +139,8 @@ def _abnormal_servers(report: Report) -> Iterator[str]:
                     by_message[task["outcome"], task["message"] or no_reason].append(task["server_name"])
     most_first = sorted(by_message.items(), key=lambda item: (-len(item[1]), item[0]))
     for (outcome, message), names in most_first[:_SHOWN]:
-        examples = ", ".join(names[:_EXAMPLES]) + (", ..." if len(names) > _EXAMPLES else "")
-        yield f"  {len(names):,} {_WORDS[outcome]}: {message} ({examples})"
+        examples = ", ".join(map(one_line, names[:_EXAMPLES])) + (", ..." if len(names) > _EXAMPLES else "")
+        yield f"  {len(names):,} {_WORDS[outcome]}: {one_line(message)} ({examples})"
     if len(most_first) > _SHOWN:
         yield f"  and {len(most_first) - _SHOWN} more reasons: see the report"
 
@@ -156,6 +157,6 @@ def _request_errors(report: Report) -> Iterator[str]:
     most_first = sorted(by_error.items(), key=lambda item: (-len(item[1]), item[0]))
     for (state, code, message), ids in most_first[:_SHOWN]:
         example = next((f" (request id {request_id})" for request_id in ids if request_id), "")
-        yield f"  {len(ids):,} requests {state.replace('_', ' ')}: {code} {message}{example}".replace("  ", " ", 0)
+        yield f"  {len(ids):,} requests {state.replace('_', ' ')}: {one_line(code)} {one_line(message)}{one_line(example)}"
     if len(most_first) > _SHOWN:
         yield f"  and {len(most_first) - _SHOWN} more errors: see the report"

@@ -74,6 +74,7 @@ class Tasks(_Switches):
     never_final: Chance = Field(0.0, description="Chance of a task to stay in PROCESSING.")
     missing: Chance = Field(0.0, description="Chance of a task never to be shown.")
     failing_servers: list[str] = Field([], description="Ids or names, with * as wildcard, whose tasks fail.")
+    message: str | None = Field(None, description="What a task says that did not succeed; null: its status.")
     final_lag_s: Seconds = Field(0.35, description="How long after its job is FINISHED a task's row is final, seconds.")
     unknown_status: Chance = Field(
         0.0, description="Chance of a task or job to show a status nobody knows, for a while."

@@ -91,9 +91,17 @@ class JobFactory:
             status, duration = "SKIPPED", 0.0
         never = draw() < chances.never_final
         shown = draw() >= chances.missing
-        message = "" if status == "SUCCESS" else f"simulated: {status.lower()}"
+        said = f"simulated: {status.lower()}" if chances.message is None else chances.message
         ends_at = None if never else now + duration
-        return SimulatedTask(self._uuid(), server, ends_at, status, message, shown, draw() < chances.unknown_status)
+        return SimulatedTask(
+            self._uuid(),
+            server,
+            ends_at,
+            status,
+            "" if status == "SUCCESS" else said,
+            shown,
+            draw() < chances.unknown_status,
+        )
 
     def _uuid(self) -> str:
         return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))

@@ -207,6 +207,17 @@ async def test_messages_of_the_service_lose_their_secrets() -> None:
     assert "hidden-secret" not in repr(answers)
 
 
+async def test_a_message_is_kept_as_the_service_told_it_and_a_page_as_a_browser_shows_it() -> None:
+    said = "first\x1b[2J\nsecond " + "x" * 1_000
+    page = b"<html><style>p {}</style><p>Bad\n <b>Gateway</b></p></html>"
+    async with Server(reply(400, error("ModelArts.0104", said)), reply(502, page)).client() as client:
+        refused, unanswered = await client.create(BODY), await client.create(BODY)
+    assert isinstance(refused, Refusal)
+    assert refused.error.message == said
+    assert isinstance(unanswered, Unanswered)
+    assert unanswered.error.message == "Bad Gateway"
+
+
 async def test_an_id_cannot_leave_its_place_in_the_path() -> None:
     server = Server(reply(400, error("ModelArts.6404", "not found")))
     async with server.client() as client:
