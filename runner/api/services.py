@@ -73,7 +73,9 @@ async def open_services(lanes: Sequence[Lane], settings: ServiceSettings) -> Asy
 def _spare_project(lanes: Sequence[Lane], credentials: Credentials) -> str | None:
     """The project id beside the credentials, unless lanes of several regions lack one: project ids are per region."""
     places = {(lane.region, lane.endpoint) for lane in lanes if not lane.project_id}
-    return credentials.project_id if len(places) == 1 else None
+    belongs_to = credentials.project_region
+    elsewhere = belongs_to is not None and any(region not in {None, belongs_to} for region, _ in places)
+    return credentials.project_id if len(places) == 1 and not elsewhere else None
 
 
 def _resolve(lane: Lane, spare_project: str | None, env: Mapping[str, str]) -> Lane:
