@@ -6,11 +6,12 @@ while a wrong "refused" costs a second job on the same servers.
 
 from __future__ import annotations
 
-import ssl
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import aiohttp
 
+from runner.api.dates import clock_skew
 from runner.api.endpoints import region_advice
 from runner.api.replies import Broken, Reply
 from runner.api.service_errors import read_error, request_id, web_page
@@ -29,6 +30,7 @@ _ACCEPTING = frozenset({200, 201, 202})
 _REDIRECTS = range(300, 400)
 _CLIENT_ERRORS = range(400, 500)
 _PROXY_WANTS_PASSWORD = 407
+_UNAUTHORIZED = 401
 _THROTTLED = 429
 _NOT_FOUND = 404
 _DAILY_QUOTA = "daily quota exhausted"  # gives 429 as a throttle does, but waiting a minute does not help
@@ -84,7 +86,7 @@ def create_answer(reply: Reply | Broken, clean: Callable[[str], str], now: float
         return Unanswered(reply.error) if reply.cause is None else Refusal(reply.cause, reply.error)
     if reply.status in _ACCEPTING:
         return _accepted(reply, clean)
-    error = read_error(reply, clean)
+    error = _error_of(reply, clean, now)
     cause = refusal(reply.status, error.code, error.message)
     if cause is None:
         return Unanswered(error)
@@ -104,10 +106,17 @@ def read_answer(
         except UnreadableAnswer as exc:
             is_page = web_page(reply.body, clean) is not None
             return ReadFailed(Cause.UNUSABLE if is_page else Cause.BUSY, _unreadable(reply, exc, clean))
-    error = read_error(reply, clean)
+    error = _error_of(reply, clean, now)
     cause = refusal(reply.status, error.code, error.message) or _read_cause(reply.status)
     throttle = read_throttle(error.message, reply.headers, now) if cause is Cause.THROTTLED else None
     return ReadFailed(cause, error, missing=_is_missing(reply.status, error.code), throttle=throttle)
+
+
+def _error_of(reply: Reply, clean: Callable[[str], str], now: float) -> ServiceError:
+    """What the service told; of a refused credential also that a clock is wrong, which nobody reads out of the rest."""
+    error = read_error(reply, clean)
+    skew = clock_skew(reply.headers, now) if reply.status == _UNAUTHORIZED else ""
+    return replace(error, message=f"{skew}; the service says: {error.message}") if skew else error
 
 
 def refusal(status: int, code: str | None, message: str) -> Cause | None:
@@ -162,12 +171,21 @@ class AnswerTooLarge(Exception):
     """The body is longer than any honest answer; the rest of it was not read."""
 
 
-# What can break an exchange, first match wins. A cause: it broke before a byte of the request could leave.
+# What can break an exchange, first match wins. A cause: it broke before a byte of the request could leave. TLS that fails
+# is not the end of a lane at once: it may be one node of many behind an address, and nothing was sent to it.
 # ServerDisconnectedError on a kept-alive connection may mean either, so it is in doubt.
 _BREAKS: tuple[tuple[type[BaseException], Cause | None, str], ...] = (
-    (aiohttp.ClientConnectorCertificateError, Cause.UNUSABLE, "the TLS certificate of {host} does not verify: {why}"),
-    (aiohttp.ServerFingerprintMismatch, Cause.UNUSABLE, "the TLS certificate of {host} is another one than expected"),
-    (aiohttp.ClientConnectorSSLError, Cause.UNUSABLE, "no TLS connection to {host}: {why}"),
+    (
+        aiohttp.ClientConnectorCertificateError,
+        Cause.UNREACHABLE,
+        "the TLS certificate of {host} does not verify: {why}",
+    ),
+    (
+        aiohttp.ServerFingerprintMismatch,
+        Cause.UNREACHABLE,
+        "the TLS certificate of {host} is another one than expected",
+    ),
+    (aiohttp.ClientConnectorSSLError, Cause.UNREACHABLE, "no TLS connection to {host}: {why}"),
     (aiohttp.ClientConnectorDNSError, Cause.UNREACHABLE, "the name {host} or that of the proxy is not found{advice}"),
     (aiohttp.ClientProxyConnectionError, Cause.UNREACHABLE, "no connection to the proxy: {why}"),
     (aiohttp.ClientHttpProxyError, Cause.UNREACHABLE, "the proxy does not connect to {host}: HTTP {why}"),
@@ -190,8 +208,6 @@ def broken(exc: BaseException, host: str) -> Broken:
     Its own text is not used: it may quote a proxy's password.
     """
     cause, text = next((cause, text) for kind, cause, text in _BREAKS if isinstance(exc, kind))
-    if isinstance(exc, aiohttp.ClientConnectorSSLError) and isinstance(exc.os_error, ssl.SSLEOFError):
-        cause = Cause.UNREACHABLE  # the other side went away during the handshake: it may come back
     if isinstance(exc, aiohttp.ClientHttpProxyError) and exc.status == _PROXY_WANTS_PASSWORD:
         cause = Cause.UNUSABLE
     message = text.format(host=host, why=_why(exc), advice=region_advice(host))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from runner.api.answers import create_answer, read_answer
-from runner.api.authentication import IamFailed, Outgoing, outgoing
+from runner.api.authentication import Outgoing, outgoing
+from runner.api.renewing import IamFailed
 from runner.api.replies import Broken, Reply
 from runner.api.signing import canonical_query
 from runner.api.wire import UnreadableAnswer, read_job, read_page
@@ -37,8 +38,8 @@ class LiteServerClient:
     """Implements `runner.engine.ports.JobService` for one lane.
 
     `endpoint` has no trailing slash; `redact` is applied to all that the service says and that a person may read;
-    `wall` gives epoch seconds. A create is sent once, but for one 401 with a token that could be renewed: that one was
-    refused before anything was made.
+    `wall` gives epoch seconds. A create is sent once, but for one 401 with a token or a key that could be renewed: that one
+    was refused before anything was made.
     """
 
     def __init__(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 
 from runner.api.answers import read_answer
-from runner.api.authentication import IamFailed, IssuedToken, blank_out, outgoing
+from runner.api.authentication import blank_out, outgoing
+from runner.api.renewing import IamFailed, Issued
 from runner.api.replies import Reply
 from runner.api.signing import canonical_query
 from runner.api.wire import UnreadableAnswer, read_object, read_time
@@ -16,38 +18,64 @@ from runner.plain import one_line
 from runner.rules.answers import Cause, ReadFailed, ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from runner.api.authentication import Authenticator
     from runner.api.credentials import PasswordLogin
     from runner.api.transport import Transport
 
+T = TypeVar("T")
+
 _JSON = "application/json"
+_UNSAID_LIFE_S = 3600.0
+_NO_TOKEN = ServiceError(None, None, "the answer of IAM has no token in it", None)
+_TRIES = 3
+_MORE_TRIES = {Cause.BUSY: 2, Cause.UNREACHABLE: 2, Cause.THROTTLED: 2, Cause.UNAUTHENTICATED: 1}
 
 
 class Iam:
-    """IAM at one endpoint. `clean` takes secrets out of what it says; `wall` gives epoch seconds."""
+    """IAM at one endpoint. `clean` takes secrets out of what it says; `wall` gives epoch seconds.
+
+    One bad answer, perhaps of one node of many, is no reason to stop: it is asked again after `pause_s`, and after twice
+    that. A user and password are tried twice at most, for a wrong one locks the account (api-facts 3.2 tells of keys).
+    """
 
     def __init__(
-        self, transport: Transport, endpoint: str, *, clean: Callable[[str], str], wall: Callable[[], float]
+        self,
+        transport: Transport,
+        endpoint: str,
+        *,
+        clean: Callable[[str], str],
+        wall: Callable[[], float],
+        pause_s: float,
     ) -> None:
         self._transport = transport
+        self._pause_s = pause_s
         self._endpoint = endpoint
         self._clean = clean
         self._wall = wall
 
-    async def login(self, user: PasswordLogin, *, project_id: str | None, region: str | None) -> IssuedToken:
+    async def login(self, user: PasswordLogin, *, project_id: str | None, region: str | None) -> Issued[str]:
         """A token for one project: that of the id, else that named like the region. Raises IamFailed."""
         request = outgoing("POST", self._endpoint, "/v3/auth/tokens", query="nocatalog=true", content_type=_JSON)
         body = orjson.dumps(_login_body(user, {"id": project_id} if project_id else {"name": region}))
-        reply = await self._transport.exchange(request.method, request.url, request.headers, body)
-        answer = read_answer(reply, read_object, lambda text: blank_out(self._clean(text), user.password), self._wall())
+
+        def hide(text: str) -> str:
+            return blank_out(self._clean(text), user.password)
+
+        async def ask() -> tuple[str, dict[str, object]] | ReadFailed:
+            reply = await self._transport.exchange(request.method, request.url, request.headers, body)
+            said = read_answer(reply, read_object, hide, self._wall())
+            if isinstance(said, ReadFailed):
+                return said
+            token = reply.headers.get("X-Subject-Token") if isinstance(reply, Reply) else None
+            return (token, said) if token else ReadFailed(Cause.BUSY, _NO_TOKEN)
+
+        answer = await self._asked(ask)
         if isinstance(answer, ReadFailed):
             raise IamFailed(answer.cause, answer.error)
-        token = reply.headers.get("X-Subject-Token") if isinstance(reply, Reply) else None
-        if not token:
-            raise IamFailed(Cause.BUSY, ServiceError(None, None, "the answer of IAM has no token in it", None))
-        return IssuedToken(token, _expiry(answer))
+        token, said = answer
+        return Issued(token, _expiry(said) or self._wall() + _UNSAID_LIFE_S)
 
     async def project_of(self, region: str, authenticator: Authenticator) -> str:
         """The id of the one project that is named like the region. Raises ServiceUnusable, also for none or several."""
@@ -58,9 +86,15 @@ class Iam:
             await authenticator.freshen(self._wall())
         except IamFailed as exc:
             raise unusable(f"no token from IAM at {self._endpoint}", exc.error) from None
-        headers = authenticator.seal(request)(b"", self._wall())
-        reply = await self._transport.exchange(request.method, request.url, headers, b"")
-        answer = read_answer(reply, lambda body: _project_ids(body, region), self._clean, self._wall())
+        seal = authenticator.seal(request)
+
+        async def ask() -> list[str] | ReadFailed:
+            reply = await self._transport.exchange(request.method, request.url, seal(b"", self._wall()), b"")
+            return read_answer(
+                reply, lambda body: _project_ids(body, region), self._hiding(authenticator), self._wall()
+            )
+
+        answer = await self._asked(ask)
         if isinstance(answer, ReadFailed):
             raise unusable(f"cannot look up the project of {region} in IAM at {self._endpoint}", answer.error)
         if len(answer) == 1:
@@ -70,6 +104,17 @@ class Iam:
             f"IAM at {self._endpoint} knows {found} of the region {region} for these credentials",
             hint="Give the project with --project-id, or as `project_id` of the lane.",
         )
+
+    async def _asked(self, ask: Callable[[], Awaitable[T | ReadFailed]]) -> T | ReadFailed:
+        for tried in range(1, _TRIES):
+            answer = await ask()
+            if not isinstance(answer, ReadFailed) or tried > _MORE_TRIES.get(answer.cause, 0):
+                return answer
+            await asyncio.sleep(self._pause_s * tried)
+        return await ask()
+
+    def _hiding(self, authenticator: Authenticator) -> Callable[[str], str]:
+        return lambda text: self._clean(authenticator.hide(text))
 
 
 def unusable(what: str, error: ServiceError) -> ServiceUnusable:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from runner.api.authentication import IamFailed, KeyAuthenticator, TokenAuthenticator
+from runner.api.authentication import KeyAuthenticator, TokenAuthenticator
 from runner.api.client import LiteServerClient
 from runner.api.credentials import AccessKey, GivenToken, find_credentials
 from runner.api.endpoints import checked_project, checked_region, iam_endpoint, lane_endpoint
 from runner.api.iam import Iam, unusable
+from runner.api.renewing import IamFailed, Issued, Renewed
 from runner.api.session import open_session, proxy_for, trust_of
 from runner.api.transport import MOST_READS, Transport
-from runner.errors import InvalidInput, Problem
+from runner.errors import InvalidInput, Problem, ServiceUnusable
 from runner.model import Lane
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class ServiceSettings:
     """All that opening the lanes needs from outside.
 
     `iam_endpoint` goes before what the environment says. `ca_bundle` is a PEM file. `timeout_s` is for a whole
-    exchange; at most `most_reads` are on their way at once on each lane. `wall` gives epoch seconds. `redact` is applied
+    exchange; at most `most_reads` are on their way at once on each lane. `pause_s` is how long IAM is left alone after a bad
+    answer. `wall` gives epoch seconds. `redact` is applied
     to all that the service says and a person may read.
     """
 
@@ -51,6 +53,7 @@ class ServiceSettings:
     ca_bundle: Path | None = None
     timeout_s: float = 30.0
     most_reads: int = MOST_READS
+    pause_s: float = 1.0
 
 
 @asynccontextmanager
@@ -101,7 +104,13 @@ class _Opening:
 
     async def open(self, lane: Lane) -> OpenLane:
         place = iam_endpoint(lane.region, self._around.iam_endpoint or self._credentials.iam_endpoint)
-        iam = Iam(self._transport(place), place, clean=self._around.redact, wall=self._around.wall)
+        iam = Iam(
+            self._transport(place),
+            place,
+            clean=self._around.redact,
+            wall=self._around.wall,
+            pause_s=self._around.pause_s,
+        )
         authenticator = await self._authenticator(lane, iam, place)
         if lane.project_id is None and lane.region is not None:
             project = checked_project(await iam.project_of(lane.region, authenticator))
@@ -111,19 +120,29 @@ class _Opening:
     async def _authenticator(self, lane: Lane, iam: Iam, place: str) -> Authenticator:
         proof = self._credentials.proof
         if isinstance(proof, AccessKey):
-            return KeyAuthenticator(proof)
+            self._key = proof
+            return KeyAuthenticator(Renewed(proof, self._key_of_now, apart_s=0.0))
         if isinstance(proof, GivenToken):
-            return TokenAuthenticator(proof.token)
-        authenticator = TokenAuthenticator(
-            None,
-            lambda: iam.login(proof, project_id=lane.project_id, region=lane.region),
-            secrets=(proof.password,),
-        )
+            return TokenAuthenticator(Renewed(proof.token))
+        token = Renewed(None, lambda: iam.login(proof, project_id=lane.project_id, region=lane.region))
+        authenticator = TokenAuthenticator(token, secrets=(proof.password,))
         try:
             await authenticator.freshen(self._around.wall())
         except IamFailed as exc:
             raise unusable(f"IAM at {place} gives no token to {proof.user_name}", exc.error) from None
         return authenticator
+
+    async def _key_of_now(self) -> Issued[AccessKey]:
+        """The key that is to be found now: who rotates keys writes their file anew, and a run goes on.
+
+        What cannot be read just then is not taken, for it is being written; nor what stands elsewhere, for it is somebody
+        else's.
+        """
+        with suppress(ServiceUnusable):
+            found = find_credentials(self._around.env, self._around.home)
+            if isinstance(found.proof, AccessKey) and found.source == self._credentials.source:
+                self._key = found.proof
+        return Issued(self._key, None)
 
     def _client(self, lane: Lane, authenticator: Authenticator) -> LiteServerClient:
         endpoint = lane.endpoint or ""

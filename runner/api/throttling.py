@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from runner.api.dates import header_time
 from runner.rules.answers import Throttle
 
 if TYPE_CHECKING:
@@ -44,12 +44,6 @@ def _retry_after(value: str | None, now: float) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        return _until(value, now)
+        until = header_time(value)
+        return None if until is None else max(0.0, until - now)
     return seconds if math.isfinite(seconds) and seconds >= 0 else None
-
-
-def _until(date: str, now: float) -> float | None:
-    try:
-        return max(0.0, parsedate_to_datetime(date).timestamp() - now)
-    except (ValueError, OverflowError):
-        return None

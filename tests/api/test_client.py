@@ -306,5 +306,28 @@ async def test_only_a_trusted_certificate_will_do(trusted: bool, certificate: Pa
         assert isinstance(answer, Created)
     else:
         assert isinstance(answer, Refusal)
-        assert answer.cause is Cause.UNUSABLE
+        assert answer.cause is Cause.UNREACHABLE  # another node may have a better one
+        assert "certificate of 127.0.0.1 does not verify" in answer.error.message
         assert server.seen == []
+
+
+@pytest.mark.process
+async def test_one_node_of_many_without_tls_does_not_stop_the_lane(certificate: Path) -> None:
+    server = Server(reply(200, b'{"id":"job-1"}'))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    nodes = iter([False, True])
+
+    async def balanced(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if next(nodes):
+            await writer.start_tls(tls)
+            await server.handle(reader, writer)
+        else:
+            writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            writer.close()
+
+    async with listening(balanced) as port, opened(f"https://127.0.0.1:{port}", ca_bundle=certificate) as client:
+        refused = await client.create(BODY)
+        assert isinstance(refused, Refusal)
+        assert refused.cause is Cause.UNREACHABLE
+        assert isinstance(await client.create(BODY), Created)
