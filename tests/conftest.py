@@ -71,11 +71,11 @@ def plan_of() -> PlanMaker:
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for 127.0.0.1 with its key, in one PEM file."""
+    """A self-signed certificate for 127.0.0.1 and service.test with its key, in one PEM file."""
     folder = tmp_path_factory.mktemp("tls")
     key, cert, both = folder / "key.pem", folder / "cert.pem", folder / "both.pem"
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test"
-    where = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
+    where = ["-addext", "subjectAltName=IP:127.0.0.1,DNS:service.test", "-keyout", str(key), "-out", str(cert)]
     subprocess.run([*command.split(), *where], check=True, capture_output=True)
     both.write_bytes(key.read_bytes() + cert.read_bytes())
     return both

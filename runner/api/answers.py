@@ -6,6 +6,7 @@ while a wrong "refused" costs a second job on the same servers.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,6 +23,7 @@ from runner.rules.answers import Cause, Created, ReadFailed, Refusal, ServiceErr
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from runner.api.proxies import Proxy
     from runner.rules.answers import Answer
 
 T = TypeVar("T")
@@ -186,9 +188,9 @@ _BREAKS: tuple[tuple[type[BaseException], Cause | None, str], ...] = (
         "the TLS certificate of {host} is another one than expected",
     ),
     (aiohttp.ClientConnectorSSLError, Cause.UNREACHABLE, "no TLS connection to {host}: {why}"),
-    (aiohttp.ClientConnectorDNSError, Cause.UNREACHABLE, "the name {host} or that of the proxy is not found{advice}"),
-    (aiohttp.ClientProxyConnectionError, Cause.UNREACHABLE, "no connection to the proxy: {why}"),
-    (aiohttp.ClientHttpProxyError, Cause.UNREACHABLE, "the proxy does not connect to {host}: HTTP {why}"),
+    (aiohttp.ClientConnectorDNSError, Cause.UNREACHABLE, "{host} is not found by its name{advice}"),
+    (aiohttp.ClientProxyConnectionError, Cause.UNREACHABLE, "no connection to {host}: {why}"),
+    (aiohttp.ClientHttpProxyError, Cause.UNREACHABLE, "no way to {host}, which answers HTTP {why} to that"),
     (aiohttp.ClientConnectorError, Cause.UNREACHABLE, "no connection to {host}: {why}"),
     (aiohttp.ConnectionTimeoutError, Cause.UNREACHABLE, "no connection to {host} in time"),
     (aiohttp.InvalidURL, Cause.UNUSABLE, "the endpoint {host} is not a usable address"),
@@ -202,22 +204,36 @@ _BREAKS: tuple[tuple[type[BaseException], Cause | None, str], ...] = (
 )
 
 
-def broken(exc: BaseException, host: str) -> Broken:
-    """What an exception of the HTTP library means for the request.
+def broken(exc: BaseException, host: str, proxy: Proxy | None = None) -> Broken:
+    """What an exception of the HTTP library means for the request, and whether the host or the proxy is to blame.
 
     Its own text is not used: it may quote a proxy's password.
     """
     cause, text = next((cause, text) for kind, cause, text in _BREAKS if isinstance(exc, kind))
     if isinstance(exc, aiohttp.ClientHttpProxyError) and exc.status == _PROXY_WANTS_PASSWORD:
         cause = Cause.UNUSABLE
-    message = text.format(host=host, why=_why(exc), advice=region_advice(host))
+    place = host if proxy is None else f"{host} through the proxy {proxy.name}"
+    if proxy is not None and _is_of_proxy(exc, proxy):
+        place = f"the proxy {proxy.name}"
+    message = text.format(host=place, why=_why(exc), advice=region_advice(host) if place == host else "")
     return Broken(cause, ServiceError(None, None, message, None))
+
+
+def _is_of_proxy(exc: BaseException, proxy: Proxy) -> bool:
+    """Whether it broke on the way to the proxy."""
+    if isinstance(exc, aiohttp.ClientProxyConnectionError):
+        return True
+    return isinstance(exc, aiohttp.ClientConnectorError) and (exc.host, exc.port) == (proxy.url.host, proxy.url.port)
 
 
 def _why(exc: BaseException) -> str:
     if isinstance(exc, aiohttp.ClientConnectorCertificateError):
         return str(getattr(exc.certificate_error, "verify_message", "") or "it is not for this host")
     if isinstance(exc, aiohttp.ClientResponseError):
-        return str(exc.status)
+        wants = " (it wants another user and password)" if exc.status == _PROXY_WANTS_PASSWORD else ""
+        return f"{exc.status}{wants}"
     inner = getattr(exc, "os_error", exc)
-    return str(getattr(inner, "reason", None) or getattr(inner, "strerror", None) or type(inner).__name__)
+    reason = getattr(inner, "reason", None)
+    if isinstance(inner, OSError) and (inner.errno or 0) > 0 and not reason:
+        return os.strerror(inner.errno or 0)  # its own text is that of a system call
+    return str(reason or getattr(inner, "strerror", None) or type(inner).__name__)

@@ -12,8 +12,9 @@ from runner.api.client import LiteServerClient
 from runner.api.credentials import AccessKey, GivenToken, find_credentials
 from runner.api.endpoints import checked_project, checked_region, iam_endpoint, lane_endpoint
 from runner.api.iam import Iam, unusable
+from runner.api.proxies import proxy_for
 from runner.api.renewing import IamFailed, Issued, Renewed
-from runner.api.session import open_session, proxy_for, trust_of
+from runner.api.session import open_session, trust_of
 from runner.api.transport import MOST_READS, Transport
 from runner.errors import InvalidInput, Problem, ServiceUnusable
 from runner.model import Lane

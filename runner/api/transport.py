@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from yarl import URL
 
+    from runner.api.proxies import Proxy
+
 LARGEST_ANSWER = 64 * 1024 * 1024
 MOST_READS = 64
 _LONGEST_CONNECT_S = 10.0
@@ -34,7 +36,7 @@ class Transport:
         session: aiohttp.ClientSession,
         host: str,
         *,
-        proxy: str | None,
+        proxy: Proxy | None,
         timeout_s: float,
         largest: int = LARGEST_ANSWER,
         most_reads: int = MOST_READS,
@@ -43,6 +45,8 @@ class Transport:
         self._session = session
         self._host = host
         self._proxy = proxy
+        self._proxy_url = proxy.url if proxy else None
+        self._proxy_headers = proxy.headers if proxy else None
         # Connecting has to time out on its own: when only the whole does, nobody knows whether anything was sent.
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=connect_s, sock_connect=connect_s)
         self._largest = largest
@@ -67,12 +71,13 @@ class Transport:
                 data=data or None,
                 headers=headers,
                 allow_redirects=False,
-                proxy=self._proxy,
+                proxy=self._proxy_url,
+                proxy_headers=self._proxy_headers,
                 timeout=self._timeout,
             ) as response:
                 return Reply(response.status, response.headers, await self._read(response.content))
         except (aiohttp.ClientError, OSError, EOFError, UnicodeError, AnswerTooLarge) as exc:
-            return broken(exc, self._host)
+            return broken(exc, self._host, self._proxy)
 
     async def _read(self, content: aiohttp.StreamReader) -> bytes:
         """The body, unless it is larger than any honest one (counted after decompression)."""

@@ -158,7 +158,7 @@ class _Run:
         around = RunContext(
             options.deadline,
             options.patience,
-            host.open_checker(bodies.redact),
+            host.open_checker(bodies.redact, options.ca_bundle),
             StoredCommands(self.store, work.run_id),
         )
         engine = RunEngine(recorder, lanes, work.clock, around)

@@ -11,6 +11,7 @@ from runner.spec.secrets import redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from runner.plan.rollout.model import PlannedCheck
 
@@ -32,12 +33,12 @@ class LocalChecker:
     without what the runner itself is given, unless the check asks for it; it may print what it has.
     """
 
-    def __init__(self, redact: Callable[[str], str], env: Mapping[str, str]) -> None:
+    def __init__(self, redact: Callable[[str], str], ca_bundle: Path | None = None, *, env: Mapping[str, str]) -> None:
         self._redact = redact
+        self._ca_bundle = ca_bundle
         self._env = env
-        self._redact_env = redactor(
-            value for name, value in env.items() if _is_secret(name) and len(value) >= _SHORTEST_SECRET
-        )
+        named = [value for name, value in env.items() if _is_secret(name) and len(value) >= _SHORTEST_SECRET]
+        self._redact_env = redactor(named + _of_proxies(env))
 
     async def check(self, check: PlannedCheck) -> tuple[bool, str]:
         """Whether it passed, and what it said: the end of a command's words, the beginning of an answer."""
@@ -45,7 +46,7 @@ class LocalChecker:
             return await self._run(check, check.command)
         from runner.api.probing import probe  # noqa: PLC0415  brings aiohttp, which takes long to import
 
-        passed, said = await probe(check.url or "", check.timeout_s)
+        passed, said = await probe(check.url or "", check.timeout_s, self._env, self._ca_bundle)
         return passed, self._public(said)[:_SAID].strip()
 
     async def _run(self, check: PlannedCheck, command: Sequence[str]) -> tuple[bool, str]:
@@ -72,6 +73,13 @@ class LocalChecker:
 
     def _without_secrets(self, said: str) -> str:
         return self._redact_env(self._redact(said))
+
+
+def _of_proxies(env: Mapping[str, str]) -> list[str]:
+    """The users and passwords of proxies, which programs quote when they fail."""
+    proxies = (value for name, value in env.items() if name.lower().endswith("_proxy"))
+    people = [value.partition("://")[2].rpartition("@")[0] or value.rpartition("@")[0] for value in proxies]
+    return people + [person.partition(":")[2] for person in people]
 
 
 def _is_secret(name: str) -> bool:

@@ -90,7 +90,7 @@ class Host:
     person: Callable[[], str]
     open_store: Callable[[Path], AbstractContextManager[RunStore]]
     open_services: OpenServices
-    open_checker: Callable[[Redact], Checker]
+    open_checker: Callable[[Redact, Path | None], Checker]
     interrupts: Callable[[], AbstractContextManager[Interrupts]]
     write_file: Callable[[Path, bytes], None]
     run_loop: RunLoop

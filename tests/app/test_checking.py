@@ -38,7 +38,7 @@ def check_of(script: str, *env: str, timeout_s: float = 30.0) -> PlannedCheck:
 
 
 def made(check: PlannedCheck, env: Mapping[str, str] = ENV) -> tuple[bool, str]:
-    return asyncio.run(LocalChecker(redactor([SECRET]), env).check(check))
+    return asyncio.run(LocalChecker(redactor([SECRET]), env=env).check(check))
 
 
 def names_given(*env: str) -> set[str]:
@@ -63,6 +63,16 @@ def test_what_it_was_given_is_not_recorded() -> None:
         True,
         "/a/folder/of/mine",
     )  # it is called PWD, and is no password
+
+
+def test_a_proxy_s_user_and_password_are_not_recorded() -> None:
+    env = {
+        **ENV,
+        "HTTPS_PROXY": "http://someone:p@ss/w0rd@proxy.test:3128",
+        "http_proxy": "someone:p@ss/w0rd@proxy.test",
+    }
+    said = "http://***@proxy.test:3128, ***@proxy.test, ***"
+    assert made(check_of("echo $HTTPS_PROXY, $http_proxy, p@ss/w0rd"), env) == (True, said)
 
 
 @pytest.mark.parametrize(
@@ -122,14 +132,14 @@ def test_a_secret_that_is_hidden_in_control_characters_is_not_recorded() -> None
 
 def test_a_secret_that_has_control_characters_is_not_recorded() -> None:
     secret = "tab\there"
-    checker = LocalChecker(redactor([secret]), {})
+    checker = LocalChecker(redactor([secret]), env={})
     check = check_of(r"printf 'it is tab\there, or not'")
     assert asyncio.run(checker.check(check)) == (True, "it is ***, or not")
 
 
 @given(st.text(max_size=50))
 def test_what_is_recorded_is_printable(text: str) -> None:
-    checker = LocalChecker(redactor([]), {})
+    checker = LocalChecker(redactor([]), env={})
     said = checker._public(text)  # noqa: SLF001  what every check's words go through
     assert all(character.isprintable() or character == "\n" for character in said)
     assert said == text or not text.isprintable()
@@ -146,6 +156,6 @@ def test_a_web_page_is_cleaned_as_well() -> None:
         async with await asyncio.start_server(answers, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             check = PlannedCheck("health", None, f"http://127.0.0.1:{port}/", None, 30.0, 1)
-            return await LocalChecker(redactor([SECRET]), ENV).check(check)
+            return await LocalChecker(redactor([SECRET]), env=ENV).check(check)
 
     assert asyncio.run(ask()) == (False, "HTTP 500 ill [2J***")

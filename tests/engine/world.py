@@ -219,7 +219,7 @@ class World:
             person=lambda: "someone",
             open_store=_not_here,
             open_services=self._open_services,
-            open_checker=lambda redact: self,
+            open_checker=lambda redact, ca_bundle: self,
             interrupts=self._interrupts,
             write_file=self.reports.__setitem__,
             run_loop=_not_here,
