@@ -12,7 +12,7 @@ from runner.api.signing import DATE_HEADER, RequestSigner, sdk_date
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from runner.api.credentials import AccessKey
+    from runner.api.proofs import AccessKey
     from runner.api.renewing import Renewed
 
 USER_AGENT = f"lite-server-runner/{__version__}"

@@ -1,54 +1,32 @@
-"""Who the runner is to the service: values whose repr hides what is secret, and where they are found (api-facts 3.4).
+"""Where it is found who the runner is to the service (api-facts 3.4).
 
-The names of the official SDK come first, then those of the Terraform provider, then files: those that are named, then the
-SDK's and KooCLI's own. Half a pair is an error and not skipped: falling through would act as somebody else than was meant.
+The names of the official SDK come first, those for an identity token before an access key, as it has them; then those of
+the Terraform provider; then files: those that are named, else the SDK's and KooCLI's own; then the cloud server's agency.
+Half a pair is an error and not skipped: falling through would act as somebody else than was meant.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.api.credential_files import read_entries
+from runner.api.proofs import AccessKey, FederatedUser, GivenToken, MetadataAgency, OidcAgency, PasswordLogin
 from runner.errors import ServiceUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from runner.api.proofs import Proof
+
 FILE_VARIABLE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
 _KOOCLI_FILE = "HW_SHARED_CONFIG_FILE"
 _PROFILE = "HW_PROFILE"
+METADATA_VARIABLE = "RUNNER_METADATA_ENDPOINT"
+"""Where the metadata of a cloud server is; empty: this is none."""
 _SDK = "HUAWEICLOUD_SDK_"
-
-
-@dataclass(frozen=True, slots=True)
-class AccessKey:
-    """An access key. `security_token` is there when the key is temporary."""
-
-    ak: str
-    sk: str = field(repr=False)
-    security_token: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class GivenToken:
-    """A token of IAM that somebody else fetched: it cannot be renewed."""
-
-    token: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class PasswordLogin:
-    """An IAM user, whose tokens the runner fetches. The account is told by `domain_name` or `domain_id`."""
-
-    user_name: str
-    password: str = field(repr=False)
-    domain_name: str | None = None
-    domain_id: str | None = None
-
-
-Proof = AccessKey | GivenToken | PasswordLogin
+_OIDC = "HUAWEICLOUD_OIDC_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +45,57 @@ class Credentials:
 
 def find_credentials(env: Mapping[str, str], home: Path) -> Credentials:
     """The first credentials there are, in the order of the module's docstring. Raises ServiceUnusable where none are."""
-    return _from_sdk_names(env) or _from_terraform_names(env) or _from_files(env, home) or _missing(home)
+    return (
+        _from_oidc_names(env, home)
+        or _from_sdk_names(env)
+        or _from_federation(env, home)
+        or _from_terraform_names(env)
+        or _from_files(env, home)
+        or _from_metadata(env, home)
+    )
+
+
+def _from_oidc_names(env: Mapping[str, str], home: Path) -> Credentials | None:
+    agency = _value(env, _OIDC + "AGENCY_URN")
+    if agency is None:
+        return None
+    provider, token = _value(env, _OIDC + "PROVIDER_URN"), _value(env, _OIDC + "ID_TOKEN")
+    file, duration = _value(env, _OIDC + "TOKEN_FILE"), _value(env, _OIDC + "DURATION_SECONDS") or "3600"
+    if provider is None or not (token or file):
+        lacking = "PROVIDER_URN" if provider is None else "TOKEN_FILE"
+        raise ServiceUnusable(f"{_OIDC}AGENCY_URN is set, but {_OIDC}{lacking} is not", hint=f"Set {_OIDC}{lacking}.")
+    if not duration.isdecimal():
+        raise ServiceUnusable(f"{_OIDC}DURATION_SECONDS is not a number of seconds", hint="Leave it out, or give 3600.")
+    _sendable(env, _OIDC + "ID_TOKEN", "the environment")
+    asked: dict[str, object] = {
+        "provider_urn": provider,
+        "agency_urn": agency,
+        "agency_session_name": _value(env, _OIDC + "SESSION_NAME") or "oidc-sts-session",
+        "duration_seconds": int(duration),
+    }
+    if policy := _value(env, _OIDC + "POLICY"):
+        asked["policy"] = policy
+    if policies := _value(env, _OIDC + "POLICY_IDS"):
+        asked["policy_ids"] = [each.strip() for each in policies.split(",")]
+    endpoint = _value(env, _SDK + "STS_ENDPOINT") or "https://sts.cn-north-4.myhuaweicloud.com"
+    proof = OidcAgency(endpoint, asked, token, str(path_in(home, file)) if file else None)
+    return _found(proof, f"{_OIDC}AGENCY_URN", env)
+
+
+def _from_federation(env: Mapping[str, str], home: Path) -> Credentials | None:
+    pair = _pair(env, _SDK + "IDP_ID", _SDK + "ID_TOKEN_FILE", "the environment")
+    if pair is None:
+        return None
+    _sendable(env, _SDK + "IDP_ID", "the environment")
+    return _found(FederatedUser(pair[0], str(path_in(home, pair[1]))), f"{_SDK}IDP_ID and {_SDK}ID_TOKEN_FILE", env)
+
+
+def _from_metadata(env: Mapping[str, str], home: Path) -> Credentials:
+    """What is left on a cloud server; whether this is one shows when it is asked."""
+    endpoint = env.get(METADATA_VARIABLE, "http://169.254.169.254").strip()
+    if not endpoint:
+        raise ServiceUnusable(f"no credentials: {looked_in(home)}", hint=ADVICE)
+    return _found(MetadataAgency(endpoint.rstrip("/")), f"the metadata at {endpoint}", env)
 
 
 def _from_sdk_names(env: Mapping[str, str]) -> Credentials | None:
@@ -117,7 +145,7 @@ def _from_files(env: Mapping[str, str], home: Path) -> Credentials | None:
         if found := _from_file(path, profile, env):
             return found
     if asked:
-        raise ServiceUnusable(f"there is no access key in {' or '.join(map(str, asked))}", hint=_ADVICE)
+        raise ServiceUnusable(f"there is no access key in {' or '.join(map(str, asked))}", hint=ADVICE)
     return None
 
 
@@ -141,17 +169,17 @@ def _default_files(home: Path) -> tuple[Path, ...]:
     return home / ".huaweicloud" / "credentials", home / ".hcloud" / "config.json"
 
 
-_ADVICE = (
+ADVICE = (
     f"Set {_SDK}AK and {_SDK}SK (and {_SDK}SECURITY_TOKEN for a temporary key), or HW_AUTH_TOKEN, or HW_USER_NAME, "
     "HW_USER_PASSWORD and HW_DOMAIN_NAME, or write ~/.huaweicloud/credentials."
 )
 
 
-def _missing(home: Path) -> Credentials:
-    raise ServiceUnusable(
-        "no credentials: looked in the environment for an access key, a token or a user and password, "
-        f"and in {' and '.join(map(str, _default_files(home)))} for an access key",
-        hint=_ADVICE,
+def looked_in(home: Path) -> str:
+    """Where there are no credentials, for who gave none."""
+    return (
+        "looked in the environment for an access key, a token or a user and password, "
+        f"and in {' and '.join(map(str, _default_files(home)))} for an access key"
     )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import orjson
 
 from runner.api.answers import read_answer
+from runner.api.asking import asked
 from runner.api.authentication import blank_out, outgoing
 from runner.api.renewing import IamFailed, Issued
 from runner.api.replies import Reply
@@ -18,26 +18,22 @@ from runner.plain import one_line
 from runner.rules.answers import Cause, ReadFailed, ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from runner.api.authentication import Authenticator
-    from runner.api.credentials import PasswordLogin
+    from runner.api.proofs import PasswordLogin
     from runner.api.transport import Transport
 
-T = TypeVar("T")
-
 _JSON = "application/json"
+_HINT = "Check the credentials, the region and the IAM endpoint."
 _UNSAID_LIFE_S = 3600.0
 _NO_TOKEN = ServiceError(None, None, "the answer of IAM has no token in it", None)
-_TRIES = 3
-_MORE_TRIES = {Cause.BUSY: 2, Cause.UNREACHABLE: 2, Cause.THROTTLED: 2, Cause.UNAUTHENTICATED: 1}
 
 
 class Iam:
     """IAM at one endpoint. `clean` takes secrets out of what it says; `wall` gives epoch seconds.
 
-    One bad answer, perhaps of one node of many, is no reason to stop: it is asked again after `pause_s`, and after twice
-    that. A user and password are tried twice at most, for a wrong one locks the account (api-facts 3.2 tells of keys).
+    `pause_s` is how long it is left alone after a bad answer.
     """
 
     def __init__(
@@ -71,7 +67,7 @@ class Iam:
             token = reply.headers.get("X-Subject-Token") if isinstance(reply, Reply) else None
             return (token, said) if token else ReadFailed(Cause.BUSY, _NO_TOKEN)
 
-        answer = await self._asked(ask)
+        answer = await asked(ask, self._pause_s)
         if isinstance(answer, ReadFailed):
             raise IamFailed(answer.cause, answer.error)
         token, said = answer
@@ -94,7 +90,7 @@ class Iam:
                 reply, lambda body: _project_ids(body, region), self._hiding(authenticator), self._wall()
             )
 
-        answer = await self._asked(ask)
+        answer = await asked(ask, self._pause_s)
         if isinstance(answer, ReadFailed):
             raise unusable(f"cannot look up the project of {region} in IAM at {self._endpoint}", answer.error)
         if len(answer) == 1:
@@ -105,24 +101,16 @@ class Iam:
             hint="Give the project with --project-id, or as `project_id` of the lane.",
         )
 
-    async def _asked(self, ask: Callable[[], Awaitable[T | ReadFailed]]) -> T | ReadFailed:
-        for tried in range(1, _TRIES):
-            answer = await ask()
-            if not isinstance(answer, ReadFailed) or tried > _MORE_TRIES.get(answer.cause, 0):
-                return answer
-            await asyncio.sleep(self._pause_s * tried)
-        return await ask()
-
     def _hiding(self, authenticator: Authenticator) -> Callable[[str], str]:
         return lambda text: self._clean(authenticator.hide(text))
 
 
-def unusable(what: str, error: ServiceError) -> ServiceUnusable:
+def unusable(what: str, error: ServiceError, hint: str = _HINT) -> ServiceUnusable:
     """The error of the service or the connection, as one that ends the command."""
     said = " ".join(str(part) for part in (error.http_status, error.code) if part is not None)
     request = f" (request id {error.request_id})" if error.request_id else ""
     message = f"{what}: {said + ': ' if said else ''}{one_line(error.message)}{request}"
-    return ServiceUnusable(message, hint="Check the credentials, the region and the IAM endpoint.")
+    return ServiceUnusable(message, hint=hint)
 
 
 def _login_body(user: PasswordLogin, project: dict[str, str | None]) -> dict[str, object]:

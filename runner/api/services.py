@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 
 from runner.api.authentication import KeyAuthenticator, TokenAuthenticator
 from runner.api.client import LiteServerClient
-from runner.api.credentials import AccessKey, GivenToken, find_credentials
-from runner.api.endpoints import checked_project, checked_region, iam_endpoint, lane_endpoint
+from runner.api.credentials import ADVICE, find_credentials, looked_in
+from runner.api.endpoints import checked_endpoint, checked_project, checked_region, iam_endpoint, lane_endpoint
 from runner.api.iam import Iam, unusable
+from runner.api.proofs import AccessKey, FederatedUser, GivenToken, MetadataAgency, PasswordLogin
 from runner.api.proxies import proxy_for
 from runner.api.renewing import IamFailed, Issued, Renewed
 from runner.api.session import open_session, trust_of
+from runner.api.temporary import TemporaryKeys
 from runner.api.transport import MOST_READS, Transport
 from runner.errors import InvalidInput, Problem, ServiceUnusable
 from runner.model import Lane
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
     from runner.api.authentication import Authenticator
     from runner.api.credentials import Credentials
+    from runner.api.proofs import OidcAgency
+
+_METADATA_TIMEOUT_S = 6.0  # 3 s to connect, as the SDK (api-facts 3.4)
 
 
 class OpenLane(NamedTuple):
@@ -102,6 +107,7 @@ class _Opening:
         self._session = session
         self._credentials = credentials
         self._around = settings
+        self._signs: KeyAuthenticator | None = None
 
     async def open(self, lane: Lane) -> OpenLane:
         place = iam_endpoint(lane.region, self._around.iam_endpoint or self._credentials.iam_endpoint)
@@ -120,17 +126,52 @@ class _Opening:
 
     async def _authenticator(self, lane: Lane, iam: Iam, place: str) -> Authenticator:
         proof = self._credentials.proof
-        if isinstance(proof, AccessKey):
-            self._key = proof
-            return KeyAuthenticator(Renewed(proof, self._key_of_now, apart_s=0.0))
         if isinstance(proof, GivenToken):
             return TokenAuthenticator(Renewed(proof.token))
+        if not isinstance(proof, PasswordLogin):
+            return await self._signing(proof, place)
         token = Renewed(None, lambda: iam.login(proof, project_id=lane.project_id, region=lane.region))
         authenticator = TokenAuthenticator(token, secrets=(proof.password,))
         try:
             await authenticator.freshen(self._around.wall())
         except IamFailed as exc:
             raise unusable(f"IAM at {place} gives no token to {proof.user_name}", exc.error) from None
+        return authenticator
+
+    async def _signing(
+        self, proof: AccessKey | OidcAgency | FederatedUser | MetadataAgency, iam_place: str
+    ) -> KeyAuthenticator:
+        """One for all lanes: keys are of an account, and not of a project."""
+        if self._signs is None:
+            if isinstance(proof, AccessKey):
+                self._key = proof
+                self._signs = KeyAuthenticator(Renewed(proof, self._key_of_now, apart_s=0.0))
+            else:
+                self._signs = await self._signing_with_temporary(proof, iam_place)
+        return self._signs
+
+    async def _signing_with_temporary(
+        self, proof: OidcAgency | FederatedUser | MetadataAgency, iam_place: str
+    ) -> KeyAuthenticator:
+        around = self._around
+        place = iam_place if isinstance(proof, FederatedUser) else proof.endpoint
+        if isinstance(proof, MetadataAgency):
+            # It is the machine's own, without TLS, and no proxy could reach it.
+            host = urlsplit(place).hostname or ""
+            transport = Transport(self._session, host, proxy=None, timeout_s=_METADATA_TIMEOUT_S)
+        else:
+            transport = self._transport(checked_endpoint(place))
+        keys = TemporaryKeys(transport, place, around.redact, around.wall, around.pause_s)
+        authenticator = KeyAuthenticator(Renewed(None, lambda: keys.of(proof)))
+        try:
+            await authenticator.freshen(around.wall())
+        except IamFailed as exc:
+            if isinstance(proof, MetadataAgency):
+                what = (
+                    f"no credentials: {looked_in(around.home)}, and asked {place}, as on a cloud server with an agency"
+                )
+                raise unusable(what, exc.error, ADVICE) from None
+            raise unusable(f"no temporary access key from {place}", exc.error) from None
         return authenticator
 
     async def _key_of_now(self) -> Issued[AccessKey]:

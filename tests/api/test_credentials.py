@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runner.api.credentials import AccessKey, GivenToken, PasswordLogin, find_credentials
+from runner.api.credentials import find_credentials
+from runner.api.proofs import AccessKey, GivenToken, PasswordLogin
 from runner.errors import ServiceUnusable
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def test_half_a_proof_is_named_and_not_skipped(env: dict[str, str], named: str, 
 
 def test_no_credentials_says_where_it_looked_and_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ServiceUnusable, match="no credentials") as caught:
-        find_credentials({}, tmp_path)
+        find_credentials({"RUNNER_METADATA_ENDPOINT": ""}, tmp_path)
     assert str(tmp_path / ".huaweicloud" / "credentials") in str(caught.value)
     assert "HUAWEICLOUD_SDK_AK" in caught.value.hint
 

@@ -71,6 +71,7 @@ class Program:
             "RUNNER_STATE_DIR": str(self.state),
             "HUAWEICLOUD_SDK_AK": "SIMULATORAK",
             "HUAWEICLOUD_SDK_SK": "SIMULATORSK",
+            "RUNNER_METADATA_ENDPOINT": "",
         }
 
     def servers(self, count: int) -> None:
