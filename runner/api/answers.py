@@ -106,8 +106,8 @@ def read_answer(
         try:
             return read(reply.body)
         except UnreadableAnswer as exc:
-            is_page = web_page(reply.body, clean) is not None
-            return ReadFailed(Cause.UNUSABLE if is_page else Cause.BUSY, _unreadable(reply, exc, clean))
+            elsewhere = web_page(reply.body, clean) is not None
+            return ReadFailed(Cause.BUSY, _unreadable(reply, exc, clean), elsewhere=elsewhere)
     error = _error_of(reply, clean, now)
     cause = refusal(reply.status, error.code, error.message) or _read_cause(reply.status)
     throttle = read_throttle(error.message, reply.headers, now) if cause is Cause.THROTTLED else None

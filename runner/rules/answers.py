@@ -74,7 +74,7 @@ Answer = Created | Refusal | Unanswered
 class ReadFailed:
     """A read got no usable answer. `missing` says the service knows no such job (HTTP 404, or 400 ModelArts.6404).
 
-    `answered`: the service is there, but what it shows proves nothing.
+    `answered`: the service is there, but what it shows proves nothing. `elsewhere`: a web page came in place of its answer.
     """
 
     cause: Cause
@@ -82,3 +82,4 @@ class ReadFailed:
     missing: bool = False
     throttle: Throttle | None = None
     answered: bool = False
+    elsewhere: bool = False

@@ -101,7 +101,8 @@ def after_failure(
         return StopLane()
     if history.missing >= MISSING_READS and now - history.missing_since >= limits.settle_s:
         return Gone()
-    over_s = min(limits.over_s, NOT_THE_SERVICE_S) if failed.cause is Cause.UNUSABLE else limits.over_s
+    is_service = failed.cause is not Cause.UNUSABLE and not failed.elsewhere
+    over_s = limits.over_s if is_service else min(limits.over_s, NOT_THE_SERVICE_S)
     if history.failed >= limits.reads and now - history.since >= over_s and now >= limits.until:
         return Unreadable()
     if failed.cause is Cause.THROTTLED:
