@@ -141,7 +141,10 @@ class JobRow(NamedTuple):
 
 
 class JobPage(NamedTuple):
-    """One answer of the job list. `total` is None where the service gave none; it may exceed the rows ever shown."""
+    """One answer of the job list, as it was told (api-facts 1.3): what is None the service did not say."""
 
     rows: tuple[JobRow, ...]
     total: int | None
+    current: int | None = None
+    pages: int | None = None
+    size: int | None = None

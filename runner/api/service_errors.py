@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from runner.api.replies import Reply
 
 _PAIRS = (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message"))
+# Without case and punctuation.
+_ERROR_CODES = frozenset({"errorcode", "errcode", "errorno", "errno"})
+_ERROR_KEYS = _ERROR_CODES | {"error", "errormsg", "errormessage", "errmsg", "exception", "fault"}
+_CODES_OF_SUCCESS = frozenset({"", "0", "200", "ok", "success"})
 _ID_HEADERS = ("X-Request-Id", "X-IAM-Trace-Id")
 _HIDDEN_HTML = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
@@ -63,6 +67,31 @@ def _redirect(reply: Reply, clean: Callable[[str], str]) -> str:
     except ValueError:
         return "it redirects to what is no address"
     return f"it redirects to {one_line(place)}"
+
+
+def carried_error(value: object) -> str | None:
+    """The error that an answer carries though its status is that of success: in any spelling, however deep.
+
+    A `code` of success is none. Something that is empty says that there is no error.
+    """
+    if isinstance(value, list):
+        return next((error for part in value if (error := carried_error(part)) is not None), None)
+    if not isinstance(value, dict):
+        return None
+    for key, part in value.items():
+        error = _error_in(re.sub(r"[^a-z]", "", str(key).lower()), part) or carried_error(part)
+        if error is not None:
+            return error
+    return None
+
+
+def _error_in(key: str, value: object) -> str | None:
+    is_error = bool(value) and (key in _ERROR_KEYS or (key == "code" and isinstance(value, str | int)))
+    if key in _ERROR_CODES | {"code"} and str(value).strip().lower() in _CODES_OF_SUCCESS:
+        is_error = False
+    if key == "success" and value is False:
+        return "success: false"
+    return one_line(str(value), _LONGEST_CODE) if is_error and not isinstance(value, dict | list) else None
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:

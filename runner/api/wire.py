@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from runner.api.service_errors import carried_error
 from runner.model import Job, JobPage, JobRow, Task
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _LAST_SECOND = 253_402_300_799  # the end of the year 9999: later times cannot be written as dates
 _LONGEST_ID = 256  # the documents say 64
+# What jobs are asked to do, and say of their tasks, may speak of errors, too.
+_TOLD_OF_A_JOB = frozenset({"items", "tasks", "description", "name"})
+_TOLD_OF_A_LIST = frozenset({"data"})
 
 
 class UnreadableAnswer(Exception):
@@ -40,11 +44,9 @@ def read_object(body: bytes) -> dict[str, object]:
 def read_job(body: bytes, clean: Callable[[str], str]) -> Job:
     """The job in the answer to a create or a detail read. `clean` is applied to what tasks say. Raises UnreadableAnswer.
 
-    An object that carries an error code is not a job, whatever else is in it.
+    An object that carries an error is not a job, whatever else is in it.
     """
-    value = read_object(body)
-    if value.get("error_code"):
-        raise UnreadableAnswer(f"it carries the error code {str(value['error_code'])[:64]}")
+    value = _without_error(body, _TOLD_OF_A_JOB)
     return Job(
         job_id=_id(value),
         name=_text(value.get("name")),
@@ -60,15 +62,28 @@ def read_job(body: bytes, clean: Callable[[str], str]) -> Job:
 
 
 def read_page(body: bytes) -> JobPage:
-    """One page of the job list. Raises UnreadableAnswer, also where only one row cannot be read."""
-    value = read_object(body)
+    """One page of the job list. Raises UnreadableAnswer, also where only one row cannot be read.
+
+    An object that carries an error is no page: its rows may be none for that reason.
+    """
+    value = _without_error(body, _TOLD_OF_A_LIST)
     total = _count(value.get("total"))
     data = value.get("data")
     if data is None and total == 0:
         data = []
     if not isinstance(data, list):
         raise UnreadableAnswer("there is no list of jobs in it")
-    return JobPage(tuple(_row(row) for row in data), total)
+    envelope = (_count(value.get(field)) for field in ("current", "pages", "size"))
+    return JobPage(tuple(_row(row) for row in data), total, *envelope)
+
+
+def _without_error(body: bytes, told: frozenset[str]) -> dict[str, object]:
+    """The object in `body`. What is in its fields `told` is not the answer's own. Raises UnreadableAnswer."""
+    value = read_object(body)
+    error = carried_error({key: part for key, part in value.items() if key not in told})
+    if error is not None:
+        raise UnreadableAnswer(f"it carries the error {error}")
+    return value
 
 
 def read_time(value: object) -> float | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from runner.engine.credential import Credential
+from runner.engine.known import KnownJobs
 from runner.engine.recorder import News, Recorder
 from runner.run import events as e
 from runner.run.intake import jobs_may_come, sends_no_more
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from runner.engine.pace import Pace
     from runner.engine.ports import Clock, JobService
-    from runner.model import JobRow
+    from runner.model import Job, JobRow
     from runner.rules.answers import ServiceError
     from runner.run.decisions import Decision
     from runner.run.facts import Facts, LaneFacts
@@ -56,12 +57,15 @@ class LaneContext:
     searches: list[asyncio.Task[None]] = field(default_factory=list)
     watches: list[asyncio.Task[None]] = field(default_factory=list)
     credential: Credential = field(init=False)
+    known: KnownJobs = field(init=False)
 
     def __post_init__(self) -> None:
         self.credential = Credential(self.clock)
+        self.known = KnownJobs(self)
 
-    def job_opened(self, request: int) -> None:
+    def job_opened(self, request: int, job: Job) -> None:
         """Let the watcher know of a job to watch."""
+        self.known.add(request, job.job_id, job.name)
         self.newly_open.append(request)
         self.watch_news.tell()
 

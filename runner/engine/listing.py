@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.engine.reading import persist, read
+from runner.rules.absence import flaw, is_full
 from runner.rules.answers import ReadFailed
 from runner.rules.reads import ReadLimits
 
@@ -27,34 +28,32 @@ _OF_A_PAGE = ReadLimits(reads=4, over_s=0.0, pause_s=0.5)
 class Listing:
     """Rows by job id. `pages` is how many reads it took; `page_size` the most rows that one of them had.
 
-    `is_whole` says that the service told how many there are, and that all of them are here. Were some deleted meanwhile,
-    those behind them moved up, perhaps past the page that was read next: then it is not.
+    `flaw` is why it does not prove that jobs which it does not show are not there; None if, for all it says, it does.
     """
 
     rows: dict[str, JobRow]
     pages: int
     page_size: int
-    is_whole: bool
+    flaw: str | None
 
 
 async def read_listing(lane: LaneContext, name: str | None, most_pages: int = MOST_PAGES) -> Listing | ReadFailed:
     """Read every page of the list, filtered by `name`; the filter may be exact or substring (api-facts 6)."""
     rows: dict[str, JobRow] = {}
-    page_size = pages = 0
-    total: int | None = None
-    while pages < most_pages:
+    pages: list[JobPage] = []
+    told = 0
+    while len(pages) < most_pages:
         page = await _read_page(lane, name, len(rows))
         if isinstance(page, ReadFailed):
             return page
-        pages += 1
-        total = page.total if total is None or page.total is None else max(total, page.total)
-        page_size = max(page_size, len(page.rows))
+        pages.append(page)
         known = len(rows)
         rows.update((row.job_id, row) for row in page.rows)
-        nothing_new = len(rows) == known
-        if nothing_new or (total is not None and len(rows) >= total):
+        told = max(told, page.total or 0)
+        is_all = page.total is not None and len(rows) >= told
+        if len(rows) == known or (is_all and not is_full(page)):
             break
-    return Listing(rows, pages, page_size, total is not None and len(rows) >= total)
+    return Listing(rows, len(pages), max(len(page.rows) for page in pages), flaw(pages))
 
 
 async def _read_page(lane: LaneContext, name: str | None, offset: int) -> JobPage | ReadFailed:

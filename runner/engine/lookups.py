@@ -1,7 +1,7 @@
 """Looks up by name which jobs requests have made, many requests with one reading of the list.
 
-A name filter may be exact, or may match parts of names (api-facts 6), and paging may be ignored (api-facts 1.3). So a
-list only answers for a request if it would have shown the request's job.
+A name filter may be exact, may match parts of names (api-facts 6), or match something else than it is asked for, and
+paging may be ignored (api-facts 1.3). So a list only answers for a request if it would have shown the request's job.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.engine.listing import MOST_PAGES, read_listing
-from runner.rules.answers import Cause, ReadFailed, ServiceError
+from runner.rules.answers import ReadFailed
+from runner.rules.names import ShownNames, folded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -22,21 +23,21 @@ if TYPE_CHECKING:
 
 FEW = 3
 """So many requests are looked up one by one."""
-
-_NOT_WHOLE = ReadFailed(
-    Cause.BUSY, ServiceError(None, None, "the service does not show the whole job list", None), answered=True
-)
+# A whole list beside one that is filtered is read only so far.
+_MOST_PAGES_BESIDE = 20
 
 
 class LookedUp(NamedTuple):
     """What one reading says of `requests`: every row that may be about them, or why there are none.
 
-    `asked_at` is when the reading began, epoch seconds: a job that was listed later may be missing.
+    `asked_at` is when the reading began, epoch seconds: a job that was listed later may be missing. `unproven` is why
+    jobs that no row is about may be there all the same.
     """
 
     requests: Sequence[int]
     asked_at: float
     rows: Sequence[JobRow] | ReadFailed
+    unproven: str | None = None
 
 
 class Lookups:
@@ -60,20 +61,11 @@ class Lookups:
                 yield LookedUp(requests, asked_at, rows)
                 return
             self._no_use_for = count
+        by_name = _ByName(self._lane, self._read)
         for request in requests:
-            asked_at = self._lane.clock.now()
-            yield LookedUp([request], asked_at, await self._rows_by_name(self._lane.job_name_of(request)))
+            yield await by_name.look_up([request], self._lane.job_name_of(request))
         for name in names:
-            yield LookedUp([], self._lane.clock.now(), await self._rows_by_name(name))
-
-    async def _rows_by_name(self, name: str) -> Sequence[JobRow] | ReadFailed:
-        """The rows of one name. Other names among them show that the filter is not obeyed: then all rows must be there."""
-        listing = await self._read(name, MOST_PAGES)
-        if isinstance(listing, ReadFailed):
-            return listing
-        if listing.is_whole or all(name in (row.name or "") for row in listing.rows.values()):
-            return _rows(listing)
-        return _NOT_WHOLE
+            yield await by_name.look_up([], name)
 
     async def _rows_in_one_list(self, most_pages: int) -> Sequence[JobRow] | ReadFailed | None:
         """The rows of a list that has every job of the run; None where there is no such list of so few pages.
@@ -81,23 +73,81 @@ class Lookups:
         An empty answer to the run's part of the names proves nothing, for the filter may be exact; a name that only
         contains it does. Else the whole list will do.
         """
+        asked_at = self._lane.clock.now()
         by_run = await self._read(self._lane.run_token, most_pages)
         if isinstance(by_run, ReadFailed):
             return by_run
-        if by_run.is_whole and any(self._is_of_the_run(row) for row in by_run.rows.values()):
+        if any(map(self._is_of_the_run, by_run.rows.values())) and await _flaw(self._lane, by_run, asked_at) is None:
             return _rows(by_run)
+        asked_at = self._lane.clock.now()
         everything = await self._read(None, most_pages)
         if isinstance(everything, ReadFailed):
             return everything
-        return _rows(everything) if everything.is_whole else None
+        return _rows(everything) if await _flaw(self._lane, everything, asked_at) is None else None
 
     def _is_of_the_run(self, row: JobRow) -> bool:
         token = self._lane.run_token
-        return row.name is not None and token in row.name and token != row.name
+        return row.name is not None and token in folded(row.name) and token != folded(row.name)
 
     async def _read_once(self, name: str | None, most_pages: int) -> Listing | ReadFailed:
         return await read_listing(self._lane, name, most_pages)
 
 
-def _rows(listing: Listing) -> Sequence[JobRow]:
+class _ByName:
+    """Lookups of single names, one after the other. What is read beside them is read once."""
+
+    def __init__(self, lane: LaneContext, read: Read) -> None:
+        self._lane = lane
+        self._read = read
+        self._asked_at = lane.clock.now()
+        self._beside: tuple[Listing | ReadFailed, str | None] | None = None
+        self._filter: tuple[bool, str | None] | None = None
+
+    async def look_up(self, requests: Sequence[int], name: str) -> LookedUp:
+        """The rows of one name: filtered by it, and where the filter is not known to be obeyed, also of the whole list."""
+        asked_at = self._lane.clock.now()
+        listing = await self._read(name, MOST_PAGES)
+        if isinstance(listing, ReadFailed):
+            return LookedUp(requests, asked_at, listing)
+        rows = _rows(listing)
+        if ShownNames(rows).of(name):
+            return LookedUp(requests, asked_at, rows)
+        is_tested, why = (False, listing.flaw) if listing.flaw else await self._tested_filter()
+        if is_tested and why is None:
+            return LookedUp(requests, asked_at, rows)
+        everything, flaw = await self._read_beside()
+        if isinstance(everything, ReadFailed):
+            return LookedUp(requests, asked_at, everything)
+        return LookedUp(requests, self._asked_at, rows + _rows(everything), why if flaw else None)
+
+    async def _tested_filter(self) -> tuple[bool, str | None]:
+        """Whether there are jobs by which the filter could be tested, and why it is none to rely on."""
+        if self._filter is None:
+            witnesses = self._lane.known.witnesses(self._asked_at)
+            self._filter = (bool(witnesses), None)
+            for job in witnesses:
+                listing = await self._read(self._lane.job_name_of(job.request), MOST_PAGES)
+                if isinstance(listing, ReadFailed):
+                    return True, f"the job list could not be read: {listing.error.message}"
+                if job.job_id not in listing.rows and (why := await self._lane.known.hides(job)):
+                    self._filter = (True, f"filtered by the name of a job, {why}")
+                    break
+        return self._filter
+
+    async def _read_beside(self) -> tuple[Listing | ReadFailed, str | None]:
+        """The whole list, and why it is not whole."""
+        if self._beside is None:
+            asked_at = self._lane.clock.now()
+            everything = await self._read(None, _MOST_PAGES_BESIDE)
+            flaw = None if isinstance(everything, ReadFailed) else await _flaw(self._lane, everything, asked_at)
+            self._beside = everything, flaw
+        return self._beside
+
+
+async def _flaw(lane: LaneContext, listing: Listing, asked_at: float) -> str | None:
+    """Why a list that was asked for at `asked_at` is not to be relied on, where it should show all jobs of the run."""
+    return listing.flaw or await lane.known.hidden_from(listing.rows, asked_at)
+
+
+def _rows(listing: Listing) -> list[JobRow]:
     return list(listing.rows.values())

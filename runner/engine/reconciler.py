@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from runner.engine.lookups import FEW, Lookups
 from runner.engine.reading import read, what_follows
+from runner.rules.absence import unproven
 from runner.rules.answers import ReadFailed
 from runner.rules.doubts import (
     Found,
@@ -24,6 +25,7 @@ from runner.rules.doubts import (
     judge,
     read_limits,
 )
+from runner.rules.names import ShownNames, folded
 from runner.rules.reads import ReadAgain, StopLane
 from runner.run import events as e
 
@@ -69,7 +71,7 @@ class Reconciler:
         lane, settle_s = self._lane, self._lane.run.plan.submit.settle_s
         for request, doubt in lane.state.doubts.items():
             if request not in self._inquiries:
-                sighted = lane.sighted.pop(lane.job_name_of(request), None) if lane.sighted else None
+                sighted = lane.sighted.pop(folded(lane.job_name_of(request)), None) if lane.sighted else None
                 self._inquiries[request] = Inquiry(doubt.since, row=sighted)
                 heappush(self._due, (first_lookup_at(doubt.since, settle_s), request))
 
@@ -105,11 +107,15 @@ class Reconciler:
             for request in requests:
                 self._read_failed(request, looked_up.rows)
             return
-        rows: dict[str, list[JobRow]] = {}
-        for row in looked_up.rows:
-            rows.setdefault(row.name or "", []).append(row)
+        lane, shown = self._lane, ShownNames(looked_up.rows)
         for request in requests:
-            self._judge(request, looked_up.asked_at, rows.get(self._lane.job_name_of(request), []))
+            name = lane.job_name_of(request)
+            rows = shown.of(name)
+            why = None if rows else looked_up.unproven or shown.cut(name, lane.known.manner, lane.known.is_known)
+            if why is None:
+                self._judge(request, looked_up.asked_at, rows)
+            else:
+                self._read_failed(request, unproven(why))
 
     def _judge(self, request: int, asked_at: float, rows: Sequence[JobRow]) -> None:
         """What to make of a lookup that began at `asked_at`: how long it took gave no job the time to be listed."""
@@ -118,7 +124,7 @@ class Reconciler:
         may_resend = lane.run.attempts[request] < submit.attempts
         inquiry = self._inquiries[request] = self._inquiries[request].looked_up()
         job_ids = [row.job_id for row in rows]
-        judgement = judge(inquiry, job_ids, now=asked_at, settle_s=submit.settle_s, may_resend=may_resend)
+        judgement = judge(inquiry, job_ids, now=asked_at, settle_s=lane.known.settle_s, may_resend=may_resend)
         if isinstance(judgement, Found):
             self._inquiries[request] = replace(inquiry, row=rows[0])
         else:
@@ -171,7 +177,7 @@ class Reconciler:
             self._conclude(request, e.Conflict(now, request, (job_id,), reason))
         else:
             self._conclude(request, e.Adopted(now, request, job))
-            lane.job_opened(request)
+            lane.job_opened(request, job)
 
     def _conclude(self, request: int, event: e.Event) -> None:
         del self._inquiries[request]

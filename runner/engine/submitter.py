@@ -159,7 +159,7 @@ class Submitter:
         match answer:
             case answers.Created(job=job):
                 lane.recorder.record(e.Accepted(now, request, job))
-                lane.job_opened(request)
+                lane.job_opened(request, job)
             case answers.Unanswered(error=error):
                 lane.recorder.record(e.InDoubt(now, request, error))
                 lane.doubt_news.tell()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.engine.clock import sleep_until
 from runner.engine.listing import Listing, read_listing
 from runner.engine.lookups import Lookups
 from runner.engine.reading import persist
 from runner.plan.keys import KEY_LENGTH, job_name, number_in, request_key
+from runner.rules.absence import unproven
 from runner.rules.answers import ReadFailed
+from runner.rules.names import ShownNames, folded
 from runner.rules.outcomes import DELETED
 from runner.rules.reads import ReadLimits
 from runner.run import events as e
@@ -23,6 +25,19 @@ if TYPE_CHECKING:
 
     from runner.engine.lane import LaneContext
     from runner.model import JobRow
+
+# A list that proves nothing is asked for again for ten minutes; the run can be resumed then.
+_OF_THE_LIST = ReadLimits()
+# At the end of a run nothing is sent any more: what the list does not prove then is not waited for as long.
+_AT_THE_END = ReadLimits(reads=3, over_s=0.0)
+
+
+class _Rows(NamedTuple):
+    """Every row that may be about some requests, and why there may be jobs of theirs beside; or why there are none."""
+
+    rows: Sequence[JobRow]
+    unproven: str | None = None
+    failed: ReadFailed | None = None
 
 
 class Surveyor:
@@ -51,7 +66,8 @@ class Surveyor:
         await sleep_until(lane.clock, since + lane.run.plan.submit.settle_s)
         excluded = [index for index in self._requests if not lane.run.is_surely_unsent(index)]
         unsent = [index for index in self._requests if lane.run.phases[index] in UNSENT] + excluded
-        listed = await self._rows(unsent, list(self._names_beyond(self._requests)))
+        beyond = list(self._names_beyond(self._requests))
+        listed = await self._proven_rows(unsent, beyond, since)
         now = lane.clock.now()
         if isinstance(listed, ReadFailed):
             lane.stop(listed.error, watched=True)
@@ -76,10 +92,18 @@ class Surveyor:
         doubted = self._requests if self._is_resumed else sorted(lane.state.ever_in_doubt)
         if not doubted or lane.over:
             return
-        listed = await self._rows(doubted)
-        if isinstance(listed, ReadFailed):
-            return
-        self._tell_of_doubles(doubted, self._rows_by_number(listed))
+        listed = _Rows(())
+
+        async def rows() -> _Rows | ReadFailed:
+            nonlocal listed
+            answer = await self._rows(doubted)
+            if isinstance(answer, ReadFailed):
+                return answer
+            listed = answer
+            return listed if listed.unproven is None else unproven(listed.unproven)
+
+        await persist(lane, rows, _AT_THE_END)
+        self._tell_of_doubles(doubted, self._rows_by_number(listed.rows))
 
     def _tell_of_doubles(self, requests: Iterable[int], rows: Mapping[int, Mapping[str, JobRow]]) -> None:
         """Of those of these requests that have another job than the journal knows."""
@@ -100,14 +124,15 @@ class Surveyor:
         """Keep the one job of a request in mind, were it not listed any more when the request is looked up."""
         if len(rows) == 1:
             (row,) = rows.values()
-            self._lane.sighted[row.name or ""] = row
+            self._lane.sighted[folded(row.name or "")] = row
 
     def _rows_by_number(self, rows: Iterable[JobRow]) -> dict[int, dict[str, JobRow]]:
         """The jobs of this lane's requests, by the number in their names: also of requests that are yet to come to be."""
         jobs: dict[int, dict[str, JobRow]] = {}
         for row in rows:
-            number = number_in(row.name or "", self._lane.run_token)
-            if number is not None and self._is_of_the_lane(number, row.name or ""):
+            name = folded(row.name or "")
+            number = number_in(name, self._lane.run_token)
+            if number is not None and self._is_of_the_lane(number, name):
                 jobs.setdefault(number, {})[row.job_id] = row
         return jobs
 
@@ -115,7 +140,7 @@ class Surveyor:
         run = self._lane.run
         request = run.requests.place_of(number)
         if request is not None:
-            return run.lane_index(request) == self._lane.index and self._lane.job_name_of(request) == name
+            return run.lane_index(request) == self._lane.index and folded(self._lane.job_name_of(request)) == name
         piece = run.requests.piece(number)
         return piece is not None and run.plan.groups[piece.group].lane == self._lane.index
 
@@ -135,15 +160,45 @@ class Surveyor:
                 numbers = run.requests.numbers_of_follow_ups(request)
                 yield from (job_name(name, request_key(token, number)) for number in numbers)
 
-    async def _rows(self, requests: Sequence[int], names: Sequence[str] = ()) -> Sequence[JobRow] | ReadFailed:
+    async def _proven_rows(
+        self, requests: Sequence[int], names: Sequence[str], since: float
+    ) -> Sequence[JobRow] | ReadFailed:
+        """Every row about these requests, or of one of these names, from lists that prove that there are no more.
+
+        None of them can have been sent after `since`. A list that cannot be read was waited for already.
+        """
+
+        async def proven() -> _Rows | ReadFailed:
+            asked_at = self._lane.clock.now()
+            listed = await self._rows(requests, names)
+            if isinstance(listed, ReadFailed):
+                return _Rows((), None, listed)
+            why = listed.unproven or self._cut_name(listed.rows, requests, names)
+            if why is None and asked_at < since + self._lane.known.settle_s:
+                why = "jobs are listed later than submit.settle says"
+            return listed if why is None else unproven(why)
+
+        answer = await persist(self._lane, proven, _OF_THE_LIST)
+        return answer if isinstance(answer, ReadFailed) else answer.failed or answer.rows
+
+    def _cut_name(self, rows: Sequence[JobRow], requests: Sequence[int], names: Sequence[str]) -> str | None:
+        """Why one of the rows may be about one of the requests, or of one of the names, though it was cut."""
+        lane, shown = self._lane, ShownNames(rows)
+        known = lane.known
+        wanted = (name for name in (*map(lane.job_name_of, requests), *names) if not shown.of(name))
+        return next((why for name in wanted if (why := shown.cut(name, known.manner, known.is_known))), None)
+
+    async def _rows(self, requests: Sequence[int], names: Sequence[str] = ()) -> _Rows | ReadFailed:
         """Every row that may be about these requests, or have one of these names."""
         rows: list[JobRow] = []
+        why: str | None = None
         async with aclosing(self._lookups.of(requests, names)) as lookups:
             async for looked_up in lookups:
                 if isinstance(looked_up.rows, ReadFailed):
                     return looked_up.rows
                 rows += looked_up.rows
-        return rows
+                why = why or looked_up.unproven
+        return _Rows(rows, why)
 
     async def _list(self, name: str | None, most_pages: int) -> Listing | ReadFailed:
         """Read the list, again and again if need be."""

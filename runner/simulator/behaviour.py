@@ -113,6 +113,26 @@ class Servers(_Switches):
     duplicates: Literal["refuse", "accept"] = Field("refuse", description="The same id twice in a create.")
 
 
+class Deviations(_Switches):
+    """What the service does otherwise than the simulator assumes (docs/simulator.md)."""
+
+    total: Literal["true", "of_page", "missing", "more"] = Field("true", description="What a list's `total` counts.")
+    rows: Literal["all", "none", "fewer"] = Field("all", description="Which rows of a page are shown.")
+    pages: Literal["in_order", "repeat", "skip"] = Field("in_order", description="Where a page after the first begins.")
+    error_in_200: Literal["never", "error_code", "errorCode", "code", "nested", "listed"] = Field(
+        "never", description="How an empty list that is really an error tells its code."
+    )
+    row_names: Literal["shown", "null", "missing"] = Field("shown", description="Whether rows have the job's name.")
+    names: Literal["kept", "lower", "upper", "padded", "cut"] = Field("kept", description="How names are rewritten.")
+    name_length: int = Field(64, ge=1, description="To how many characters names are `cut`.")
+    hidden: Literal["none", "finished", "unfinished"] = Field("none", description="Jobs that the list does not show.")
+    name_filter: Literal["obeyed", "matches_nothing"] = Field("obeyed", description="What a filter by name does.")
+    create_answer: Literal["its_job", "job_before", "another_name", "other_servers"] = Field(
+        "its_job", description="What the answer to a create is about."
+    )
+    detail_missing_s: Seconds = Field(0.0, description="How long a new job's detail is not found, seconds.")
+
+
 class Delete(_Switches):
     """Deleting jobs (api-facts 8.14)."""
 
@@ -152,6 +172,7 @@ class Behaviour(_Switches):
     jobs: Jobs = Field(default_factory=Jobs)
     servers: Servers = Field(default_factory=Servers)
     delete: Delete = Field(default_factory=Delete)
+    deviations: Deviations = Field(default_factory=Deviations)
     faults: Faults = Field(default_factory=Faults)
 
     @classmethod

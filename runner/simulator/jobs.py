@@ -41,6 +41,7 @@ class SimulatedJob:
 
     def __init__(self, job_id: str, request: JsonObject, created_at: float, tasks: Sequence[SimulatedTask]) -> None:
         self.job_id = job_id
+        self.name = str(request["name"])
         self.request = request
         self.created_at = created_at
         self.tasks = tasks
@@ -119,7 +120,7 @@ class JobView:
         kind = job.request["type"]
         row = {
             "id": job.job_id,
-            "name": job.request["name"],
+            "name": job.name,
             "description": job.request.get("description"),
             "type": switches.rewritten_types.get(kind, kind),
             "status": self._status(job, now),

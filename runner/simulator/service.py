@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from runner.simulator.deviating import answer_to_create, list_page, starts_at, stored_name
 from runner.simulator.jobs import JobFactory, JobView, SimulatedJob
 from runner.simulator.replies import SimulatedReply, page, refusal
 from runner.simulator.windows import ThrottleWindow
@@ -24,10 +25,11 @@ _MOST_SERVERS_LISTED = 1024
 
 
 class SimulatedService:
-    """The state of the simulated service. `clock` gives epoch seconds."""
+    """The state of the simulated service. `clock` gives epoch seconds. `deviations` may be changed at any time."""
 
     def __init__(self, behaviour: Behaviour, clock: Callable[[], float]) -> None:
         self.behaviour = behaviour
+        self.deviations = behaviour.deviations
         self.jobs: dict[str, SimulatedJob] = {}
         self.calls: Counter[str] = Counter()
         self._clock = clock
@@ -58,8 +60,11 @@ class SimulatedService:
             if answer is not None:
                 return answer
         job = self._factory.make(body, self._clock(), skipped, failed)
+        before = next(reversed(self.jobs.values()), None)
         self._keep(job)
-        return SimulatedReply(200, self._view.detail(job, job.created_at, at_create=True))
+        shown = job if before is None or self.deviations.create_answer != "job_before" else before
+        detail = self._view.detail(shown, job.created_at, at_create=True)
+        return SimulatedReply(200, answer_to_create(detail, self.deviations))
 
     def get(self, job_id: str) -> SimulatedReply:
         """One job (api-facts 1.2)."""
@@ -68,7 +73,8 @@ class SimulatedService:
         if throttled is not None:
             return throttled
         job = self.jobs.get(job_id)
-        if job is None or job.deleted:
+        is_new = job is not None and self._clock() < job.created_at + self.deviations.detail_missing_s
+        if job is None or job.deleted or is_new:
             status = 404 if self.behaviour.jobs.missing_is_404 else 400
             return refusal(status, "ModelArts.6404", f"Job '{job_id}' not found.")
         return SimulatedReply(200, self._view.detail(job, self._clock()))
@@ -86,8 +92,9 @@ class SimulatedService:
         size, offset = switches.page_size, 0
         if switches.paging == "honoured":
             size = min(switches.most, int(query.get("limit") or size))
-            offset = int(query.get("offset") or 0)
-        return page([self._view.row(job, now) for job in rows[offset : offset + size]], len(rows), size, offset)
+            offset = starts_at(int(query.get("offset") or 0), self.deviations)
+        shown = [self._view.row(job, now) for job in rows[offset : offset + size]]
+        return list_page(page(shown, len(rows), size, offset), self.deviations)
 
     def delete(self, body: object) -> SimulatedReply:
         """Delete jobs (api-facts 1.5)."""
@@ -198,14 +205,18 @@ class SimulatedService:
         switches = self.behaviour.listing
         if now < job.created_at + switches.lag_s or (job.deleted and not self.behaviour.delete.listed):
             return False
-        name = query.get("name")
-        actual = str(job.request["name"])
+        if self.deviations.hidden == ("finished" if job.is_over(now) else "unfinished"):
+            return False
+        name, actual = query.get("name"), job.name
+        if name and self.deviations.name_filter == "matches_nothing":
+            return False
         if name and not (name in actual if switches.name_filter == "substring" else name == actual):
             return False
         wanted = {key: query[key] for key in ("id", "type", "status") if query.get(key)}
         return not wanted or all(self._view.row(job, now)[key] == value for key, value in wanted.items())
 
     def _keep(self, job: SimulatedJob) -> None:
+        job.name = stored_name(job.name, self.deviations)
         self.jobs[job.job_id] = job
         self._names.add(str(job.request["name"]))
         for task in job.tasks:

@@ -98,6 +98,56 @@ def test_a_page_that_lost_its_rows_is_not_an_empty_page(body: bytes) -> None:
         read_page(body)
 
 
+ERRORS = [
+    {"error_code": "ModelArts.6102"},
+    {"errorCode": "ModelArts.6102", "errorMsg": "no resources"},
+    {"code": "ModelArts.6102", "message": "no resources"},
+    {"code": 500},
+    {"ERROR_CODE": "ModelArts.6102"},
+    {"err_code": "ModelArts.6102"},
+    {"error": "no resources"},
+    {"error": {"code": "ModelArts.6102"}},
+    {"result": {"error": {"message": "no resources", "error-code": "ModelArts.6102"}}},
+    {"errors": [{"errorCode": "ModelArts.6102"}]},
+    {"success": False},
+]
+NO_ERRORS = [
+    {"error_code": None},
+    {"error_code": "", "error_msg": ""},
+    {"error_code": "0", "error_msg": None},
+    {"code": 0, "message": "ok"},
+    {"code": "200"},
+    {"success": True},
+    {"error": None, "errors": []},
+]
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_an_answer_that_carries_an_error_is_neither_a_job_nor_a_page(error: dict[str, object]) -> None:
+    with pytest.raises(UnreadableAnswer, match="it carries the error"):
+        read_job(job_with(**error), str)
+    with pytest.raises(UnreadableAnswer, match="it carries the error"):
+        read_page(orjson.dumps({"total": 0, "data": [], **error}))
+
+
+@pytest.mark.parametrize("fields", NO_ERRORS)
+def test_one_that_says_there_is_no_error_is(fields: dict[str, object]) -> None:
+    assert read_job(job_with(**fields), str).job_id == "job-1"
+    assert read_page(orjson.dumps({"total": 0, "data": [], **fields})) == JobPage((), 0)
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_what_jobs_do_and_tasks_say_is_no_error_of_the_answer(error: dict[str, object]) -> None:
+    task = {"server_id": "s", **error}
+    assert read_job(job_with(items=[{"type": "X", "spec": error}], tasks=[task]), str).tasks
+    assert read_page(orjson.dumps({"total": 1, "data": [{"id": "a", "name": "n", **error}]})).rows
+
+
+def test_a_page_tells_where_it_stands() -> None:
+    body = orjson.dumps({"total": 12, "current": 2, "pages": "3", "size": 5, "data": []})
+    assert read_page(body) == JobPage((), 12, current=2, pages=3, size=5)
+
+
 def test_one_unreadable_row_spoils_the_page() -> None:
     with pytest.raises(UnreadableAnswer):
         read_page(b'{"total": 2, "data": [{"id": "a"}, {"name": "without an id"}]}')

@@ -222,3 +222,73 @@ def test_the_same_seed_makes_the_same_world() -> None:
         return [world.job(reply) for reply in replies]
 
     assert outcomes() == outcomes()
+
+
+def deviating(**deviations: Any) -> World:
+    world = World(listing={"lag_s": 0, "page_size": 2}, deviations=deviations)
+    for server in "abc":
+        world.create(server, name=f"Name-{server}")
+    return world
+
+
+def listed(world: World, **query: str) -> Any:
+    return world.service.list_jobs(query).body
+
+
+@pytest.mark.parametrize(
+    ("deviations", "total", "names"),
+    [
+        ({}, 3, ["Name-c", "Name-b"]),
+        ({"total": "of_page"}, 2, ["Name-c", "Name-b"]),
+        ({"total": "missing"}, None, ["Name-c", "Name-b"]),
+        ({"total": "more"}, 4, ["Name-c", "Name-b"]),
+        ({"rows": "none"}, 3, []),
+        ({"rows": "fewer"}, 3, ["Name-b"]),
+        ({"row_names": "null"}, 3, [None, None]),
+        ({"names": "lower"}, 3, ["name-c", "name-b"]),
+        ({"names": "upper"}, 3, ["NAME-C", "NAME-B"]),
+        ({"names": "padded"}, 3, [" Name-c ", " Name-b "]),
+        ({"names": "cut", "name_length": 5}, 3, ["Name-", "Name-"]),
+        ({"hidden": "unfinished"}, 0, []),
+        ({"error_in_200": "nested"}, 0, []),
+    ],
+)
+def test_a_list_may_deviate(deviations: dict[str, Any], total: int | None, names: list[str | None]) -> None:
+    page = listed(deviating(**deviations))
+    assert (page["total"], [row["name"] for row in page["data"]]) == (total, names)
+
+
+def test_rows_may_have_no_name_at_all() -> None:
+    assert all("name" not in row for row in listed(deviating(row_names="missing"))["data"])
+
+
+@pytest.mark.parametrize(("pages", "names"), [("repeat", ["Name-b", "Name-a"]), ("skip", [])])
+def test_pages_may_repeat_and_skip_rows(pages: str, names: list[str]) -> None:
+    assert [row["name"] for row in listed(deviating(pages=pages), offset="2", limit="2")["data"]] == names
+
+
+def test_finished_jobs_may_be_hidden() -> None:
+    world = deviating(hidden="finished")
+    assert listed(world)["total"] == 3
+    world.now += 1000.0
+    assert listed(world)["total"] == 0
+
+
+def test_a_filter_by_name_may_match_nothing() -> None:
+    world = deviating(name_filter="matches_nothing")
+    assert listed(world, name="Name-a")["total"] == 0
+    assert listed(world)["total"] == 3
+
+
+def test_the_answer_to_a_create_may_be_about_another_job() -> None:
+    assert deviating(create_answer="job_before").create("d", name="Name-d").body["name"] == "Name-c"
+    assert deviating(create_answer="another_name").create("d").body["name"] == "somebody-elses"
+    assert deviating(create_answer="other_servers").create("d").body["tasks"][0]["server_id"] == "somebody-elses"
+
+
+def test_a_new_job_may_not_be_found_for_a_while() -> None:
+    world = World(deviations={"detail_missing_s": 5.0})
+    reply = world.create()
+    assert world.service.get(reply.body["id"]).status == 400
+    world.now += 5.0
+    assert world.service.get(reply.body["id"]).status == 200

@@ -1,0 +1,100 @@
+"""The jobs of a lane that are known to exist: what a list does not show of them it hides, and others with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from runner.engine.reading import read
+from runner.rules.answers import ReadFailed
+from runner.rules.names import NameManner
+from runner.rules.outcomes import DELETED
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator
+
+    from runner.engine.lane import LaneContext
+
+# A job that had not been listed after some time may take this many times as long.
+_LATER = 2.0
+# So many jobs that are over are asked for until one is found that was not deleted since.
+_MOST_ASKED = 3
+
+
+class KnownJob(NamedTuple):
+    """A job of a request."""
+
+    request: int
+    job_id: str
+
+
+class KnownJobs:
+    """What this process knows of the jobs of one lane. `manner` is how the service shows their names."""
+
+    def __init__(self, lane: LaneContext) -> None:
+        self.manner = NameManner()
+        self._lane = lane
+        now, run = lane.clock.now(), lane.run
+        self._since = {job: now for request, job in run.job_ids.items() if run.lane_index(request) == lane.index}
+        self._gone: set[str] = set()
+        self._late_s = 0.0
+
+    @property
+    def settle_s(self) -> float:
+        """How long a job may take to be listed: what the plan says, or longer, as was seen."""
+        return max(self._lane.run.plan.submit.settle_s, _LATER * self._late_s)
+
+    def is_known(self, job_id: str) -> bool:
+        """Whether the job is that of a request already."""
+        return job_id in self._since
+
+    def add(self, request: int, job_id: str, name: str | None) -> None:
+        """A request has made this job, which shows this name."""
+        self._since[job_id] = self._lane.clock.now()
+        self.manner.learn(self._lane.job_name_of(request), name)
+
+    def must_be_listed(self, asked_at: float) -> Iterator[KnownJob]:
+        """The jobs at work that a list must show which was asked for at `asked_at`: those that had the time to be listed."""
+        listed_by = asked_at - self._lane.run.plan.submit.settle_s
+        for request, job in list(self._lane.state.open.items()):
+            if job.accepted_at <= listed_by and job.job_id not in self._gone:
+                yield KnownJob(request, job.job_id)
+
+    def witnesses(self, asked_at: float) -> list[KnownJob]:
+        """A job at work, and one that is over: as far as there are any, for either may be hidden."""
+        at_work = next(self.must_be_listed(asked_at), None)
+        over = self._one_that_is_over()
+        return [job for job in (at_work, over) if job is not None]
+
+    async def hides(self, job: KnownJob) -> str | None:
+        """Why a list that does not show the job proves nothing; None where that may be because the job was deleted."""
+        now = self._lane.clock.now()
+        answer = await read(self._lane, lambda: self._lane.service.get(job.job_id))
+        if isinstance(answer, ReadFailed):
+            if not answer.missing:
+                return f"the list does not show job {job.job_id}, which cannot be read: {answer.error.message}"
+        elif answer.status != DELETED:
+            self._late_s = max(self._late_s, now - self._since[job.job_id])
+            return f"the list does not show job {job.job_id}, which exists"
+        self._gone.add(job.job_id)
+        return None
+
+    async def hidden_from(self, shown: Container[str], asked_at: float) -> str | None:
+        """Which job a whole list hides that was asked for at `asked_at`, and shows the jobs `shown`."""
+        for job in self.must_be_listed(asked_at):
+            if job.job_id not in shown and (why := await self.hides(job)):
+                return why
+        for _ in range(_MOST_ASKED):
+            over = self._one_that_is_over()
+            if over is None or over.job_id in shown:
+                return None
+            if why := await self.hides(over):
+                return why
+        return None
+
+    def _one_that_is_over(self) -> KnownJob | None:
+        """The first, for it had the time to be listed; the next where that was deleted."""
+        run, lane = self._lane.run, self._lane
+        for request, job_id in run.job_ids.items():
+            if job_id not in self._gone and request not in lane.state.open and run.lane_index(request) == lane.index:
+                return KnownJob(request, job_id)
+        return None
