@@ -11,6 +11,7 @@ from runner.engine.connections import Connections
 from runner.model import RUNNER
 from runner.rules import answers
 from runner.rules.answers import Cause
+from runner.rules.doubts import about_another
 from runner.rules.refusals import NEVER_REACHED_S, lane_stops, retry_at
 from runner.run import events as e
 from runner.run.decisions import AllSubmitted, LeaveOut, Send, SplitUp, WaitForEvent, WaitUntil
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from runner.engine.lane import LaneContext
+    from runner.model import Job
 
 # An intent older than this, seconds, is not acted on: a process that was frozen must not send when it wakes.
 INTENT_GOOD_FOR_S = 10.0
@@ -157,9 +159,8 @@ class Submitter:
     def _answered(self, request: int, answer: answers.Answer, sent_at: float) -> None:
         lane, now = self._lane, self._lane.clock.now()
         match answer:
-            case answers.Created(job=job):
-                lane.recorder.record(e.Accepted(now, request, job))
-                lane.job_opened(request, job)
+            case answers.Created(job=job, request_id=request_id):
+                self._created(request, job, request_id)
             case answers.Unanswered(error=error):
                 lane.recorder.record(e.InDoubt(now, request, error))
                 lane.doubt_news.tell()
@@ -167,6 +168,24 @@ class Submitter:
                 self._slow_down(request, answer, sent_at)
             case answers.Refusal():
                 self._refused(request, answer)
+
+    def _created(self, request: int, job: Job, request_id: str | None) -> None:
+        """An answer about another job says nothing of the request's own, which is looked up then."""
+        lane, now = self._lane, self._lane.clock.now()
+        why = about_another(
+            job,
+            sent=lane.job_name_of(request),
+            server_ids=(server.id for server in lane.run.servers_of(request)),
+            manner=lane.known.manner,
+            is_known=lane.known.is_known,
+        )
+        if why is None:
+            lane.recorder.record(e.Accepted(now, request, job))
+            lane.job_opened(request, job)
+        else:
+            error = answers.ServiceError(None, None, f"the answer is about another job: {why}", request_id)
+            lane.recorder.record(e.InDoubt(now, request, error))
+            lane.doubt_news.tell()
 
     def _refused(self, request: int, refused: answers.Refusal) -> None:
         lane, now, cause = self._lane, self._lane.clock.now(), refused.cause

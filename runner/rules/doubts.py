@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from runner.rules.reads import ReadHistory, ReadLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from runner.model import Job, JobRow
     from runner.rules.answers import ReadFailed
+    from runner.rules.names import NameManner
 
 LOOKUPS_BEFORE_SENDING_AGAIN = 2
 
@@ -113,6 +114,22 @@ def give_up(inquiry: Inquiry, failed: ReadFailed, now: float) -> GiveUp:
 
 def _tries(reads: int, over_s: float) -> str:
     return f"{reads} reads in {over_s:.0f} s"
+
+
+def about_another(
+    job: Job, *, sent: str, server_ids: Iterable[str], manner: NameManner, is_known: Callable[[str], bool]
+) -> str | None:
+    """Why the answer to a create is about another job than the request's, which was given the name `sent`; None if not.
+
+    What it does not show proves nothing.
+    """
+    if is_known(job.job_id):
+        return f"job {job.job_id} is that of an earlier request"
+    if not manner.is_of(sent, job.name):
+        return f"job {job.job_id} has the name {job.name!r}, not {sent}"
+    if has_other_servers(job, server_ids):
+        return f"job {job.job_id} works on servers that the request did not name"
+    return None
 
 
 def has_other_servers(job: Job, server_ids: Iterable[str]) -> bool:

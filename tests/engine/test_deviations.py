@@ -106,3 +106,18 @@ def test_jobs_that_are_over_and_not_listed_any_more_are_not_made_again(
     quick = {"tasks": {"duration_s": 1.0}, "servers": {"busy": "queue"}}
     plan = plan_of((1 + doubts,), (1,), ONE_BY_ONE, HALF_AN_HOUR)
     in_world(plan, story, listing={"lag_s": 0.5}, deviations={"hidden": "finished"}, **quick)
+
+
+@pytest.mark.parametrize("answer", ["job_before", "another_name", "other_servers"])
+def test_an_answer_about_another_job_is_no_acceptance(plan_of: PlanMaker, in_world: InWorld, answer: str) -> None:
+    """The request's own job is looked up, and found."""
+
+    async def story(world: World) -> None:
+        await world.run()
+        made = {job.request["name"]: job_id for job_id, job in world.service.jobs.items()}
+        assert {job["name"]: job["job_id"] for job in world.report()["jobs"]} == made
+        assert world.report()["counts"]["succeeded"] == len(made) == 4
+        check_every_server_has_one_job(world)
+
+    plan = plan_of((4,), (1,), ONE_BY_ONE, HALF_AN_HOUR)
+    in_world(plan, story, listing={"lag_s": 0.5}, deviations={"create_answer": answer}, **SLOW)
