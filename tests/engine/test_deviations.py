@@ -53,16 +53,20 @@ def jobs_of_servers(world: World) -> Counter[str]:
 
 
 def check_every_server_has_one_job(world: World) -> None:
-    """None is sent twice, and of each it is told which job it has, or that this is not known, and why."""
+    """None is sent twice, and of each it is told which job it has, or that this is not known, and why.
+
+    Where the list cannot be read at all, the lane stops, and the run can be resumed.
+    """
     per_server = jobs_of_servers(world)
     assert max(count for server, count in per_server.items() if server.startswith("g")) == 1
     report = world.report()
     for job in report["jobs"]:
-        assert job["state"] in {"settled", "given_up", "conflict"}
-        assert job["state"] == "settled" or job["error"]
+        assert job["state"] in {"settled", "given_up", "conflict", "in_doubt", "planned"}
+        assert job["state"] in {"settled", "planned"} or job["error"]
         assert job["state"] != "conflict" or "a job was made after all" in job["error"]["message"]
-    known = sum(job["state"] != "given_up" for job in report["jobs"])
-    assert known <= sum(bool(job.request["items"]) for job in world.service.jobs.values()) == len(report["jobs"])
+    states = Counter(job["state"] for job in report["jobs"])
+    made = sum(bool(job.request["items"]) for job in world.service.jobs.values())
+    assert states["settled"] + states["conflict"] <= made == len(report["jobs"]) - states["planned"]
 
 
 @pytest.mark.parametrize("doubts", [1, 6])
