@@ -27,13 +27,16 @@ METADATA_VARIABLE = "RUNNER_METADATA_ENDPOINT"
 """Where the metadata of a cloud server is; empty: this is none."""
 _SDK = "HUAWEICLOUD_SDK_"
 _OIDC = "HUAWEICLOUD_OIDC_"
+_TOKEN_LIFE_S = 24 * 3600.0
+_KEY_LIFE_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """A proof and what was found beside it. `source` says where, for messages.
 
-    `project_region` is the region that the project belongs to, where the same place says so.
+    `project_region` is the region that the project belongs to, where the same place says so. What `is_of_environment`
+    stays as it is while the process lives.
     """
 
     proof: Proof
@@ -41,6 +44,7 @@ class Credentials:
     project_id: str | None = None
     iam_endpoint: str | None = None
     project_region: str | None = None
+    is_of_environment: bool = True
 
 
 def find_credentials(env: Mapping[str, str], home: Path) -> Credentials:
@@ -52,6 +56,27 @@ def find_credentials(env: Mapping[str, str], home: Path) -> Credentials:
         or _from_terraform_names(env)
         or _from_files(env, home)
         or _from_metadata(env, home)
+    )
+
+
+def expiry_warning(credentials: Credentials, least_s: float) -> str:
+    """What to tell of credentials that the runner cannot renew, for work that takes so many seconds; empty: nothing.
+
+    Nothing tells until when they are good. A token lives for 24 hours at most (api-facts 3.1), and a temporary key for one
+    hour where nobody asked for more (3.4). Those of a file are read again.
+    """
+    proof = credentials.proof
+    if isinstance(proof, GivenToken):
+        what, life_s, usual = "token", _TOKEN_LIFE_S, "24 hours at most"
+    elif isinstance(proof, AccessKey) and proof.security_token and credentials.is_of_environment:
+        what, life_s, usual = "temporary access key", _KEY_LIFE_S, "an hour, unless more was asked for"
+    else:
+        return ""
+    if least_s <= life_s:
+        return ""
+    return (
+        f"the {what} of {credentials.source} lives for {usual}, and the runner cannot renew it; the plan takes longer. "
+        "Put a key into ~/.huaweicloud/credentials, which is read again, or give a user, an agency or an identity token"
     )
 
 
@@ -156,7 +181,9 @@ def _from_file(path: Path, profile: str | None, env: Mapping[str, str]) -> Crede
             found = _found(key, place, env)
             project, iam = _value(values, "project_id"), _value(values, "iam_endpoint")
             region = _value(values, "region") if project and not found.project_id else None
-            return Credentials(key, place, found.project_id or project, found.iam_endpoint or iam, region)
+            return Credentials(
+                key, place, found.project_id or project, found.iam_endpoint or iam, region, is_of_environment=False
+            )
     return None
 
 

@@ -134,6 +134,7 @@ class _Run:
                 behaviour=self.options.behaviour,
                 ca_bundle=self.options.ca_bundle,
                 most_reads=self._share.reads,
+                notice=self._notice,
             )
             journal = await open_journal(self.host, self.store, work, self.options)
             stack.callback(journal.close)
@@ -147,6 +148,10 @@ class _Run:
             if journal.failure is None:
                 await let_go_patiently(self.host, self.store, work)
             return verdict
+
+    def _notice(self, text: str) -> None:
+        with suppress(Exception):  # a display that fails does so again when the run begins, and ends then
+            self.options.progress.notice(text)
 
     async def _drive(
         self, services: Sequence[JobService], bodies: BodyMaker, journal: OwnedJournal, interrupts: Interrupts

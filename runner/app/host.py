@@ -37,10 +37,11 @@ class OpenServices(Protocol):
         behaviour: Behaviour | None,
         ca_bundle: Path | None,
         most_reads: int,
+        notice: Callable[[str], None],
     ) -> Sequence[JobService]:
         """The services, in the lanes' order, open until `stack` ends: real ones, or a simulator's of this `behaviour`.
 
-        Each has at most so many reads on their way; more of them wait.
+        Each has at most so many reads on their way; more of them wait. `notice` is told what a person should know.
 
         Raises:
             InvalidInput: a lane cannot be one.

@@ -23,7 +23,7 @@ from runner.journal.owner import this_process
 from runner.report.files import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
     from contextlib import AsyncExitStack
 
     from runner.app.host import Redact, Stoppable
@@ -93,6 +93,7 @@ async def _open_services(
     behaviour: Behaviour | None,
     ca_bundle: Path | None,
     most_reads: int,
+    notice: Callable[[str], None],
 ) -> Sequence[JobService]:
     """As `open_lane_services`."""
     from runner.app.services import (  # noqa: PLC0415  brings aiohttp, which takes long to import
@@ -103,7 +104,7 @@ async def _open_services(
     home = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
     around = Surroundings(environ, home, clock.wall)
     return await open_lane_services(
-        stack, plan, redact, around, behaviour=behaviour, ca_bundle=ca_bundle, most_reads=most_reads
+        stack, plan, redact, around, behaviour=behaviour, ca_bundle=ca_bundle, most_reads=most_reads, notice=notice
     )
 
 

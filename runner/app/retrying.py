@@ -127,12 +127,18 @@ async def _look_again(host: Host, newest: Newest, ca_bundle: Path | None) -> Non
             _brought_up_to_date(newest, of_plan[job_id], job)
 
 
+def _untold(_: str) -> None:
+    """What a person should know of a run is told when it begins."""
+
+
 async def _jobs_of(
     host: Host, plan: Plan, wanted: Mapping[str, Sequence[LaneServer]], ca_bundle: Path | None
 ) -> dict[str, Job]:
     jobs: dict[str, Job] = {}
     async with AsyncExitStack() as stack:
-        services = await host.open_services(stack, plan, str, behaviour=None, ca_bundle=ca_bundle, most_reads=1)
+        services = await host.open_services(
+            stack, plan, str, behaviour=None, ca_bundle=ca_bundle, most_reads=1, notice=_untold
+        )
         lanes = {lane.label: service for lane, service in zip(plan.lanes, services, strict=True)}
         for job_id, servers in wanted.items():
             job = await lanes[servers[0].lane].get(job_id)

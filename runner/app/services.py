@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from runner.api.credentials import expiry_warning, find_credentials
 from runner.api.services import ServiceSettings, open_services
 from runner.api.transport import MOST_READS
 from runner.model import Lane
+from runner.plan.estimate import least_duration_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -38,8 +40,9 @@ async def open_lane_services(
     behaviour: Behaviour | None = None,
     ca_bundle: Path | None = None,
     most_reads: int = MOST_READS,
+    notice: Callable[[str], None] = lambda _: None,
 ) -> Sequence[JobService]:
-    """The services of a plan's lanes, in their order, open until `stack` ends.
+    """The services of a plan's lanes, in their order, open until `stack` ends. `notice` is told what a person should know.
 
     Raises:
         InvalidInput: a lane cannot be one.
@@ -53,6 +56,8 @@ async def open_lane_services(
         simulator = await stack.enter_async_context(Simulator(behaviour, clock=around.wall))
         lanes = [Lane(None, simulator.url, lane.project_id or _SIMULATED_PROJECT) for lane in lanes]
         env = _simulated_env(behaviour)
+    elif warning := expiry_warning(find_credentials(env, around.home), least_duration_s(plan)):
+        notice(warning)
     timeout_s = plan.submit.timeout_s
     settings = ServiceSettings(
         env, around.home, around.wall, redact, ca_bundle=ca_bundle, timeout_s=timeout_s, most_reads=most_reads

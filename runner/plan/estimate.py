@@ -19,6 +19,11 @@ def submission_s(plan: Plan) -> float:
     return max(0.0, (most - plan.submit.burst) / plan.submit.rate)
 
 
+def least_duration_s(plan: Plan) -> float:
+    """Seconds that carrying it out takes at least: letting the creates out, and the soaks of its waves."""
+    return submission_s(plan) + sum(wave.soak_s for wave in (plan.rollout.waves if plan.rollout else ()))
+
+
 def estimate_text(plan: Plan) -> str:
     """The estimate for a person."""
     if math.isinf(plan.submit.rate):

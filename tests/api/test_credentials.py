@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runner.api.credentials import find_credentials
+from runner.api.credentials import expiry_warning, find_credentials
 from runner.api.proofs import AccessKey, GivenToken, PasswordLogin
 from runner.errors import ServiceUnusable
 
@@ -230,3 +230,29 @@ def test_a_region_s_project_is_not_taken_for_another_region(tmp_path: Path) -> N
     koocli(tmp_path, profile)
     found = find_credentials({"HUAWEICLOUD_SDK_PROJECT_ID": "mine"}, tmp_path)
     assert (found.project_id, found.project_region) == ("mine", None)
+
+
+HOUR = 3600.0
+TEMPORARY = {**SDK, "HUAWEICLOUD_SDK_SECURITY_TOKEN": "secret-3"}
+
+
+@pytest.mark.parametrize(
+    ("env", "least_s", "named"),
+    [
+        (TEMPORARY, 2 * HOUR, "HUAWEICLOUD_SDK_AK"),
+        (TEMPORARY, 0.5 * HOUR, ""),
+        (SDK, 999 * HOUR, ""),
+        ({"HW_AUTH_TOKEN": "secret-4"}, 25 * HOUR, "HW_AUTH_TOKEN"),
+        ({"HW_AUTH_TOKEN": "secret-4"}, 23 * HOUR, ""),
+        (USER, 999 * HOUR, ""),
+        ({}, 999 * HOUR, ""),
+    ],
+)
+def test_what_cannot_be_renewed_is_warned_of_if_the_plan_outlasts_it(
+    env: dict[str, str], least_s: float, named: str, tmp_path: Path
+) -> None:
+    write_file(tmp_path, "[basic]\nak = AKAKAK\nsk = secret-1\nsecurity_token = secret-2\n")
+    said = expiry_warning(find_credentials(env, tmp_path), least_s)
+    assert named in said
+    assert bool(said) is bool(named)
+    assert "secret-" not in said

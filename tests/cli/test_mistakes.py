@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import JOBSPEC, SIMULATED, Program
+from tests.cli.rollouts import with_rollout
 from tests.cli.serving import StartSimulator
 
 
@@ -102,6 +103,15 @@ def test_a_wrong_secret_key_stops_after_a_few_tries_and_is_never_shown(
     assert report["counts"]["not_started"] == 8
     written = b"".join(path.read_bytes() for path in program.state.rglob("*") if path.is_file())
     assert b"WRONGSECRET" not in written + result.stdout.encode() + result.stderr.encode()
+
+
+def test_a_temporary_key_that_the_plan_outlasts(program: Program, simulator: StartSimulator) -> None:
+    program.env |= {"HUAWEICLOUD_SDK_SK": "WRONGSECRET", "HUAWEICLOUD_SDK_SECURITY_TOKEN": "HIDDENTOKEN"}
+    with_rollout(program, "waves: [{name: w, groups: [canary], soak: 2h}, {name: rest}]")
+    result = program("run", program.jobspec, "--endpoint", simulator())
+    assert result.returncode == 7, result.stderr
+    assert "HUAWEICLOUD_SDK_SK lives for an hour" in result.stderr
+    assert "HIDDENTOKEN" not in result.stderr + result.stdout
 
 
 def test_an_endpoint_that_refuses(program: Program) -> None:
