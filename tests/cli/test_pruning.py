@@ -15,8 +15,8 @@ from tests.cli.rollouts import given
 def test_pruning_shows_first_and_does_it_when_told(program: Program) -> None:
     past = Past(program.state)
     program.clock = ClockSetTo(datetime(1970, 4, 11, tzinfo=UTC))
-    old = past.run({"a": "s", "b": "s"}, campaign="nightly")
-    stopped = past.run({"a": "s"}, campaign="nightly", state="stopped")
+    old = past.run({"a": "s", "b": "s"}, campaign="nightly", at=0.0)
+    stopped = past.run({"a": "s"}, campaign="nightly", state="stopped", at=0.0)
     shown = given(program, "prune", "--older-than", "90d")
     assert "nightly      1  1970-01-01T00:00:00Z  1970-01-01T00:00:00Z" in shown
     assert "would go: 1 runs that started before 1970-01-11T00:00:" in shown
