@@ -118,7 +118,7 @@ def test_an_endpoint_that_refuses(program: Program) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
-    program.jobspec.write_text(JOBSPEC.replace("concurrency: 4", "concurrency: 4, attempts: 1"))
+    program.jobspec.write_text(JOBSPEC.replace("concurrency: 4", "concurrency: 4, outage: 1s"))
     result = program("run", program.jobspec, "--endpoint", url)
     assert result.returncode == 7
     assert "runner resume" in result.stdout

@@ -129,12 +129,12 @@ def test_a_deadline_comes_when_the_wall_clock_says_so(plan_of: PlanMaker, in_wor
     in_world(plan_of((60,), (1,), ONE_A_SECOND), story, **FAST)
 
 
-def an_hour_of_requests() -> Plan:
+def half_an_hour_of_requests() -> Plan:
     return rollout_plan(
         {"waves": [{"name": "w"}]},
-        fleet(3600),
+        fleet(400),
         steps=[step("upgrade", 1)],
-        submit={"rate": "1/s", "burst": 1, "concurrency": 4},
+        submit={"rate": "12/m", "burst": 1, "concurrency": 4},
     )
 
 
@@ -154,7 +154,7 @@ def test_nothing_is_sent_after_a_deadline_that_a_person_set_and_that_passed_unse
         assert (await running).reason.startswith("the deadline of the rollout has passed")
         assert sent_after(world, at) == 0
 
-    in_world(an_hour_of_requests(), story, **FAST)
+    in_world(half_an_hour_of_requests(), story, **FAST)
 
 
 @pytest.mark.parametrize(("is_span", "lasts_s"), [(True, 600.0), (False, 1200.0)])
@@ -169,9 +169,9 @@ def test_a_deadline_that_a_person_sets_is_a_span_of_the_run_or_a_moment_of_the_w
         world.command("set", deadline="10m" if is_span else in_ten_minutes(world))
         await disturbed(world, 60.0, set_s=-600.0)
         assert (await running).reason.startswith("the deadline of the rollout has passed")
-        assert world.network.sent_at[-1] - at == pytest.approx(lasts_s, abs=2.0)
+        assert world.network.sent_at[-1] - at == pytest.approx(lasts_s, abs=6.0)
 
-    in_world(an_hour_of_requests(), story, **FAST)
+    in_world(half_an_hour_of_requests(), story, **FAST)
 
 
 def test_a_deadline_that_passes_while_the_machine_sleeps_is_noticed_within_a_minute(
