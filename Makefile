@@ -7,6 +7,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 6
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --maxschedchunk 1
 WITHOUT_PROCESSES := -m "not process" --hypothesis-profile few
+# Of single parts: neither whole commands, nor whole runs in virtual time.
+UNIT := $(WITHOUT_PROCESSES) --ignore=tests/cli --ignore=tests/engine
 # Else every worker compiles every test anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -19,7 +21,7 @@ help: ## list the targets
 demo: .venv/.run ## run jobspecs/hdk-upgrade.yaml against the built-in simulator, over real HTTP
 	@$(BIN)/python -m runner run jobspecs/hdk-upgrade.yaml --simulate
 
-check: lint types contracts quick ## before a commit: lint, types, import contract, tests that start no process
+check: lint types contracts quick ## before a commit: lint, types, import contract, tests of single parts
 
 test: lint types contracts unit ## all of it: lint, types, import contract, every test
 
@@ -34,12 +36,12 @@ contracts: .venv/.test
 	@$(BIN)/lint-imports
 
 quick: .venv/.test
-	@$(PYTEST) $(WITHOUT_PROCESSES)
+	@$(PYTEST) $(UNIT)
 
 unit: .venv/.test
 	@$(PYTEST)
 
-coverage: .venv/.test ## which code the tests of `make check` reach; fails below the floor in pyproject.toml
+coverage: .venv/.test ## which code the tests that start no process reach; fails below the floor in pyproject.toml
 	@$(BIN)/python -m coverage erase
 	@$(BIN)/python -m coverage run -m pytest -n 2 --maxschedchunk 1 $(WITHOUT_PROCESSES)
 	@$(BIN)/python -m coverage combine --quiet
