@@ -24,7 +24,7 @@ PORT, SLOW_PORT = 18180, 18181
 SLOW_REQUESTS = 6_000
 SDK_REQUESTS = 2_000
 ANSWER = (
-    '{"id":"$request_id","name":"n","type":"ASCEND_SOFTWARE_UPGRADE","status":"ACTIVE","abnormal_count":0,"tasks":[],'
+    '{"id":"$request_id","type":"ASCEND_SOFTWARE_UPGRADE","status":"ACTIVE","abnormal_count":0,"tasks":[],'
     '"items":[],"template_id":"t","user_name":"u","create_at":1755005748201,"update_at":1755005748201}'
 )
 NGINX = """\
