@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
@@ -12,7 +13,7 @@ from runner.plain import one_line
 from runner.rules.answers import ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from runner.api.replies import Reply
 
@@ -69,29 +70,41 @@ def _redirect(reply: Reply, clean: Callable[[str], str]) -> str:
     return f"it redirects to {one_line(place)}"
 
 
-def carried_error(value: object) -> str | None:
+def carried_error(value: object, apart: Collection[str] = ()) -> str | None:
     """The error that an answer carries though its status is that of success: in any spelling, however deep.
 
-    A `code` of success is none. Something that is empty says that there is no error.
+    A `code` of success is none. Something that is empty says that there is no error. What stands under the keys `apart` is
+    not looked at.
     """
     if isinstance(value, list):
         return next((error for part in value if (error := carried_error(part)) is not None), None)
     if not isinstance(value, dict):
         return None
     for key, part in value.items():
-        error = _error_in(re.sub(r"[^a-z]", "", str(key).lower()), part) or carried_error(part)
+        if key in apart:
+            continue
+        nested = isinstance(part, dict | list)
+        error = carried_error(part) if nested else _error_in(_letters(key), part)
         if error is not None:
             return error
     return None
 
 
+# The same few keys come with every answer.
+@lru_cache(maxsize=1024)
+def _letters(key: str) -> str:
+    return re.sub(r"[^a-z]", "", key.lower())
+
+
 def _error_in(key: str, value: object) -> str | None:
-    is_error = bool(value) and (key in _ERROR_KEYS or (key == "code" and isinstance(value, str | int)))
-    if key in _ERROR_CODES | {"code"} and str(value).strip().lower() in _CODES_OF_SUCCESS:
-        is_error = False
-    if key == "success" and value is False:
-        return "success: false"
-    return one_line(str(value), _LONGEST_CODE) if is_error and not isinstance(value, dict | list) else None
+    if key == "success":
+        return "success: false" if value is False else None
+    is_code = key == "code" and isinstance(value, str | int)
+    if not value or not (is_code or key in _ERROR_KEYS):
+        return None
+    if (is_code or key in _ERROR_CODES) and str(value).strip().lower() in _CODES_OF_SUCCESS:
+        return None
+    return one_line(str(value), _LONGEST_CODE)
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:

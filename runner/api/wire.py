@@ -80,7 +80,7 @@ def read_page(body: bytes) -> JobPage:
 def _without_error(body: bytes, told: frozenset[str]) -> dict[str, object]:
     """The object in `body`. What is in its fields `told` is not the answer's own. Raises UnreadableAnswer."""
     value = read_object(body)
-    error = carried_error({key: part for key, part in value.items() if key not in told})
+    error = carried_error(value, told)
     if error is not None:
         raise UnreadableAnswer(f"it carries the error {error}")
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import orjson
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from runner.run.facts import Facts
 
 
+# More than are on their way at once.
+_REMEMBERED = 2048
+
+
 class BodyMaker:
     """Makes the bodies of one run.
 
@@ -32,9 +37,14 @@ class BodyMaker:
         self._secrets = _secrets(plan, env)
         self._shared: dict[int, tuple[bytes, bytes]] = {}
         self.redact = redactor(self._secrets.values())
+        # Asked for when a request is sent, and when its answer comes.
+        self._names = lru_cache(maxsize=_REMEMBERED)(self._name)
 
     def job_name_of(self, request: int) -> str:
         """The name of the request's job."""
+        return self._names(request)
+
+    def _name(self, request: int) -> str:
         requests = self._state.requests
         name = str(requests.entries[request].body["name"])
         return job_name(name, request_key(self._token, requests.number_of(request)))

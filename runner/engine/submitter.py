@@ -114,7 +114,9 @@ class Submitter:
             self._unsent -= 1
             sent_at = lane.clock.monotonic()
             if is_in_turn:
-                if self._may_send(request, intended_at, sent_at):
+                if (
+                    not lane.sends_no_more
+                ):  # else there might be a login for nothing; the last look is that of `_leaving`
                     answer = await lane.service.create(body, self._leaving(request, intended_at, sent_at))
                 lane.credential.end(answer)
         if answer is None:

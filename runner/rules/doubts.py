@@ -134,4 +134,4 @@ def about_another(
 
 def has_other_servers(job: Job, server_ids: Iterable[str]) -> bool:
     """Whether the job works on servers that the request did not name. Tasks not shown yet prove nothing."""
-    return not {task.server_id for task in job.tasks} <= set(server_ids)
+    return bool(job.tasks) and not {task.server_id for task in job.tasks} <= set(server_ids)

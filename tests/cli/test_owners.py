@@ -149,6 +149,16 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def under_way(program: Program, simulator: StartSimulator) -> tuple[subprocess.Popen[str], str]:
+    """A run of twenty requests that has sent its first, and where it sends them."""
+    program.servers(40)
+    program.jobspec.write_text(PACED)
+    url = simulator(MANNERS)
+    process = program.start("run", program.jobspec, "--endpoint", url, "-v")
+    until(process.stderr, "job accepted")
+    return process, url
+
+
 @contextmanager
 def held(program: Program) -> Iterator[None]:
     """As a backup does that takes its time."""
@@ -163,11 +173,7 @@ def held(program: Program) -> Iterator[None]:
 def test_a_database_that_somebody_holds_for_long_pauses_a_run_and_does_not_end_it(
     program: Program, simulator: StartSimulator
 ) -> None:
-    program.servers(40)
-    program.jobspec.write_text(PACED)
-    url = simulator(MANNERS)
-    process = program.start("run", program.jobspec, "--endpoint", url, "-v")
-    until(process.stderr, "job accepted")
+    process, url = under_way(program, simulator)
     with held(program):
         until(process.stderr, "is locked by another process: nothing new is sent until it is free")
         made = jobs_at(url)
@@ -208,11 +214,7 @@ def test_a_terminal_shows_that_somebody_holds_the_database(program: Program, sim
 def test_two_signals_end_a_run_at_once_though_somebody_holds_the_database(
     program: Program, simulator: StartSimulator
 ) -> None:
-    program.servers(40)
-    program.jobspec.write_text(PACED)
-    url = simulator(MANNERS)
-    process = program.start("run", program.jobspec, "--endpoint", url, "-v")
-    until(process.stderr, "job accepted")
+    process, url = under_way(program, simulator)
     with held(program):
         until(process.stderr, "is locked by another process: nothing new is sent until it is free")
         process.send_signal(signal.SIGINT)
@@ -227,11 +229,7 @@ def test_two_signals_end_a_run_at_once_though_somebody_holds_the_database(
 def test_a_state_folder_that_is_moved_away_stops_the_run_and_it_goes_on_when_it_is_back(
     program: Program, simulator: StartSimulator
 ) -> None:
-    program.servers(40)
-    program.jobspec.write_text(PACED)
-    url = simulator(MANNERS)
-    process = program.start("run", program.jobspec, "--endpoint", url, "-v")
-    until(process.stderr, "job accepted")
+    process, url = under_way(program, simulator)
     away = program.state.with_name("away")
     program.state.rename(away)
     code, said = outcome(process)

@@ -127,27 +127,20 @@ def test_a_wave_in_which_nothing_succeeded_holds_whatever_happens_on_the_way(out
     assert run.facts.rollout.current >= 1
 
 
-def test_a_run_that_ends_while_nothing_of_its_last_wave_succeeded_is_not_finished() -> None:
-    run = ByHand(rollout_plan({"waves": [{"name": "w"}], "deadline": "1h"}, fleet(2), steps=[step("upgrade", 2)]))
-    run.pass_gates()
-    run.do(0, "ff")
-    run.pass_gates()
-    run.now += 7200.0
-    run.pass_gates()
-    ended = verdict(run.facts)
-    assert (ended.state, ended.reason) == ("stopped", f"{DEADLINE_PASSED}: no server of wave w succeeded")
-
-
-def test_a_run_that_ends_while_its_last_wave_waits_for_approval_is_not_finished() -> None:
-    waves = [{"name": "w", "approve": True}]
+@pytest.mark.parametrize(
+    ("approve", "outcomes", "why"),
+    [(False, "ff", "no server of wave w succeeded"), (True, "ss", "wave w is not approved")],
+)
+def test_a_run_that_ends_before_its_last_wave_is_passed_is_not_finished(approve: bool, outcomes: str, why: str) -> None:
+    waves = [{"name": "w", "approve": approve}]
     run = ByHand(rollout_plan({"waves": waves, "deadline": "1h"}, fleet(2), steps=[step("upgrade", 2)]))
     run.pass_gates()
-    run.do(0, "ss")
+    run.do(0, outcomes)
     run.pass_gates()
     run.now += 7200.0
     run.pass_gates()
     ended = verdict(run.facts)
-    assert (ended.state, ended.reason) == ("stopped", f"{DEADLINE_PASSED}: wave w is not approved")
+    assert (ended.state, ended.reason) == ("stopped", f"{DEADLINE_PASSED}: {why}")
 
 
 def test_a_wave_that_was_excluded_as_a_whole_is_passed_before_and_while_it_is_at_work() -> None:
