@@ -13,6 +13,7 @@ from tests.cli.conftest import BEHAVIOUR, JOBSPEC, Program
 from tests.cli.processes import ended
 from tests.cli.rollouts import given, operated
 from tests.cli.serving import StartSimulator
+from tests.waiting import eventually
 
 UNANSWERED = BEHAVIOUR + "faults: {script: {1: {kind: hang, executed: true}}}\n"
 
@@ -46,6 +47,7 @@ def test_a_run_that_two_signals_ended_is_interrupted_and_its_counts_come_with_th
 ) -> None:
     with operated(program, "run", str(program.jobspec), "--endpoint", simulator(UNANSWERED)) as run:
         run.until("run started")
+        eventually(lambda: json.loads(program("report", "last", "--report", "-").stdout)["requests"]["in_doubt"])
         run.process.send_signal(signal.SIGINT)
         run.until("stopping")
         run.process.send_signal(signal.SIGINT)
