@@ -70,10 +70,11 @@ class Cell:
 class NoRoom(NamedTuple):
     """Why a request is not let in. `for_good`: not even once nothing is in flight. `for_all`: nor is any other one.
 
-    `parts_may_go`: some of its servers might be let in, if they were asked for without the others.
+    `servers` are those of it that count in the cell. `parts_may_go`: some of them might be let in without the others.
     """
 
     cell: Cell
+    servers: int
     for_good: bool
     for_all: bool
     parts_may_go: bool
@@ -129,9 +130,9 @@ class Ledger:
             room_for_good = cell.most - cell.spent
             if count > room_for_good:
                 parts_may_go = room_for_good > 0 or count < len(positions)
-                return NoRoom(cell, for_good=True, for_all=for_all, parts_may_go=parts_may_go)
+                return NoRoom(cell, count, for_good=True, for_all=for_all, parts_may_go=parts_may_go)
             if found is None and count > room_for_good - cell.in_flight:
-                found = NoRoom(cell, for_good=False, for_all=for_all, parts_may_go=True)
+                found = NoRoom(cell, count, for_good=False, for_all=for_all, parts_may_go=True)
         return found
 
     def reserve(self, request: PlannedRequest, positions: Sequence[int]) -> None:

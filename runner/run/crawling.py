@@ -48,7 +48,7 @@ def _narrowest(facts: Facts, rollout: RolloutFacts) -> tuple[Cell, Crawl] | None
     at_once = facts.concurrency * len(facts.lanes) * rollout.largest
     # Asked after every event, and as a rule there is none: so first what costs least.
     most = narrow_room(at_once)
-    narrow = [cell for cell in rollout.ledger.for_all(rollout.current) if 0 < cell.room_for_good <= most]
+    narrow = [cell for cell in rollout.ledger.for_all(rollout.current) if 0 < cell.most - cell.spent <= most]
     if not narrow:
         return None
     left = rollout.servers - sum(facts.counts.values()) - rollout.ledger.in_flight

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 # How many that wait for room may try one after the other before a turn is kept.
 _TRIES = 8
 _WAIT = WaitForEvent()
+# To look a member of an enumeration up is slow before Python 3.12, and this is asked of every request that moves.
+_READY, _RETRY, _SENT = Phase.READY, Phase.RETRY, Phase.SENT
 
 
 class Turn(NamedTuple):
@@ -39,6 +41,13 @@ class Turn(NamedTuple):
 
     cell: Cell
     tries: int
+
+
+class Waits(NamedTuple):
+    """A request that waits for room at a limit, for so many servers as it last had there."""
+
+    place: InLine
+    servers: int
 
 
 @dataclass(slots=True)
@@ -90,7 +99,7 @@ class Dispatcher:
         self._lines = [Line() for _ in facts.lanes]
         self._lines_of_groups = [self._lines[group.lane] for group in facts.plan.groups]
         self._has_entry = bytearray(len(facts.phases))  # in a line, or where it waits
-        self._waiting: dict[Cell, list[InLine]] = {}
+        self._waiting: dict[Cell, list[Waits]] = {}
         self._barred: dict[Cell, list[int]] = {}  # there will never be room for these
         self._held: dict[int, list[int]] = {}
         self._turns: dict[int, list[Turn]] = {}
@@ -98,7 +107,7 @@ class Dispatcher:
         self._openings = OpeningsSeen()
         self._barrier: Cell | None = None  # the limit for all that was found last to have no room, for good
         for request, phase in enumerate(facts.phases):
-            if phase is Phase.READY or phase is Phase.RETRY:
+            if phase is _READY or phase is _RETRY:
                 self._moved(request, phase)
 
     def follow(self) -> None:
@@ -106,7 +115,7 @@ class Dispatcher:
         facts = self._facts
         for request in facts.moved:
             phase = facts.phases[request]
-            if phase is Phase.SENT:  # the way of most
+            if phase is _SENT:  # the way of most
                 self._left_for_the_service(request)
             else:
                 self._moved(request, phase)
@@ -156,8 +165,8 @@ class Dispatcher:
     def try_all_again(self) -> None:
         """Let everything that waits for room try again: asked where a run would else wait for ever."""
         waiting, self._waiting = self._waiting, {}
-        for places in waiting.values():
-            self._enter_again([place.request for place in places])
+        for those in waiting.values():
+            self._enter_again([one.place.request for one in those])
         self._barrier = None
         for line in self._lines:
             line.closed_until = None
@@ -169,7 +178,7 @@ class Dispatcher:
 
     def limits_waited_for(self) -> list[Cell]:
         """The limits that have no room and that something waits for, the one that bars the way for all first."""
-        waited = {cell for cell, places in self._waiting.items() if any(self._is_unsent(p.request) for p in places)}
+        waited = {cell for cell, those in self._waiting.items() if any(self._is_unsent(w.place.request) for w in those)}
         waited |= {cell for cell, requests in self._barred.items() if any(map(self._is_unsent, requests))}
         cells = self._facts.rollout.ledger.cells() if self._facts.rollout else ()
         first = [] if self._barrier is None else [self._barrier]
@@ -180,18 +189,18 @@ class Dispatcher:
         for line in self._lines:
             yield from filter(self._is_unsent, line.entries())
             yield from (p.request for at, p in line.retries if self._is_retry(p.request, at))
-        for places in self._waiting.values():
-            yield from filter(self._is_unsent, (place.request for place in places))
+        for those in self._waiting.values():
+            yield from filter(self._is_unsent, (one.place.request for one in those))
         for requests in (*self._barred.values(), *self._held.values()):
             yield from filter(self._is_unsent, requests)
 
     def _moved(self, request: int, phase: Phase) -> None:
         if request >= len(self._has_entry):
             self._has_entry.extend(bytes(request + 1 - len(self._has_entry)))
-        if phase is Phase.READY:
+        if phase is _READY:
             if not self._has_entry[request]:
                 self._enter(request)
-        elif phase is Phase.RETRY:
+        elif phase is _RETRY:
             entry = (self._facts.retry_at[request], self._facts.requests.in_line(request))
             heappush(self._line_of(request).retries, entry)
         elif phase is Phase.IN_DOUBT:
@@ -228,8 +237,8 @@ class Dispatcher:
         """Remove the first entry: it is sent, or is not to be sent now."""
         line.pop()
         self._has_entry[request] = False
-        if self._facts.phases[request] is Phase.RETRY:  # the clock was set back: it is not due any more
-            self._moved(request, Phase.RETRY)
+        if self._facts.phases[request] is _RETRY:  # the clock was set back: it is not due any more
+            self._moved(request, _RETRY)
 
     def _due_retries_are_ready(self, line: Line, now: float) -> None:
         while line.retries:
@@ -257,7 +266,8 @@ class Dispatcher:
 
     def _wait_elsewhere(self, request: int, admitted: Admission) -> None:
         if isinstance(admitted, NoRoom) and not admitted.for_good:
-            heappush(self._waiting.setdefault(admitted.cell, []), self._facts.requests.in_line(request))
+            waits = Waits(self._facts.requests.in_line(request), admitted.servers)
+            heappush(self._waiting.setdefault(admitted.cell, []), waits)
             # Where it waited before there is room; but not at its own limit: the next that ends there lets others try.
             self._pass_on(request, full=admitted.cell)
             return
@@ -267,16 +277,16 @@ class Dispatcher:
             self._held.setdefault(admitted.group, []).append(request)
         self._pass_on(request)
 
-    def _let_try(self, turn: Turn, count: int) -> None:
-        """Let so many requests try again, in the order of the plan."""
+    def _let_try(self, turn: Turn, room: int) -> None:
+        """Let requests try again, in the order of the plan: as many as there is `room` for; one that needs more tries, too."""
         waiting = self._waiting.get(turn.cell)
-        while waiting and count:
-            request = heappop(waiting).request
-            self._has_entry[request] = False
-            if self._is_unsent(request):
-                self._enter(request)
-                self._turns.setdefault(request, []).append(turn)
-                count -= 1
+        while waiting and room > 0:
+            place, servers = heappop(waiting)
+            self._has_entry[place.request] = False
+            if self._is_unsent(place.request):
+                self._enter(place.request)
+                self._turns.setdefault(place.request, []).append(turn)
+                room -= servers if servers <= room else 1
 
     def _pass_on(self, request: int, full: Cell | None = None) -> None:
         """A request that was let try does not go: the next may, but not where it is `full`: what ends there lets it.
@@ -299,12 +309,12 @@ class Dispatcher:
 
     def _is_unsent(self, request: int) -> bool:
         phase = self._facts.phases[request]
-        return phase is Phase.READY or phase is Phase.RETRY
+        return phase is _READY or phase is _RETRY
 
     def _is_retry(self, request: int, at: float) -> bool:
         facts = self._facts
-        return facts.phases[request] is Phase.RETRY and facts.retry_at[request] == at
+        return facts.phases[request] is _RETRY and facts.retry_at[request] == at
 
     def _may_go(self, request: int, now: float) -> bool:
         phase = self._facts.phases[request]
-        return phase is Phase.READY or (phase is Phase.RETRY and self._facts.retry_at[request] <= now)
+        return phase is _READY or (phase is _RETRY and self._facts.retry_at[request] <= now)
