@@ -11,8 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 
 from runner.api.dates import clock_skew
+from runner.api.direct import NothingWritten
 from runner.api.endpoints import region_advice
 from runner.api.replies import Broken, Reply
 from runner.api.service_errors import read_error, request_id, web_page
@@ -193,12 +195,14 @@ _BREAKS: tuple[tuple[type[BaseException], Cause | None, str], ...] = (
     (aiohttp.ClientHttpProxyError, Cause.UNREACHABLE, "no way to {host}, which answers HTTP {why} to that"),
     (aiohttp.ClientConnectorError, Cause.UNREACHABLE, "no connection to {host}: {why}"),
     (aiohttp.ConnectionTimeoutError, Cause.UNREACHABLE, "no connection to {host} in time"),
+    (NothingWritten, Cause.UNREACHABLE, "{host} closed the connection before anything was sent"),
     (aiohttp.InvalidURL, Cause.UNUSABLE, "the endpoint {host} is not a usable address"),
     (TimeoutError, None, "no answer from {host} in time"),
     (AnswerTooLarge, None, "the answer of {host} is too large"),
     (aiohttp.ServerDisconnectedError, None, "{host} closed the connection without an answer"),
     (aiohttp.ClientPayloadError, None, "the answer of {host} was cut off or is garbled"),
     (aiohttp.ClientResponseError, None, "the answer of {host} is not HTTP"),
+    (HttpProcessingError, None, "the answer of {host} is not HTTP"),
     (OSError, None, "the connection to {host} broke: {why}"),
     (Exception, None, "the connection to {host} broke"),
 )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 _KEEPALIVE_S = 15.0  # well below what servers keep, so that a create rarely meets a connection that is just closing
 
-_LONGEST_HEADER = 64 * 1024
+LONGEST_HEADER = 64 * 1024
 
 
 @asynccontextmanager
@@ -37,8 +37,8 @@ async def open_session(trust: ssl.SSLContext | None) -> AsyncIterator[aiohttp.Cl
     async with aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
-        max_line_size=_LONGEST_HEADER,
-        max_field_size=_LONGEST_HEADER,
+        max_line_size=LONGEST_HEADER,
+        max_field_size=LONGEST_HEADER,
     ) as session:
         yield session
 

@@ -7,9 +7,12 @@ import io
 from typing import TYPE_CHECKING
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 
 from runner.api.answers import AnswerTooLarge, broken
+from runner.api.direct import DirectPost, NothingWritten
 from runner.api.replies import Broken, Reply
+from runner.api.session import LONGEST_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +25,8 @@ LARGEST_ANSWER = 64 * 1024 * 1024
 MOST_READS = 64
 _LONGEST_CONNECT_S = 10.0
 _LARGEST_PLAIN_BODY = 1024 * 1024  # aiohttp warns of larger bytes; from a file object it sends them in pieces
+# All that may end an exchange, but for mistakes of ours.
+_BREAKS = (aiohttp.ClientError, HttpProcessingError, OSError, EOFError, UnicodeError, AnswerTooLarge, NothingWritten)
 
 
 class Transport:
@@ -49,6 +54,7 @@ class Transport:
         self._proxy_headers = proxy.headers if proxy else None
         # Connecting has to time out on its own: when only the whole does, nobody knows whether anything was sent.
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=connect_s, sock_connect=connect_s)
+        self._direct = DirectPost(session, self._timeout, LONGEST_HEADER) if proxy is None else None
         self._largest = largest
         self._reads = asyncio.Semaphore(most_reads)
 
@@ -63,8 +69,10 @@ class Transport:
             return await self._exchange(method, url, headers, body)
 
     async def _exchange(self, method: str, url: URL, headers: Mapping[str, str], body: bytes) -> Reply | Broken:
-        data = body if len(body) < _LARGEST_PLAIN_BODY else io.BytesIO(body)
         try:
+            if method == "POST" and self._direct is not None and DirectPost.is_usable:
+                return await self._direct.exchange(url, headers, body, self._read)
+            data = body if len(body) < _LARGEST_PLAIN_BODY else io.BytesIO(body)
             async with self._session.request(
                 method,
                 url,
@@ -76,7 +84,7 @@ class Transport:
                 timeout=self._timeout,
             ) as response:
                 return Reply(response.status, response.headers, await self._read(response.content))
-        except (aiohttp.ClientError, OSError, EOFError, UnicodeError, AnswerTooLarge) as exc:
+        except _BREAKS as exc:
             return broken(exc, self._host, self._proxy)
 
     async def _read(self, content: aiohttp.StreamReader) -> bytes:

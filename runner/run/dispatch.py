@@ -278,7 +278,7 @@ class Dispatcher:
         self._pass_on(request)
 
     def _let_try(self, turn: Turn, room: int) -> None:
-        """Let requests try again, in the order of the plan: as many as there is `room` for; one that needs more tries, too."""
+        """Let requests try again, in the order of the plan: as many as there is `room` for, and one at least."""
         waiting = self._waiting.get(turn.cell)
         while waiting and room > 0:
             place, servers = heappop(waiting)
