@@ -34,6 +34,22 @@ _ENDED = {"settled", "conflict", "void"}
 _EVERY = 3
 _EVERY_FAMILY = 9
 _MOST_PROCESSES = 100
+_DEVIATING = 0.4
+# Where nothing is known that a list contradicts, one that lies well cannot be told from a true one: these show it.
+_DEVIATIONS: tuple[dict[str, Any], ...] = (
+    {"rows": "none"},
+    {"rows": "fewer"},
+    {"total": "missing"},
+    {"total": "more"},
+    {"row_names": "null"},
+    {"row_names": "missing"},
+    {"names": "padded"},
+    {"create_answer": "job_before"},
+    {"create_answer": "another_name"},
+    {"create_answer": "other_servers"},
+    {"detail_missing_s": 8.0},
+    *({"error_in_200": how} for how in ("error_code", "errorCode", "code", "nested", "listed")),
+)
 
 
 class Story:
@@ -119,8 +135,19 @@ class Story:
         world.commit_s = rng.choice((0.0, 0.003, 0.3))
         world.lockings = rng.choice((0.0, 0.0, 0.01))
 
+    def _deviate(self, world: World) -> None:
+        """The service does otherwise than assumed, for a while: drawn apart, so that all else stays what it was."""
+        rng = random.Random(f"deviations {self.seed}")
+        if self.calm or world.promises.may_double or rng.random() > _DEVIATING:
+            return
+        service, true = world.service, world.service.deviations
+        service.deviations = true.model_copy(update=rng.choice(_DEVIATIONS))
+        world.promises.may_hide = True
+        asyncio.get_running_loop().call_later(rng.choice((30.0, 700.0, 3600.0)), setattr, service, "deviations", true)
+
     async def _tell(self, world: World) -> None:
         self._set(world)
+        self._deviate(world)
         self._troubles = Troubles(world, self._rng, calm=self.calm)
         await self._disturbed(world)
         await self._to_its_end(world)
@@ -169,7 +196,7 @@ class Story:
         assert counts.pop("servers") == sum(counts.values())
         assert report["run"]["state"] == "finished", report["run"]
         states = Counter(job["state"] for job in report["jobs"])
-        ended = _ENDED | ({"given_up"} if world.network.deletes else set())
+        ended = _ENDED | ({"given_up"} if world.network.deletes or world.promises.may_hide else set())
         ended |= {"withdrawn"} if len(world.campaigns) > 1 else set()
         assert set(states) <= ended, (states, [job["error"] for job in report["jobs"] if job["error"]])
         world.promises.kept_by(report, world.last_look - self.lag_s)
