@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING, NamedTuple
 
-from runner.engine.lookups import Lookups
 from runner.rules.answers import ReadFailed
 from runner.rules.names import ShownNames
 
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.engine.lane import LaneContext
+    from runner.engine.lookups import Lookups
     from runner.model import JobRow
 
 

@@ -102,7 +102,7 @@ class Watcher:
 
     def _job_read(self, request: int, job: Job) -> None:
         now, history = self._lane.clock.now(), self._histories.pop(request, _NEVER_FAILED)
-        self._lane.known.manner.learn(self._lane.job_name_of(request), job.name)
+        self._lane.known.was_read(request, job)
         if is_finished(job, (server.id for server in self._lane.run.servers_of(request))):
             self._settle(request, job, JobEnding.FINISHED)
         elif job.status == DELETED:

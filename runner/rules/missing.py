@@ -50,5 +50,5 @@ def judge_missing(
         return NotLost(f"{seen}, but lists it {f'as {row.status}' if row.status else 'without a status'}")
     if unproven is None:
         return Lost(f"{seen}, nor lists it")
-    seen = f"{seen}, and the job list proves nothing: {unproven}"
+    seen = f"{seen}, nor lists it, which proves nothing: {unproven}"
     return NotLost(seen) if missing_s < UNREADABLE_S else Lost(seen)
