@@ -88,7 +88,7 @@ def left_to_family(store: RunStore, work: Work) -> list[LeftOut]:
 def let_go(store: RunStore, work: Work) -> None:
     """Give the servers of a run free, and note how it ended.
 
-    Those are kept that its jobs may be working on, as far as is known: also those of requests that were given up, and of jobs
+    Those are kept that its jobs may be working on, as far as is known: also those of requests given up, and of jobs
     that were not seen to end. A process that is ended at once leaves no end in the journal, and so none in the list.
     """
     state, every = work.state, list(standings(work.state))

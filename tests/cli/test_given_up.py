@@ -50,7 +50,7 @@ def jobs_of(simulator: StartSimulator) -> Counter[str]:
 
 def given_up(program: Program, url: str) -> str:
     """A run that gave up on its one request: it ends with exit 3, and its servers are unknown. Its id."""
-    given(program, "run", program.jobspec, "--endpoint", url, code=3, says="8 UNKNOWN")
+    given(program, "run", str(program.jobspec), "--endpoint", url, code=3, says="8 UNKNOWN")
     run = runs(program)[0]
     assert (run["state"], report(program, run["id"])["jobs"][0]["state"]) == ("finished", "given_up")
     (lock,) = json.loads(program("locks", "--format", "json").stdout)
@@ -69,7 +69,9 @@ def test_the_job_of_a_request_that_was_given_up_shows_later_and_is_not_made_agai
     job_id = next(iter(simulator.jobs))
     at_work = f"run {first} is at work on id-0, id-1, id-2 and 5 more: job {job_id} shows PROCESSING"
     given(program, "retry", first, code=2, says=at_work)
-    refused = given(program, "run", program.jobspec, "--endpoint", url, code=6, says=f"job {job_id} shows PROCESSING")
+    refused = given(
+        program, "run", str(program.jobspec), "--endpoint", url, code=6, says=f"job {job_id} shows PROCESSING"
+    )
     assert f"run {first} is at work on id-0, id-1, id-2 and 5 more, as far as is known; it holds them until" in refused
     assert f"runner locks --release {first}" in refused
     simulator.pass_time(600.0)
@@ -98,7 +100,7 @@ def test_a_request_that_made_no_job_as_a_list_proves_is_sent_again_by_another_ru
     assert jobs_of(simulator) == NONE
     simulator.pass_time(600.0)
     if again == "run":
-        said = program("run", program.jobspec, "--endpoint", url, "--no-wait")
+        said = program("run", str(program.jobspec), "--endpoint", url, "--no-wait")
     else:
         given(program, "retry", first, "-o", "again.json")
         said = program("run", "again.json", "--no-wait")
@@ -122,12 +124,12 @@ def test_where_the_list_proves_nothing_another_run_is_refused_and_told_why(
         code=6,
         says=f"whether run {first} is at work on id-0, id-1, id-2 and 5 more: {UNPROVEN}",
     )
-    given(program, "run", program.jobspec, "--endpoint", url, code=6, says=UNPROVEN)
+    given(program, "run", str(program.jobspec), "--endpoint", url, code=6, says=UNPROVEN)
     given(program, "retry", first, "--no-look", code=6, says=f"runner locks --release {first}")
     assert len(simulator.jobs) == before
     given(program, "locks", "--release", first)
     given(program, "retry", first, "--only", "failed", code=2, says="no server of")
-    given(program, "run", program.jobspec, "--endpoint", url, "--no-wait")
+    given(program, "run", str(program.jobspec), "--endpoint", url, "--no-wait")
     assert len(simulator.jobs) == before + 1
 
 
@@ -136,7 +138,7 @@ def test_a_run_that_is_gone_on_with_looks_first_for_what_another_run_gave_up_on(
 ) -> None:
     url = simulator(LATE + "faults: {creates: 1.0, kinds: [reset], executed: 1.0}\n", lasting=True)
     program.env["HUAWEICLOUD_SDK_SK"] = "wrong"
-    given(program, "run", program.jobspec, "--endpoint", url, code=7)
+    given(program, "run", str(program.jobspec), "--endpoint", url, code=7)
     program.env["HUAWEICLOUD_SDK_SK"] = "SIMULATORSK"
     (first,) = runs(program)
     second = given_up(program, url)
