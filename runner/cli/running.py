@@ -141,7 +141,9 @@ def retry_command(host: Host, runs: tuple[str, ...], only: tuple[str, ...], **op
     """
     look, plan_file, dry_run = not options.pop("no_look"), options.pop("plan_file"), options.pop("dry_run")
     state_dir, ca_bundle = options["state_dir"], options["ca_bundle"]
-    plan, simulated = retrying.plan_retry(host, state_dir, runs, only, look=look, ca_bundle=ca_bundle)
+    plan, simulated, at_work = retrying.plan_retry(host, state_dir, runs, only, look=look, ca_bundle=ca_bundle)
+    for left_out in at_work:
+        output.warning(f"left out: {left_out}")
     path, simulate = options.pop("behaviour"), options.pop("simulate")
     behaviour = simulating.simulator_behaviour(path, demo=True) if simulated or simulate or path is not None else None
     if plan_file is not None:

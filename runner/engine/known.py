@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
     from runner.engine.lane import LaneContext
+    from runner.model import Job
 
 # A job that had not been listed after some time may take this many times as long.
 _LATER = 2.0
@@ -36,6 +37,7 @@ class KnownJobs:
         now, run = lane.clock.now(), lane.run
         self._since = {job: now for request, job in run.job_ids.items() if run.lane_index(request) == lane.index}
         self._gone: set[str] = set()
+        self._unseen: set[str] = set()  # accepted by this process, and not read since
         self._late_s = 0.0
 
     @property
@@ -50,7 +52,13 @@ class KnownJobs:
     def add(self, request: int, job_id: str, name: str | None) -> None:
         """A request has made this job, which shows this name."""
         self._since[job_id] = self._lane.clock.now()
+        self._unseen.add(job_id)
         self.manner.learn(self._lane.job_name_of(request), name)
+
+    def was_read(self, request: int, job: Job) -> None:
+        """The service has shown the job of a request."""
+        self._unseen.discard(job.job_id)
+        self.manner.learn(self._lane.job_name_of(request), job.name)
 
     def must_be_listed(self, asked_at: float) -> Iterator[KnownJob]:
         """The jobs at work that a list must show which was asked for at `asked_at`: those that had the time to be listed."""
@@ -69,12 +77,14 @@ class KnownJobs:
         """Why a list that does not show the job proves nothing; None where that may be because the job was deleted."""
         now = self._lane.clock.now()
         answer = await read(self._lane, lambda: self._lane.service.get(job.job_id))
-        if isinstance(answer, ReadFailed):
-            if not answer.missing:
-                return f"the list does not show job {job.job_id}, which cannot be read: {answer.error.message}"
-        elif answer.status != DELETED:
+        if isinstance(answer, ReadFailed) and not answer.missing:
+            return f"the list does not show job {job.job_id}, which cannot be read: {answer.error.message}"
+        is_there = not isinstance(answer, ReadFailed) and answer.status != DELETED
+        # Nobody deletes what nobody has seen: it is not known everywhere yet, and so may others be.
+        if is_there or (isinstance(answer, ReadFailed) and job.job_id in self._unseen):
             self._late_s = max(self._late_s, now - self._since[job.job_id])
-            return f"the list does not show job {job.job_id}, which exists"
+            which = "exists" if is_there else "was accepted, and that nobody has seen yet"
+            return f"the list does not show job {job.job_id}, which {which}"
         self._gone.add(job.job_id)
         return None
 

@@ -178,6 +178,7 @@ class Reconciler:
         else:
             self._conclude(request, e.Adopted(now, request, job))
             lane.job_opened(request, job)
+            lane.known.was_read(request, job)
 
     def _conclude(self, request: int, event: e.Event) -> None:
         del self._inquiries[request]

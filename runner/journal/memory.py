@@ -150,7 +150,7 @@ class MemoryStore:
                 held.setdefault(holder, []).append(server)
         with self._taking():
             for holder, theirs in held.items():
-                self._judge.refuse_kept_servers(self._claim(holder), theirs, len(theirs))
+                self._judge.refuse_kept_servers(self._claim(holder), theirs)
         for holder in held:
             self._contents.runs[holder].owner = None  # should its process wake from a long freeze, it must not go on
         self._contents.leases.update(dict.fromkeys(servers, run_id))
@@ -171,6 +171,19 @@ class MemoryStore:
             self._judge.refuse_living_owner(self._claim(run_id))
         self._contents.runs[run_id].owner = None
         self._release(run_id, ())
+
+    def give_free(self, run_id: str, servers: Collection[str], head: str | None) -> int:
+        """Give these servers of a run free, on which nothing of it works."""
+        self._refuse_if_locked()
+        with self._taking():
+            self._judge.refuse_living_owner(self._claim(run_id))
+        held = [server for server in servers if self._contents.leases.get(server) == run_id]
+        if self.head(run_id) != head:
+            return 0
+        self._contents.runs[run_id].owner = None
+        for server in held:
+            del self._contents.leases[server]
+        return len(held)
 
     def leases(self) -> list[LeaseRow]:
         """The runs that hold servers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.report.decisions import DecisionLog
 from runner.report.pace import SubmissionPace
@@ -15,11 +15,19 @@ if TYPE_CHECKING:
     from runner.run.facts import Facts
 
 
+class LostSight(NamedTuple):
+    """Why a job was not seen to end: what was seen of it, when last (epoch seconds)."""
+
+    at: float
+    reason: str
+
+
 class Details:
     """Collected from the events of a run, each after the facts have taken it in."""
 
     def __init__(self, facts: Facts) -> None:
         self.jobs: dict[int, Job] = {}
+        self.lost: dict[int, LostSight] = {}
         self.display_lost: str | None = None
         self.decisions = DecisionLog(facts)
         self.pace = SubmissionPace(facts)
@@ -29,6 +37,7 @@ class Details:
             e.Accepted: self._accepted,
             e.Adopted: self._job,
             e.JobRead: self._job,
+            e.Settled: self._settled,
             e.DisplayLost: self._display_lost,
             e.RunResumed: self._resumed,
         }
@@ -51,3 +60,7 @@ class Details:
 
     def _job(self, event: e.Adopted | e.JobRead) -> None:
         self.jobs[event.request] = event.job
+
+    def _settled(self, event: e.Settled) -> None:
+        if event.reason:
+            self.lost[event.request] = LostSight(event.at, event.reason)

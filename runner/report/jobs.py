@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from runner.model import Job, JsonObject, Server, Task
     from runner.plan.plan import PlannedRequest
+    from runner.report.details import Details, LostSight
     from runner.rules.answers import ServiceError
     from runner.run.facts import Facts
     from runner.run.standing import Standing
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
 _NO_TASK = dict.fromkeys(("status", "message", "task_id", "created_at", "updated_at", "cloud_server"))
 
 
-def job_parts(facts: Facts, token: str, every: Iterable[Standing], jobs: dict[int, Job]) -> list[JsonObject]:
+def job_parts(facts: Facts, token: str, every: Iterable[Standing], details: Details) -> list[JsonObject]:
     """An entry for each request, in the order of the plan. `token` is the run's part of job names."""
     entries = facts.requests.entries
     shown = sorted(every, key=attrgetter("request"))
     if len(entries) > len(facts.plan.requests):
         shown.sort(key=lambda standing: _place(entries[standing.request]))
     labels = [lane.label for lane in facts.plan.lanes]
-    return [_job_part(facts, token, labels, standing, jobs.get(standing.request)) for standing in shown]
+    return [_job_part(facts, token, labels, standing, details) for standing in shown]
 
 
 def _place(entry: PlannedRequest) -> tuple[int, int, int, int]:
@@ -41,8 +42,9 @@ def purpose(facts: Facts, request: int) -> str:
     return "after_failure" if facts.requests.is_follow_up(request) else "check"
 
 
-def _job_part(facts: Facts, token: str, labels: Sequence[str], standing: Standing, job: Job | None) -> JsonObject:
+def _job_part(facts: Facts, token: str, labels: Sequence[str], standing: Standing, details: Details) -> JsonObject:
     request, plan = standing.request, facts.plan
+    job = details.jobs.get(request)
     entry = facts.requests.entries[request]
     key = request_key(token, facts.requests.number_of(request))
     return {
@@ -67,8 +69,13 @@ def _job_part(facts: Facts, token: str, labels: Sequence[str], standing: Standin
         "attempts": facts.sent[request],
         "error": _error_part(facts.errors.get(request)) if facts.errors else None,
         "excluded": _exclusion_part(facts, request) if facts.exclusions else None,
+        "lost": _lost_part(details.lost.get(request)) if details.lost else None,
         "tasks": _task_parts(standing, job),
     }
+
+
+def _lost_part(lost: LostSight | None) -> dict[str, str | None] | None:
+    return None if lost is None else {"at": rfc3339(lost.at), "reason": lost.reason}
 
 
 def _error_part(error: ServiceError | None) -> JsonObject | None:

@@ -99,6 +99,13 @@ class ErrorPart(_Part):
     request_id: str | None
 
 
+class LostPart(_Part):
+    """What was last seen of a job that was not seen to end, and when: why its servers are unknown, or timed out."""
+
+    at: str
+    reason: str
+
+
 class ExclusionPart(_Part):
     """Who left the servers of a request out, and why."""
 
@@ -144,6 +151,7 @@ class JobPart(_Part):
     attempts: int
     error: ErrorPart | None
     excluded: ExclusionPart | None
+    lost: LostPart | None
     tasks: list[TaskPart]
 
 

@@ -134,9 +134,10 @@ def _abnormal_servers(report: Report) -> Iterator[str]:
     for job in report["jobs"]:
         if job["error"] is None and job["purpose"] == "change" and job["state"] != "accepted":
             no_reason = "no answer yet" if job["state"] == "in_doubt" else "the service gives no reason"
+            seen = job["lost"]["reason"] if job["lost"] else None
             for task in job["tasks"]:
                 if task["outcome"] not in _NOT_SAID:
-                    by_message[task["outcome"], task["message"] or no_reason].append(task["server_name"])
+                    by_message[task["outcome"], task["message"] or seen or no_reason].append(task["server_name"])
     most_first = sorted(by_message.items(), key=lambda item: (-len(item[1]), item[0]))
     for (outcome, message), names in most_first[:_SHOWN]:
         examples = ", ".join(map(one_line, names[:_EXAMPLES])) + (", ..." if len(names) > _EXAMPLES else "")

@@ -107,4 +107,9 @@ def after_failure(
         return Unreadable()
     if failed.cause is Cause.THROTTLED:
         return ReadAgain(now)
+    return read_again(history, limits, now)
+
+
+def read_again(history: ReadHistory, limits: ReadLimits, now: float) -> ReadAgain:
+    """The next read, after the pause that so many failed ones ask for."""
     return ReadAgain(now + min(_LONGEST_PAUSE_S, limits.pause_s * 2.0 ** min(history.failed - 1, 16)))

@@ -217,7 +217,8 @@ class Settled:
     """Every server of the request has its outcome.
 
     `outcomes` has one letter a server, in the order of the request (`runner.rules.outcomes.Outcomes`). `duration_s` is how
-    long the job took by the service's own times, None where it did not tell.
+    long the job took by the service's own times, None where it did not tell. `reason` is what was seen of a job that was not
+    seen to end; empty for one that was.
     """
 
     kind: ClassVar[str] = "settled"
@@ -225,6 +226,7 @@ class Settled:
     request: int
     outcomes: str
     duration_s: float | None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

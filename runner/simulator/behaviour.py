@@ -127,7 +127,7 @@ class Deviations(_Switches):
     name_length: int = Field(64, ge=1, description="To how many characters names are `cut`.")
     hidden: Literal["none", "finished", "unfinished"] = Field("none", description="Jobs that the list does not show.")
     name_filter: Literal["obeyed", "matches_nothing"] = Field("obeyed", description="What a filter by name does.")
-    create_answer: Literal["its_job", "job_before", "another_name", "other_servers"] = Field(
+    create_answer: Literal["its_job", "job_before", "another_name", "other_servers", "unknown_id"] = Field(
         "its_job", description="What the answer to a create is about."
     )
     detail_missing_s: Seconds = Field(0.0, description="How long a new job's detail is not found, seconds.")

@@ -67,6 +67,8 @@ def answer_to_create(detail: JsonObject, deviations: Deviations) -> JsonObject:
         return detail | {"name": "somebody-elses"}
     if deviations.create_answer == "other_servers":
         return detail | {"tasks": [{"id": "t", "server_id": "somebody-elses", "status": "PROCESSING"}]}
+    if deviations.create_answer == "unknown_id":
+        return detail | {"id": "ffffffff-0000-0000-0000-000000000000"}
     return detail
 
 
