@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from runner.engine.coming_back import why_to_stop
 from runner.rules.answers import Cause, ReadFailed
 from runner.rules.reads import ReadAgain, ReadHistory, StopLane, after_failure
 
@@ -29,7 +30,11 @@ async def read(lane: LaneContext, call: Callable[[], Awaitable[Read | ReadFailed
     finally:
         lane.credential.end(answer)
     if isinstance(answer, ReadFailed) and answer.cause is Cause.THROTTLED:
-        lane.reads.throttled(answer.throttle, sent_at)
+        too_long = why_to_stop(lane, answer.error, answer.throttle)
+        if too_long is None:
+            lane.reads.throttled(answer.throttle, sent_at)
+        else:
+            lane.stop(too_long, watched=False)
     return answer
 
 

@@ -7,6 +7,7 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING
 
+from runner.engine.coming_back import why_to_stop
 from runner.engine.connections import Connections
 from runner.model import RUNNER
 from runner.rules import answers
@@ -212,6 +213,9 @@ class Submitter:
 
     def _slow_down(self, request: int, refused: answers.Refusal, sent_at: float) -> None:
         lane = self._lane
-        pause_s = lane.creates.throttled(refused.throttle, sent_at)
+        too_long = why_to_stop(lane, refused.error, refused.throttle)
+        pause_s = 0.0 if too_long else lane.creates.throttled(refused.throttle, sent_at)
         now, rate = lane.clock.now(), lane.creates.rate
         lane.recorder.record(e.Throttled(now, request, refused.error, pause_s, rate))
+        if too_long is not None:
+            lane.stop(too_long, watched=True)

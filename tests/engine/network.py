@@ -66,6 +66,9 @@ _RARE = {
     "web_page": Fault(Reply(200, {"Content-Type": "text/html"}, _PORTAL)),
     "redirect": Fault(Reply(302, {"Location": "https://someone:secret@login.example/sign-in?token=secret"}, b"")),
     "throttled_for_a_minute": _throttled(Retry_After="60"),
+    "throttled_for_two_hours": _throttled(Retry_After="7200"),
+    "quota": Fault(_error(429, "APIG.0308", "Daily quota exhausted")),
+    "quota_by_number": _throttled(": policy user over ratelimit,limit:1000,time:1 day"),
     "unauthenticated": Fault(_REFUSED),
     "wrong_project": Fault(_error(403, "ModelArts.0210", "the project of the URL is not that of the token")),
 }
