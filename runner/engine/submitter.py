@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 
 from runner.engine.coming_back import why_to_stop
 from runner.engine.connections import Connections
+from runner.engine.failing import About, What
 from runner.model import RUNNER
 from runner.rules import answers
 from runner.rules.answers import Cause
 from runner.rules.doubts import about_another
+from runner.rules.reads import ReadHistory
 from runner.rules.refusals import NEVER_REACHED_S, lane_stops, retry_at
 from runner.run import events as e
 from runner.run.decisions import AllSubmitted, LeaveOut, Send, SplitUp, WaitForEvent, WaitUntil
+from runner.run.outages import AfterThat
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,6 +38,7 @@ _LONGEST_LEAD_S = 2.0
 _SLOT_GOOD_FOR_S = 0.002
 # What is kept of the longest commit at each that was shorter.
 _FADE = 0.9
+_CREATES = About("creates", What.CREATE, AfterThat.LANE_STOPS)
 
 
 class Submitter:
@@ -46,6 +50,7 @@ class Submitter:
         self._commit_s = 0.0
         self._goes_ahead = True  # without a limit, of a free connection: not where answers take too long for that
         self._connections = Connections(lambda: self._at_once)
+        self._unreached = ReadHistory()
 
     @property
     def _at_once(self) -> int:
@@ -171,6 +176,9 @@ class Submitter:
                 self._slow_down(request, answer, sent_at)
             case answers.Refusal():
                 self._refused(request, answer)
+        if self._unreached.failed and lane.state.unreachable_since is None:
+            self._unreached = ReadHistory()
+            lane.failing.works(_CREATES.key)
 
     def _created(self, request: int, job: Job, request_id: str | None) -> None:
         """An answer about another job says nothing of the request's own, which is looked up then."""
@@ -196,10 +204,11 @@ class Submitter:
         since = lane.state.unreachable_since
         outage_s = 0.0 if since is None else now - since
         patience_s = lane.run.plan.submit.outage_s
+        patience_s = patience_s if lane.state.accepted else min(patience_s, NEVER_REACHED_S)
         stops = lane_stops(
             cause,
             outage_s=outage_s,
-            patience_s=patience_s if lane.state.accepted else min(patience_s, NEVER_REACHED_S),
+            patience_s=patience_s,
             unauthenticated_in_a_row=max(lane.state.unauthenticated_in_a_row + 1, lane.credential.refused_in_a_row),
         )
         again_at: float | None = now
@@ -209,7 +218,11 @@ class Submitter:
             )
         lane.recorder.record(e.Refused(now, request, refused.cause, refused.error, again_at))
         if stops:
+            lane.failing.given_up(_CREATES.key)
             lane.stop(refused.error, watched=cause is not Cause.UNAUTHENTICATED)
+        elif cause is Cause.UNREACHABLE:
+            self._unreached = self._unreached.after(refused, now)
+            lane.failing.fails(_CREATES, refused, self._unreached, until=(now if since is None else since) + patience_s)
 
     def _slow_down(self, request: int, refused: answers.Refusal, sent_at: float) -> None:
         lane = self._lane

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.plan.keys import job_name, request_key
 from runner.report.times import rfc3339
@@ -13,21 +13,28 @@ if TYPE_CHECKING:
 
     from runner.model import Job, JsonObject, Server, Task
     from runner.plan.plan import PlannedRequest
-    from runner.rules.answers import ServiceError
+    from runner.rules.answers import ReadFailures, ServiceError
     from runner.run.facts import Facts
     from runner.run.standing import Standing
 
+Reading = tuple[int | None, "ReadFailures | None"]
+"""How often a job was read, None where nobody knows, and what came of the reads that failed."""
 _NO_TASK = dict.fromkeys(("status", "message", "task_id", "created_at", "updated_at", "cloud_server"))
 
 
-def job_parts(facts: Facts, token: str, every: Iterable[Standing], jobs: dict[int, Job]) -> list[JsonObject]:
+def job_parts(
+    facts: Facts, token: str, every: Iterable[Standing], jobs: dict[int, Job], readings: dict[int, Reading]
+) -> list[JsonObject]:
     """An entry for each request, in the order of the plan. `token` is the run's part of job names."""
     entries = facts.requests.entries
     shown = sorted(every, key=attrgetter("request"))
     if len(entries) > len(facts.plan.requests):
         shown.sort(key=lambda standing: _place(entries[standing.request]))
     labels = [lane.label for lane in facts.plan.lanes]
-    return [_job_part(facts, token, labels, standing, jobs.get(standing.request)) for standing in shown]
+    return [
+        _job_part(facts, token, labels, standing, _Seen(jobs.get(standing.request), readings.get(standing.request)))
+        for standing in shown
+    ]
 
 
 def _place(entry: PlannedRequest) -> tuple[int, int, int, int]:
@@ -41,8 +48,15 @@ def purpose(facts: Facts, request: int) -> str:
     return "after_failure" if facts.requests.is_follow_up(request) else "check"
 
 
-def _job_part(facts: Facts, token: str, labels: Sequence[str], standing: Standing, job: Job | None) -> JsonObject:
-    request, plan = standing.request, facts.plan
+class _Seen(NamedTuple):
+    """A request's job, as the service showed it last, and how it was read."""
+
+    job: Job | None
+    reading: Reading | None
+
+
+def _job_part(facts: Facts, token: str, labels: Sequence[str], standing: Standing, seen: _Seen) -> JsonObject:
+    request, plan, job = standing.request, facts.plan, seen.job
     entry = facts.requests.entries[request]
     key = request_key(token, facts.requests.number_of(request))
     return {
@@ -65,13 +79,27 @@ def _job_part(facts: Facts, token: str, labels: Sequence[str], standing: Standin
         "created_at": rfc3339(job.created_at) if job else None,
         "updated_at": rfc3339(job.updated_at) if job else None,
         "attempts": facts.sent[request],
-        "error": _error_part(facts.errors.get(request)) if facts.errors else None,
+        "error": error_part(facts.errors.get(request)) if facts.errors else None,
         "excluded": _exclusion_part(facts, request) if facts.exclusions else None,
+        "reading": _reading_part(seen.reading),
         "tasks": _task_parts(standing, job),
     }
 
 
-def _error_part(error: ServiceError | None) -> JsonObject | None:
+def _reading_part(reading: Reading | None) -> JsonObject | None:
+    if reading is None:
+        return None
+    reads, failures = reading
+    return {
+        "reads": reads,
+        "failed": failures.failed if failures else 0,
+        "last_error": error_part(failures.error) if failures else None,
+        "unread": failures is not None and failures.unread,
+    }
+
+
+def error_part(error: ServiceError | None) -> JsonObject | None:
+    """An error as a report has it."""
     if error is None:
         return None
     return {

@@ -85,3 +85,15 @@ class ReadFailed:
     throttle: Throttle | None = None
     answered: bool = False
     elsewhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFailures:
+    """The reads of one job, or of one request in doubt, that failed: how many, and what the last one failed with.
+
+    `unread`: so did the last read of all, and how the job stands was not seen.
+    """
+
+    failed: int
+    error: ServiceError
+    unread: bool

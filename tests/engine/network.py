@@ -133,8 +133,8 @@ class ServiceTime:
 class Network:
     """The calls of a lane. `script` and `read_script` are the faults of the next creates and reads by name ("": none).
 
-    Then chance decides. `breaks_reads` is the fault of every read from now on, `breaks_gets` that of single jobs. `refused`
-    is, call by call in the order of the answers, whether it was one that says the credential is no good.
+    Then chance decides. `breaks_reads` is the fault of every read from now on, `breaks_gets` that of single jobs; so
+    many of the first jobs are `unreadable_jobs`. `refused` is, call by call in the order of the answers, whether it was one that says the credential is no good.
     """
 
     def __init__(
@@ -149,6 +149,7 @@ class Network:
         self.script: deque[str] = deque()
         self.read_script: deque[str] = deque()
         self.breaks_reads = self.breaks_gets = ""
+        self.unreadable_jobs = 0
         self.faults: Sequence[str] = ()
         self.fault_chance = self.read_fault_chance = self.login_chance = 0.0
         self.latency_s = _LATENCY_S
@@ -207,7 +208,9 @@ class Network:
             self._witness.answered(lane)
 
     async def get(self, job_id: str) -> Job | ReadFailed:
-        return await self._read(partial(self._get, job_id), partial(read_job, clean=str), self.breaks_gets)
+        hidden = list(self.service.jobs)[: self.unreadable_jobs] if self.unreadable_jobs else ()
+        breaks = "status_503" if job_id in hidden else self.breaks_gets
+        return await self._read(partial(self._get, job_id), partial(read_job, clean=str), breaks)
 
     def _get(self, job_id: str) -> simulated.SimulatedReply:
         """One that was deleted is shown so for a while, and is missing after."""

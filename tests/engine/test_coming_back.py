@@ -74,8 +74,10 @@ def test_a_pause_that_is_not_too_long_is_waited_for(plan_of: PlanMaker, in_world
     [
         (
             TooLong(7200.0, quota=False),
-            "the service wants to be left alone for 2h, which is longer than `submit.longest_pause` (5m): "
-            "go on at 2026-01-01 10:00:00 CST (UTC+08:00)",
+            (
+                "the service wants to be left alone for 2h, which is longer than `submit.longest_pause` (5m): "
+                "go on at 2026-01-01 10:00:00 CST (UTC+08:00)"
+            ),
         ),
         (TooLong(60.0, quota=True), "a quota of the service is used up: go on at 2026-01-01 08:01:00 CST (UTC+08:00)"),
         (
