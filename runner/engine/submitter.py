@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from runner.engine.coming_back import why_to_stop
 from runner.engine.connections import Connections
 from runner.engine.failing import About, What
+from runner.engine.leaving import LastLook, NotLeft
 from runner.model import RUNNER
 from runner.rules import answers
 from runner.rules.answers import Cause
@@ -51,6 +52,7 @@ class Submitter:
         self._goes_ahead = True  # without a limit, of a free connection: not where answers take too long for that
         self._connections = Connections(lambda: self._at_once)
         self._unreached = ReadHistory()
+        self._not_left = NotLeft()
 
     @property
     def _at_once(self) -> int:
@@ -61,25 +63,32 @@ class Submitter:
         """Return when nothing will be sent any more and every request sent has its answer recorded."""
         lane = self._lane
         async with asyncio.TaskGroup() as sends:
-            while True:
-                lane.submit_news.seen()
-                match lane.decide():
-                    case Send() | SplitUp() if not lane.recorder.may_intend:
-                        await lane.submit_news.wait(_LOOK_AGAIN_S)
-                    case Send(request) if lane.creates.limited or not self._goes_ahead:
-                        await self._intend_if_near(request, sends)
-                    case Send(request):
-                        self._intend(request, sends)
-                    case SplitUp(request, cut):
-                        lane.recorder.record(e.Split(lane.clock.now(), request, cut))
-                    case LeaveOut(request, why):
-                        lane.recorder.record(e.Withdrawn(lane.clock.now(), request, RUNNER, why))
-                    case WaitUntil(at):
-                        await lane.submit_news.wait(at - lane.clock.now())
-                    case WaitForEvent():
-                        await lane.submit_news.wait()
-                    case AllSubmitted():
-                        break
+            await self._let_out(sends)
+            if lane.sends_no_more:
+                self._not_left.break_off()
+
+    async def _let_out(self, sends: asyncio.TaskGroup) -> None:
+        """Return when nothing will be sent any more."""
+        lane = self._lane
+        while True:
+            lane.submit_news.seen()
+            match lane.decide():
+                case Send() | SplitUp() if not lane.recorder.may_intend:
+                    await lane.submit_news.wait(_LOOK_AGAIN_S)
+                case Send(request) if lane.creates.limited or not self._goes_ahead:
+                    await self._intend_if_near(request, sends)
+                case Send(request):
+                    self._intend(request, sends)
+                case SplitUp(request, cut):
+                    lane.recorder.record(e.Split(lane.clock.now(), request, cut))
+                case LeaveOut(request, why):
+                    lane.recorder.record(e.Withdrawn(lane.clock.now(), request, RUNNER, why))
+                case WaitUntil(at):
+                    await lane.submit_news.wait(at - lane.clock.now())
+                case WaitForEvent():
+                    await lane.submit_news.wait()
+                case AllSubmitted():
+                    break
 
     async def _intend_if_near(self, request: int, sends: asyncio.TaskGroup) -> None:
         """Intend the request if it could be sent soon; else wait until it may be so, or something happens.
@@ -123,7 +132,8 @@ class Submitter:
                 if (
                     not lane.sends_no_more
                 ):  # else there might be a login for nothing; the last look is that of `_leaving`
-                    answer = await lane.service.create(body, self._leaving(request, intended_at, sent_at))
+                    look = LastLook(self._not_left, self._leaving(request, intended_at, sent_at))
+                    answer = await look.answer(partial(lane.service.create, body))
                 lane.credential.end(answer)
         if answer is None:
             self._goes_ahead = self._goes_ahead and sent_at - intended_at <= INTENT_GOOD_FOR_S

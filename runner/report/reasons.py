@@ -26,7 +26,7 @@ def reason(job: JsonObject, task: JsonObject) -> str:
         return _NO_REASON
     reading = job["reading"]
     if reading is not None and reading["unread"]:
-        return f"the job could not be read, {reading['failed']:,} reads failed: {error_words(reading['last_error'])}"
+        return f"the job could not be read: {error_words(reading['last_error'])}"
     if job["status"] == DELETED:
         return "somebody deleted the job"
     return _of_time_out(task["status"]) if task["outcome"] == "timed_out" else _NO_REASON

@@ -101,7 +101,7 @@ def test_an_outage_in_which_nothing_can_be_sent_says_until_when_it_is_waited_for
         assert len(told) >= 15
         assert {event.then for event in told[2:]} == {AfterThat.LANE_STOPS}
         assert told[-1].creates or told[-1].doubts
-        assert told[-1].until - told[-1].since == pytest.approx(1800.0, abs=65.0)
+        assert 1800.0 <= told[-1].until - told[-1].since < 1800.0 + 130.0
         assert stopped.at >= told[-1].until - 1.0
 
     in_world(plan_of((60,), (1,), Submit(rate=1.0, burst=1, concurrency=4, settle_s=15.0), WATCH), story, **FAST)
@@ -209,8 +209,7 @@ def test_a_person_is_told_what_fails_since_when_and_what_comes_of_it(plan_of: Pl
         assert last.startswith("job over, not every server succeeded: its job could not be read, ")
         assert last.endswith(" reads failed: the backend is down")
         summary = summary_text(world.report(), world.state)
-        assert "2 TIMED OUT: the job could not be read, " in summary
-        assert " reads failed: HTTP 503 ModelArts.4302 the backend is down (" in summary
+        assert "2 TIMED OUT: the job could not be read: HTTP 503 ModelArts.4302 the backend is down (" in summary
         assert "gives no reason" not in summary
 
     in_world(plan_of((2,), (1,), SUBMIT, Watch(rate=10.0, job_timeout_s=1800.0)), story, **FAST)
