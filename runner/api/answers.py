@@ -35,9 +35,7 @@ _REDIRECTS = range(300, 400)
 _CLIENT_ERRORS = range(400, 500)
 _PROXY_WANTS_PASSWORD = 407
 _UNAUTHORIZED = 401
-_THROTTLED = 429
 _NOT_FOUND = 404
-_DAILY_QUOTA = "daily quota exhausted"  # gives 429 as a throttle does, but waiting a minute does not help
 
 # Codes that mean the same with whichever 4xx they come. APIG. is written as APIGW.
 _BY_CODE: dict[str, Cause] = {
@@ -91,10 +89,10 @@ def create_answer(reply: Reply | Broken, clean: Callable[[str], str], now: float
     if reply.status in _ACCEPTING:
         return _accepted(reply, clean)
     error = _error_of(reply, clean, now)
-    cause = refusal(reply.status, error.code, error.message)
+    cause = refusal(reply.status, error.code)
     if cause is None:
         return Unanswered(error)
-    throttle = read_throttle(error.message, reply.headers, now) if cause is Cause.THROTTLED else None
+    throttle = read_throttle(error.message, reply.headers, now, error.code) if cause is Cause.THROTTLED else None
     return Refusal(cause, error, throttle)
 
 
@@ -111,8 +109,8 @@ def read_answer(
             elsewhere = web_page(reply.body, clean) is not None
             return ReadFailed(Cause.BUSY, _unreadable(reply, exc, clean), elsewhere=elsewhere)
     error = _error_of(reply, clean, now)
-    cause = refusal(reply.status, error.code, error.message) or _read_cause(reply.status)
-    throttle = read_throttle(error.message, reply.headers, now) if cause is Cause.THROTTLED else None
+    cause = refusal(reply.status, error.code) or _read_cause(reply.status)
+    throttle = read_throttle(error.message, reply.headers, now, error.code) if cause is Cause.THROTTLED else None
     return ReadFailed(cause, error, missing=_is_missing(reply.status, error.code), throttle=throttle)
 
 
@@ -123,12 +121,10 @@ def _error_of(reply: Reply, clean: Callable[[str], str], now: float) -> ServiceE
     return replace(error, message=f"{skew}; the service says: {error.message}") if skew else error
 
 
-def refusal(status: int, code: str | None, message: str) -> Cause | None:
+def refusal(status: int, code: str | None) -> Cause | None:
     """Why this status and code mean that certainly nothing was made; None where that is not certain."""
     if status in _MAY_HAVE_RUN:
         return None
-    if status == _THROTTLED and _DAILY_QUOTA in message.lower():
-        return Cause.UNUSABLE
     if status in _CLIENT_ERRORS and (cause := _BY_CODE.get(_one_prefix(code))):
         return cause
     if status == _NOT_FOUND:

@@ -13,10 +13,11 @@ from runner.api.signing import canonical_query
 from runner.api.wire import UnreadableAnswer, read_job, read_page
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from runner.api.authentication import Authenticator, Headers
     from runner.api.transport import Transport
+    from runner.engine.ports import Leave
     from runner.model import Job, JobPage
     from runner.rules.answers import Answer, ReadFailed
 
@@ -30,8 +31,15 @@ class _NotSent(Exception):
     """By the time there was a proof to send with a request, it might not leave any more; nothing was made of it."""
 
 
-async def _at_once() -> bool:
-    return True
+class _AtOnce:
+    async def __call__(self) -> bool:
+        return True
+
+    def came_back(self) -> None:
+        pass
+
+
+_AT_ONCE = _AtOnce()
 
 
 class LiteServerClient:
@@ -62,7 +70,7 @@ class LiteServerClient:
         self._create = outgoing("POST", endpoint, self._path, content_type=_WITH_BODY, project=project_id)
         self._create_headers = authenticator.seal(self._create)
 
-    async def create(self, body: bytes, leave: Callable[[], Awaitable[bool]] = _at_once) -> Answer | None:
+    async def create(self, body: bytes, leave: Leave = _AT_ONCE) -> Answer | None:
         """Send one create-job request, if it may `leave` when it would. `body` is the exact JSON to sign and send."""
         try:
             reply = await self._send(self._create, self._create_headers, body, leave)
@@ -99,14 +107,15 @@ class LiteServerClient:
         request: Outgoing,
         seal: Callable[[bytes, float], Headers],
         body: bytes,
-        leave: Callable[[], Awaitable[bool]] = _at_once,
+        leave: Leave = _AT_ONCE,
     ) -> Reply | Broken:
         try:
             await self._authenticator.freshen(self._wall())
             headers, reply = await self._exchanged(request, seal, body, leave)
-            refused = isinstance(reply, Reply) and reply.status == _UNAUTHORIZED
-            if refused and await self._authenticator.renew(headers, self._wall()):
-                _, reply = await self._exchanged(request, seal, body, leave)
+            if isinstance(reply, Reply) and reply.status == _UNAUTHORIZED:
+                leave.came_back()
+                if await self._authenticator.renew(headers, self._wall()):
+                    _, reply = await self._exchanged(request, seal, body, leave)
         except IamFailed as exc:
             return Broken(exc.cause, exc.error)
         return reply
@@ -116,7 +125,7 @@ class LiteServerClient:
         request: Outgoing,
         seal: Callable[[bytes, float], Headers],
         body: bytes,
-        leave: Callable[[], Awaitable[bool]],
+        leave: Leave,
     ) -> tuple[Headers, Reply | Broken]:
         if not await leave():
             raise _NotSent

@@ -69,7 +69,8 @@ class Iam:
 
         answer = await asked(ask, self._pause_s)
         if isinstance(answer, ReadFailed):
-            raise IamFailed(answer.cause, answer.error)
+            is_spent = answer.throttle is not None and answer.throttle.quota
+            raise IamFailed(Cause.UNUSABLE if is_spent else answer.cause, answer.error)
         token, said = answer
         return Issued(token, _expiry(said) or self._wall() + _UNSAID_LIFE_S)
 

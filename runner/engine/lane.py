@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from runner.engine.credential import Credential
+from runner.engine.failing import FailingCalls
 from runner.engine.known import KnownJobs
 from runner.engine.recorder import News, Recorder
 from runner.run import events as e
@@ -58,8 +59,10 @@ class LaneContext:
     watches: list[asyncio.Task[None]] = field(default_factory=list)
     credential: Credential = field(init=False)
     known: KnownJobs = field(init=False)
+    failing: FailingCalls = field(init=False)
 
     def __post_init__(self) -> None:
+        self.failing = FailingCalls(self)
         self.credential = Credential(self.clock)
         self.known = KnownJobs(self)
 

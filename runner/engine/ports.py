@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Sequence
 
     from runner.model import Job, JobPage
     from runner.plan.rollout.model import PlannedCheck
@@ -14,14 +14,26 @@ if TYPE_CHECKING:
     from runner.run.events import Event
 
 
+class Leave(Protocol):
+    """Asked right before a create leaves, however long a login before that took."""
+
+    async def __call__(self) -> bool:
+        """Whether it may leave. From then on it is on its way, and is not broken off."""
+        ...
+
+    def came_back(self) -> None:
+        """It was refused for its credential, which is renewed: nothing of it is on its way until `leave` is asked again."""
+        ...
+
+
 class JobService(Protocol):
     """The Lite Server jobs API of one lane. No call raises for what the service or the network does."""
 
-    async def create(self, body: bytes, leave: Callable[[], Awaitable[bool]]) -> Answer | None:
+    async def create(self, body: bytes, leave: Leave) -> Answer | None:
         """Send one create-job request, once. `body` is the exact JSON to sign and send.
 
-        `leave` is awaited right before it leaves, however long a login before that took, and again before it leaves once
-        more with a credential that was renewed because the first was refused. None: it said no, and nothing was made.
+        `leave` is awaited right before it leaves, and again before it leaves once more with a credential that was renewed
+        because the first was refused. None: it said no, and nothing was made. Until it said yes this may be cancelled.
         """
         ...
 

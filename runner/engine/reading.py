@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from runner.engine.coming_back import why_to_stop
+from runner.engine.failing import About, What
 from runner.rules.answers import Cause, ReadFailed
-from runner.rules.reads import ReadAgain, ReadHistory, StopLane, after_failure
+from runner.rules.reads import ReadAgain, ReadHistory, StopLane, after_failure, ends_at
+from runner.run.outages import AfterThat
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,28 +32,47 @@ async def read(lane: LaneContext, call: Callable[[], Awaitable[Read | ReadFailed
     finally:
         lane.credential.end(answer)
     if isinstance(answer, ReadFailed) and answer.cause is Cause.THROTTLED:
-        lane.reads.throttled(answer.throttle, sent_at)
+        too_long = why_to_stop(lane, answer.error, answer.throttle)
+        if too_long is None:
+            lane.reads.throttled(answer.throttle, sent_at)
+        else:
+            lane.stop(too_long, watched=False)
     return answer
 
 
-def what_follows(lane: LaneContext, history: ReadHistory, failed: ReadFailed, limits: ReadLimits) -> AfterFailure:
-    """What to do after a failed read, which `history` counts. Where the lane has to stop, that is done."""
+def what_follows(
+    lane: LaneContext, history: ReadHistory, failed: ReadFailed, limits: ReadLimits, about: About | None
+) -> AfterFailure:
+    """What to do after a failed read, which `history` counts. Where the lane has to stop, that is done.
+
+    What it is `about` is known to fail from then on, until somebody tells that it works; not where a job is only missing.
+    """
     refused = lane.credential.refused_in_a_row
     step = after_failure(history, failed, limits, now=lane.clock.now(), refused_in_a_row=refused)
     if isinstance(step, StopLane):
         lane.stop(failed.error, watched=False)
+    elif about is not None and not isinstance(step, ReadAgain):
+        lane.failing.given_up(about.key)
+    elif about is not None and not failed.missing:
+        lane.failing.fails(about, failed, history, until=ends_at(history, failed, limits))
     return step
 
 
 async def persist(
     lane: LaneContext, read_it: Callable[[], Awaitable[T | ReadFailed]], limits: ReadLimits
 ) -> T | ReadFailed:
-    """Read until it is read, or must not be tried any more: then what failed last."""
+    """Read the list, or a part of it, until it is read, or must not be tried any more: then what failed last.
+
+    What is only tried for a moment is not known to fail: whoever asked for it has more patience, or none.
+    """
     history = ReadHistory()
+    about = About(read_it, What.LIST, AfterThat.LANE_STOPS) if limits.over_s else None
     while isinstance(answer := await read_it(), ReadFailed):
         history = history.after(answer, lane.clock.now())
-        step = what_follows(lane, history, answer, limits)
+        step = what_follows(lane, history, answer, limits, about)
         if not isinstance(step, ReadAgain):
-            break
+            return answer
         await lane.clock.sleep(step.at - lane.clock.now())
+    if history.failed and about is not None:
+        lane.failing.works(about.key)
     return answer

@@ -7,14 +7,19 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING
 
+from runner.engine.coming_back import why_to_stop
 from runner.engine.connections import Connections
+from runner.engine.failing import About, What
+from runner.engine.leaving import LastLook, NotLeft
 from runner.model import RUNNER
 from runner.rules import answers
 from runner.rules.answers import Cause
 from runner.rules.doubts import about_another
+from runner.rules.reads import ReadHistory
 from runner.rules.refusals import NEVER_REACHED_S, lane_stops, retry_at
 from runner.run import events as e
 from runner.run.decisions import AllSubmitted, LeaveOut, Send, SplitUp, WaitForEvent, WaitUntil
+from runner.run.outages import AfterThat
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,6 +39,7 @@ _LONGEST_LEAD_S = 2.0
 _SLOT_GOOD_FOR_S = 0.002
 # What is kept of the longest commit at each that was shorter.
 _FADE = 0.9
+_CREATES = About("creates", What.CREATE, AfterThat.LANE_STOPS)
 
 
 class Submitter:
@@ -45,6 +51,8 @@ class Submitter:
         self._commit_s = 0.0
         self._goes_ahead = True  # without a limit, of a free connection: not where answers take too long for that
         self._connections = Connections(lambda: self._at_once)
+        self._unreached = ReadHistory()
+        self._not_left = NotLeft()
 
     @property
     def _at_once(self) -> int:
@@ -55,25 +63,32 @@ class Submitter:
         """Return when nothing will be sent any more and every request sent has its answer recorded."""
         lane = self._lane
         async with asyncio.TaskGroup() as sends:
-            while True:
-                lane.submit_news.seen()
-                match lane.decide():
-                    case Send() | SplitUp() if not lane.recorder.may_intend:
-                        await lane.submit_news.wait(_LOOK_AGAIN_S)
-                    case Send(request) if lane.creates.limited or not self._goes_ahead:
-                        await self._intend_if_near(request, sends)
-                    case Send(request):
-                        self._intend(request, sends)
-                    case SplitUp(request, cut):
-                        lane.recorder.record(e.Split(lane.clock.now(), request, cut))
-                    case LeaveOut(request, why):
-                        lane.recorder.record(e.Withdrawn(lane.clock.now(), request, RUNNER, why))
-                    case WaitUntil(at):
-                        await lane.submit_news.wait(at - lane.clock.now())
-                    case WaitForEvent():
-                        await lane.submit_news.wait()
-                    case AllSubmitted():
-                        break
+            await self._let_out(sends)
+            if lane.sends_no_more:
+                self._not_left.break_off()
+
+    async def _let_out(self, sends: asyncio.TaskGroup) -> None:
+        """Return when nothing will be sent any more."""
+        lane = self._lane
+        while True:
+            lane.submit_news.seen()
+            match lane.decide():
+                case Send() | SplitUp() if not lane.recorder.may_intend:
+                    await lane.submit_news.wait(_LOOK_AGAIN_S)
+                case Send(request) if lane.creates.limited or not self._goes_ahead:
+                    await self._intend_if_near(request, sends)
+                case Send(request):
+                    self._intend(request, sends)
+                case SplitUp(request, cut):
+                    lane.recorder.record(e.Split(lane.clock.now(), request, cut))
+                case LeaveOut(request, why):
+                    lane.recorder.record(e.Withdrawn(lane.clock.now(), request, RUNNER, why))
+                case WaitUntil(at):
+                    await lane.submit_news.wait(at - lane.clock.now())
+                case WaitForEvent():
+                    await lane.submit_news.wait()
+                case AllSubmitted():
+                    break
 
     async def _intend_if_near(self, request: int, sends: asyncio.TaskGroup) -> None:
         """Intend the request if it could be sent soon; else wait until it may be so, or something happens.
@@ -117,7 +132,8 @@ class Submitter:
                 if (
                     not lane.sends_no_more
                 ):  # else there might be a login for nothing; the last look is that of `_leaving`
-                    answer = await lane.service.create(body, self._leaving(request, intended_at, sent_at))
+                    look = LastLook(self._not_left, self._leaving(request, intended_at, sent_at))
+                    answer = await look.answer(partial(lane.service.create, body))
                 lane.credential.end(answer)
         if answer is None:
             self._goes_ahead = self._goes_ahead and sent_at - intended_at <= INTENT_GOOD_FOR_S
@@ -170,6 +186,9 @@ class Submitter:
                 self._slow_down(request, answer, sent_at)
             case answers.Refusal():
                 self._refused(request, answer)
+        if self._unreached.failed and lane.state.unreachable_since is None:
+            self._unreached = ReadHistory()
+            lane.failing.works(_CREATES.key)
 
     def _created(self, request: int, job: Job, request_id: str | None) -> None:
         """An answer about another job says nothing of the request's own, which is looked up then."""
@@ -195,10 +214,11 @@ class Submitter:
         since = lane.state.unreachable_since
         outage_s = 0.0 if since is None else now - since
         patience_s = lane.run.plan.submit.outage_s
+        patience_s = patience_s if lane.state.accepted else min(patience_s, NEVER_REACHED_S)
         stops = lane_stops(
             cause,
             outage_s=outage_s,
-            patience_s=patience_s if lane.state.accepted else min(patience_s, NEVER_REACHED_S),
+            patience_s=patience_s,
             unauthenticated_in_a_row=max(lane.state.unauthenticated_in_a_row + 1, lane.credential.refused_in_a_row),
         )
         again_at: float | None = now
@@ -208,10 +228,17 @@ class Submitter:
             )
         lane.recorder.record(e.Refused(now, request, refused.cause, refused.error, again_at))
         if stops:
+            lane.failing.given_up(_CREATES.key)
             lane.stop(refused.error, watched=cause is not Cause.UNAUTHENTICATED)
+        elif cause is Cause.UNREACHABLE:
+            self._unreached = self._unreached.after(refused, now)
+            lane.failing.fails(_CREATES, refused, self._unreached, until=(now if since is None else since) + patience_s)
 
     def _slow_down(self, request: int, refused: answers.Refusal, sent_at: float) -> None:
         lane = self._lane
-        pause_s = lane.creates.throttled(refused.throttle, sent_at)
+        too_long = why_to_stop(lane, refused.error, refused.throttle)
+        pause_s = 0.0 if too_long else lane.creates.throttled(refused.throttle, sent_at)
         now, rate = lane.clock.now(), lane.creates.rate
         lane.recorder.record(e.Throttled(now, request, refused.error, pause_s, rate))
+        if too_long is not None:
+            lane.stop(too_long, watched=True)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from runner.engine.failing import About, What
 from runner.engine.listing import read_listing
 from runner.engine.lookups import Lookups
 from runner.engine.missing import seen_in_list
 from runner.engine.reading import read, what_follows
-from runner.rules.answers import ReadFailed
+from runner.rules.answers import ReadFailed, ReadFailures
 from runner.rules.missing import Lost, judge_missing
 from runner.rules.outcomes import DELETED, FINISHED, JobEnding, Outcomes, is_finished
 from runner.rules.reads import Gone, ReadAgain, ReadHistory, ReadLimits, Unreadable, read_again
 from runner.rules.watch_schedule import WatchSchedule
 from runner.run import events as e
+from runner.run.outages import AfterThat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +41,8 @@ class Watcher:
         self._histories: dict[int, ReadHistory] = {}
         self._lookups = Lookups(lane)
         self._missing: list[int] = []
+        self._reads: dict[int, int] = {}
+        self._failures: dict[int, ReadFailures] = {}
         self._page_size = 0
         self._listing_pays = True
 
@@ -94,6 +99,7 @@ class Watcher:
 
     async def _read_one(self, request: int) -> None:
         lane, job_id = self._lane, self._lane.state.open[request].job_id
+        self._reads[request] = self._reads.get(request, 0) + 1
         job = await read(lane, lambda: lane.service.get(job_id))
         if isinstance(job, ReadFailed):
             self._read_failed(request, job)
@@ -102,6 +108,8 @@ class Watcher:
 
     def _job_read(self, request: int, job: Job) -> None:
         now, history = self._lane.clock.now(), self._histories.pop(request, _NEVER_FAILED)
+        if history.failed:
+            self._lane.failing.works(request)
         self._lane.known.was_read(request, job)
         if is_finished(job, (server.id for server in self._lane.run.servers_of(request))):
             self._settle(request, job, JobEnding.FINISHED)
@@ -119,7 +127,10 @@ class Watcher:
     def _read_failed(self, request: int, failed: ReadFailed) -> None:
         lane, now = self._lane, self._lane.clock.now()
         history = self._histories[request] = self._histories.get(request, _NEVER_FAILED).after(failed, now)
-        match what_follows(lane, history, failed, self._limits(request)):
+        before = self._failures.get(request)
+        self._failures[request] = ReadFailures(1 + (before.failed if before else 0), failed.error, unread=True)
+        about = About(request, What.JOB, AfterThat.TIMED_OUT)
+        match what_follows(lane, history, failed, self._limits(request), about):
             case ReadAgain(at):
                 self._schedule.read_at(request, at)
             case Gone():
@@ -166,7 +177,10 @@ class Watcher:
         if job is not None:
             lane.recorder.record(e.JobRead(now, request, job))
         outcomes = Outcomes.of_job(server_ids, job, ending)
-        lane.recorder.record(e.Settled(now, request, outcomes.letters, duration_s, reason))
+        reads, failures = self._reads.pop(request, 0), self._failures.pop(request, None)
+        if failures is not None:
+            failures = replace(failures, unread=job is None)
+        lane.recorder.record(e.Settled(now, request, outcomes.letters, duration_s, reason, reads, failures))
         self._histories.pop(request, None)
         lane.submit_news.tell()
         lane.doubt_news.tell()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.report.decisions import DecisionLog
+from runner.report.outages import OutageLog
 from runner.report.pace import SubmissionPace
 from runner.run import events as e
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runner.model import Job
+    from runner.report.jobs import Reading
     from runner.run.facts import Facts
 
 
@@ -31,13 +33,17 @@ class Details:
         self.display_lost: str | None = None
         self.decisions = DecisionLog(facts)
         self.pace = SubmissionPace(facts)
+        self.outages = OutageLog(facts)
+        self.readings: dict[int, Reading] = {}
         self._take: dict[type, Callable[[Any], None]] = {
             **self.pace.takers(),
             **self.decisions.takers(),
+            **self.outages.takers(),
             e.Accepted: self._accepted,
             e.Adopted: self._job,
             e.JobRead: self._job,
             e.Settled: self._settled,
+            e.GivenUp: self._given_up,
             e.DisplayLost: self._display_lost,
             e.RunResumed: self._resumed,
         }
@@ -52,6 +58,16 @@ class Details:
         self.jobs[event.request] = event.job
         self.pace.answered(event)
 
+    def _settled(self, event: e.Settled) -> None:
+        if event.reason:
+            self.lost[event.request] = LostSight(event.at, event.reason)
+        if event.reads:
+            self.readings[event.request] = (event.reads, event.failures)
+
+    def _given_up(self, event: e.GivenUp) -> None:
+        if event.failures is not None:
+            self.readings[event.request] = (None, event.failures)
+
     def _display_lost(self, event: e.DisplayLost) -> None:
         self.display_lost = event.reason
 
@@ -60,7 +76,3 @@ class Details:
 
     def _job(self, event: e.Adopted | e.JobRead) -> None:
         self.jobs[event.request] = event.job
-
-    def _settled(self, event: e.Settled) -> None:
-        if event.reason:
-            self.lost[event.request] = LostSight(event.at, event.reason)

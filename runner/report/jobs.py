@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from runner.model import Job, JsonObject, Server, Task
     from runner.plan.plan import PlannedRequest
     from runner.report.details import Details, LostSight
-    from runner.rules.answers import ServiceError
+    from runner.rules.answers import ReadFailures, ServiceError
     from runner.run.facts import Facts
     from runner.run.standing import Standing
 
+Reading = tuple[int | None, "ReadFailures | None"]
+"""How often a job was read, None where nobody knows, and what came of the reads that failed."""
 _NO_TASK = dict.fromkeys(("status", "message", "task_id", "created_at", "updated_at", "cloud_server"))
 
 
@@ -67,9 +69,10 @@ def _job_part(facts: Facts, token: str, labels: Sequence[str], standing: Standin
         "created_at": rfc3339(job.created_at) if job else None,
         "updated_at": rfc3339(job.updated_at) if job else None,
         "attempts": facts.sent[request],
-        "error": _error_part(facts.errors.get(request)) if facts.errors else None,
+        "error": error_part(facts.errors.get(request)) if facts.errors else None,
         "excluded": _exclusion_part(facts, request) if facts.exclusions else None,
         "lost": _lost_part(details.lost.get(request)) if details.lost else None,
+        "reading": _reading_part(details.readings.get(request)),
         "tasks": _task_parts(standing, job),
     }
 
@@ -78,7 +81,20 @@ def _lost_part(lost: LostSight | None) -> dict[str, str | None] | None:
     return None if lost is None else {"at": rfc3339(lost.at), "reason": lost.reason}
 
 
-def _error_part(error: ServiceError | None) -> JsonObject | None:
+def _reading_part(reading: Reading | None) -> JsonObject | None:
+    if reading is None:
+        return None
+    reads, failures = reading
+    return {
+        "reads": reads,
+        "failed": failures.failed if failures else 0,
+        "last_error": error_part(failures.error) if failures else None,
+        "unread": failures is not None and failures.unread,
+    }
+
+
+def error_part(error: ServiceError | None) -> JsonObject | None:
+    """An error as a report has it."""
     if error is None:
         return None
     return {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from runner.model import Job
-from runner.rules.answers import Cause, ServiceError
+from runner.rules.answers import Cause, ReadFailures, ServiceError
 from runner.run.gate_events import (
     Aborted,
     ApprovalAsked,
@@ -194,12 +194,13 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """A request in doubt could not be settled: its servers stay unknown."""
+    """A request in doubt could not be settled: its servers stay unknown. `failures`: of the reads at the end, if any."""
 
     kind: ClassVar[str] = "given_up"
     at: float
     request: int
     reason: str
+    failures: ReadFailures | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +219,8 @@ class Settled:
 
     `outcomes` has one letter a server, in the order of the request (`runner.rules.outcomes.Outcomes`). `duration_s` is how
     long the job took by the service's own times, None where it did not tell. `reason` is what was seen of a job that was not
-    seen to end; empty for one that was.
+    seen to end; empty for one that was. `reads` is how often this process read the job, 0 where that is not known;
+    `failures` are of those reads, None where none failed.
     """
 
     kind: ClassVar[str] = "settled"
@@ -227,6 +229,41 @@ class Settled:
     outcomes: str
     duration_s: float | None
     reason: str = ""
+    reads: int = 0
+    failures: ReadFailures | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallsFailing:
+    """Calls of a lane fail, and have `failed` times since `since`: told when it has lasted a moment, then every minute.
+
+    What fails is the reading of `jobs` jobs, the lookups of `doubts` requests in doubt, `creates`, or the job list. `until`
+    is when the first of them is given up, epoch seconds, and `then` what happens at that (`runner.run.outages.AfterThat`).
+    """
+
+    kind: ClassVar[str] = "calls_failing"
+    at: float
+    lane: int
+    since: float
+    failed: int
+    error: ServiceError
+    jobs: int
+    doubts: int
+    creates: bool
+    until: float
+    then: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallsWorking:
+    """No call of a lane fails any more, after `failed` that did since `since`; what failed last works, or is given up."""
+
+    kind: ClassVar[str] = "calls_working"
+    at: float
+    lane: int
+    since: float
+    failed: int
+    given_up: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +384,8 @@ Event = (
     | GivenUp
     | JobRead
     | Settled
+    | CallsFailing
+    | CallsWorking
     | LaneStopped
     | StopRequested
     | IntakeEnded

@@ -52,6 +52,7 @@ def _run_resumed(facts: Facts, event: e.RunResumed) -> None:
         lane.proven = False
         lane.unauthenticated_in_a_row = 0
         lane.unreachable_since = None
+        lane.failing = None
     for request, phase in enumerate(facts.phases):
         if phase is Phase.SENT:
             facts.lane_of(request).in_flight -= 1
@@ -70,7 +71,18 @@ def _lane_stopped(facts: Facts, event: e.LaneStopped) -> None:
     lane.stopped, lane.watched = event.error, event.watched
 
 
-def _lane(facts: Facts, event: e.Surveyed | e.LaneStopped) -> LaneFacts:
+def _calls_failing(facts: Facts, event: e.CallsFailing) -> None:
+    _lane(facts, event).failing = event
+
+
+def _calls_working(facts: Facts, event: e.CallsWorking) -> None:
+    lane = _lane(facts, event)
+    if lane.failing is None:
+        raise impossible(event, "no call failed")
+    lane.failing = None
+
+
+def _lane(facts: Facts, event: e.Surveyed | e.LaneStopped | e.CallsFailing | e.CallsWorking) -> LaneFacts:
     if not 0 <= event.lane < len(facts.lanes):
         raise impossible(event, f"there is no lane {event.lane}")
     return facts.lanes[event.lane]
@@ -98,6 +110,8 @@ HANDLERS: dict[type, Callable[[Facts, Any], None]] = {
     e.RunStarted: _run_started,
     e.RunResumed: _run_resumed,
     e.Surveyed: _surveyed,
+    e.CallsFailing: _calls_failing,
+    e.CallsWorking: _calls_working,
     e.LaneStopped: _lane_stopped,
     e.StopRequested: _stop_requested,
     e.IntakeEnded: _intake_ended,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from runner.rules.answers import ServiceError
     from runner.rules.budget import Cell
     from runner.rules.outcomes import Outcomes
+    from runner.run.events import CallsFailing
 
 
 class Doubt(NamedTuple):
@@ -57,6 +58,7 @@ class LaneFacts:
     try_again_at: float = 0.0
     stopped: ServiceError | None = None
     watched: bool = True  # False: it stopped because its jobs cannot be read
+    failing: CallsFailing | None = None  # what was told last of calls that fail, for as long as they do
 
 
 class StopRule(StrEnum):

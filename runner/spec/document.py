@@ -108,6 +108,10 @@ class SubmitDocument(Part):
         "30m",
         description="How long a lane waits for a service that cannot be reached, or not be read, before it stops.",
     )
+    longest_pause: Duration = Field(
+        "5m",
+        description="The longest pause that the service may ask for: where its Retry-After is longer, the lane stops.",
+    )
 
 
 class WatchDocument(Part):

@@ -51,11 +51,7 @@ ROWS: list[tuple[int, str | None, Cause | None]] = [
 def test_a_status_and_code_refuse_for_a_cause_or_leave_doubt(
     status: int, code: str | None, cause: Cause | None
 ) -> None:
-    assert refusal(status, code, "") == cause
-
-
-def test_a_spent_day_is_not_waited_for() -> None:
-    assert refusal(429, "APIG.0308", "Daily quota exhausted") is Cause.UNUSABLE
+    assert refusal(status, code) == cause
 
 
 @pytest.mark.parametrize(

@@ -234,28 +234,38 @@ async def test_a_list_sends_the_query_that_was_signed() -> None:
     assert server.seen[0][0].startswith("GET /v1/p/dev-servers/jobs?limit=50&name=a%20b&offset=10 HTTP/1.1")
 
 
-async def test_a_create_that_may_not_leave_any_more_is_not_sent() -> None:
-    async def leave() -> bool:
-        return False
+class Leaves:
+    """Says in turn whether a create may leave, and counts how often it came `back`."""
 
+    def __init__(self, *answers: bool) -> None:
+        self.answers = iter(answers)
+        self.back = 0
+
+    async def __call__(self) -> bool:
+        return next(self.answers)
+
+    def came_back(self) -> None:
+        self.back += 1
+
+
+async def test_a_create_that_may_not_leave_any_more_is_not_sent() -> None:
+    leave = Leaves(False)
     server = Server(reply(200, b'{"id":"job-1"}'))
     async with server.client() as client:
         assert await client.create(BODY, leave) is None
+    assert not leave.back
     assert not server.seen
 
 
 @pytest.mark.parametrize("may_leave", [True, False])
 async def test_a_create_with_a_renewed_token_leaves_only_if_it_still_may(may_leave: bool) -> None:
-    answers = iter([True, may_leave])
-
-    async def leave() -> bool:
-        return next(answers)
-
+    leave = Leaves(True, may_leave)
     now = [NOW]
     async with renewing(now) as (client, service):
         now[0] += 120
         answer = await client.create(BODY, leave)
     assert len(service.seen) == (2 if may_leave else 1)
+    assert leave.back == 1
     assert isinstance(answer, Created) is may_leave
     assert (answer is None) is not may_leave
 

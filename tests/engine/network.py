@@ -9,7 +9,7 @@ import asyncio
 import math
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
@@ -21,6 +21,7 @@ import orjson
 from runner.api.answers import broken, create_answer, read_answer
 from runner.api.replies import Broken, Reply
 from runner.api.wire import read_job, read_page
+from runner.engine.ports import Leave
 from runner.model import Job, JobPage
 from runner.rules.answers import Answer, ReadFailed
 from runner.simulator import replies as simulated
@@ -66,6 +67,10 @@ _RARE = {
     "web_page": Fault(Reply(200, {"Content-Type": "text/html"}, _PORTAL)),
     "redirect": Fault(Reply(302, {"Location": "https://someone:secret@login.example/sign-in?token=secret"}, b"")),
     "throttled_for_a_minute": _throttled(Retry_After="60"),
+    "throttled_for_a_window": _throttled(": policy user over ratelimit,limit:10,time:2 minute"),
+    "throttled_for_two_hours": _throttled(Retry_After="7200"),
+    "quota": Fault(_error(429, "APIG.0308", "Daily quota exhausted")),
+    "quota_by_number": _throttled(": policy user over ratelimit,limit:1000,time:1 day"),
     "unauthenticated": Fault(_REFUSED),
     "wrong_project": Fault(_error(403, "ModelArts.0210", "the project of the URL is not that of the token")),
 }
@@ -130,8 +135,8 @@ class ServiceTime:
 class Network:
     """The calls of a lane. `script` and `read_script` are the faults of the next creates and reads by name ("": none).
 
-    Then chance decides. `breaks_reads` is the fault of every read from now on, `breaks_gets` that of single jobs. `refused`
-    is, call by call in the order of the answers, whether it was one that says the credential is no good.
+    Then chance decides. `breaks_reads` is the fault of every read from now on, `breaks_gets` that of single jobs, `breaks_lists` of lists; so
+    many of the first jobs are `unreadable_jobs`. `refused` is, call by call in the order of the answers, whether it was one that says the credential is no good.
     """
 
     def __init__(
@@ -145,10 +150,12 @@ class Network:
         self.service = service
         self.script: deque[str] = deque()
         self.read_script: deque[str] = deque()
-        self.breaks_reads = self.breaks_gets = ""
+        self.breaks_reads = self.breaks_gets = self.breaks_lists = ""
+        self.unreadable_jobs = 0
         self.faults: Sequence[str] = ()
-        self.fault_chance = self.read_fault_chance = self.login_chance = 0.0
+        self.fault_chance = self.read_fault_chance = self.login_chance = self.renew_chance = 0.0
         self.latency_s = _LATENCY_S
+        self.logins_s: Sequence[float] = _LOGINS_S
         self.obeys_filter = True
         self.deleted_is_shown_s = 0.0
         self.refuses_reads = self.refuses_creates = False
@@ -164,14 +171,16 @@ class Network:
         self._rng = rng
         self._clock = clock
 
-    async def create(self, body: bytes, leave: Callable[[], Awaitable[bool]]) -> Answer | None:
+    async def create(self, body: bytes, leave: Leave) -> Answer | None:
         request = orjson.loads(body)
         if self.login_chance and self._rng.random() < self.login_chance:
-            await asyncio.sleep(self._rng.choice(_LOGINS_S))
+            await asyncio.sleep(self._rng.choice(self.logins_s))
         if not await leave():
             return None
-        if self.login_chance and self._rng.random() < self.login_chance:
+        if self._is_renewed():
             await self._refused(request)
+            leave.came_back()
+            await asyncio.sleep(self._rng.choice(self.logins_s))
             if not await leave():
                 return None
         lane = self._witness.sent(request)
@@ -195,16 +204,22 @@ class Network:
         self._note(reply)
         return create_answer(reply, str, self._clock.wall())
 
+    def _is_renewed(self) -> bool:
+        chance = self.renew_chance or self.login_chance
+        return bool(chance) and self._rng.random() < chance
+
     async def _refused(self, request: dict[str, Any]) -> None:
         """The credential has just expired, and is renewed."""
         lane = self._witness.sent(request)
         try:
-            await asyncio.sleep(self.latency_s + self._rng.choice(_LOGINS_S))
+            await asyncio.sleep(self.latency_s)
         finally:
             self._witness.answered(lane)
 
     async def get(self, job_id: str) -> Job | ReadFailed:
-        return await self._read(partial(self._get, job_id), partial(read_job, clean=str), self.breaks_gets)
+        hidden = list(self.service.jobs)[: self.unreadable_jobs] if self.unreadable_jobs else ()
+        breaks = "status_503" if job_id in hidden else self.breaks_gets
+        return await self._read(partial(self._get, job_id), partial(read_job, clean=str), breaks)
 
     def _get(self, job_id: str) -> simulated.SimulatedReply:
         """One that was deleted is shown so for a while, and is missing after."""
@@ -230,7 +245,7 @@ class Network:
     async def list(self, *, name: str | None, offset: int, limit: int) -> JobPage | ReadFailed:
         self.list_calls_at.append(self._clock.monotonic())
         query = {"name": (name or "") if self.obeys_filter else "", "offset": str(offset), "limit": str(limit)}
-        return await self._read(partial(self.service.list_jobs, query), read_page)
+        return await self._read(partial(self.service.list_jobs, query), read_page, self.breaks_lists)
 
     async def _serve(self, request: dict[str, Any]) -> Reply | Broken:
         self._catch_up()
