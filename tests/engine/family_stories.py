@@ -1,10 +1,11 @@
-"""Campaigns of one family beside one another: what one left is retried while it may go on itself, by whoever comes."""
+"""Campaigns beside one another: what one left is retried while it may go on itself, or run again, by whoever comes."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import cast
 
 from runner.app.retrying import retry_in
@@ -26,7 +27,7 @@ _PROMPT = 20
 
 
 class Family:
-    """One campaign, and those that do again what it did not get through with.
+    """One campaign, those that do again what it did not get through with, and others on the same servers.
 
     `stopped` is told how a process ended that was to get to the end.
     """
@@ -42,7 +43,7 @@ class Family:
         world = self._world
         for _ in range(self._turns):
             if len(world.campaigns) < _MOST_CAMPAIGNS and self._rng.random() < 0.4:
-                await self._retry()
+                await (self._retry() if self._rng.random() < 0.8 else self._run_again())
             else:
                 await self._go_on(self._rng.choice(world.campaigns))
         for turn in range(_MOST_PROCESSES):
@@ -50,8 +51,9 @@ class Family:
             if not left:
                 return
             await self._to_its_end(self._rng.choice(left))
-            # One that waits for no window and for no person ends at once, and needs the whole of their time.
-            await world.clock.sleep(60.0 if turn < _PROMPT else 600.0)
+            # One that waits for no window and for no person ends at once, and needs the whole of their time; as does one that
+            # wants servers which another holds, for as long as a job may take after the last boot.
+            await world.clock.sleep(60.0 if turn < _PROMPT else 1900.0)
         raise AssertionError(f"these campaigns do not end: {[campaign.run_id for campaign in left]}")
 
     async def _retry(self) -> None:
@@ -71,6 +73,12 @@ class Family:
             if Outcome.EXCLUDED.value not in only:
                 check_excluded_stay_out(retry.plan, world.campaigns)
             world.campaign_of(retry.plan)
+
+    async def _run_again(self) -> None:
+        """Plan to do all of it again, as a campaign that is no kin of any other."""
+        world = self._world
+        world.campaign_of(replace(self._rng.choice(world.campaigns).plan, parents=()))
+        await world.clock.sleep(self._rng.choice((0.0, 60.0, 600.0)))
 
     async def _go_on(self, campaign: Campaign) -> None:
         """A process that does not get to the end, as a rule."""

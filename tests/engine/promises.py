@@ -47,7 +47,7 @@ class Promises:
     """
 
     def __init__(self, plan: Plan, store: MemoryStore, clock: VirtualClock, last_jobs: dict[str, SimulatedJob]) -> None:
-        self.may_double = self.holds_nothing = False
+        self.may_double = self.holds_nothing = self.is_lied_to = False
         self.is_owned: Callable[[], bool] = lambda: True
         self._sent_unowned = 0
         self.deadline: Deadline | None = None
@@ -212,6 +212,7 @@ class Promises:
             # After an abort what was found late is not looked into any more, and what is made later is not known.
             in_doubt = aborted and told[name]["state"] == "in_doubt"
             in_doubt |= self.may_double and told[name]["state"] in {"planned", "withdrawn"}
+            in_doubt |= self.is_lied_to and told[name]["state"] == "given_up"  # the last list may have proven nothing
             is_told = all(any(job_id in text for text in said if text) for job_id in seen)
             assert in_doubt or is_told, f"a job of {name} is hidden"
 
