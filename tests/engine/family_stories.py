@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import cast
 
+from runner.app.locks import release_in
 from runner.app.retrying import retry_in
 from runner.errors import InvalidInput
 from runner.journal.store import RunStore
@@ -51,10 +52,18 @@ class Family:
             if not left:
                 return
             await self._to_its_end(self._rng.choice(left))
-            # One that waits for no window and for no person ends at once, and needs the whole of their time; as does one that
-            # wants servers which another holds, for as long as a job may take after the last boot.
-            await world.clock.sleep(60.0 if turn < _PROMPT else 1900.0)
+            # One that waits for no window and for no person ends at once, and needs the whole of their time.
+            await world.clock.sleep(60.0 if turn < _PROMPT else 600.0)
+            if turn >= 2 * _PROMPT:
+                self._release()
         raise AssertionError(f"these campaigns do not end: {[campaign.run_id for campaign in left]}")
+
+    def _release(self) -> None:
+        """Somebody has looked for hours, and seen that nothing works any more on what runs that are over still hold."""
+        for campaign in self._world.campaigns:
+            if campaign.run_id is not None and self._is_over(campaign):
+                with suppress(*GETS_NO_FURTHER):
+                    release_in(cast("RunStore", self._world.store), campaign.run_id)
 
     async def _retry(self) -> None:
         """Plan to do again what some of the runs did not get through with. Nothing may be left of it."""
