@@ -23,7 +23,7 @@ from tests.engine.world import World, until_it_dies
 _OUTCOMES = tuple(outcome.value for outcome in Outcome if outcome is not Outcome.SUCCEEDED)
 _MAY_BE_AT_WORK = {Outcome.TIMED_OUT.value, Outcome.UNKNOWN.value}
 _MOST_CAMPAIGNS = 4
-_MOST_PROCESSES = 60
+_MOST_PROCESSES = 120
 _PROMPT = 20
 
 
