@@ -47,7 +47,7 @@ class Promises:
     """
 
     def __init__(self, plan: Plan, store: MemoryStore, clock: VirtualClock, last_jobs: dict[str, SimulatedJob]) -> None:
-        self.may_double = self.may_hide = self.holds_nothing = False
+        self.may_double = self.holds_nothing = self.is_lied_to = False
         self.is_owned: Callable[[], bool] = lambda: True
         self._sent_unowned = 0
         self.deadline: Deadline | None = None
@@ -208,11 +208,15 @@ class Promises:
             there = [job for job in jobs if not job.deleted]
             seen = [job.job_id for job in there if not self.may_double or job.created_at <= last_look]
             said = [told[name]["job_id"], (told[name]["error"] or {}).get("message", "")]
-            assert len(seen) < 2 or told[name]["state"] == "conflict", f"two jobs of {name} are hidden"
+            is_conflict = told[name]["state"] == "conflict"
+            # The last list may have proven nothing; then a double of the network's own making is not told of.
+            assert len(seen) < 2 or is_conflict or (self.may_double and self.is_lied_to), (
+                f"two jobs of {name} are hidden"
+            )
             # After an abort what was found late is not looked into any more, and what is made later is not known.
             in_doubt = aborted and told[name]["state"] == "in_doubt"
             in_doubt |= self.may_double and told[name]["state"] in {"planned", "withdrawn"}
-            in_doubt |= self.may_hide and told[name]["state"] == "given_up"
+            in_doubt |= self.is_lied_to and (self.may_double or told[name]["state"] == "given_up")
             is_told = all(any(job_id in text for text in said if text) for job_id in seen)
             assert in_doubt or is_told, f"a job of {name} is hidden"
 

@@ -27,7 +27,7 @@ from tests.conftest import small_plan
 from tests.engine.family_stories import Family
 from tests.engine.network import DOUBLING_FAULTS, FAULTS
 from tests.engine.rollout_stories import Person, drawn_plan
-from tests.engine.troubles import GETS_NO_FURTHER, Troubles
+from tests.engine.troubles import GETS_NO_FURTHER, Lists, Troubles
 from tests.engine.world import DAY, World, play, until_it_dies
 
 _ENDED = {"settled", "conflict", "void"}
@@ -56,6 +56,7 @@ class Story:
     """What one seed comes to."""
 
     calm = False
+    _lists: Lists | None = None
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -142,7 +143,7 @@ class Story:
             return
         service, true = world.service, world.service.deviations
         service.deviations = true.model_copy(update=rng.choice(_DEVIATIONS))
-        world.promises.may_hide = True
+        world.promises.is_lied_to = True
         asyncio.get_running_loop().call_later(rng.choice((30.0, 700.0, 3600.0)), setattr, service, "deviations", true)
 
     async def _tell(self, world: World) -> None:
@@ -196,7 +197,8 @@ class Story:
         assert counts.pop("servers") == sum(counts.values())
         assert report["run"]["state"] == "finished", report["run"]
         states = Counter(job["state"] for job in report["jobs"])
-        ended = _ENDED | ({"given_up"} if world.network.deletes or world.promises.may_hide else set())
+        is_lied_to = world.promises.is_lied_to or (self._lists is not None and self._lists.lied)
+        ended = _ENDED | ({"given_up"} if world.network.deletes or is_lied_to else set())
         ended |= {"withdrawn"} if len(world.campaigns) > 1 else set()
         assert set(states) <= ended, (states, [job["error"] for job in report["jobs"] if job["error"]])
         world.promises.kept_by(report, world.last_look - self.lag_s)
@@ -278,21 +280,31 @@ def check_nothing_is_left_at_work(world: World) -> None:
 
 
 class FamilyStory(Story):
-    """A story whose run is retried while it may go on itself."""
+    """A story whose run is retried while it may go on itself. In some the list proves nothing for a while, now and then."""
+
+    longest_s = 900.0
 
     def _tasks(self) -> dict[str, Any]:
-        return super()._tasks() | {"failing": self._rng.choice((0.1, 0.4)), "skipped": self._rng.choice((0.0, 0.1))}
+        drawn = {"failing": self._rng.choice((0.1, 0.4)), "skipped": self._rng.choice((0.0, 0.1))}
+        return super()._tasks() | drawn | {"duration_s": self._rng.choice((20.0, 20.0, self.longest_s))}
+
+    def _set(self, world: World) -> None:
+        super()._set(world)
+        self._lists = Lists(world, self._rng)
 
     async def _tell(self, world: World) -> None:
         self._set(world)
         await Family(world, self._rng, self._stopped).live()
         for campaign in world.campaigns:
             world.turn_to(campaign)
+            world.promises.is_lied_to = self._lists is not None and self._lists.lied
             self._check(world)
 
 
 class RolloutFamilyStory(RolloutStory, FamilyStory):
     """A family whose campaigns have rollouts, and one person for them all, who turns to that which is at work."""
+
+    longest_s = 20.0  # no window has room for longer ones
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)

@@ -23,6 +23,7 @@ from runner.report.fold import Report
 from runner.run import events as e
 from runner.run.commands import Command
 from runner.run.facts import Facts
+from runner.simulator.behaviour import Deviations
 from tests.engine.world import Blind, World
 
 # Another process has the run, or its servers, or took it over; or it holds the store.
@@ -159,6 +160,44 @@ class FailingDisplay(Blind):
         del state
         await asyncio.sleep(self._shows_s)
         raise OSError(5, "Input/output error")
+
+
+# A list that is not whole, and shows it.
+_LIES: tuple[dict[str, str], ...] = (
+    {"total": "missing", "rows": "none"},
+    {"total": "more", "rows": "none"},
+    {"error_in_200": "errorCode"},
+    {"error_in_200": "nested", "hidden": "unfinished"},
+    {"row_names": "null"},
+)
+
+
+class Lists:
+    """Lists that prove nothing for a while: jobs show late, or what is listed cannot be relied on. Not in every story."""
+
+    def __init__(self, world: World, rng: random.Random) -> None:
+        self._world = world
+        self._rng = rng
+        self._lies = rng.choice((0.0, 0.0, 0.05, 0.3))
+        self.lied = False
+        on_event = world.on_event
+
+        def after(event: e.Event) -> None:
+            on_event(event)
+            self._after(event)
+
+        world.on_event = after
+
+    def _after(self, event: e.Event) -> None:
+        if isinstance(event, e.RunEnded) or self._rng.random() >= self._lies:
+            return
+        self.lied = True
+        service = self._world.service
+        service.deviations = Deviations.model_validate(self._rng.choice(_LIES))
+        asyncio.get_running_loop().call_later(self._rng.choice((60.0, 900.0, 3000.0)), self._tell_the_truth)
+
+    def _tell_the_truth(self) -> None:
+        self._world.service.deviations = Deviations()
 
 
 def servers_that_may_be_at_work(report: Report) -> set[str]:
