@@ -51,7 +51,7 @@ class Details:
         self.pace.answered(event)
 
     def _settled(self, event: e.Settled) -> None:
-        if event.reads:
+        if event.reads or event.failures is not None:
             self.readings[event.request] = (event.reads, event.failures)
 
     def _given_up(self, event: e.GivenUp) -> None:
