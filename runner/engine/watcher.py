@@ -50,8 +50,6 @@ class Watcher:
                 return
             now = lane.clock.now()
             due = self._schedule.take_due(now, _AT_ONCE if self._reads.is_any_read else _AT_ONCE_FAILING)
-            if not self._reads.is_any_read:
-                due = [request for request in due if not self._is_given_up(request)]
             if due:
                 await self._read(due)
             else:
@@ -65,6 +63,8 @@ class Watcher:
             self._schedule.opened(request, self._step(request), self._accepted_at(request))
 
     async def _read(self, due: Sequence[int]) -> None:
+        if not self._reads.is_any_read:
+            due = [request for request in due if not self._is_given_up(request)]
         due = await self._less_those_listed_as_running(due)
         async with asyncio.TaskGroup() as reads:
             for request in due:
