@@ -27,7 +27,7 @@ def _calls_failing(room: _Room, event: e.CallsFailing) -> NewsItem:
 
 def _calls_working(room: _Room, event: e.CallsWorking) -> NewsItem:
     what = "no call fails any more, for what failed is not tried now" if event.given_up else "calls work again"
-    reason = f"they failed {since_text(event.since, event.at)}, {event.failed:,} of them"
+    reason = f"{event.failed:,} failed {since_text(event.since, event.at)}"
     fields = {"lane": _label(room, event.lane), "failed": event.failed, "reason": reason}
     return NewsItem(logging.WARNING, what, fields)
 

@@ -67,8 +67,12 @@ async def persist(
     """
     history = ReadHistory()
     about = About(read_it, What.LIST, AfterThat.LANE_STOPS) if limits.over_s else None
-    while isinstance(answer := await read_it(), ReadFailed):
-        history = history.after(answer, lane.clock.now())
+    while True:
+        asked_at = lane.clock.now()
+        answer = await read_it()
+        if not isinstance(answer, ReadFailed):
+            break
+        history = history.after(answer, asked_at)
         step = what_follows(lane, history, answer, limits, about)
         if not isinstance(step, ReadAgain):
             return answer

@@ -202,5 +202,5 @@ class Surveyor:
 
     async def _list(self, name: str | None, most_pages: int) -> Listing | ReadFailed:
         """Read the list, again and again if need be."""
-        limits = ReadLimits(over_s=self._lane.run.plan.submit.outage_s)
+        limits = ReadLimits(reads=2, over_s=self._lane.run.plan.submit.outage_s)
         return await persist(self._lane, lambda: read_listing(self._lane, name, most_pages), limits)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.engine.failing import About, What
+from runner.engine.job_reads import JobReads
 from runner.engine.listing import read_listing
 from runner.engine.lookups import Lookups
 from runner.engine.missing import seen_in_list
 from runner.engine.reading import read, what_follows
-from runner.rules.answers import ReadFailed, ReadFailures
+from runner.rules.answers import ReadFailed
 from runner.rules.missing import Lost, judge_missing
 from runner.rules.outcomes import DELETED, FINISHED, JobEnding, Outcomes, is_finished
-from runner.rules.reads import Gone, ReadAgain, ReadHistory, ReadLimits, Unreadable, read_again
+from runner.rules.reads import Gone, ReadAgain, ReadLimits, Unreadable, read_again
 from runner.rules.watch_schedule import WatchSchedule
 from runner.run import events as e
 from runner.run.outages import AfterThat
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from runner.model import Job, JobRow
 
 _AT_ONCE = 32
+# So many while none can be read: where calls are throttled, each waits for those before it.
+_AT_ONCE_FAILING = 4
 # A listing is tried where it may stand in for this many reads of single jobs.
 _WORTH_LISTING = 8
-_NEVER_FAILED = ReadHistory()
 
 
 class Watcher:
@@ -38,11 +39,9 @@ class Watcher:
         run = lane.run
         self._lane = lane
         self._schedule = WatchSchedule(len(run.plan.steps), run.plan.watch.job_timeout_s)
-        self._histories: dict[int, ReadHistory] = {}
         self._lookups = Lookups(lane)
         self._missing: list[int] = []
-        self._reads: dict[int, int] = {}
-        self._failures: dict[int, ReadFailures] = {}
+        self._reads = JobReads()
         self._page_size = 0
         self._listing_pays = True
 
@@ -55,7 +54,7 @@ class Watcher:
             if not lane.state.open and (lane.state.stopped or not lane.jobs_may_come):
                 return
             now = lane.clock.now()
-            due = self._schedule.take_due(now, _AT_ONCE)
+            due = self._schedule.take_due(now, _AT_ONCE if self._reads.is_any_read else _AT_ONCE_FAILING)
             if due:
                 await self._read(due)
             else:
@@ -69,6 +68,8 @@ class Watcher:
             self._schedule.opened(request, self._step(request), self._accepted_at(request))
 
     async def _read(self, due: Sequence[int]) -> None:
+        if not self._reads.is_any_read:
+            due = [request for request in due if not self._is_given_up(request)]
         due = await self._less_those_listed_as_running(due)
         async with asyncio.TaskGroup() as reads:
             for request in due:
@@ -97,9 +98,16 @@ class Watcher:
         row = rows.get(self._lane.state.open[request].job_id)
         return row is not None and row.status not in {FINISHED, DELETED} and not self._is_late(request, now)
 
+    def _is_given_up(self, request: int) -> bool:
+        hopeless = self._reads.is_hopeless(self._limits(request), self._lane.clock.now())
+        if hopeless:
+            self._lane.failing.given_up(request)
+            self._settle(request, None, JobEnding.TIMED_OUT, "no job could be read any more")
+        return hopeless
+
     async def _read_one(self, request: int) -> None:
         lane, job_id = self._lane, self._lane.state.open[request].job_id
-        self._reads[request] = self._reads.get(request, 0) + 1
+        self._reads.made(request)
         job = await read(lane, lambda: lane.service.get(job_id))
         if isinstance(job, ReadFailed):
             self._read_failed(request, job)
@@ -107,7 +115,7 @@ class Watcher:
             self._job_read(request, job)
 
     def _job_read(self, request: int, job: Job) -> None:
-        now, history = self._lane.clock.now(), self._histories.pop(request, _NEVER_FAILED)
+        now, history = self._lane.clock.now(), self._reads.worked(request)
         if history.failed:
             self._lane.failing.works(request)
         self._lane.known.was_read(request, job)
@@ -119,18 +127,15 @@ class Watcher:
             seen = job.status or "without a status"
             self._settle(request, job, JobEnding.TIMED_OUT, f"{seen} after {self._timeout_s:.0f} s, and not over")
         elif job.status == FINISHED:
-            self._histories[request] = history.after_incomplete()
-            self._schedule.soon(request, now, self._histories[request].incomplete)
+            self._schedule.soon(request, now, self._reads.incomplete(request, history))
         else:
             self._read_again(request, now)
 
     def _read_failed(self, request: int, failed: ReadFailed) -> None:
         lane, now = self._lane, self._lane.clock.now()
-        history = self._histories[request] = self._histories.get(request, _NEVER_FAILED).after(failed, now)
-        before = self._failures.get(request)
-        self._failures[request] = ReadFailures(1 + (before.failed if before else 0), failed.error, unread=True)
+        history, limits = self._reads.failed(request, failed, now), self._limits(request)
         about = About(request, What.JOB, AfterThat.TIMED_OUT)
-        match what_follows(lane, history, failed, self._limits(request), about):
+        match what_follows(lane, history, failed, limits, about):
             case ReadAgain(at):
                 self._schedule.read_at(request, at)
             case Gone():
@@ -151,7 +156,7 @@ class Watcher:
             self._judge_missing(request, *seen[request])
 
     def _judge_missing(self, request: int, rows: Sequence[JobRow], unproven: str | None) -> None:
-        now, history, job_id = self._lane.clock.now(), self._histories[request], self._lane.state.open[request].job_id
+        now, history, job_id = self._lane.clock.now(), self._reads.of(request), self._lane.state.open[request].job_id
         judged = judge_missing(job_id, rows, unproven, history, now)
         if isinstance(judged, Lost):
             self._settle(request, None, JobEnding.LOST, judged.seen)
@@ -177,11 +182,8 @@ class Watcher:
         if job is not None:
             lane.recorder.record(e.JobRead(now, request, job))
         outcomes = Outcomes.of_job(server_ids, job, ending)
-        reads, failures = self._reads.pop(request, 0), self._failures.pop(request, None)
-        if failures is not None:
-            failures = replace(failures, unread=job is None)
+        reads, failures = self._reads.over(request, unread=job is None)
         lane.recorder.record(e.Settled(now, request, outcomes.letters, duration_s, reason, reads, failures))
-        self._histories.pop(request, None)
         lane.submit_news.tell()
         lane.doubt_news.tell()
 

@@ -61,7 +61,7 @@ class Details:
     def _settled(self, event: e.Settled) -> None:
         if event.reason:
             self.lost[event.request] = LostSight(event.at, event.reason)
-        if event.reads:
+        if event.reads or event.failures is not None:
             self.readings[event.request] = (event.reads, event.failures)
 
     def _given_up(self, event: e.GivenUp) -> None:

@@ -95,7 +95,7 @@ def judge(inquiry: Inquiry, job_ids: Sequence[str], *, now: float, settle_s: flo
 
 def read_limits(settle_s: float, outage_s: float) -> ReadLimits:
     """How long a request in doubt may wait for a read that does not fail."""
-    return ReadLimits(over_s=outage_s, settle_s=settle_s)
+    return ReadLimits(reads=2, over_s=outage_s, settle_s=settle_s)
 
 
 def give_up(inquiry: Inquiry, failed: ReadFailed, now: float) -> GiveUp:

@@ -38,6 +38,8 @@ _SUCCEEDED = "s"
 _UNSUBMITTED = (Phase.BLOCKED, Phase.READY, Phase.RETRY, Phase.SENT, Phase.IN_DOUBT)
 INTRUDER = "intruder"
 _CLOSED = {e.Settled, e.Refused, e.Conflict, e.GivenUp, e.Withdrawn}
+# How often a lane tells of calls that fail, seconds.
+_TELLS_EVERY_S = 60.0
 
 
 class Promises:
@@ -87,6 +89,7 @@ class Promises:
         self._closed: dict[int, int] = {}
         self._in_flight: Counter[int] = Counter()
         self._not_before: dict[int, float] = {}
+        self._told_failing: dict[int, float] = {}
         self._over: dict[str, str] = {}
         self._letters: Counter[str] = Counter()
         if self.rollout is not None:
@@ -105,6 +108,8 @@ class Promises:
             self._not_before[self._state.lane_index(event.request)] = self._now() + event.pause_s
         elif isinstance(event, e.Commanded) and event.refused is None:
             self._set_pace(event.settings)
+        elif isinstance(event, e.CallsFailing | e.CallsWorking):
+            self._check_told(event)
         self._tally(event, self._recorded, live=True)
         if self.rollout is not None:
             self.rollout.tell(event, live=True)
@@ -235,6 +240,16 @@ class Promises:
         assert not state.is_waiting_for_person
         assert lane.stopped is None
         assert lane.unsurveyed_since is None
+
+    def _check_told(self, event: e.CallsFailing | e.CallsWorking) -> None:
+        """However many calls fail, a lane tells of it once a minute, and once when it is over."""
+        told_at = self._told_failing.pop(event.lane, None)
+        if isinstance(event, e.CallsFailing):
+            assert told_at is None or self._now() - told_at >= _TELLS_EVERY_S - 0.1
+            assert event.failed >= max(1, event.jobs, event.doubts)
+            self._told_failing[event.lane] = self._now()
+        else:
+            assert told_at is not None
 
     def _check_deadlines(self) -> None:
         """Neither the one that the process was given, by the wall clock, nor the rollout's own."""

@@ -77,11 +77,11 @@ def test_an_outage_over_a_large_fleet_writes_one_event_a_minute(plan_of: PlanMak
     async def story(world: World) -> None:
         assert await reads_fail(world, "status_503", after_s=200.0, lasts_s=1800.0) is ExitCode.OK
         assert 29 <= len(failing(world)) <= 32
-        assert max(event.jobs for event in failing(world)) == 800
-        assert len(world.events()) < 5 * 800 + 32 + 10
+        assert max(event.jobs for event in failing(world)) == 300
+        assert len(world.events()) < 5 * 300 + 32 + 10
 
     submit = Submit(rate=100.0, burst=10, concurrency=16, settle_s=15.0)
-    in_world(plan_of((800,), (1,), submit, Watch(rate=100.0, job_timeout_s=7200.0)), story, **FAST)
+    in_world(plan_of((300,), (1,), submit, Watch(rate=100.0, job_timeout_s=7200.0)), story, **FAST)
 
 
 @pytest.mark.parametrize("fault", ["unreachable", "status_503", "reset", "hang"])
@@ -205,7 +205,8 @@ def test_a_person_is_told_what_fails_since_when_and_what_comes_of_it(plan_of: Pl
         await running
         assert room.failing() == []
         *_, over, last = lines
-        assert over.startswith("no call fails any more, for what failed is not tried now: they failed since 13:4")
+        assert over.startswith("no call fails any more, for what failed is not tried now: ")
+        assert " failed since 13:4" in over
         assert last.startswith("job over, not every server succeeded: its job could not be read, ")
         assert last.endswith(" reads failed: the backend is down")
         summary = summary_text(world.report(), world.state)

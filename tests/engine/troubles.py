@@ -24,6 +24,7 @@ from runner.run import events as e
 from runner.run.commands import Command
 from runner.run.facts import Facts
 from runner.simulator.behaviour import Deviations
+from tests.engine.network import READ_FAULTS
 from tests.engine.world import Blind, World
 
 # Another process has the run, or its servers, or took it over; or it holds the store.
@@ -43,6 +44,8 @@ class Troubles:
         self._visits = 0.0 if calm else rng.choice((0.0, 0.02))
         self._seconds = 0.0 if calm else rng.choice((0.0, 0.0, 0.01))
         self._is_released = False
+        self._outages = 0.0 if calm or world.promises.may_double else rng.choice((0.0, 0.0, 0.0, 0.01))
+        self._is_away = False
         self._stranger = world.store.beside(alive=lambda _: None)
         if self._seconds and rng.random() < 0.5:
             world.while_frozen = self._take_over
@@ -86,6 +89,8 @@ class Troubles:
             self._world.network.delete_one()
         if self._rng.random() < self._expiries:
             self._expire()
+        if self._rng.random() < self._outages and not self._is_away:
+            self._go_away()
         if self._world.owns and self._rng.random() < self._visits:
             self._visit()
         if self._rng.random() < self._seconds:
@@ -100,6 +105,23 @@ class Troubles:
             network.refuses_reads = network.refuses_creates = False
 
         asyncio.get_running_loop().call_later(self._rng.choice((5.0, 60.0, 400.0)), mended)
+
+    def _go_away(self) -> None:
+        """The service cannot be read for a while, all of it or its list or its jobs; perhaps nothing can be sent either."""
+        network, fault = self._world.network, self._rng.choice(list(READ_FAULTS))
+        before = network.faults, network.fault_chance
+        if self._rng.random() < 0.5:
+            network.faults, network.fault_chance = [fault], 1.0
+        setattr(network, self._rng.choice(("breaks_reads", "breaks_lists", "breaks_gets")), fault)
+
+        self._is_away = True
+
+        def is_back() -> None:
+            self._is_away = False
+            network.breaks_reads = network.breaks_lists = network.breaks_gets = ""
+            network.faults, network.fault_chance = before
+
+        asyncio.get_running_loop().call_later(self._rng.choice((20.0, 200.0, 900.0)), is_back)
 
     def _visit(self) -> None:
         """Somebody would give the servers free, or go on with the run beside its process: both are refused."""
