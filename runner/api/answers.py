@@ -33,6 +33,7 @@ _REDIRECTS = range(300, 400)
 _CLIENT_ERRORS = range(400, 500)
 _PROXY_WANTS_PASSWORD = 407
 _UNAUTHORIZED = 401
+_FORBIDDEN = 403
 _THROTTLED = 429
 _NOT_FOUND = 404
 _DAILY_QUOTA = "daily quota exhausted"  # gives 429 as a throttle does, but waiting a minute does not help
@@ -60,6 +61,9 @@ _BY_CODE: dict[str, Cause] = {
     # API not published here
     "APIGW.0101": Cause.UNUSABLE,
     "APIGW.0103": Cause.UNUSABLE,
+    # who calls is not known, or the signature is wrong: with 403 as with 401
+    "ModelArts.0203": Cause.UNAUTHENTICATED,
+    "APIGW.0301": Cause.UNAUTHENTICATED,
     "APIGW.0307": Cause.UNAUTHENTICATED,
     "APIGW.0308": Cause.THROTTLED,
 }
@@ -78,6 +82,8 @@ _BY_STATUS: dict[int, Cause] = {
     429: Cause.THROTTLED,
     501: Cause.UNUSABLE,
 }
+# By which a 403 is about the signature, and not a missing permission, whatever its code (api-facts 5, at 0301).
+_OF_SIGNATURES = ("aksk signature", "ak not exist", "ak is locked", "ak access failed", "signature expired")
 _MAY_HAVE_RUN = frozenset({408, 499})  # 4xx by which a gateway or proxy says that it gave up waiting
 _MISSING = frozenset({(400, "ModelArts.6404"), (400, "ModelArts.6309")})
 
@@ -114,6 +120,15 @@ def read_answer(
     return ReadFailed(cause, error, missing=_is_missing(reply.status, error.code), throttle=throttle)
 
 
+def is_unauthenticated(reply: Reply | Broken) -> bool:
+    """Whether it refuses who calls, so that another proof may do better."""
+    if not isinstance(reply, Reply) or reply.status not in {_UNAUTHORIZED, _FORBIDDEN}:
+        return False
+    error = read_error(reply, str)
+    cause = refusal(reply.status, error.code, error.message)
+    return reply.status == _UNAUTHORIZED or cause is Cause.UNAUTHENTICATED
+
+
 def _error_of(reply: Reply, clean: Callable[[str], str], now: float) -> ServiceError:
     """What the service told; of a refused credential also that a clock is wrong, which nobody reads out of the rest."""
     error = read_error(reply, clean)
@@ -129,6 +144,8 @@ def refusal(status: int, code: str | None, message: str) -> Cause | None:
         return Cause.UNUSABLE
     if status in _CLIENT_ERRORS and (cause := _BY_CODE.get(_one_prefix(code))):
         return cause
+    if status == _FORBIDDEN and any(text in message.lower() for text in _OF_SIGNATURES):
+        return Cause.UNAUTHENTICATED
     if status == _NOT_FOUND:
         return Cause.INVALID if _is_of_the_service(code) else Cause.UNUSABLE
     return _BY_STATUS.get(status, Cause.INVALID if status in _CLIENT_ERRORS else None)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from runner import __version__
 from runner.app.history import open_store
 from runner.app.programs import with_programs_of_now
+from runner.app.remembering import credentials_of, memory_of
 from runner.app.standings import Known, newest_known, read_past_run
+from runner.engine.clock import RunClock
 from runner.errors import InvalidInput, Problem, RefusedToStart
 from runner.model import Outcome
 from runner.plan.retry import Parent, retry_plan
-from runner.rules.answers import ReadFailed
+from runner.rules.answers import Cause, ReadFailed
 from runner.rules.outcomes import JobEnding, Outcomes, is_finished
 
 if TYPE_CHECKING:
@@ -21,12 +23,15 @@ if TYPE_CHECKING:
 
     from runner.app.host import Host
     from runner.app.standings import ReadRun
+    from runner.engine.credential import LaneCredential
+    from runner.engine.ports import JobService
     from runner.journal.store import RunRow, RunStore
     from runner.model import Job
     from runner.plan.digests import LaneServer
     from runner.plan.plan import Plan
 
 DEFAULT_OUTCOMES = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.UNKNOWN)
+_HOLDER_BYTES = 8
 _WORTH_A_LOOK = {Outcome.TIMED_OUT, Outcome.UNKNOWN}
 
 Newest = dict["LaneServer", Known]
@@ -40,11 +45,20 @@ class Retry(NamedTuple):
 
 
 def plan_retry(
-    host: Host, state_dir: Path, texts: Sequence[str], only: Collection[str], *, look: bool, ca_bundle: Path | None
+    host: Host,
+    state_dir: Path,
+    texts: Sequence[str],
+    only: Collection[str],
+    *,
+    look: bool,
+    ca_bundle: Path | None,
+    try_credential: bool = False,
 ) -> Retry:
     """Plan to do again those servers of the runs in a state folder whose newest outcome is one of `only`; see `retry_in`."""
     with open_store(state_dir, reading=True) as store:
-        return host.run_loop(retry_in(host, store, texts, only, look=look, ca_bundle=ca_bundle))
+        return host.run_loop(
+            retry_in(host, store, texts, only, look=look, ca_bundle=ca_bundle, try_credential=try_credential)
+        )
 
 
 async def retry_in(
@@ -55,10 +69,12 @@ async def retry_in(
     *,
     look: bool,
     ca_bundle: Path | None = None,
+    try_credential: bool = False,
 ) -> Retry:
     """Plan to do again those servers of the runs whose newest outcome is one of `only`.
 
-    With `look`, the jobs of servers that timed out or are unknown are read once more first. A later run of the same
+    With `look`, the jobs of servers that timed out or are unknown are read once more first; with `try_credential`, also
+    by a credential that the service refused, though it is too soon for that. A later run of the same
     campaign counts, too: a server that succeeded since is left out. Real runs and rehearsals know nothing of one another.
 
     Raises:
@@ -70,7 +86,7 @@ async def retry_in(
     asked = [read_past_run(store, row.id) for row in rows]
     newest = newest_known(store, asked)
     if look and not simulated:
-        await _look_again(host, newest, ca_bundle)
+        await _look_again(_Looking(host, store, ca_bundle, try_credential), newest)
     parents = [Parent(run.row.id, run.plan, again) for run, again in _again(asked, newest, only) if again]
     if not parents:
         names = ", ".join(sorted(row.id for row in rows))
@@ -115,7 +131,16 @@ def _step(run: ReadRun, server: LaneServer, known: Known) -> int:
     return steps.index(name)
 
 
-async def _look_again(host: Host, newest: Newest, ca_bundle: Path | None) -> None:
+class _Looking(NamedTuple):
+    """How jobs are looked at."""
+
+    host: Host
+    store: RunStore
+    ca_bundle: Path | None
+    try_credential: bool
+
+
+async def _look_again(looking: _Looking, newest: Newest) -> None:
     """Bring what is known up to date with what the service says now. A server that is at work is not known any more."""
     jobs: dict[str, dict[str, list[LaneServer]]] = {}
     for server, known in newest.items():
@@ -123,7 +148,7 @@ async def _look_again(host: Host, newest: Newest, ca_bundle: Path | None) -> Non
             jobs.setdefault(known.plan.plan_hash, {}).setdefault(known.standing.job_id, []).append(server)
     for of_plan in jobs.values():
         plan = newest[next(iter(of_plan.values()))[0]].plan
-        for job_id, job in (await _jobs_of(host, plan, of_plan, ca_bundle)).items():
+        for job_id, job in (await _jobs_of(looking, plan, of_plan)).items():
             _brought_up_to_date(newest, of_plan[job_id], job)
 
 
@@ -131,17 +156,25 @@ def _untold(_: str) -> None:
     """What a person should know of a run is told when it begins."""
 
 
-async def _jobs_of(
-    host: Host, plan: Plan, wanted: Mapping[str, Sequence[LaneServer]], ca_bundle: Path | None
-) -> dict[str, Job]:
+async def _jobs_of(looking: _Looking, plan: Plan, wanted: Mapping[str, Sequence[LaneServer]]) -> dict[str, Job]:
+    host = looking.host
     jobs: dict[str, Job] = {}
+    memory = memory_of(
+        looking.store,
+        host.chance.randbytes(_HOLDER_BYTES).hex(),
+        host.clock.wall,
+        timeout_s=plan.submit.timeout_s,
+        insists=looking.try_credential,
+    )
     async with AsyncExitStack() as stack:
         services = await host.open_services(
-            stack, plan, str, behaviour=None, ca_bundle=ca_bundle, most_reads=1, notice=_untold
+            stack, plan, str, behaviour=None, ca_bundle=looking.ca_bundle, most_reads=1, notice=_untold, memory=memory
         )
-        lanes = {lane.label: service for lane, service in zip(plan.lanes, services, strict=True)}
+        credentials = credentials_of(services, memory, RunClock(host.clock))
+        labels = [lane.label for lane in plan.lanes]
         for job_id, servers in wanted.items():
-            job = await lanes[servers[0].lane].get(job_id)
+            lane = labels.index(servers[0].lane)
+            job = await _read(services[lane], credentials[lane], job_id)
             if isinstance(job, ReadFailed):
                 raise RefusedToStart(
                     f"job {job_id} cannot be looked at: {job.error.message}",
@@ -149,6 +182,23 @@ async def _jobs_of(
                 )
             jobs[job_id] = job
     return jobs
+
+
+async def _read(service: JobService, credential: LaneCredential, job_id: str) -> Job | ReadFailed:
+    async def at_once() -> bool:
+        return True
+
+    call = await credential.enter(at_once)
+    if call is None:
+        return credential.refusal
+    job: Job | ReadFailed | None = None
+    try:
+        job = await service.get(job_id, call.leave)
+    finally:
+        credential.end(call, job)
+    if isinstance(job, ReadFailed) and job.cause is Cause.UNAUTHENTICATED:
+        return credential.refusal
+    return credential.refusal if job is None else job
 
 
 def _brought_up_to_date(newest: Newest, servers: Sequence[LaneServer], job: Job) -> None:

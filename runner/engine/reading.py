@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from runner.engine.lane import LaneContext
+    from runner.engine.ports import Leave
     from runner.model import Job, JobPage
     from runner.rules.reads import AfterFailure, ReadLimits
 
@@ -18,16 +19,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-async def read(lane: LaneContext, call: Callable[[], Awaitable[Read | ReadFailed]]) -> Read | ReadFailed:
+async def read(lane: LaneContext, call: Callable[[Leave], Awaitable[Read | ReadFailed | None]]) -> Read | ReadFailed:
     """Make one read. What follows if it failed is for `what_follows`."""
-    if not await lane.credential.enter(lane.reads.wait):
-        return lane.credential.refusal
-    sent_at = lane.clock.monotonic()
     answer: Read | ReadFailed | None = None
-    try:
-        answer = await call()
-    finally:
-        lane.credential.end(answer)
+    async with lane.reads_at_once:
+        # One that could not leave, because another call was refused meanwhile, waits for its turn again.
+        while answer is None and (begun := await lane.credential.enter(lane.reads.wait)) is not None:
+            sent_at = lane.clock.monotonic()
+            try:
+                answer = await call(begun.leave)
+            finally:
+                lane.credential.end(begun, answer)
+    if answer is None:
+        return lane.credential.refusal
     if isinstance(answer, ReadFailed) and answer.cause is Cause.THROTTLED:
         lane.reads.throttled(answer.throttle, sent_at)
     return answer
@@ -38,7 +42,7 @@ def what_follows(lane: LaneContext, history: ReadHistory, failed: ReadFailed, li
     refused = lane.credential.refused_in_a_row
     step = after_failure(history, failed, limits, now=lane.clock.now(), refused_in_a_row=refused)
     if isinstance(step, StopLane):
-        lane.stop(failed.error, watched=False)
+        lane.stop(lane.credential.why(failed.error), watched=False)
     return step
 
 

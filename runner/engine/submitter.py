@@ -19,6 +19,7 @@ from runner.run.decisions import AllSubmitted, LeaveOut, Send, SplitUp, WaitForE
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from runner.engine.credential import Call
     from runner.engine.lane import LaneContext
     from runner.model import Job
 
@@ -108,24 +109,32 @@ class Submitter:
         answer: answers.Answer | None = None
         async with self._connections:
             if lane.creates.limited or lane.credential.is_doubted:
-                is_in_turn = await lane.credential.enter(partial(self._take_slot, request, intended_at))
+                call = await lane.credential.enter(
+                    partial(self._take_slot, request, intended_at), partial(self._may_send_now, request, intended_at)
+                )
             else:
-                is_in_turn = lane.credential.begin()
+                call = lane.credential.begin()
             self._unsent -= 1
             sent_at = lane.clock.monotonic()
-            if is_in_turn:
+            if call is not None:
                 if (
                     not lane.sends_no_more
                 ):  # else there might be a login for nothing; the last look is that of `_leaving`
-                    answer = await lane.service.create(body, self._leaving(request, intended_at, sent_at))
-                lane.credential.end(answer)
+                    answer = await lane.service.create(body, self._leaving(request, intended_at, sent_at, call))
+                lane.credential.end(call, answer)
         if answer is None:
             self._goes_ahead = self._goes_ahead and sent_at - intended_at <= INTENT_GOOD_FOR_S
-            lane.recorder.record(e.Lapsed(lane.clock.now(), request))
+            self._lapsed(request)
         else:
             self._goes_ahead = self._goes_ahead or lane.clock.monotonic() - sent_at < INTENT_GOOD_FOR_S / 2
             self._answered(request, answer, sent_at)
         lane.submit_news.tell()
+
+    def _lapsed(self, request: int) -> None:
+        lane = self._lane
+        lane.recorder.record(e.Lapsed(lane.clock.now(), request))
+        if lane.credential.is_exhausted:  # by another lane perhaps, or before this process began
+            lane.stop(lane.credential.refusal.error, watched=False)
 
     async def _take_slot(self, request: int, intended_at: float) -> bool:
         lane = self._lane
@@ -133,12 +142,14 @@ class Submitter:
             lambda ahead: self._may_send(request, intended_at, lane.clock.monotonic() + ahead)
         )
 
-    def _leaving(self, request: int, intended_at: float, slot_at: float) -> Callable[[], Awaitable[bool]]:
+    def _leaving(self, request: int, intended_at: float, slot_at: float, call: Call) -> Callable[[], Awaitable[bool]]:
         """The last look of all, and another slot where the first is gone: before the first byte there may be a login."""
         lane, good_until = self._lane, slot_at + _SLOT_GOOD_FOR_S
 
         async def leave() -> bool:
             nonlocal good_until
+            if not call.leave_now() and not await call.again(partial(self._may_send_now, request, intended_at)):
+                return False
             now = lane.clock.monotonic()
             if now > good_until and lane.creates.limited:
                 good_until = -math.inf
@@ -149,6 +160,9 @@ class Submitter:
             return self._may_send(request, intended_at, now)
 
         return leave
+
+    def _may_send_now(self, request: int, intended_at: float) -> bool:
+        return self._may_send(request, intended_at, self._lane.clock.monotonic())
 
     def _may_send(self, request: int, intended_at: float, at: float) -> bool:
         """Whether the request may be sent `at` a time (monotonic), as things stand. The last look before it leaves.
@@ -199,7 +213,7 @@ class Submitter:
             cause,
             outage_s=outage_s,
             patience_s=patience_s if lane.state.accepted else min(patience_s, NEVER_REACHED_S),
-            unauthenticated_in_a_row=max(lane.state.unauthenticated_in_a_row + 1, lane.credential.refused_in_a_row),
+            unauthenticated_in_a_row=lane.credential.refused_in_a_row,
         )
         again_at: float | None = now
         if not stops:
@@ -208,7 +222,9 @@ class Submitter:
             )
         lane.recorder.record(e.Refused(now, request, refused.cause, refused.error, again_at))
         if stops:
-            lane.stop(refused.error, watched=cause is not Cause.UNAUTHENTICATED)
+            unauthenticated = cause is Cause.UNAUTHENTICATED
+            error = lane.credential.why(refused.error) if unauthenticated else refused.error
+            lane.stop(error, watched=not unauthenticated)
 
     def _slow_down(self, request: int, refused: answers.Refusal, sent_at: float) -> None:
         lane = self._lane
