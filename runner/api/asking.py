@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _TRIES = 3
-_REFUSED_BEFORE = ServiceError(None, None, "it is not asked", None)
+_REFUSED_BEFORE = ServiceError(None, None, "no call is made", None)
 # A user and password are tried twice at most: a wrong one locks the account, as failed signatures do (api-facts 3.2).
 MORE_TRIES = {Cause.BUSY: 2, Cause.UNREACHABLE: 2, Cause.THROTTLED: 2, Cause.UNAUTHENTICATED: 1}
 

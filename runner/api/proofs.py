@@ -78,7 +78,7 @@ def token_identity(proof: GivenToken | PasswordLogin) -> Identity:
     """Who calls are made as that carry a token: one that was given, or whichever a user has."""
     if isinstance(proof, GivenToken):
         return Identity(f"token {proof.token}", words="the token")
-    return Identity(f"tokens of {_user(proof)}", words=f"the tokens of {proof.user_name}")
+    return Identity(f"tokens of {_user(proof)}", words=f"the tokens of {proof.user_name}", is_renewed=True)
 
 
 def login_identity(proof: PasswordLogin | OidcAgency | FederatedUser | MetadataAgency) -> Identity:
@@ -94,7 +94,7 @@ def login_identity(proof: PasswordLogin | OidcAgency | FederatedUser | MetadataA
 
 def temporary_identity(proof: OidcAgency | FederatedUser | MetadataAgency) -> Identity:
     """Who calls are made as that are signed with temporary keys: whichever that are, for another one comes each time."""
-    return Identity(f"keys of {login_identity(proof).name}", words="the temporary access keys")
+    return Identity(f"keys of {login_identity(proof).name}", words="the temporary access keys", is_renewed=True)
 
 
 def _user(proof: PasswordLogin) -> str:

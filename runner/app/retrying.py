@@ -193,7 +193,7 @@ async def _read(service: JobService, credential: LaneCredential, job_id: str) ->
         return credential.refusal
     job: Job | ReadFailed | None = None
     try:
-        job = await service.get(job_id, call.leave)
+        job = await service.get(job_id, call)
     finally:
         credential.end(call, job)
     if isinstance(job, ReadFailed) and job.cause is Cause.UNAUTHENTICATED:

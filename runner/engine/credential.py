@@ -32,16 +32,21 @@ _APART_S = 1.0
 class Call:
     """A call that has begun. It is of the `round` between two refusals; `is_alone` while there is doubt.
 
-    `has_left`: it may have reached the service, once at least.
+    `has_left`: it may have reached the service, once at least. `is_told`: that it was refused is known already. Then it
+    `is_counted`, or came together with one that is, and `is_noted` for other processes.
     """
 
-    __slots__ = ("_lane", "has_left", "is_alone", "round")
+    __slots__ = ("_lane", "has_left", "is_alone", "is_counted", "is_noted", "is_told", "round")
 
     def __init__(self, lane: LaneCredential, number: int, *, is_alone: bool) -> None:
         self._lane = lane
         self.round = number
         self.is_alone = is_alone
-        self.has_left = False
+        self.has_left = self.is_told = self.is_counted = self.is_noted = False
+
+    def refused(self) -> None:
+        """It was refused, and may come back with another proof: no other one leaves until it is known what comes of it."""
+        self._lane.shared.refused(self, self._lane)
 
     def leave_now(self) -> bool:
         """Whether it leaves for the first time, and may: no call was refused since it began."""
@@ -63,15 +68,15 @@ class Call:
 
 
 class LaneCredential:
-    """The calls of one lane. `refused` were so in a row, and `refused_reads` of its reads.
+    """The calls of one lane. So many creates in a row were refused, and so many reads.
 
-    Lanes count apart, and reads: what works elsewhere, or creates that do, must not hide that these do not. While it
-    `is_doubted`, calls are made one at a time.
+    Lanes count apart, and both kinds: what works elsewhere must not hide that these do not. While it `is_doubted`, calls are
+    made one at a time.
     """
 
     def __init__(self, shared: Credential) -> None:
         self.shared = shared
-        self.refused = self.refused_reads = self.in_flight = 0
+        self.refused_creates = self.refused_reads = self.in_flight = 0
         self.is_doubted = True
 
     @property
@@ -81,8 +86,10 @@ class LaneCredential:
 
     @property
     def refused_in_a_row(self) -> int:
-        """How many calls of the lane in a row were refused; as many as may be where there may be no more calls at all."""
-        return UNAUTHENTICATED_LIMIT if self.shared.is_exhausted else max(self.refused, self.refused_reads)
+        """How many calls of a kind in a row were refused; as many as may be where there may be no more calls at all."""
+        if self.shared.is_exhausted:
+            return UNAUTHENTICATED_LIMIT
+        return max(self.refused_creates, self.refused_reads)
 
     @property
     def refusal(self) -> ReadFailed:
@@ -92,6 +99,20 @@ class LaneCredential:
     def why(self, error: ServiceError) -> ServiceError:
         """Why the lane stops, after a call with this error."""
         return self.shared.refusal.error if self.shared.is_exhausted else error
+
+    def refuse(self, answer: Refusal | ReadFailed) -> None:
+        """A call of the lane was refused."""
+        if isinstance(answer, ReadFailed):
+            self.refused_reads += 1
+        else:
+            self.refused_creates += 1
+
+    def work(self, answer: object) -> None:
+        """A call of the lane worked."""
+        if isinstance(answer, Created):
+            self.refused_creates = 0
+        else:
+            self.refused_reads = 0
 
     async def enter(self, slot: Slot, still: Callable[[], bool] = lambda: True) -> Call | None:
         """See `Credential.enter`."""
@@ -124,7 +145,7 @@ class Credential:
         self._unproven = True
         self.round = 0
         self.is_exhausted = False
-        self.refusal = ReadFailed(Cause.UNAUTHENTICATED, ServiceError(None, None, "the credential is refused", None))
+        self.refusal = ReadFailed(Cause.UNAUTHENTICATED, ServiceError(None, None, "no call is made", None))
 
     def of_lane(self) -> LaneCredential:
         """The calls of one more lane."""
@@ -153,10 +174,15 @@ class Credential:
         lane.in_flight += 1
         return Call(lane, self.round, is_alone=is_alone)
 
+    def refused(self, call: Call, lane: LaneCredential) -> None:
+        """A call was refused, which is not over."""
+        self._refused(call, lane)
+        call.is_told = True
+
     async def again(self, call: Call, lane: LaneCredential, still: Callable[[], bool]) -> bool:
         """A call was refused, and is to be made again with another proof: that is tried alone first, like any."""
         self._over(lane)
-        self._refused(call, lane)
+        call.is_told = False
         self._not_before = -math.inf
         self._news.tell()
         begun: Call | None = None
@@ -178,6 +204,8 @@ class Credential:
             self._refused(call, lane, answer)
         elif not lane.is_doubted:
             return
+        elif call.is_told:
+            self._calls.lapsed()
         elif call.is_alone and call.round == self.round:
             self._was_alone(lane, answer)
         self._news.tell()
@@ -200,24 +228,34 @@ class Credential:
         return self._in_flight if self._unproven else lane.in_flight
 
     def _refused(self, call: Call, lane: LaneCredential, answer: Refusal | ReadFailed | None = None) -> None:
-        """One that left before the last refusal was known of came together with that one, which is counted."""
-        if call.round != self.round:
+        """One that left before the last refusal was known of came together with that one, which is counted.
+
+        What was refused with a proof that another one replaces, as tokens do, is noted only if that is refused, too.
+        """
+        if not call.is_told:
+            self._open_round(call)
+        if not call.is_counted:
+            return
+        if not call.is_noted and (answer is not None or not self._calls.is_renewed):
+            self._calls.refused(1 + self._untold)
+            self._untold, call.is_noted = 0, True
+        if answer is not None:
+            lane.refuse(answer)
+            self.is_exhausted, self.refusal = False, ReadFailed(answer.cause, answer.error)
+        self._set_unproven(unproven=True)
+        self._may_go_on()
+
+    def _open_round(self, call: Call) -> None:
+        """From now on calls go alone, where this is the first of those that come together."""
+        call.is_counted = call.round == self.round
+        if not call.is_counted:
             self._untold += 1
             return
-        had_turn = call.is_alone and self._unproven
+        if not call.has_left and call.is_alone and self._unproven:
+            self._calls.lapsed()
         self.round += 1
-        lane.refused += 1
-        lane.refused_reads += isinstance(answer, ReadFailed)
-        self._set_unproven(unproven=True)
         self._not_before = self._clock.monotonic() + _APART_S
-        if answer is not None:
-            self.refusal = ReadFailed(answer.cause, answer.error)
-        if call.has_left:
-            self._calls.refused(1 + self._untold)
-            self._untold = 0
-        elif had_turn:
-            self._calls.lapsed()  # a login failed, which is counted where it was made
-        self._may_go_on()
+        call.is_noted = not call.has_left  # else a login failed, which is counted where it was made
 
     def _was_alone(self, lane: LaneCredential, answer: object) -> None:
         if not _has_worked(answer):
@@ -227,15 +265,13 @@ class Credential:
         if self._unproven:
             self._calls.worked()
             self._untold = 0
-        lane.refused = 0
-        if not isinstance(answer, Created):
-            lane.refused_reads = 0
+        lane.work(answer)
         self._set_unproven(unproven=False)
 
     def _set_unproven(self, *, unproven: bool) -> None:
         self._unproven = unproven
         for lane in self._lanes:
-            lane.is_doubted = unproven or lane.refused > 0 or lane.refused_reads > 0
+            lane.is_doubted = unproven or lane.refused_creates + lane.refused_reads > 0
 
     def _may_go_on(self) -> float | None:
         """In how many seconds to look whether a call may be made; None: none may be, and it is said why."""
@@ -249,7 +285,7 @@ class Credential:
         """Wait until a call may begin; False: none may any more, or it is not wanted."""
         while lane.is_doubted:
             self._news.seen()
-            if not still() or max(lane.refused, lane.refused_reads) >= UNAUTHENTICATED_LIMIT:
+            if not still() or max(lane.refused_creates, lane.refused_reads) >= UNAUTHENTICATED_LIMIT:
                 return False
             if self._others(lane):
                 await self._news.wait()

@@ -14,14 +14,24 @@ if TYPE_CHECKING:
     from runner.run.commands import Command
     from runner.run.events import Event
 
-    Leave = Callable[[], Awaitable[bool]]
+
+class Departure(Protocol):
+    """Who says whether a call may leave."""
+
+    async def leave(self) -> bool:
+        """Whether it may, right before it leaves; and again, if it was `refused` and there is another proof now."""
+        ...
+
+    def refused(self) -> None:
+        """It was refused as unauthenticated; it is looked for another proof now. None other should leave meanwhile."""
+        ...
 
 
 class JobService(Protocol):
     """The Lite Server jobs API of one lane. No call raises for what the service or the network does.
 
-    `leave` is awaited right before a call leaves, however long a login before that took, and again before it leaves once
-    more with a credential that was renewed because the first was refused. None: it said no.
+    A `departure` is asked right before a call leaves, however long a login before that took, and again before it leaves
+    once more with a credential that was renewed because the first was refused. None: it said no.
     """
 
     @property
@@ -29,15 +39,17 @@ class JobService(Protocol):
         """Who calls are made as now."""
         ...
 
-    async def create(self, body: bytes, leave: Leave) -> Answer | None:
+    async def create(self, body: bytes, departure: Departure) -> Answer | None:
         """Send one create-job request, once. `body` is the exact JSON to sign and send. None: nothing was made."""
         ...
 
-    async def get(self, job_id: str, leave: Leave) -> Job | ReadFailed | None:
+    async def get(self, job_id: str, departure: Departure) -> Job | ReadFailed | None:
         """Read one job with its tasks."""
         ...
 
-    async def list(self, *, name: str | None, offset: int, limit: int, leave: Leave) -> JobPage | ReadFailed | None:
+    async def list(
+        self, *, name: str | None, offset: int, limit: int, departure: Departure
+    ) -> JobPage | ReadFailed | None:
         """Read one page of the job list. The service may ignore `offset` and `limit` (api-facts 1.3)."""
         ...
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from runner.engine.lane import LaneContext
-    from runner.engine.ports import Leave
+    from runner.engine.ports import Departure
     from runner.model import Job, JobPage
     from runner.rules.reads import AfterFailure, ReadLimits
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-async def read(lane: LaneContext, call: Callable[[Leave], Awaitable[Read | ReadFailed | None]]) -> Read | ReadFailed:
+async def read(
+    lane: LaneContext, call: Callable[[Departure], Awaitable[Read | ReadFailed | None]]
+) -> Read | ReadFailed:
     """Make one read. What follows if it failed is for `what_follows`."""
     answer: Read | ReadFailed | None = None
     async with lane.reads_at_once:
@@ -27,7 +29,7 @@ async def read(lane: LaneContext, call: Callable[[Leave], Awaitable[Read | ReadF
         while answer is None and (begun := await lane.credential.enter(lane.reads.wait)) is not None:
             sent_at = lane.clock.monotonic()
             try:
-                answer = await call(begun.leave)
+                answer = await call(begun)
             finally:
                 lane.credential.end(begun, answer)
     if answer is None:

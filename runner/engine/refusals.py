@@ -71,6 +71,11 @@ class RememberedCalls:
         self._identify = identify
         self._untold: list[Change] = []
 
+    @property
+    def is_renewed(self) -> bool:
+        """Whether a proof that is refused may just be old, and another one comes by itself."""
+        return self._identify().is_renewed
+
     def free_in(self) -> float | None:
         """In how many seconds to ask again; 0: a call may be made now, alone; None: none may be made any more."""
         return self._asked(lambda known, _: known)

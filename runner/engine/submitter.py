@@ -17,7 +17,7 @@ from runner.run import events as e
 from runner.run.decisions import AllSubmitted, LeaveOut, Send, SplitUp, WaitForEvent, WaitUntil
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
 
     from runner.engine.credential import Call
     from runner.engine.lane import LaneContext
@@ -110,7 +110,7 @@ class Submitter:
         async with self._connections:
             if lane.creates.limited or lane.credential.is_doubted:
                 call = await lane.credential.enter(
-                    partial(self._take_slot, request, intended_at), partial(self._may_send_now, request, intended_at)
+                    partial(self.take_slot, request, intended_at), partial(self.may_send_now, request, intended_at)
                 )
             else:
                 call = lane.credential.begin()
@@ -120,7 +120,7 @@ class Submitter:
                 if (
                     not lane.sends_no_more
                 ):  # else there might be a login for nothing; the last look is that of `_leaving`
-                    answer = await lane.service.create(body, self._leaving(request, intended_at, sent_at, call))
+                    answer = await lane.service.create(body, _Departure(self, call, request, intended_at, sent_at))
                 lane.credential.end(call, answer)
         if answer is None:
             self._goes_ahead = self._goes_ahead and sent_at - intended_at <= INTENT_GOOD_FOR_S
@@ -136,33 +136,24 @@ class Submitter:
         if lane.credential.is_exhausted:  # by another lane perhaps, or before this process began
             lane.stop(lane.credential.refusal.error, watched=False)
 
-    async def _take_slot(self, request: int, intended_at: float) -> bool:
+    async def take_slot(self, request: int, intended_at: float) -> bool:
+        """Wait for a slot of the lane's rate; False: the request may not be sent then."""
         lane = self._lane
         return await lane.creates.wait(
             lambda ahead: self._may_send(request, intended_at, lane.clock.monotonic() + ahead)
         )
 
-    def _leaving(self, request: int, intended_at: float, slot_at: float, call: Call) -> Callable[[], Awaitable[bool]]:
-        """The last look of all, and another slot where the first is gone: before the first byte there may be a login."""
-        lane, good_until = self._lane, slot_at + _SLOT_GOOD_FOR_S
-
-        async def leave() -> bool:
-            nonlocal good_until
-            if not call.leave_now() and not await call.again(partial(self._may_send_now, request, intended_at)):
-                return False
-            now = lane.clock.monotonic()
-            if now > good_until and lane.creates.limited:
-                good_until = -math.inf
-                return await self._take_slot(request, intended_at) and self._may_send(
-                    request, intended_at, lane.clock.monotonic()
-                )
-            good_until = -math.inf
-            return self._may_send(request, intended_at, now)
-
-        return leave
-
-    def _may_send_now(self, request: int, intended_at: float) -> bool:
+    def may_send_now(self, request: int, intended_at: float) -> bool:
+        """Whether the request may be sent, as things stand."""
         return self._may_send(request, intended_at, self._lane.clock.monotonic())
+
+    async def is_in_time(self, request: int, intended_at: float, slot_until: float) -> bool:
+        """The last look of all, and another slot where the first is gone: before the first byte there may be a login."""
+        lane = self._lane
+        now = lane.clock.monotonic()
+        if now > slot_until and lane.creates.limited:
+            return await self.take_slot(request, intended_at) and self.may_send_now(request, intended_at)
+        return self._may_send(request, intended_at, now)
 
     def _may_send(self, request: int, intended_at: float, at: float) -> bool:
         """Whether the request may be sent `at` a time (monotonic), as things stand. The last look before it leaves.
@@ -231,3 +222,30 @@ class Submitter:
         pause_s = lane.creates.throttled(refused.throttle, sent_at)
         now, rate = lane.clock.now(), lane.creates.rate
         lane.recorder.record(e.Throttled(now, request, refused.error, pause_s, rate))
+
+
+class _Departure:
+    """Whether a create may leave, as far as its credential, its slot and its intent go."""
+
+    __slots__ = ("_call", "_intended_at", "_request", "_slot_until", "_submitter")
+
+    def __init__(self, submitter: Submitter, call: Call, request: int, intended_at: float, slot_at: float) -> None:
+        self._submitter = submitter
+        self._call = call
+        self._request = request
+        self._intended_at = intended_at
+        self._slot_until = slot_at + _SLOT_GOOD_FOR_S
+
+    def refused(self) -> None:
+        """See `Departure.refused`."""
+        self._call.refused()
+
+    async def leave(self) -> bool:
+        """See `Departure.leave`."""
+        submitter, request, intended_at = self._submitter, self._request, self._intended_at
+        if not self._call.leave_now():
+            still = partial(submitter.may_send_now, request, intended_at)
+            if not await self._call.again(still):
+                return False
+        slot_until, self._slot_until = self._slot_until, -math.inf
+        return await submitter.is_in_time(request, intended_at, slot_until)

@@ -27,13 +27,14 @@ class Identity:
     """Who calls are made as. By `name` refused ones are counted; another `secret` is a reason to try once more.
 
     Both are kept as keyed hashes only, see `runner.engine.refusals`. `words` is what a person calls it. Up to `limit`
-    calls in a row may be refused.
+    calls in a row may be refused. What it proves itself with `is_renewed` by the runner: one that is refused may be old.
     """
 
     name: str = field(repr=False)
     secret: str = field(default="", repr=False)
     words: str = "the access key"
     limit: int = UNAUTHENTICATED_LIMIT
+    is_renewed: bool = False
 
 
 class RefusedCalls(NamedTuple):

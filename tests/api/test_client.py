@@ -235,26 +235,36 @@ async def test_a_list_sends_the_query_that_was_signed() -> None:
 
 
 async def test_a_create_that_may_not_leave_any_more_is_not_sent() -> None:
-    async def leave() -> bool:
-        return False
-
     server = Server(reply(200, b'{"id":"job-1"}'))
     async with server.client() as client:
-        assert await client.create(BODY, leave) is None
+        assert await client.create(BODY, Looks(False)) is None
+        assert await client.get("job-1", Looks(False)) is None
+        assert await client.list(name=None, offset=0, limit=1, departure=Looks(False)) is None
     assert not server.seen
+
+
+class Looks:
+    """The departure of a call that is asked for several times."""
+
+    def __init__(self, *may_leave: bool) -> None:
+        self.may_leave = list(may_leave)
+        self.refusals: list[int] = []
+
+    async def leave(self) -> bool:
+        return self.may_leave.pop(0)
+
+    def refused(self) -> None:
+        self.refusals.append(len(self.may_leave))
 
 
 @pytest.mark.parametrize("may_leave", [True, False])
 async def test_a_create_with_a_renewed_token_leaves_only_if_it_still_may(may_leave: bool) -> None:
-    answers = iter([True, may_leave])
-
-    async def leave() -> bool:
-        return next(answers)
-
+    looks = Looks(True, may_leave)
     now = [NOW]
     async with renewing(now) as (client, service):
         now[0] += 120
-        answer = await client.create(BODY, leave)
+        answer = await client.create(BODY, looks)
+    assert looks.refusals == [1]  # told before another token is fetched
     assert len(service.seen) == (2 if may_leave else 1)
     assert isinstance(answer, Created) is may_leave
     assert (answer is None) is not may_leave
