@@ -176,7 +176,7 @@ class Credential:
 
     def refused(self, call: Call, lane: LaneCredential) -> None:
         """A call was refused, which is not over."""
-        self._refused(call, lane)
+        self._refused(call, lane, over=False)
         call.is_told = True
 
     async def again(self, call: Call, lane: LaneCredential, still: Callable[[], bool]) -> bool:
@@ -205,7 +205,7 @@ class Credential:
         elif not lane.is_doubted:
             return
         elif call.is_told:
-            self._calls.lapsed()
+            self._refused(call, lane)  # broken off before it was known whether there is another proof
         elif call.is_alone and call.round == self.round:
             self._was_alone(lane, answer)
         self._news.tell()
@@ -227,7 +227,9 @@ class Credential:
         """How many calls are on their way that one in doubt is not made beside."""
         return self._in_flight if self._unproven else lane.in_flight
 
-    def _refused(self, call: Call, lane: LaneCredential, answer: Refusal | ReadFailed | None = None) -> None:
+    def _refused(
+        self, call: Call, lane: LaneCredential, answer: Refusal | ReadFailed | None = None, *, over: bool = True
+    ) -> None:
         """One that left before the last refusal was known of came together with that one, which is counted.
 
         What was refused with a proof that another one replaces, as tokens do, is noted only if that is refused, too.
@@ -236,7 +238,7 @@ class Credential:
             self._open_round(call)
         if not call.is_counted:
             return
-        if not call.is_noted and (answer is not None or not self._calls.is_renewed):
+        if not call.is_noted and (over or not self._calls.is_renewed):
             self._calls.refused(1 + self._untold)
             self._untold, call.is_noted = 0, True
         if answer is not None:

@@ -87,9 +87,7 @@ def test_two_runs_at_once_with_a_wrong_key_make_three_calls_in_all_and_what_foll
 ) -> None:
     strict.status = status
     two_lanes(program, strict)
-    started = [
-        program.start("run", program.jobspec, "--limit", f"name[-1] in '{which}'") for which in ("0145", "2367")
-    ]
+    started = [program.start("run", program.jobspec, "--limit", f"name[-1] in '{which}'") for which in ("0145", "2367")]
     for process in started:
         code, out, err = ended(process)
         assert code == 7, err

@@ -217,10 +217,6 @@ class Network:
         """Those of the credential of now."""
         return self._signatures.setdefault(self.key, Signatures(self._clock.wall))
 
-    def check_no_signatures(self) -> None:
-        """From now on they are only counted."""
-        self.signatures.is_checked = False
-
     async def _refused(self, request: dict[str, Any], departure: Departure) -> None:
         """The credential has just expired, and is renewed."""
         lane, signatures = self._witness.sent(request), self.signatures

@@ -20,7 +20,6 @@ class Signatures:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.refused_in_a_row = self.most_in_a_row = 0
-        self.is_checked = True
         self._is_doubted = False
         self.in_flight = 0
         self._now = now
@@ -29,7 +28,7 @@ class Signatures:
 
     def left(self) -> int:
         """A call leaves. Return how many refusals were known."""
-        if self._is_doubted and self.is_checked:
+        if self._is_doubted:
             assert not self.in_flight, "after a refused signature a call does not go alone"
             waited_s = self._now() - self._last_at
             wait_s = PROBE_AFTER_S * 2 ** max(0, self.refused_in_a_row - LIMIT)
@@ -37,6 +36,10 @@ class Signatures:
             assert is_due, f"{self.refused_in_a_row} signatures in a row were refused, and one more is tried"
         self.in_flight += 1
         return self._refusals
+
+    def died(self) -> None:
+        """A process died: of what is on its way nobody hears."""
+        self._refusals += 1
 
     def answered(self, known: int, *, refused: bool, worked: bool, is_old: bool = False) -> None:
         """A call is over that left when so many refusals were known; one `is_old` whose proof had expired."""
