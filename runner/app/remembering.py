@@ -10,7 +10,7 @@ from runner.engine.refusals import CredentialMemory, KeptInProcess
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from runner.engine.credential import LaneCredential
+    from runner.engine.calls import LaneCredential
     from runner.engine.ports import Clock, JobService
     from runner.journal.store import RunStore
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from runner.app.host import Host
     from runner.app.standings import ReadRun
-    from runner.engine.credential import LaneCredential
+    from runner.engine.calls import LaneCredential
     from runner.engine.ports import JobService
     from runner.journal.store import RunRow, RunStore
     from runner.model import Job

@@ -16,7 +16,7 @@ from runner.run.intake import jobs_may_come, sends_no_more
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from runner.engine.credential import LaneCredential
+    from runner.engine.calls import LaneCredential
     from runner.engine.pace import Pace
     from runner.engine.ports import Clock, JobService
     from runner.model import Job, JobRow

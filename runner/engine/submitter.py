@@ -19,7 +19,7 @@ from runner.run.decisions import AllSubmitted, LeaveOut, Send, SplitUp, WaitForE
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from runner.engine.credential import Call
+    from runner.engine.calls import Call
     from runner.engine.lane import LaneContext
     from runner.model import Job
 

@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 import pytest
 
-from runner.engine.credential import Credential, LaneCredential
+from runner.engine.calls import LaneCredential
+from runner.engine.credential import Credential
 from runner.engine.refusals import CredentialMemory, KeptInProcess
 from runner.model import Job, JobPage
 from runner.rules.answers import Cause, Created, ReadFailed, Refusal, ServiceError, Unanswered
