@@ -35,6 +35,7 @@ _REDIRECTS = range(300, 400)
 _CLIENT_ERRORS = range(400, 500)
 _PROXY_WANTS_PASSWORD = 407
 _UNAUTHORIZED = 401
+_FORBIDDEN = 403
 _NOT_FOUND = 404
 
 # Codes that mean the same with whichever 4xx they come. APIG. is written as APIGW.
@@ -60,6 +61,9 @@ _BY_CODE: dict[str, Cause] = {
     # API not published here
     "APIGW.0101": Cause.UNUSABLE,
     "APIGW.0103": Cause.UNUSABLE,
+    # who calls is not known, or the signature is wrong: with 403 as with 401
+    "ModelArts.0203": Cause.UNAUTHENTICATED,
+    "APIGW.0301": Cause.UNAUTHENTICATED,
     "APIGW.0307": Cause.UNAUTHENTICATED,
     "APIGW.0308": Cause.THROTTLED,
 }
@@ -78,6 +82,8 @@ _BY_STATUS: dict[int, Cause] = {
     429: Cause.THROTTLED,
     501: Cause.UNUSABLE,
 }
+# By which a 403 is about the signature, and not a missing permission, whatever its code (api-facts 5, at 0301).
+_OF_SIGNATURES = ("aksk signature", "ak not exist", "ak is locked", "ak access failed", "signature expired")
 _MAY_HAVE_RUN = frozenset({408, 499})  # 4xx by which a gateway or proxy says that it gave up waiting
 _MISSING = frozenset({(400, "ModelArts.6404"), (400, "ModelArts.6309")})
 
@@ -89,7 +95,7 @@ def create_answer(reply: Reply | Broken, clean: Callable[[str], str], now: float
     if reply.status in _ACCEPTING:
         return _accepted(reply, clean)
     error = _error_of(reply, clean, now)
-    cause = refusal(reply.status, error.code)
+    cause = refusal(reply.status, error.code, error.message)
     if cause is None:
         return Unanswered(error)
     throttle = read_throttle(error.message, reply.headers, now, error.code) if cause is Cause.THROTTLED else None
@@ -109,9 +115,18 @@ def read_answer(
             elsewhere = web_page(reply.body, clean) is not None
             return ReadFailed(Cause.BUSY, _unreadable(reply, exc, clean), elsewhere=elsewhere)
     error = _error_of(reply, clean, now)
-    cause = refusal(reply.status, error.code) or _read_cause(reply.status)
+    cause = refusal(reply.status, error.code, error.message) or _read_cause(reply.status)
     throttle = read_throttle(error.message, reply.headers, now, error.code) if cause is Cause.THROTTLED else None
     return ReadFailed(cause, error, missing=_is_missing(reply.status, error.code), throttle=throttle)
+
+
+def is_unauthenticated(reply: Reply | Broken) -> bool:
+    """Whether it refuses who calls, so that another proof may do better."""
+    if not isinstance(reply, Reply) or reply.status not in {_UNAUTHORIZED, _FORBIDDEN}:
+        return False
+    error = read_error(reply, str)
+    cause = refusal(reply.status, error.code, error.message)
+    return reply.status == _UNAUTHORIZED or cause is Cause.UNAUTHENTICATED
 
 
 def _error_of(reply: Reply, clean: Callable[[str], str], now: float) -> ServiceError:
@@ -121,12 +136,14 @@ def _error_of(reply: Reply, clean: Callable[[str], str], now: float) -> ServiceE
     return replace(error, message=f"{skew}; the service says: {error.message}") if skew else error
 
 
-def refusal(status: int, code: str | None) -> Cause | None:
+def refusal(status: int, code: str | None, message: str) -> Cause | None:
     """Why this status and code mean that certainly nothing was made; None where that is not certain."""
     if status in _MAY_HAVE_RUN:
         return None
     if status in _CLIENT_ERRORS and (cause := _BY_CODE.get(_one_prefix(code))):
         return cause
+    if status == _FORBIDDEN and any(text in message.lower() for text in _OF_SIGNATURES):
+        return Cause.UNAUTHENTICATED
     if status == _NOT_FOUND:
         return Cause.INVALID if _is_of_the_service(code) else Cause.UNUSABLE
     return _BY_STATUS.get(status, Cause.INVALID if status in _CLIENT_ERRORS else None)

@@ -13,11 +13,9 @@ from runner.run.unsure import unsure_requests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
-    from pathlib import Path
 
-    from runner.app.host import Host
+    from runner.app.looking_back import LookingBack
     from runner.app.replaying import Replayed
-    from runner.journal.store import RunStore
     from runner.rules.sightings import Sighting
 
 # Who waits for servers has the service asked so often, seconds.
@@ -34,10 +32,10 @@ class _Found(NamedTuple):
 class Freeing:
     """Looks at the service for those who want servers that a run holds. `say` is told which were given free."""
 
-    def __init__(self, host: Host, store: RunStore, ca_bundle: Path | None, say: Callable[[str], None]) -> None:
-        self._host = host
-        self._store = store
-        self._ca_bundle = ca_bundle
+    def __init__(self, looking: LookingBack, say: Callable[[str], None]) -> None:
+        self._looking = looking
+        self._host = looking.host
+        self._store = looking.store
         self._say = say
         self._looked: dict[str, tuple[float, str]] = {}
 
@@ -67,7 +65,7 @@ class Freeing:
         if run.facts.ending is None:
             return _Found((), f"its process broke off: go on with it (runner resume {run_id})")
         requests = _requests(run, wanted)
-        sightings = await look_back(self._host, run_id, run, requests, self._ca_bundle) if requests else {}
+        sightings = await look_back(self._looking, run_id, run, requests) if requests else {}
         return _found(requests, sightings, wanted)
 
 

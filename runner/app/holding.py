@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from runner.app import families
 from runner.app.freeing import Freeing
+from runner.app.looking_back import LookingBack
 from runner.app.owning import LOOK_EVERY_S, Looking, patiently
 from runner.journal.store import RunRecord, StateFolderBusy
 from runner.plan.codec import plan_to_json
@@ -40,7 +41,8 @@ async def open_journal(host: Host, store: RunStore, work: Work, options: RunOpti
         SlotTaken: another run has the slot of a new one.
     """
     looking = _looking(host, options, options.wait_for_lock_s)
-    give_free = Freeing(host, store, options.ca_bundle, partial(_say, options)).give_free
+    looking_back = LookingBack(host, store, options.ca_bundle, options.try_credential)
+    give_free = Freeing(looking_back, partial(_say, options)).give_free
     if work.journal is not None:
         await patiently(host.clock, looking, partial(_lease_the_rest, store, work), give_free)
         return work.journal

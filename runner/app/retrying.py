@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner import __version__
 from runner.app.history import open_store
-from runner.app.looking_back import look_back
+from runner.app.looking_back import LookingBack, look_back
 from runner.app.programs import with_programs_of_now
 from runner.app.replaying import replayed
 from runner.app.standings import Known, newest_known, read_past_run
@@ -42,11 +42,20 @@ class Retry(NamedTuple):
 
 
 def plan_retry(
-    host: Host, state_dir: Path, texts: Sequence[str], only: Collection[str], *, look: bool, ca_bundle: Path | None
+    host: Host,
+    state_dir: Path,
+    texts: Sequence[str],
+    only: Collection[str],
+    *,
+    look: bool,
+    ca_bundle: Path | None,
+    try_credential: bool = False,
 ) -> Retry:
     """Plan to do again those servers of the runs in a state folder whose newest outcome is one of `only`; see `retry_in`."""
     with open_store(state_dir, reading=True) as store:
-        return host.run_loop(retry_in(host, store, texts, only, look=look, ca_bundle=ca_bundle))
+        return host.run_loop(
+            retry_in(host, store, texts, only, look=look, ca_bundle=ca_bundle, try_credential=try_credential)
+        )
 
 
 async def retry_in(
@@ -57,11 +66,13 @@ async def retry_in(
     *,
     look: bool,
     ca_bundle: Path | None = None,
+    try_credential: bool = False,
 ) -> Retry:
     """Plan to do again those servers of the runs whose newest outcome is one of `only`.
 
     With `look`, the jobs of servers that timed out or are unknown are read once more first, and looked up by name where none
-    is known. A later run of the same
+    is known; with `try_credential`, also by a credential that the service refused, though it is too soon for that. A later
+    run of the same
     campaign counts, too: a server that succeeded since is left out. Real runs and rehearsals know nothing of one another.
 
     Raises:
@@ -72,7 +83,8 @@ async def retry_in(
     simulated = bool(rows[0].simulated)
     asked = [read_past_run(store, row.id) for row in rows]
     newest = newest_known(store, asked)
-    at_work = await _look_again(host, store, newest, only, ca_bundle) if look and not simulated else []
+    looking = LookingBack(host, store, ca_bundle, try_credential=try_credential)
+    at_work = await _look_again(looking, newest, only) if look and not simulated else []
     parents = [Parent(run.row.id, run.plan, again) for run, again in _again(asked, newest, only) if again]
     if not parents:
         names = ", ".join(sorted(row.id for row in rows))
@@ -117,9 +129,7 @@ def _step(run: ReadRun, server: LaneServer, known: Known) -> int:
     return steps.index(name)
 
 
-async def _look_again(
-    host: Host, store: RunStore, newest: Newest, only: Collection[str], ca_bundle: Path | None
-) -> list[str]:
+async def _look_again(looking: LookingBack, newest: Newest, only: Collection[str]) -> list[str]:
     """Bring what is known up to date with what the service says now, also of names that were given up.
 
     A server that is at work is not known any more; return which those are, in words.
@@ -131,7 +141,7 @@ async def _look_again(
     at_work: list[str] = []
     for run_id, requests in asked.items():
         ids = {request: [server.server_id for server in servers] for request, servers in requests.items()}
-        sightings = await look_back(host, run_id, replayed(host, store, run_id), ids, ca_bundle)
+        sightings = await look_back(looking, run_id, replayed(looking.host, looking.store, run_id), ids)
         for request, servers in requests.items():
             seen = sightings[request]
             if isinstance(seen, NotProven):

@@ -35,6 +35,7 @@ class RunOptions:
     """How a plan is carried out. `behaviour` is that of the simulator to run against, None for the real service.
 
     `once_key` is that of the slot of a schedule that a new run is for. From `deadline` on nothing new is sent.
+    `try_credential`: one call is made with a credential that the service refused, though it is too soon for that.
     """
 
     state_dir: Path
@@ -47,6 +48,7 @@ class RunOptions:
     deadline: Deadline | None = None
     once_key: str | None = None
     patience: Patience = field(default_factory=Patience)
+    try_credential: bool = False
 
 
 class AlreadyFinished(RefusedToStart):

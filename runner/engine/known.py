@@ -76,7 +76,7 @@ class KnownJobs:
     async def hides(self, job: KnownJob) -> str | None:
         """Why a list that does not show the job proves nothing; None where that may be because the job was deleted."""
         now = self._lane.clock.now()
-        answer = await read(self._lane, lambda: self._lane.service.get(job.job_id))
+        answer = await read(self._lane, lambda call: self._lane.service.get(job.job_id, call))
         if isinstance(answer, ReadFailed) and not answer.missing:
             return f"the list does not show job {job.job_id}, which cannot be read: {answer.error.message}"
         is_there = not isinstance(answer, ReadFailed) and answer.status != DELETED

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from runner.engine.ports import Departure
     from runner.rules.answers import Answer
 
 
@@ -50,24 +51,25 @@ class NotLeft:
 
 
 class LastLook:
-    """Implements `runner.engine.ports.Leave` for one create. `may_leave` is asked each time, and finds another slot."""
+    """The departure of one create, as `departure` has it, and whether it is on its way."""
 
-    __slots__ = ("_may_leave", "_not_left", "_task")
+    __slots__ = ("_departure", "_not_left", "_task")
 
-    def __init__(self, not_left: NotLeft, may_leave: Callable[[], Awaitable[bool]]) -> None:
+    def __init__(self, not_left: NotLeft, departure: Departure) -> None:
         self._not_left = not_left
-        self._may_leave = may_leave
+        self._departure = departure
         self._task: asyncio.Task[Any] | None = None
 
-    async def __call__(self) -> bool:
-        """See `Leave`."""
-        may_leave = await self._may_leave()
+    async def leave(self) -> bool:
+        """See `Departure`."""
+        may_leave = await self._departure.leave()
         if may_leave and self._task is not None:
             self._not_left.discard(self._task)
         return may_leave
 
-    def came_back(self) -> None:
-        """See `Leave`."""
+    def refused(self) -> None:
+        """See `Departure`."""
+        self._departure.refused()
         if self._task is not None:
             self._not_left.add(self._task)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from runner.engine.clock import sleep_until
@@ -86,7 +87,7 @@ class LookBack:
     async def _read(self, job_ids: Collection[str], server_ids: Sequence[str]) -> AtWork | Ended | NotProven:
         jobs: list[Job] = []
         for job_id in sorted(job_ids):
-            job = await read(self._lane, lambda job_id=job_id: self._lane.service.get(job_id))  # type: ignore[misc]
+            job = await read(self._lane, partial(self._lane.service.get, job_id))
             if isinstance(job, ReadFailed):
                 return NotProven(f"job {job_id} cannot be looked at: {job.error.message}")
             jobs.append(job)

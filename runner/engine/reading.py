@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from runner.engine.lane import LaneContext
+    from runner.engine.ports import Departure
     from runner.model import Job, JobPage
     from runner.rules.reads import AfterFailure, ReadLimits
 
@@ -21,16 +22,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-async def read(lane: LaneContext, call: Callable[[], Awaitable[Read | ReadFailed]]) -> Read | ReadFailed:
+async def read(
+    lane: LaneContext, call: Callable[[Departure], Awaitable[Read | ReadFailed | None]]
+) -> Read | ReadFailed:
     """Make one read. What follows if it failed is for `what_follows`."""
-    if not await lane.credential.enter(lane.reads.wait):
-        return lane.credential.refusal
-    sent_at = lane.clock.monotonic()
     answer: Read | ReadFailed | None = None
-    try:
-        answer = await call()
-    finally:
-        lane.credential.end(answer)
+    async with lane.reads_at_once:
+        # One that could not leave, because another call was refused meanwhile, waits for its turn again.
+        while answer is None and (begun := await lane.credential.enter(lane.reads.wait)) is not None:
+            sent_at = lane.clock.monotonic()
+            try:
+                answer = await call(begun)
+            finally:
+                lane.credential.end(begun, answer)
+    if answer is None:
+        return lane.credential.refusal
     if isinstance(answer, ReadFailed) and answer.cause is Cause.THROTTLED:
         too_long = why_to_stop(lane, answer.error, answer.throttle)
         if too_long is None:
@@ -50,7 +56,7 @@ def what_follows(
     refused = lane.credential.refused_in_a_row
     step = after_failure(history, failed, limits, now=lane.clock.now(), refused_in_a_row=refused)
     if isinstance(step, StopLane):
-        lane.stop(failed.error, watched=False)
+        lane.stop(lane.credential.why(failed.error), watched=False)
     elif about is not None and not isinstance(step, ReadAgain):
         lane.failing.given_up(about.key)
     elif about is not None and not failed.missing:

@@ -180,7 +180,7 @@ class Reconciler:
         if row is None:
             return
         lane, job_id = self._lane, row.job_id
-        job = await read(lane, lambda: lane.service.get(job_id))
+        job = await read(lane, lambda call: lane.service.get(job_id, call))
         now = lane.clock.now()
         if isinstance(job, ReadFailed):
             self._read_failed(request, job)

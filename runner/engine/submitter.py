@@ -22,8 +22,9 @@ from runner.run.decisions import AllSubmitted, LeaveOut, Send, SplitUp, WaitForE
 from runner.run.outages import AfterThat
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
 
+    from runner.engine.calls import Call
     from runner.engine.lane import LaneContext
     from runner.model import Job
 
@@ -123,48 +124,52 @@ class Submitter:
         answer: answers.Answer | None = None
         async with self._connections:
             if lane.creates.limited or lane.credential.is_doubted:
-                is_in_turn = await lane.credential.enter(partial(self._take_slot, request, intended_at))
+                call = await lane.credential.enter(
+                    partial(self.take_slot, request, intended_at), partial(self.may_send_now, request, intended_at)
+                )
             else:
-                is_in_turn = lane.credential.begin()
+                call = lane.credential.begin()
             self._unsent -= 1
             sent_at = lane.clock.monotonic()
-            if is_in_turn:
+            if call is not None:
                 if (
                     not lane.sends_no_more
                 ):  # else there might be a login for nothing; the last look is that of `_leaving`
-                    look = LastLook(self._not_left, self._leaving(request, intended_at, sent_at))
-                    answer = await look.answer(partial(lane.service.create, body))
-                lane.credential.end(answer)
+                    departure = _Departure(self, call, request, intended_at, sent_at)
+                    answer = await LastLook(self._not_left, departure).answer(partial(lane.service.create, body))
+                lane.credential.end(call, answer)
         if answer is None:
             self._goes_ahead = self._goes_ahead and sent_at - intended_at <= INTENT_GOOD_FOR_S
-            lane.recorder.record(e.Lapsed(lane.clock.now(), request))
+            self._lapsed(request)
         else:
             self._goes_ahead = self._goes_ahead or lane.clock.monotonic() - sent_at < INTENT_GOOD_FOR_S / 2
             self._answered(request, answer, sent_at)
         lane.submit_news.tell()
 
-    async def _take_slot(self, request: int, intended_at: float) -> bool:
+    def _lapsed(self, request: int) -> None:
+        lane = self._lane
+        lane.recorder.record(e.Lapsed(lane.clock.now(), request))
+        if lane.credential.is_exhausted:  # by another lane perhaps, or before this process began
+            lane.stop(lane.credential.refusal.error, watched=False)
+
+    async def take_slot(self, request: int, intended_at: float) -> bool:
+        """Wait for a slot of the lane's rate; False: the request may not be sent then."""
         lane = self._lane
         return await lane.creates.wait(
             lambda ahead: self._may_send(request, intended_at, lane.clock.monotonic() + ahead)
         )
 
-    def _leaving(self, request: int, intended_at: float, slot_at: float) -> Callable[[], Awaitable[bool]]:
+    def may_send_now(self, request: int, intended_at: float) -> bool:
+        """Whether the request may be sent, as things stand."""
+        return self._may_send(request, intended_at, self._lane.clock.monotonic())
+
+    async def is_in_time(self, request: int, intended_at: float, slot_until: float) -> bool:
         """The last look of all, and another slot where the first is gone: before the first byte there may be a login."""
-        lane, good_until = self._lane, slot_at + _SLOT_GOOD_FOR_S
-
-        async def leave() -> bool:
-            nonlocal good_until
-            now = lane.clock.monotonic()
-            if now > good_until and lane.creates.limited:
-                good_until = -math.inf
-                return await self._take_slot(request, intended_at) and self._may_send(
-                    request, intended_at, lane.clock.monotonic()
-                )
-            good_until = -math.inf
-            return self._may_send(request, intended_at, now)
-
-        return leave
+        lane = self._lane
+        now = lane.clock.monotonic()
+        if now > slot_until and lane.creates.limited:
+            return await self.take_slot(request, intended_at) and self.may_send_now(request, intended_at)
+        return self._may_send(request, intended_at, now)
 
     def _may_send(self, request: int, intended_at: float, at: float) -> bool:
         """Whether the request may be sent `at` a time (monotonic), as things stand. The last look before it leaves.
@@ -219,7 +224,7 @@ class Submitter:
             cause,
             outage_s=outage_s,
             patience_s=patience_s,
-            unauthenticated_in_a_row=max(lane.state.unauthenticated_in_a_row + 1, lane.credential.refused_in_a_row),
+            unauthenticated_in_a_row=lane.credential.refused_in_a_row,
         )
         again_at: float | None = now
         if not stops:
@@ -229,7 +234,9 @@ class Submitter:
         lane.recorder.record(e.Refused(now, request, refused.cause, refused.error, again_at))
         if stops:
             lane.failing.given_up(_CREATES.key)
-            lane.stop(refused.error, watched=cause is not Cause.UNAUTHENTICATED)
+            unauthenticated = cause is Cause.UNAUTHENTICATED
+            error = lane.credential.why(refused.error) if unauthenticated else refused.error
+            lane.stop(error, watched=not unauthenticated)
         elif cause is Cause.UNREACHABLE:
             self._unreached = self._unreached.after(refused, now)
             lane.failing.fails(_CREATES, refused, self._unreached, until=(now if since is None else since) + patience_s)
@@ -242,3 +249,30 @@ class Submitter:
         lane.recorder.record(e.Throttled(now, request, refused.error, pause_s, rate))
         if too_long is not None:
             lane.stop(too_long, watched=True)
+
+
+class _Departure:
+    """Whether a create may leave, as far as its credential, its slot and its intent go."""
+
+    __slots__ = ("_call", "_intended_at", "_request", "_slot_until", "_submitter")
+
+    def __init__(self, submitter: Submitter, call: Call, request: int, intended_at: float, slot_at: float) -> None:
+        self._submitter = submitter
+        self._call = call
+        self._request = request
+        self._intended_at = intended_at
+        self._slot_until = slot_at + _SLOT_GOOD_FOR_S
+
+    def refused(self) -> None:
+        """See `Departure.refused`."""
+        self._call.refused()
+
+    async def leave(self) -> bool:
+        """See `Departure.leave`."""
+        submitter, request, intended_at = self._submitter, self._request, self._intended_at
+        if not self._call.leave_now():
+            still = partial(submitter.may_send_now, request, intended_at)
+            if not await self._call.again(still):
+                return False
+        slot_until, self._slot_until = self._slot_until, -math.inf
+        return await submitter.is_in_time(request, intended_at, slot_until)

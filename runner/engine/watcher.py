@@ -108,7 +108,7 @@ class Watcher:
     async def _read_one(self, request: int) -> None:
         lane, job_id = self._lane, self._lane.state.open[request].job_id
         self._reads.made(request)
-        job = await read(lane, lambda: lane.service.get(job_id))
+        job = await read(lane, lambda call: lane.service.get(job_id, call))
         if isinstance(job, ReadFailed):
             self._read_failed(request, job)
         else:

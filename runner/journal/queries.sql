@@ -135,6 +135,19 @@ INSERT INTO command (run_id, at, who, why, body) VALUES (:id, :at, :who, :why, :
 -- name: read_commands
 SELECT id, at, who, why, body FROM command WHERE run_id = :id AND id > :after ORDER BY id;
 
+-- name: salt
+SELECT value FROM salt;
+
+-- name: refused_calls
+SELECT calls FROM refused_calls WHERE credential = :credential;
+
+-- name: note_refused_calls
+INSERT INTO refused_calls (credential, calls) VALUES (:credential, :calls)
+ON CONFLICT (credential) DO UPDATE SET calls = excluded.calls;
+
+-- name: forget_refused_calls
+DELETE FROM refused_calls WHERE credential = :credential;
+
 -- The past of runs: see history.py.
 
 -- name: index_plan

@@ -21,6 +21,7 @@ from runner.journal.judging import Judge
 from runner.journal.naming import no_such_run, resolve_run
 from runner.journal.ownership import TAKEOVER_S
 from runner.journal.queries import queries
+from runner.journal.sqlite_credentials import SqliteCredentials
 from runner.journal.sqlite_history import SqliteHistory
 from runner.journal.store import CommandRow, LeaseRow, OwnershipLost, RunRecord, RunRow, SlotTaken
 from runner.journal.troubles import DAMAGED_HINT, translated
@@ -66,6 +67,7 @@ class SqliteStore:
         self._wait_s = wait_s
         self._db, self._place = (open_to_read if reading else open_database)(path, wait_s)
         self.history = SqliteHistory(self._db, path, self.run)
+        self.credentials = SqliteCredentials(self._db, path, wait_s)
 
     def save_plan(self, plan_hash: str, body: bytes, digests: bytes | None = None) -> None:
         """Keep a plan's JSON under its hash, with the digests of its servers."""

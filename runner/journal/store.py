@@ -11,6 +11,7 @@ from runner.errors import RefusedToStart, RunnerError, RunStopped, StateFolderEr
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 
+    from runner.engine.ports import KeptCredentials
     from runner.journal.chain import Link
     from runner.journal.history import RunHistory
     from runner.journal.owner import Owner
@@ -222,6 +223,11 @@ class RunStore(Protocol):
     @property
     def history(self) -> RunHistory:
         """What it tells of runs that are over."""
+        ...
+
+    @property
+    def credentials(self) -> KeptCredentials:
+        """What is noted of credentials that the service refused."""
         ...
 
     def save_plan(self, plan_hash: str, body: bytes, digests: bytes | None = None) -> None:

@@ -234,38 +234,38 @@ async def test_a_list_sends_the_query_that_was_signed() -> None:
     assert server.seen[0][0].startswith("GET /v1/p/dev-servers/jobs?limit=50&name=a%20b&offset=10 HTTP/1.1")
 
 
-class Leaves:
-    """Says in turn whether a create may leave, and counts how often it came `back`."""
-
-    def __init__(self, *answers: bool) -> None:
-        self.answers = iter(answers)
-        self.back = 0
-
-    async def __call__(self) -> bool:
-        return next(self.answers)
-
-    def came_back(self) -> None:
-        self.back += 1
-
-
 async def test_a_create_that_may_not_leave_any_more_is_not_sent() -> None:
-    leave = Leaves(False)
     server = Server(reply(200, b'{"id":"job-1"}'))
     async with server.client() as client:
-        assert await client.create(BODY, leave) is None
-    assert not leave.back
+        assert await client.create(BODY, Looks(False)) is None
+        assert await client.get("job-1", Looks(False)) is None
+        assert await client.list(name=None, offset=0, limit=1, departure=Looks(False)) is None
     assert not server.seen
+
+
+class Looks:
+    """The departure of a call that is asked for several times."""
+
+    def __init__(self, *may_leave: bool) -> None:
+        self.may_leave = list(may_leave)
+        self.refusals: list[int] = []
+
+    async def leave(self) -> bool:
+        return self.may_leave.pop(0)
+
+    def refused(self) -> None:
+        self.refusals.append(len(self.may_leave))
 
 
 @pytest.mark.parametrize("may_leave", [True, False])
 async def test_a_create_with_a_renewed_token_leaves_only_if_it_still_may(may_leave: bool) -> None:
-    leave = Leaves(True, may_leave)
+    looks = Looks(True, may_leave)
     now = [NOW]
     async with renewing(now) as (client, service):
         now[0] += 120
-        answer = await client.create(BODY, leave)
+        answer = await client.create(BODY, looks)
+    assert looks.refusals == [1]  # told before another token is fetched
     assert len(service.seen) == (2 if may_leave else 1)
-    assert leave.back == 1
     assert isinstance(answer, Created) is may_leave
     assert (answer is None) is not may_leave
 

@@ -56,9 +56,11 @@ async def created(home: Path, service: Server, env: dict[str, str] | None = None
             return [await client.create(BODY), await client.create(BODY)]
 
 
-async def test_a_key_that_was_rotated_is_read_again_and_used_from_then_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_key_that_was_rotated_is_read_again_and_used_from_then_on(tmp_path: Path, status: int) -> None:
     write_key(tmp_path, "OLD", "old-secret")
-    service = Rotating(lambda: write_key(tmp_path, "NEW", "new-secret", "new-token"), REFUSED, MADE)
+    refused = reply(status, error("APIGW.0301", "verify aksk signature fail"))
+    service = Rotating(lambda: write_key(tmp_path, "NEW", "new-secret", "new-token"), refused, MADE)
     first, second = await created(tmp_path, service)
     assert isinstance(first, Created)
     assert isinstance(second, Created)

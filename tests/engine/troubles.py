@@ -40,7 +40,7 @@ class Troubles:
         self._calm = calm
         self._comers: list[asyncio.Task[None]] = []
         self._deletions = 0.0 if calm else rng.choice((0.0, 0.0, 0.02))
-        self._expiries = 0.0 if calm else rng.choice((0.0, 0.0, 0.0, 0.01))
+        self._expiries = 0.0 if calm else rng.choice((0.0, 0.0, 0.01, 0.05))
         self._visits = 0.0 if calm else rng.choice((0.0, 0.02))
         self._seconds = 0.0 if calm else rng.choice((0.0, 0.0, 0.01))
         self._is_released = False
@@ -97,12 +97,16 @@ class Troubles:
             self._comers.append(asyncio.create_task(self._go_on_beside()))
 
     def _expire(self) -> None:
-        """The service takes the credential for none of its own, for a while: of reads, or of all calls."""
-        network = self._world.network
+        """The service takes the credential for none of its own, for a while: of reads, or of all calls.
+
+        Then it is mended, or another one is there. How many may be refused, `Signatures` looks after.
+        """
+        network, another = self._world.network, self._rng.random() < 0.5
         network.refuses_reads, network.refuses_creates = True, self._rng.random() < 0.5
 
         def mended() -> None:
             network.refuses_reads = network.refuses_creates = False
+            network.key = f"{network.key}, and another" if another else network.key
 
         asyncio.get_running_loop().call_later(self._rng.choice((5.0, 60.0, 400.0)), mended)
 

@@ -281,6 +281,7 @@ class World:
             self.set_wall(self._rng.choice((-3600.0, -30.0, 30.0, 3600.0)))
         if crash_after is not None and self._seen >= crash_after:
             self._process.die()
+            self.network.signatures.died()
             raise Crash
         if self.engine is None or isinstance(event, e.RunEnded):
             return
