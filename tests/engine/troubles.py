@@ -40,7 +40,7 @@ class Troubles:
         self._calm = calm
         self._comers: list[asyncio.Task[None]] = []
         self._deletions = 0.0 if calm else rng.choice((0.0, 0.0, 0.02))
-        self._expiries = 0.0 if calm else rng.choice((0.0, 0.0, 0.01, 0.05))
+        self._expiries = 0.0 if calm else rng.choice((0.0, 0.0, 0.01, 0.01))
         self._visits = 0.0 if calm else rng.choice((0.0, 0.02))
         self._seconds = 0.0 if calm else rng.choice((0.0, 0.0, 0.01))
         self._is_released = False
