@@ -142,7 +142,10 @@ class Story:
         if self.calm or world.promises.may_double or rng.random() > _DEVIATING:
             return
         service, true = world.service, world.service.deviations
-        service.deviations = true.model_copy(update=rng.choice(_DEVIATIONS))
+        drawn = rng.choice(_DEVIATIONS)
+        if "names" in drawn and service.behaviour.listing.paging == "ignored":
+            return  # such a job may never be listed, for as long as there is the service: no run in doubt of it ends
+        service.deviations = true.model_copy(update=drawn)
         world.promises.is_lied_to = True
         asyncio.get_running_loop().call_later(rng.choice((30.0, 700.0, 3600.0)), setattr, service, "deviations", true)
 

@@ -24,6 +24,7 @@ from runner.run import events as e
 from runner.run.commands import Command
 from runner.run.facts import Facts
 from runner.simulator.behaviour import Deviations
+from runner.simulator.service import SimulatedService
 from tests.engine.network import READ_FAULTS
 from tests.engine.world import Blind, World
 
@@ -74,7 +75,7 @@ class Troubles:
         """Nothing can be asked of the run any more, and it holds no server but those that may be at work."""
         await asyncio.gather(*self._comers)
         held = sum(row.servers for row in self._world.store.leases() if row.run_id == self._world.run_id)
-        unsure = len(servers_that_may_be_at_work(self._world.report()))
+        unsure = len(servers_that_may_be_at_work(self._world.report(), self._world.service))
         assert held == unsure or (self._is_released and held < unsure), (held, unsure)
         try:
             leave(self._world.store, "last", Command("pause"), who="someone", why="", at=self._world.clock.wall())
@@ -226,9 +227,14 @@ class Lists:
         self._world.service.deviations = Deviations()
 
 
-def servers_that_may_be_at_work(report: Report) -> set[str]:
-    """Those of jobs that were not seen to end, and of requests of which it is not known which jobs they made."""
-    return {
+def servers_that_may_be_at_work(report: Report, service: SimulatedService) -> set[str]:
+    """Those of jobs that were not seen to end, and of requests of which it is not known which jobs they made.
+
+    A request that was split has no servers of its own left. A job of it that was found after all has.
+    """
+    found_after_all = {job["name"] for job in report["jobs"] if job["state"] == "conflict" and not job["tasks"]}
+    of_these = (job for job in service.jobs.values() if job.name in found_after_all)
+    return {task.server_id for job in of_these for task in job.tasks} | {
         task["server_id"]
         for job in report["jobs"]
         for task in job["tasks"]
