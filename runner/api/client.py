@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from runner.api.authentication import Authenticator, Headers
     from runner.api.transport import Transport
-    from runner.engine.ports import Leave
+    from runner.engine.ports import MayLeave
     from runner.model import Job, JobPage
     from runner.rules.answers import Answer, ReadFailed
 
@@ -70,7 +70,7 @@ class LiteServerClient:
         self._create = outgoing("POST", endpoint, self._path, content_type=_WITH_BODY, project=project_id)
         self._create_headers = authenticator.seal(self._create)
 
-    async def create(self, body: bytes, leave: Leave = _AT_ONCE) -> Answer | None:
+    async def create(self, body: bytes, leave: MayLeave = _AT_ONCE) -> Answer | None:
         """Send one create-job request, if it may `leave` when it would. `body` is the exact JSON to sign and send."""
         try:
             reply = await self._send(self._create, self._create_headers, body, leave)
@@ -107,7 +107,7 @@ class LiteServerClient:
         request: Outgoing,
         seal: Callable[[bytes, float], Headers],
         body: bytes,
-        leave: Leave = _AT_ONCE,
+        leave: MayLeave = _AT_ONCE,
     ) -> Reply | Broken:
         try:
             await self._authenticator.freshen(self._wall())
@@ -125,7 +125,7 @@ class LiteServerClient:
         request: Outgoing,
         seal: Callable[[bytes, float], Headers],
         body: bytes,
-        leave: Leave,
+        leave: MayLeave,
     ) -> tuple[Headers, Reply | Broken]:
         if not await leave():
             raise _NotSent

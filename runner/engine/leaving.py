@@ -50,7 +50,7 @@ class NotLeft:
 
 
 class LastLook:
-    """Implements `runner.engine.ports.Leave` for one create. `may_leave` is asked each time, and finds another slot."""
+    """Implements `runner.engine.ports.MayLeave` for one create. `may_leave` is asked each time, and finds another slot."""
 
     __slots__ = ("_may_leave", "_not_left", "_task")
 
@@ -60,14 +60,14 @@ class LastLook:
         self._task: asyncio.Task[Any] | None = None
 
     async def __call__(self) -> bool:
-        """See `Leave`."""
+        """See `MayLeave`."""
         may_leave = await self._may_leave()
         if may_leave and self._task is not None:
             self._not_left.discard(self._task)
         return may_leave
 
     def came_back(self) -> None:
-        """See `Leave`."""
+        """See `MayLeave`."""
         if self._task is not None:
             self._not_left.add(self._task)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from runner.run.events import Event
 
 
-class Leave(Protocol):
+class MayLeave(Protocol):
     """Asked right before a create leaves, however long a login before that took."""
 
     async def __call__(self) -> bool:
@@ -29,7 +29,7 @@ class Leave(Protocol):
 class JobService(Protocol):
     """The Lite Server jobs API of one lane. No call raises for what the service or the network does."""
 
-    async def create(self, body: bytes, leave: Leave) -> Answer | None:
+    async def create(self, body: bytes, leave: MayLeave) -> Answer | None:
         """Send one create-job request, once. `body` is the exact JSON to sign and send.
 
         `leave` is awaited right before it leaves, and again before it leaves once more with a credential that was renewed

@@ -21,7 +21,7 @@ import orjson
 from runner.api.answers import broken, create_answer, read_answer
 from runner.api.replies import Broken, Reply
 from runner.api.wire import read_job, read_page
-from runner.engine.ports import Leave
+from runner.engine.ports import MayLeave
 from runner.model import Job, JobPage
 from runner.rules.answers import Answer, ReadFailed
 from runner.simulator import replies as simulated
@@ -171,7 +171,7 @@ class Network:
         self._rng = rng
         self._clock = clock
 
-    async def create(self, body: bytes, leave: Leave) -> Answer | None:
+    async def create(self, body: bytes, leave: MayLeave) -> Answer | None:
         request = orjson.loads(body)
         if self.login_chance and self._rng.random() < self.login_chance:
             await asyncio.sleep(self._rng.choice(self.logins_s))
