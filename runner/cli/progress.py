@@ -111,19 +111,20 @@ class LiveProgress:
         console = Console(file=cast("TextIO", outlet), no_color=not self._color, force_terminal=True)
         began = self._monotonic()
         try:
-            with Live(self._picture(state, began), console=console, auto_refresh=False) as live:
+            with Live(self.picture(state, began), console=console, auto_refresh=False) as live:
                 try:
                     while True:
                         await asyncio.sleep(_LOOK_EVERY_S)
                         outlet.check()
                         if not outlet.is_behind:
-                            live.update(self._picture(state, began), refresh=True)
+                            live.update(self.picture(state, began), refresh=True)
                 finally:
-                    live.update(self._picture(state, began), refresh=True)
+                    live.update(self.picture(state, began), refresh=True)
         finally:
             outlet.drain(LONGEST_DRAIN_S)
 
-    def _picture(self, state: Facts, began: float) -> RenderableType:
+    def picture(self, state: Facts, began: float) -> RenderableType:
+        """How the run stands, which `began` then by the clock given."""
         from rich.console import Group  # noqa: PLC0415  likewise
         from rich.progress_bar import ProgressBar  # noqa: PLC0415  likewise
         from rich.table import Table  # noqa: PLC0415  likewise
