@@ -38,7 +38,7 @@ class NewsItem(NamedTuple):
         return ": ".join([self.what, *said])
 
 
-_SAID = ("wave", "check", "run", "refused", "reason", "error", "detail", "waits", "next")
+_SAID = ("wave", "check", "run", "server", "refused", "reason", "error", "detail", "waits", "next")
 
 
 class Newsroom:
@@ -149,6 +149,12 @@ class Newsroom:
             return None
         return NewsItem(_WARN, "job over, not every server succeeded", {"request": event.request, **counts})
 
+    def set_aside(self, event: e.SetAside) -> NewsItem:
+        """The rest of a request is sent without some servers."""
+        ids = [server.id for server in self._state.servers_of(event.request)]
+        what = "left out of a request" if event.retry_at is None else "left out of a request, tried again later"
+        return NewsItem(_WARN, what, _fields(event) | {"server": ", ".join(ids)})
+
     def accepted(self, event: e.Accepted) -> NewsItem:
         """The service made a job."""
         return NewsItem(_DEBUG, "job accepted", {"request": event.request, "job_id": event.job.job_id})
@@ -196,13 +202,14 @@ _PLAIN: dict[type, tuple[int, str]] = {
     e.Throttled: (_INFO, "throttled"),
     e.LaneStopped: (_WARN, "lane stopped"),
     e.IntakeEnded: (_WARN, "nothing new is sent, what is at work is watched"),
-    e.Split: (_DEBUG, "request split, a limit has no room for all of it"),
+    e.Split: (_DEBUG, "request split"),
     e.Included: (_DEBUG, "request included again"),
     e.Withdrawn: (_DEBUG, "request withdrawn, its servers were excluded or left out"),
 }
 _PARTICULAR: dict[type, Callable[[Newsroom, Any], NewsItem | None]] = {
     e.Crawls: Newsroom.crawls,
     e.Accepted: Newsroom.accepted,
+    e.SetAside: Newsroom.set_aside,
     e.Settled: Newsroom.settled,
     e.WaveStarted: Newsroom.wave_started,
     e.WavePassed: Newsroom.wave_passed,

@@ -89,7 +89,7 @@ class Surveyor:
         After a crash that may be any request: the doubt itself may have been lost with the end of the journal.
         """
         lane = self._lane
-        doubted = self._requests if self._is_resumed else sorted(lane.state.ever_in_doubt)
+        doubted = self._requests if self._is_resumed else sorted(lane.state.ever_in_doubt | lane.state.ever_busy)
         if not doubted or lane.over:
             return
         listed = _Rows(())
@@ -148,14 +148,12 @@ class Surveyor:
         """The names that jobs may have of requests that are yet to come to be: pieces of these, or what follows failures."""
         run, token = self._lane.run, self._lane.run_token
         rules = run.rollout.rules if run.rollout else None
-        if rules is None:
-            return
         for request in requests:
             if run.phases[request] in UNSENT:
                 start = self._lane.job_name_of(request)[:-KEY_LENGTH]
                 yield from (start + request_key(token, number) for number in run.requests.numbers_of_pieces(request))
             is_known = run.phases[request].is_over and run.phases[request] is not Phase.EXCLUDED
-            if rules.on_failure is not None and run.is_main(request) and not is_known:
+            if rules is not None and rules.on_failure is not None and run.is_main(request) and not is_known:
                 name = str(rules.failure_bodies[run.requests[request].group]["name"])
                 numbers = run.requests.numbers_of_follow_ups(request)
                 yield from (job_name(name, request_key(token, number)) for number in numbers)

@@ -43,6 +43,7 @@ def _run_resumed(facts: Facts, event: e.RunResumed) -> None:
         _begin(facts, event.at)  # the journal lost even its first entry
     facts.stop_reason = facts.intake_ended = facts.ending = None
     facts.watched = True
+    facts.busy.clear()
     for servers in facts.left_out:
         servers.clear()
     for lane in facts.lanes:
@@ -50,7 +51,7 @@ def _run_resumed(facts: Facts, event: e.RunResumed) -> None:
         lane.doubts = dict.fromkeys(lane.doubts, Doubt(event.at))
         lane.stopped, lane.watched = None, True
         lane.proven = False
-        lane.unauthenticated_in_a_row = 0
+        lane.unauthenticated_in_a_row = lane.refused_in_a_row = 0
         lane.unreachable_since = None
     for request, phase in enumerate(facts.phases):
         if phase is Phase.SENT:
