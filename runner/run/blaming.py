@@ -111,16 +111,20 @@ def _may_be_of_its_own(facts: Facts, request: int) -> bool:
 
 
 def _was_doubted_whole(facts: Facts, request: int) -> bool:
-    """Whether a request that this is a piece of was in doubt. One with a server that is unknown cannot have made a job."""
-    if facts.requests.is_planned(request):
-        return False
+    """Whether a request that this is a piece of was in doubt, and it was not proven since that it made no job."""
     entries = facts.requests.entries
     mine = entries[request]
-    return any(
+    return not facts.requests.is_planned(request) and any(
         other != request
         and (entries[other].step, entries[other].group) == (mine.step, mine.group)
         and entries[other].start <= mine.start
         and mine.stop <= entries[other].stop
-        and not (other in facts.errors and facts.errors[other].code in UNKNOWN_SERVER)
+        and not _made_none(facts, other)
         for other in facts.lane_of(request).ever_in_doubt
     )
+
+
+def _made_none(facts: Facts, request: int) -> bool:
+    """Whether a request that was in doubt made no job: one of its servers is unknown, or it was looked up since."""
+    busy, error = facts.busy.get(request), facts.errors.get(request)
+    return (busy is not None and busy.looked_up) or (error is not None and error.code in UNKNOWN_SERVER)

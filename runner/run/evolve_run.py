@@ -43,7 +43,7 @@ def _run_resumed(facts: Facts, event: e.RunResumed) -> None:
         _begin(facts, event.at)  # the journal lost even its first entry
     facts.stop_reason = facts.intake_ended = facts.ending = None
     facts.watched = True
-    facts.busy.clear()
+    facts.busy = {request: busy._replace(since=event.at) for request, busy in facts.busy.items()}
     for servers in facts.left_out:
         servers.clear()
     for lane in facts.lanes:
@@ -56,6 +56,8 @@ def _run_resumed(facts: Facts, event: e.RunResumed) -> None:
     for request, phase in enumerate(facts.phases):
         if phase is Phase.SENT:
             facts.lane_of(request).in_flight -= 1
+            if request in facts.busy:
+                facts.busy[request] = facts.busy[request]._replace(looked_up=False)
             doubt(facts, request, event.at)
 
 

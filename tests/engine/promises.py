@@ -37,7 +37,7 @@ from tests.engine.virtual import VirtualClock
 _SUCCEEDED = "s"
 _UNSUBMITTED = (Phase.BLOCKED, Phase.READY, Phase.RETRY, Phase.SENT, Phase.IN_DOUBT)
 INTRUDER = "intruder"
-_CLOSED = {e.Settled, e.Refused, e.Conflict, e.GivenUp, e.Withdrawn}
+_CLOSED = {e.Settled, e.Refused, e.SetAside, e.Conflict, e.GivenUp, e.Withdrawn}
 
 
 class Promises:
@@ -287,9 +287,9 @@ class Promises:
         if isinstance(event, e.Included):
             for included in self._state.requests.servers_of(event.request):
                 self._letters[self._over.pop(included.id)] -= 1
-        if type(event) not in _CLOSED or (isinstance(event, e.Refused) and event.retry_at is not None):
+        if type(event) not in _CLOSED or (isinstance(event, e.Refused | e.SetAside) and event.retry_at is not None):
             return
-        assert isinstance(event, e.Settled | e.Refused | e.Conflict | e.GivenUp | e.Withdrawn)
+        assert isinstance(event, e.Settled | e.Refused | e.SetAside | e.Conflict | e.GivenUp | e.Withdrawn)
         self._closed[event.request] = place
         if not self._state.is_main(event.request):
             return
@@ -310,10 +310,10 @@ def _is_through(job: SimulatedJob, server: str, at: float) -> bool:
     return any(task.server_id == server and task.ends_at is not None and task.ends_at <= at for task in job.tasks)
 
 
-def _letter(event: e.Refused | e.Conflict | e.GivenUp | e.Withdrawn) -> str:
+def _letter(event: e.Refused | e.SetAside | e.Conflict | e.GivenUp | e.Withdrawn) -> str:
     if isinstance(event, e.Withdrawn):
         return "x" if event.who else "n"
-    return "n" if isinstance(event, e.Refused) else "u"
+    return "n" if isinstance(event, e.Refused | e.SetAside) else "u"
 
 
 def _parts(lane_of: Sequence[int], lanes: int) -> list[list[slice]]:
