@@ -9,6 +9,8 @@ _SHORTEST_PATIENCE_S = 120.0
 # The longer it lasts, the longer the pauses: this share of what it lasted, within these, seconds.
 _SHARE = 0.25
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 300.0
+# At least so often, however slowly requests are sent.
+_LEAST_ANSWERS = 4
 
 
 def busy_patience_s(longest_s: float, job_timeout_s: float) -> float:
@@ -21,13 +23,14 @@ def busy_patience_s(longest_s: float, job_timeout_s: float) -> float:
     return min(job_timeout_s, max(_SHORTEST_PATIENCE_S, _MARGIN * longest_s))
 
 
-def busy_again_at(since: float, now: float, patience_s: float, jitter: float) -> float | None:
+def busy_again_at(since: float, now: float, *, answers: int, patience_s: float, jitter: float) -> float | None:
     """When to ask again for a server that is busy since `since`, epoch seconds; None: it was waited for long enough.
 
-    The last time is never before the patience is over. `jitter` is random, from 0 to 1.
+    `answers` is how often the service said so. The last time is never before the patience is over. `jitter` is random,
+    from 0 to 1.
     """
     until = since + patience_s
     if now >= until:
-        return None
+        return None if answers >= _LEAST_ANSWERS else now + _SHORTEST_PAUSE_S * (0.5 + jitter)
     pause_s = min(max(_SHARE * (now - since), _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S) * (0.5 + jitter)
     return min(now + pause_s, max(until, now + 1.0))

@@ -13,6 +13,7 @@ from runner.rules.answers import Cause, Refusal, ServiceError
 from runner.rules.blame import UNKNOWN_SERVER, named_in
 from runner.rules.busy import busy_again_at, busy_patience_s
 from runner.run import events as e
+from runner.run.facts import Busy
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -90,9 +91,10 @@ def _again_at(facts: Facts, request: int, at: float, jitter: float) -> float | N
     """
     if _was_doubted_whole(facts, request):
         return None
-    busy = facts.busy.get(request)
+    busy = facts.busy.get(request, Busy(at, 0))
     patience_s = busy_patience_s(facts.longest_s[facts.requests.entries[request].step], facts.plan.watch.job_timeout_s)
-    return busy_again_at(at if busy is None else busy.since, at, patience_s, jitter)
+    since = min(busy.since, at)
+    return busy_again_at(since, at, answers=busy.answers + 1, patience_s=patience_s, jitter=jitter)
 
 
 def _waited(facts: Facts, request: int, error: ServiceError, at: float) -> ServiceError:

@@ -110,7 +110,7 @@ def _refused(facts: Facts, event: e.Refused) -> None:
     else:
         lane.unreachable_since = None
     if event.cause in _OF_THE_REQUEST:
-        lane.refused_in_a_row += 1
+        _of_the_request(facts, request)
     if event.cause is Cause.BUSY:
         facts.attempts[request] -= 1
         lane.ever_busy.add(request)
@@ -139,10 +139,17 @@ def _may_go_later(facts: Facts, event: e.Refused | e.SetAside) -> None:
     close(facts, request, Phase.REFUSED, _all(facts, request, Outcome.NOT_STARTED), event.at)
 
 
+def _of_the_request(facts: Facts, request: int) -> None:
+    """Refused for what it asks: once for each that asks for more than one server, however often it is asked."""
+    entry = facts.requests.entries[request]
+    if entry.stop - entry.start > 1 and request not in facts.busy:
+        facts.lane_of(request).refused_in_a_row += 1
+
+
 def _busy(facts: Facts, event: e.Refused | e.SetAside | e.InDoubt) -> None:
     """That servers are in another operation is no failed attempt: it is waited for."""
     before = facts.busy.get(event.request, Busy(event.at, 0))
-    facts.busy[event.request] = before._replace(answers=before.answers + 1)
+    facts.busy[event.request] = before._replace(since=min(before.since, event.at), answers=before.answers + 1)
 
 
 def _unreachable(facts: Facts, lane: LaneFacts, event: e.Refused) -> None:
@@ -190,7 +197,7 @@ def _in_doubt(facts: Facts, event: e.InDoubt) -> None:
     doubt(facts, event.request, event.at)
     if event.busy:
         facts.attempts[event.request] -= 1
-        lane.refused_in_a_row += 1
+        _of_the_request(facts, event.request)
         _busy(facts, event)
     if event.request in facts.busy:
         facts.busy[event.request] = facts.busy[event.request]._replace(looked_up=event.busy)

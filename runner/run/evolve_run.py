@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from runner.model import RunState
@@ -43,7 +44,7 @@ def _run_resumed(facts: Facts, event: e.RunResumed) -> None:
         _begin(facts, event.at)  # the journal lost even its first entry
     facts.stop_reason = facts.intake_ended = facts.ending = None
     facts.watched = True
-    facts.busy = {request: busy._replace(since=event.at) for request, busy in facts.busy.items()}
+    facts.busy = {request: busy._replace(since=math.inf, answers=0) for request, busy in facts.busy.items()}
     for servers in facts.left_out:
         servers.clear()
     for lane in facts.lanes:

@@ -35,6 +35,7 @@ class Doubt(NamedTuple):
 class Busy(NamedTuple):
     """A request whose servers are in another operation: since when that is known, and how often the service said so.
 
+    Both begin anew when a run is resumed: `since` is infinity until the service says so again.
     `looked_up`: no job of its own was found that this could be, and it was not in doubt since.
     """
 
@@ -55,7 +56,7 @@ class LaneFacts:
     """One lane's part. `unsubmitted` counts requests that may still be sent, or sent again, `excluded` those withdrawn.
 
     `ever_busy` are requests that were refused because a server of theirs is in another operation. `refused_in_a_row`
-    counts requests that were refused for what they ask since the last one that was taken.
+    counts requests for several servers that were refused for what they ask since the last one that was taken.
     """
 
     in_flight: int = 0

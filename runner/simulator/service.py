@@ -34,7 +34,7 @@ class SimulatedService:
         self.jobs: dict[str, SimulatedJob] = {}
         self.calls: Counter[str] = Counter()
         self._clock = clock
-        self._fleet = Fleet(behaviour.servers, clock())
+        self.fleet = Fleet(behaviour.servers, clock())
         self._rng = random.Random(behaviour.seed)  # noqa: S311  chance that can be repeated is the point
         self._factory = JobFactory(behaviour, self._rng)
         self._view = JobView(behaviour)
@@ -183,20 +183,20 @@ class SimulatedService:
 
     def _check_server(self, server: str, failed: set[str], skipped: set[str]) -> SimulatedReply | None:
         switches, now = self.behaviour.servers, self._clock()
-        status, busy = self._fleet.status(server), self._busy.get(server)
+        status, busy = self.fleet.status(server), self._busy.get(server)
         if busy is not None and busy.is_over(now):
             status = "REBOOTING" if now < busy.reboot_ends_at(server, self.behaviour.tasks) else status
             busy = None
         if status is None:
             if switches.unknown == "refuse":
-                return self._fleet.unknown(server)
+                return self.fleet.unknown(server)
             (failed if switches.unknown == "fail" else skipped).add(server)
         elif status != "RUNNING":
             if switches.not_running == "refuse":
-                return self._fleet.not_running(server, status)
+                return self.fleet.not_running(server, status)
             skipped.add(server)
-        elif self._fleet.is_occupied(server, now) or (busy is not None and switches.busy == "refuse"):
-            return self._fleet.busy(server)
+        elif self.fleet.is_occupied(server, now) or (busy is not None and switches.busy == "refuse"):
+            return self.fleet.busy(server)
         elif busy is not None and switches.busy == "skip":
             skipped.add(server)
         return None

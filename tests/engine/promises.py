@@ -33,6 +33,7 @@ from runner.spec.quantities import parse_rate
 from tests.driving import assert_same, assert_same_queues
 from tests.engine.rollout_promises import RolloutPromises
 from tests.engine.virtual import VirtualClock
+from tests.engine.waits import Waits
 
 _SUCCEEDED = "s"
 _UNSUBMITTED = (Phase.BLOCKED, Phase.READY, Phase.RETRY, Phase.SENT, Phase.IN_DOUBT)
@@ -49,6 +50,7 @@ class Promises:
     def __init__(self, plan: Plan, store: MemoryStore, clock: VirtualClock, last_jobs: dict[str, SimulatedJob]) -> None:
         self.may_double = self.holds_nothing = False
         self.is_owned: Callable[[], bool] = lambda: True
+        self.is_known: Callable[[str], bool] = lambda server: True
         self._sent_unowned = 0
         self.deadline: Deadline | None = None
         self.durable: list[e.Event] = []
@@ -89,6 +91,7 @@ class Promises:
         self._not_before: dict[int, float] = {}
         self._over: dict[str, str] = {}
         self._letters: Counter[str] = Counter()
+        self._waits = Waits(state, self.is_known, self._plan.watch.job_timeout_s)
         if self.rollout is not None:
             self.rollout.process_began(state)
         for place, event in enumerate(self.durable):
@@ -282,6 +285,7 @@ class Promises:
 
     def _tally(self, event: e.Event, place: int, *, live: bool) -> None:
         """Count the servers that are over: those of a last step, and those that did not get through one before."""
+        self._waits.tell(event, live=live)
         if isinstance(event, e.LeftOut):
             self._held.difference_update(event.servers)
         if isinstance(event, e.Included):
