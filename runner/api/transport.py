@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from runner.api.answers import AnswerTooLarge, broken
+from runner.api.answers import AnswerTooLarge, UnfitHeader, broken
+from runner.api.connecting import Connector, unfit_header
 from runner.api.replies import Broken, Reply
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 LARGEST_ANSWER = 64 * 1024 * 1024
 MOST_READS = 64
 _LONGEST_CONNECT_S = 10.0
+_DROPPED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError)
 _LARGEST_PLAIN_BODY = 1024 * 1024  # aiohttp warns of larger bytes; from a file object it sends them in pieces
 
 
@@ -76,8 +78,20 @@ class Transport:
                 timeout=self._timeout,
             ) as response:
                 return Reply(response.status, response.headers, await self._read(response.content))
-        except (aiohttp.ClientError, OSError, EOFError, UnicodeError, AnswerTooLarge) as exc:
-            return broken(exc, self._host, self._proxy)
+        except (aiohttp.ClientError, OSError, EOFError, ValueError, AnswerTooLarge) as exc:
+            return broken(self._looked_into(exc, headers), self._host, self._proxy)
+
+    def _looked_into(self, exc: Exception, headers: Mapping[str, str]) -> Exception:
+        """The error, or what is behind it.
+
+        After a connection was dropped, what is sent next goes on a fresh one: whoever closed it while it waited for use may
+        have closed others.
+        """
+        connector = self._session.connector
+        if isinstance(exc, _DROPPED) and isinstance(connector, Connector):
+            connector.drop_idle()
+        unfit = unfit_header(headers) if isinstance(exc, ValueError) else None
+        return exc if unfit is None else UnfitHeader(unfit)
 
     async def _read(self, content: aiohttp.StreamReader) -> bytes:
         """The body, unless it is larger than any honest one (counted after decompression)."""
