@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,6 +14,7 @@ from runner.rules.outcomes import outcomes_of
 from runner.run import events as e
 from runner.run.crawling import crawl_of, crawl_text
 from runner.run.facts import Hold, StopRule
+from runner.run.phases import Phase
 from runner.run.waves import Stage
 
 if TYPE_CHECKING:
@@ -69,7 +71,18 @@ class Newsroom:
             lines.append(f"aborted, what is at work is watched to its end: {state.aborted}")
         elif state.intake_ended is not None:
             lines.append(f"nothing new is sent, what is at work is watched: {state.intake_ended}")
-        return lines if state.over else lines + waiting_in(state).lines(self._run_id)
+        return lines if state.over else lines + self._busy_servers() + waiting_in(state).lines(self._run_id)
+
+    def _busy_servers(self) -> list[str]:
+        """How many servers are waited for that are in another operation, and since when; nothing: none are."""
+        state = self._state
+        waiting = [request for request in state.busy if state.phases[request] is Phase.RETRY]
+        since = min((state.busy[request].since for request in waiting), default=math.inf)
+        if math.isinf(since):
+            return []
+        count = sum(len(state.servers_of(request)) for request in waiting)
+        who = "1 server is" if count == 1 else f"up to {count:,} servers are"
+        return [f"{who} in another operation since {datetime.fromtimestamp(since, UTC):%H:%M:%S} UTC: asked for again"]
 
     def _last_requests(self) -> list[str]:
         """What a run that was asked to stop waits for, until when, and how it is ended at once; nothing: for nothing."""

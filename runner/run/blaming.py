@@ -45,7 +45,7 @@ def after_refusal(facts: Facts, request: int, refused: Refusal, at: float, jitte
         return
     yield e.Refused(at, request, cause, error, at)
     if named:
-        yield from _parted(facts, named, e.SetAside(at, request, cause, error, again_at))
+        yield from parted(facts, named, e.SetAside(at, request, cause, error, again_at))
     elif (cut := facts.requests.cut_of(request)) is not None:
         yield e.Split(at, request, cut)
 
@@ -68,8 +68,11 @@ def _in_the_way(facts: Facts, request: int, cause: Cause, error: ServiceError) -
     return frozenset() if may_be_of_one else None
 
 
-def _parted(facts: Facts, named: Collection[str], aside: e.SetAside) -> Iterator[e.Split | e.SetAside]:
-    """Cut the request until these servers stand alone, or with those that they are never parted from."""
+def parted(facts: Facts, named: Collection[str], aside: e.SetAside) -> Iterator[e.Split | e.SetAside]:
+    """Cut a request that is ready until these servers stand alone, or with those that they are never parted from.
+
+    `aside` is what is said of them. Each event must be true before the next is asked for.
+    """
     pieces = [aside.request]
     while pieces:
         piece = pieces.pop()

@@ -293,6 +293,7 @@ def _took_its_time(event: e.Settled, outcomes: Outcomes) -> bool:
 def _withdrawn(facts: Facts, event: e.Withdrawn) -> None:
     request = event.request
     facts.retry_at.pop(request, None)
+    facts.busy.pop(request, None)
     if not facts.is_main(request) or not facts.servers_of(request):
         void(facts, request, event.at)
         return
