@@ -14,7 +14,6 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
 from runner.api.dates import clock_skew
-from runner.api.direct import NothingWritten
 from runner.api.endpoints import region_advice
 from runner.api.replies import Broken, Reply
 from runner.api.service_errors import read_error, request_id, web_page
@@ -184,13 +183,26 @@ def _one_prefix(code: str | None) -> str:
     return "" if code is None else code.replace("APIG.", "APIGW.", 1)
 
 
+class NothingSent(aiohttp.ClientError):
+    """There was no connection to send the request on, for this `reason`."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class UnfitHeader(ValueError):
+    """The header of this name cannot be sent: its value has a line end, or a null character. Nothing was."""
+
+
 class AnswerTooLarge(Exception):
     """The body is longer than any honest answer; the rest of it was not read."""
 
 
 # What can break an exchange, first match wins. A cause: it broke before a byte of the request could leave. TLS that fails
 # is not the end of a lane at once: it may be one node of many behind an address, and nothing was sent to it.
-# ServerDisconnectedError on a kept-alive connection may mean either, so it is in doubt.
+# ServerDisconnectedError on a kept-alive connection may mean either, so it is in doubt. Without a cause it is not where
+# there was no connection yet (`NothingSent`): a proxy that answers anything but HTTP, say.
 _BREAKS: tuple[tuple[type[BaseException], Cause | None, str], ...] = (
     (
         aiohttp.ClientConnectorCertificateError,
@@ -208,8 +220,9 @@ _BREAKS: tuple[tuple[type[BaseException], Cause | None, str], ...] = (
     (aiohttp.ClientHttpProxyError, Cause.UNREACHABLE, "no way to {host}, which answers HTTP {why} to that"),
     (aiohttp.ClientConnectorError, Cause.UNREACHABLE, "no connection to {host}: {why}"),
     (aiohttp.ConnectionTimeoutError, Cause.UNREACHABLE, "no connection to {host} in time"),
-    (NothingWritten, Cause.UNREACHABLE, "{host} closed the connection before anything was sent"),
     (aiohttp.InvalidURL, Cause.UNUSABLE, "the endpoint {host} is not a usable address"),
+    (UnfitHeader, Cause.UNUSABLE, "no request to {host} can be made: its header {why} has a line end in it"),
+    (UnicodeError, None, "{host} is no name that can be looked up"),
     (TimeoutError, None, "no answer from {host} in time"),
     (AnswerTooLarge, None, "the answer of {host} is too large"),
     (aiohttp.ServerDisconnectedError, None, "{host} closed the connection without an answer"),
@@ -226,24 +239,32 @@ def broken(exc: BaseException, host: str, proxy: Proxy | None = None) -> Broken:
 
     Its own text is not used: it may quote a proxy's password.
     """
+    is_unsent = isinstance(exc, NothingSent)
+    exc = exc.reason if isinstance(exc, NothingSent) else exc
     cause, text = next((cause, text) for kind, cause, text in _BREAKS if isinstance(exc, kind))
+    if is_unsent and cause is None:
+        cause = Cause.UNREACHABLE
     if isinstance(exc, aiohttp.ClientHttpProxyError) and exc.status == _PROXY_WANTS_PASSWORD:
         cause = Cause.UNUSABLE
     place = host if proxy is None else f"{host} through the proxy {proxy.name}"
-    if proxy is not None and _is_of_proxy(exc, proxy):
+    if proxy is not None and _is_of_proxy(exc, proxy, is_unsent=is_unsent):
         place = f"the proxy {proxy.name}"
     message = text.format(host=place, why=_why(exc), advice=region_advice(host) if place == host else "")
     return Broken(cause, ServiceError(None, None, message, None))
 
 
-def _is_of_proxy(exc: BaseException, proxy: Proxy) -> bool:
-    """Whether it broke on the way to the proxy."""
+def _is_of_proxy(exc: BaseException, proxy: Proxy, *, is_unsent: bool) -> bool:
+    """Whether it broke on the way to the proxy, or at its answer when it was asked for the way on."""
     if isinstance(exc, aiohttp.ClientProxyConnectionError):
+        return True
+    if is_unsent and not isinstance(exc, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
         return True
     return isinstance(exc, aiohttp.ClientConnectorError) and (exc.host, exc.port) == (proxy.url.host, proxy.url.port)
 
 
 def _why(exc: BaseException) -> str:
+    if isinstance(exc, UnfitHeader):
+        return str(exc)
     if isinstance(exc, aiohttp.ClientConnectorCertificateError):
         return str(getattr(exc.certificate_error, "verify_message", "") or "it is not for this host")
     if isinstance(exc, aiohttp.ClientResponseError):

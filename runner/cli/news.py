@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from runner.rules.outcomes import outcomes_of
 from runner.run import events as e
 from runner.run.crawling import crawl_of, crawl_text
 from runner.run.facts import Hold, StopRule
+from runner.run.phases import Phase
 from runner.run.waves import Stage
 
 if TYPE_CHECKING:
@@ -54,7 +56,18 @@ class Newsroom:
             lines.append(f"aborted, what is at work is watched to its end: {state.aborted}")
         elif state.intake_ended is not None:
             lines.append(f"nothing new is sent, what is at work is watched: {state.intake_ended}")
-        return lines if state.over else lines + waiting_in(state).lines(self._run_id)
+        return lines if state.over else lines + self._busy_servers() + waiting_in(state).lines(self._run_id)
+
+    def _busy_servers(self) -> list[str]:
+        """How many servers are waited for that are in another operation, and since when; nothing: none are."""
+        state = self.state
+        waiting = [request for request in state.busy if state.phases[request] is Phase.RETRY]
+        since = min((state.busy[request].since for request in waiting), default=math.inf)
+        if math.isinf(since):
+            return []
+        count = sum(len(state.servers_of(request)) for request in waiting)
+        who = "1 server is" if count == 1 else f"up to {count:,} servers are"
+        return [f"{who} in another operation since {datetime.fromtimestamp(since, UTC):%H:%M:%S} UTC: asked for again"]
 
     def _last_requests(self) -> list[str]:
         """What a run that was asked to stop waits for, until when, and how it is ended at once; nothing: for nothing."""
@@ -144,6 +157,12 @@ class Newsroom:
         """What fails now, line by line."""
         return list(failing_lines(self.state))
 
+    def set_aside(self, event: e.SetAside) -> NewsItem:
+        """The rest of a request is sent without some servers."""
+        ids = [server.id for server in self.state.servers_of(event.request)]
+        what = "left out of a request" if event.retry_at is None else "left out of a request, tried again later"
+        return NewsItem(_WARN, what, event_fields(event) | {"server": ", ".join(ids)})
+
     def accepted(self, event: e.Accepted) -> NewsItem:
         """The service made a job."""
         return NewsItem(_DEBUG, "job accepted", {"request": event.request, "job_id": event.job.job_id})
@@ -177,13 +196,14 @@ _PLAIN: dict[type, tuple[int, str]] = {
     e.GivenUp: (_WARN, "request given up, its servers are unknown"),
     e.Throttled: (_INFO, "throttled"),
     e.IntakeEnded: (_WARN, "nothing new is sent, what is at work is watched"),
-    e.Split: (_DEBUG, "request split, a limit has no room for all of it"),
+    e.Split: (_DEBUG, "request split"),
     e.Included: (_DEBUG, "request included again"),
     e.Withdrawn: (_DEBUG, "request withdrawn, its servers were excluded or left out"),
 }
 _PARTICULAR: dict[type, Callable[[Newsroom, Any], NewsItem | None]] = {
     e.Crawls: Newsroom.crawls,
     e.Accepted: Newsroom.accepted,
+    e.SetAside: Newsroom.set_aside,
     e.Settled: Newsroom.settled,
     **CALLS,
     e.WaveStarted: Newsroom.wave_started,

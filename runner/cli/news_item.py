@@ -27,7 +27,7 @@ class NewsItem(NamedTuple):
         return ": ".join([self.what, *said])
 
 
-_SAID = ("wave", "check", "run", "refused", "reason", "error", "detail", "waits", "next")
+_SAID = ("wave", "check", "run", "server", "refused", "reason", "error", "detail", "waits", "next")
 
 
 def event_fields(event: e.Event) -> dict[str, object]:

@@ -18,6 +18,7 @@ from runner.rules.doubts import about_another
 from runner.rules.reads import ReadHistory
 from runner.rules.refusals import NEVER_REACHED_S, lane_stops, retry_at
 from runner.run import events as e
+from runner.run.blaming import after_refusal
 from runner.run.decisions import AllSubmitted, LeaveOut, Send, SplitUp, WaitForEvent, WaitUntil
 from runner.run.outages import AfterThat
 
@@ -189,6 +190,10 @@ class Submitter:
                 lane.doubt_news.tell()
             case answers.Refusal(cause=Cause.THROTTLED):
                 self._slow_down(request, answer, sent_at)
+            case answers.Refusal(cause=Cause.INVALID | Cause.BUSY):
+                for event in after_refusal(lane.run, request, answer, now, lane.jitter()):
+                    lane.recorder.record(event)
+                lane.doubt_news.tell()
             case answers.Refusal():
                 self._refused(request, answer)
         if self._unreached.failed and lane.state.unreachable_since is None:
@@ -215,7 +220,6 @@ class Submitter:
 
     def _refused(self, request: int, refused: answers.Refusal) -> None:
         lane, now, cause = self._lane, self._lane.clock.now(), refused.cause
-        attempts, allowed = lane.run.attempts[request], lane.run.plan.submit.attempts
         since = lane.state.unreachable_since
         outage_s = 0.0 if since is None else now - since
         patience_s = lane.run.plan.submit.outage_s
@@ -226,11 +230,10 @@ class Submitter:
             patience_s=patience_s,
             unauthenticated_in_a_row=lane.credential.refused_in_a_row,
         )
-        again_at: float | None = now
+        again_at = now
         if not stops:
-            again_at = retry_at(
-                cause, attempts=attempts, allowed=allowed, now=now, jitter=lane.jitter(), outage_s=outage_s
-            )
+            attempts = lane.run.attempts[request]
+            again_at = retry_at(cause, attempts=attempts, now=now, jitter=lane.jitter(), outage_s=outage_s)
         lane.recorder.record(e.Refused(now, request, refused.cause, refused.error, again_at))
         if stops:
             lane.failing.given_up(_CREATES.key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.engine.clock import sleep_until
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 _OF_THE_LIST = ReadLimits()
 # At the end of a run nothing is sent any more: what the list does not prove then is not waited for as long.
 _AT_THE_END = ReadLimits(reads=3, over_s=0.0)
+# Without a rollout only what the service refuses is split, in the order of the plan: a lost end of the journal told of the
+# first requests that look unsent. Where one list shows all jobs of the run, it shows those of all pieces.
+_MOST_BEYOND = 10_000
 
 
 class _Rows(NamedTuple):
@@ -66,7 +70,7 @@ class Surveyor:
         await sleep_until(lane.clock, since + lane.run.plan.submit.settle_s)
         excluded = [index for index in self._requests if not lane.run.is_surely_unsent(index)]
         unsent = [index for index in self._requests if lane.run.phases[index] in UNSENT] + excluded
-        beyond = list(self._names_beyond(self._requests))
+        beyond = list(islice(self._names_beyond(self._requests), None if lane.run.rollout else _MOST_BEYOND))
         listed = await self._proven_rows(unsent, beyond, since)
         now = lane.clock.now()
         if isinstance(listed, ReadFailed):
@@ -89,7 +93,7 @@ class Surveyor:
         After a crash that may be any request: the doubt itself may have been lost with the end of the journal.
         """
         lane = self._lane
-        doubted = self._requests if self._is_resumed else sorted(lane.state.ever_in_doubt)
+        doubted = self._requests if self._is_resumed else sorted(lane.state.ever_in_doubt | lane.state.ever_busy)
         if not doubted or lane.over:
             return
         listed = _Rows(())
@@ -148,14 +152,13 @@ class Surveyor:
         """The names that jobs may have of requests that are yet to come to be: pieces of these, or what follows failures."""
         run, token = self._lane.run, self._lane.run_token
         rules = run.rollout.rules if run.rollout else None
-        if rules is None:
-            return
         for request in requests:
-            if run.phases[request] in UNSENT:
+            # One in doubt may have been refused and split since, if the end of the journal is lost.
+            if run.phases[request] in UNSENT or run.phases[request] is Phase.IN_DOUBT:
                 start = self._lane.job_name_of(request)[:-KEY_LENGTH]
                 yield from (start + request_key(token, number) for number in run.requests.numbers_of_pieces(request))
             is_known = run.phases[request].is_over and run.phases[request] is not Phase.EXCLUDED
-            if rules.on_failure is not None and run.is_main(request) and not is_known:
+            if rules is not None and rules.on_failure is not None and run.is_main(request) and not is_known:
                 name = str(rules.failure_bodies[run.requests[request].group]["name"])
                 numbers = run.requests.numbers_of_follow_ups(request)
                 yield from (job_name(name, request_key(token, number)) for number in numbers)

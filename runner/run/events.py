@@ -103,6 +103,21 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAside:
+    """The service refused a request because of the servers of this piece of it: the rest is sent without them.
+
+    `cause`, `error` and `retry_at` are as in `Refused`.
+    """
+
+    kind: ClassVar[str] = "set_aside"
+    at: float
+    request: int
+    cause: Cause
+    error: ServiceError
+    retry_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """The service made a job of the request."""
 
@@ -114,12 +129,17 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class InDoubt:
-    """The request was sent and got no usable answer."""
+    """The request was sent and got no usable answer.
+
+    `busy`: the service refused it, because its servers are in another operation; but it was in doubt before, so that this
+    may be a job of its own.
+    """
 
     kind: ClassVar[str] = "in_doubt"
     at: float
     request: int
     error: ServiceError
+    busy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +317,9 @@ class IntakeEnded:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A limit has no room for the whole request: two pieces take its place, the second one from position `cut` on.
+    """A limit has no room for the whole request, or some of its servers are in the way: two pieces take its place.
+
+    The second one begins at position `cut`.
 
     The pieces are the next two requests, counted on from the plan's. A position is one in the group's servers.
     """
@@ -372,6 +394,7 @@ Event = (
     | Lapsed
     | Throttled
     | Refused
+    | SetAside
     | Accepted
     | InDoubt
     | Suspected

@@ -33,6 +33,18 @@ class Doubt(NamedTuple):
     since: float
 
 
+class Busy(NamedTuple):
+    """A request whose servers are in another operation: since when that is known, and how often the service said so.
+
+    Both begin anew when a run is resumed: `since` is infinity until the service says so again.
+    `looked_up`: no job of its own was found that this could be, and it was not in doubt since.
+    """
+
+    since: float
+    answers: int
+    looked_up: bool = False
+
+
 class OpenJob(NamedTuple):
     """A job that is not over."""
 
@@ -42,11 +54,16 @@ class OpenJob(NamedTuple):
 
 @dataclass(slots=True)
 class LaneFacts:
-    """One lane's part. `unsubmitted` counts requests that may still be sent, or sent again, `excluded` those withdrawn."""
+    """One lane's part. `unsubmitted` counts requests that may still be sent, or sent again, `excluded` those withdrawn.
+
+    `ever_busy` are requests that were refused because a server of theirs is in another operation. `refused_in_a_row`
+    counts requests for several servers that were refused for what they ask since the last one that was taken.
+    """
 
     in_flight: int = 0
     doubts: dict[int, Doubt] = field(default_factory=dict)
     ever_in_doubt: set[int] = field(default_factory=set)
+    ever_busy: set[int] = field(default_factory=set)
     open: dict[int, OpenJob] = field(default_factory=dict)
     unsubmitted: int = 0
     excluded: int = 0
@@ -54,6 +71,7 @@ class LaneFacts:
     proven: bool = False  # the service took a request of ours: until then one at a time is risked
     unsurveyed_since: float | None = None  # resumed after a crash: nothing is sent before the names were looked up
     unauthenticated_in_a_row: int = 0
+    refused_in_a_row: int = 0
     unreachable_since: float | None = None  # no call has come through since: one at a time is tried, at `try_again_at`
     try_again_at: float = 0.0
     stopped: ServiceError | None = None
@@ -116,7 +134,8 @@ class Facts:
     """What is true of a run. Lists are indexed by the request's place in `requests`.
 
     `attempts` are those that count against `submit.attempts`, `sent` all of them. `retry_at` is when a refused request may
-    be sent again, epoch seconds. `errors` is the last thing that went wrong with a request, `outcomes` how its servers
+    be sent again, epoch seconds; `busy` are those that wait for their servers. `longest_s` is how long the longest job of
+    each step took so far, seconds. `errors` is the last thing that went wrong with a request, `outcomes` how its servers
     ended. `counts` are servers whose outcome is final.
 
     `left_behind` are, per group, the servers that did not succeed in an earlier step. `suspected` are blocked requests that
@@ -148,6 +167,8 @@ class Facts:
     controls: Controls = field(default_factory=Controls)
     counts: Counter[Outcome] = field(default_factory=Counter)
     retry_at: dict[int, float] = field(default_factory=dict)
+    busy: dict[int, Busy] = field(default_factory=dict)
+    longest_s: list[float] = field(default_factory=list)
     job_ids: dict[int, str] = field(default_factory=dict)
     errors: dict[int, ServiceError] = field(default_factory=dict)
     outcomes: dict[int, Outcomes] = field(default_factory=dict)
@@ -285,6 +306,7 @@ def initial_facts(plan: Plan) -> Facts:
         lanes=[LaneFacts() for _ in plan.lanes],
         left_behind=[set() for _ in plan.groups],
         left_out=[{} for _ in plan.groups],
+        longest_s=[0.0] * len(plan.steps),
         rollout=initial_rollout(plan),
     )
     if plan.main_steps > 1:

@@ -107,6 +107,12 @@ class Servers(_Switches):
     """Which servers there are (api-facts 8.7 to 8.10, 8.24)."""
 
     fleet: dict[str, str] | None = Field(None, description="Ids and statuses; null: every id is known and RUNNING.")
+    not_known: list[str] = Field([], description="Ids, with * as wildcard, of servers that there are not.")
+    occupied: dict[str, Seconds] = Field(
+        {},
+        description="Ids, with * as wildcard, in an operation of somebody else, and how long from the start, seconds.",
+    )
+    says_which: bool = Field(default=True, description="Whether a create that is refused for a server names it.")
     unknown: Literal["refuse", "fail", "skip"] = Field("refuse", description="An unknown server in a create.")
     not_running: Literal["skip", "refuse"] = Field("skip", description="A server that is not RUNNING.")
     busy: Literal["refuse", "queue", "skip"] = Field("refuse", description="A server that is in another job.")

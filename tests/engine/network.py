@@ -103,6 +103,7 @@ DOUBLING_FAULTS: dict[str, Fault] = {
     "twice": Fault(_error(504, "APIGW.0201", "the gateway sent it twice"), (0.0, 0.0)),
     "twice_but_late": Fault(_LOST, (0.0, 3.0)),
     "too_late": Fault(_LOST, (20.0,)),
+    "twice_and_busy": Fault(_error(400, "ModelArts.6357", "another operation is in progress"), (0.0,)),
 }
 _ANY_FAULT = {**FAULTS, **DOUBLING_FAULTS, **_RARE}
 

@@ -33,11 +33,12 @@ from runner.spec.quantities import parse_rate
 from tests.driving import assert_same, assert_same_queues
 from tests.engine.rollout_promises import RolloutPromises
 from tests.engine.virtual import VirtualClock
+from tests.engine.waits import Waits
 
 _SUCCEEDED = "s"
 _UNSUBMITTED = (Phase.BLOCKED, Phase.READY, Phase.RETRY, Phase.SENT, Phase.IN_DOUBT)
 INTRUDER = "intruder"
-_CLOSED = {e.Settled, e.Refused, e.Conflict, e.GivenUp, e.Withdrawn}
+_CLOSED = {e.Settled, e.Refused, e.SetAside, e.Conflict, e.GivenUp, e.Withdrawn}
 # How often a lane tells of calls that fail, seconds.
 _TELLS_EVERY_S = 60.0
 
@@ -51,6 +52,7 @@ class Promises:
     def __init__(self, plan: Plan, store: MemoryStore, clock: VirtualClock, last_jobs: dict[str, SimulatedJob]) -> None:
         self.may_double = self.holds_nothing = self.is_lied_to = False
         self.is_owned: Callable[[], bool] = lambda: True
+        self.is_known: Callable[[str], bool] = lambda server: True
         self._sent_unowned = 0
         self.deadline: Deadline | None = None
         self.durable: list[e.Event] = []
@@ -92,6 +94,7 @@ class Promises:
         self._told_failing: dict[int, float] = {}
         self._over: dict[str, str] = {}
         self._letters: Counter[str] = Counter()
+        self._waits = Waits(state, self.is_known, self._plan.watch.job_timeout_s)
         if self.rollout is not None:
             self.rollout.process_began(state)
         for place, event in enumerate(self.durable):
@@ -302,14 +305,15 @@ class Promises:
 
     def _tally(self, event: e.Event, place: int, *, live: bool) -> None:
         """Count the servers that are over: those of a last step, and those that did not get through one before."""
+        self._waits.tell(event, live=live)
         if isinstance(event, e.LeftOut):
             self._held.difference_update(event.servers)
         if isinstance(event, e.Included):
             for included in self._state.requests.servers_of(event.request):
                 self._letters[self._over.pop(included.id)] -= 1
-        if type(event) not in _CLOSED or (isinstance(event, e.Refused) and event.retry_at is not None):
+        if type(event) not in _CLOSED or (isinstance(event, e.Refused | e.SetAside) and event.retry_at is not None):
             return
-        assert isinstance(event, e.Settled | e.Refused | e.Conflict | e.GivenUp | e.Withdrawn)
+        assert isinstance(event, e.Settled | e.Refused | e.SetAside | e.Conflict | e.GivenUp | e.Withdrawn)
         self._closed[event.request] = place
         if not self._state.is_main(event.request):
             return
@@ -330,10 +334,10 @@ def _is_through(job: SimulatedJob, server: str, at: float) -> bool:
     return any(task.server_id == server and task.ends_at is not None and task.ends_at <= at for task in job.tasks)
 
 
-def _letter(event: e.Refused | e.Conflict | e.GivenUp | e.Withdrawn) -> str:
+def _letter(event: e.Refused | e.SetAside | e.Conflict | e.GivenUp | e.Withdrawn) -> str:
     if isinstance(event, e.Withdrawn):
         return "x" if event.who else "n"
-    return "n" if isinstance(event, e.Refused) else "u"
+    return "n" if isinstance(event, e.Refused | e.SetAside) else "u"
 
 
 def _parts(lane_of: Sequence[int], lanes: int) -> list[list[slice]]:

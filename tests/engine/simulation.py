@@ -30,7 +30,7 @@ from tests.engine.rollout_stories import Person, drawn_plan
 from tests.engine.troubles import GETS_NO_FURTHER, Lists, Troubles
 from tests.engine.world import DAY, World, play, until_it_dies
 
-_ENDED = {"settled", "conflict", "void"}
+_ENDED = {"settled", "conflict", "void", "refused"}
 _EVERY = 3
 _EVERY_FAMILY = 9
 _MOST_PROCESSES = 100
@@ -102,8 +102,20 @@ class Story:
             },
             tasks=self._tasks(),
             # A server in another job is taken all the same: so that a second create would show.
-            servers={"busy": "queue"},
+            servers={"busy": "queue"} | self._servers(),
         )
+
+    def _servers(self) -> dict[str, Any]:
+        """In some stories there is no such server, or somebody else is at work on it for a while."""
+        rng, ids = self._rng, [server.id for group in self.plan.groups for server in group.servers]
+        if self.calm or rng.random() < 0.6:
+            return {}
+        few = min(3, len(ids))
+        return {
+            "not_known": rng.sample(ids, rng.randint(0, few)),
+            "occupied": {server: rng.choice((30.0, 300.0, 3000.0)) for server in rng.sample(ids, rng.randint(0, few))},
+            "says_which": rng.random() < 0.5,
+        }
 
     def _tasks(self) -> dict[str, Any]:
         rng = self._rng

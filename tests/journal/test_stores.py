@@ -39,6 +39,8 @@ async def test_what_is_appended_is_read_back_in_order(make_store: MakeStore) -> 
         e.RunStarted(0.5, "c", "sha256:p", "1", simulated=True, watched=True),
         *intended(3),
         e.Refused(1.0, 0, Cause.INVALID, error, None),
+        e.SetAside(1.0, 0, Cause.BUSY, error, 2.0),
+        e.InDoubt(1.0, 0, error, busy=True),
         e.Throttled(1.0, 1, error, 2.0, None),
         e.Accepted(1.0, 2, job),
         e.Conflict(1.0, 1, ("a", "b"), "two"),

@@ -12,6 +12,7 @@ import pytest
 from runner.app.history import open_store, stored_plan
 from runner.errors import ImpossibleEvent
 from runner.plan.plan import Plan
+from runner.rules.answers import Cause
 from runner.run import events as e
 from runner.run.evolve import evolve, replay
 from runner.run.facts import initial_facts
@@ -102,6 +103,7 @@ IMPOSSIBLE: dict[str, tuple[Callable[[], ByHand], e.Event]] = {
         rollout_by_hand,
         e.CallsFailing(AT, 1, AT, 1, BROKEN, 1, 0, False, AT, "given_up"),
     ),
+    "a request set aside that is on its way": (sent, e.SetAside(AT, 0, Cause.BUSY, BROKEN, None)),
     "a cut at the start": (rollout_by_hand, e.Split(AT, 0, 0)),
     "a cut behind the end": (rollout_by_hand, e.Split(AT, 0, 2)),
     "outcomes of too few servers": (sent, e.Settled(AT, 0, "s", 1.0)),
