@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
+from runner.api.connections import FreshConnector
 from runner.errors import ServiceUnusable
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ async def open_session(trust: ssl.SSLContext | None) -> AsyncIterator[aiohttp.Cl
     timeout of a request. It does not use aiohttp's `trust_env`, which looks for a proxy and reads ~/.netrc in a thread
     for every request, and refuses a signed one when it finds a password there: see `runner.api.proxies`.
     """
-    connector = aiohttp.TCPConnector(
+    connector = FreshConnector(
         limit=0,
         ssl=True if trust is None else trust,
         resolver=aiohttp.ThreadedResolver(),
