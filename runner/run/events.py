@@ -145,12 +145,16 @@ class Foreseen:
 
 @dataclass(frozen=True, slots=True)
 class Doubled:
-    """A request whose job is known was found to have made another one: `job_ids` are all of them."""
+    """A request whose job is known was found to have made another one, or may have: `job_ids` are all that are known.
+
+    `why` is why it may have, where none was found.
+    """
 
     kind: ClassVar[str] = "doubled"
     at: float
     request: int
     job_ids: tuple[str, ...]
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

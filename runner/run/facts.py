@@ -41,11 +41,15 @@ class OpenJob(NamedTuple):
 
 @dataclass(slots=True)
 class LaneFacts:
-    """One lane's part. `unsubmitted` counts requests that may still be sent, or sent again, `excluded` those withdrawn."""
+    """One lane's part. `unsubmitted` counts requests that may still be sent, or sent again, `excluded` those withdrawn.
+
+    `not_found` are those in doubt that were taken to have made no job, because a list showed none.
+    """
 
     in_flight: int = 0
     doubts: dict[int, Doubt] = field(default_factory=dict)
     ever_in_doubt: set[int] = field(default_factory=set)
+    not_found: set[int] = field(default_factory=set)
     open: dict[int, OpenJob] = field(default_factory=dict)
     unsubmitted: int = 0
     excluded: int = 0
