@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from runner.engine.listing import read_listing
 from runner.engine.reading import read, what_follows
 from runner.rules.answers import ReadFailed
+from runner.rules.doubts import has_other_servers
 from runner.rules.outcomes import DELETED, FINISHED, JobEnding, Outcomes, is_finished
 from runner.rules.reads import Gone, ReadAgain, ReadHistory, ReadLimits, Unreadable
 from runner.rules.watch_schedule import WatchSchedule
@@ -132,6 +133,9 @@ class Watcher:
             lane.recorder.record(e.JobRead(now, request, job))
         outcomes = Outcomes.of_job(server_ids, job, ending)
         lane.recorder.record(e.Settled(now, request, outcomes.letters, duration_s))
+        if job is not None and has_other_servers(job, server_ids):
+            why = f"job {job.job_id} works on servers that the request did not name"
+            lane.recorder.record(e.Doubled(now, request, (job.job_id,), why))
         self._histories.pop(request, None)
         lane.submit_news.tell()
         lane.doubt_news.tell()

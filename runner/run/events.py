@@ -145,9 +145,9 @@ class Foreseen:
 
 @dataclass(frozen=True, slots=True)
 class Doubled:
-    """A request whose job is known was found to have made another one, or may have: `job_ids` are all that are known.
+    """A request was found to have done more than it was to, or may have. `job_ids` are all of its jobs that are known.
 
-    `why` is why it may have, where none was found.
+    Without a `why` it made more jobs than its own.
     """
 
     kind: ClassVar[str] = "doubled"

@@ -27,7 +27,7 @@ PROJECT = "p"
 _JOBS = f"/v1/{PROJECT}/dev-servers/jobs"
 _NAME = re.compile(r"[-_.a-zA-Z0-9]{1,64}")
 _MOST_ROWS = 1000
-_LATE_S = 0.005
+_IDLE_S = 0.02
 _MADE_AT_MS = 1_790_000_000_000
 
 Json = dict[str, Any]
@@ -36,7 +36,7 @@ Json = dict[str, Any]
 class Raw(NamedTuple):
     """Bytes as they go to the socket, and what becomes of the connection then.
 
-    `late` are more bytes, that come when the answer was read and nothing was asked.
+    `late` are more bytes, that come once the connection was idle for a moment.
     """
 
     data: bytes
@@ -161,13 +161,13 @@ class Service:
         task.add_done_callback(self._connections.discard)
         number = 0
         try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
+            late = b""
+            while head := await _next_head(reader, writer, late):
                 number += 1
                 raw = await self._answer(head.decode("latin-1"), reader, number)
+                late = raw.late
                 writer.write(raw.data)
                 await writer.drain()
-                if raw.late:
-                    asyncio.get_running_loop().call_later(_LATE_S, writer.write, raw.late)
                 if raw.then == "hang":
                     await asyncio.Event().wait()
                 if raw.then == "reset":
@@ -230,6 +230,16 @@ class Service:
         for task in list(self._connections):
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
+
+
+async def _next_head(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, late: bytes) -> bytes:
+    """The head of the next request. If none comes for a moment, `late` goes out first."""
+    if late:
+        try:
+            return await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _IDLE_S)
+        except TimeoutError:
+            writer.write(late)
+    return await reader.readuntil(b"\r\n\r\n")
 
 
 def page_of(rows: list[Json], query: Mapping[str, str], most: int) -> Json:
