@@ -86,10 +86,11 @@ class Surveyor:
     async def before_the_end(self) -> None:
         """Look once more for second jobs of requests that were ever in doubt: a lost create may have arrived late.
 
-        After a crash that may be any request: the doubt itself may have been lost with the end of the journal.
+        So may one that was refused, or throttled, by whoever sent it on a second time. After a crash it may be any request:
+        the doubt itself may have been lost with the end of the journal.
         """
         lane = self._lane
-        doubted = self._requests if self._is_resumed else sorted(lane.state.ever_in_doubt)
+        doubted = self._requests if self._is_resumed else list(filter(self._may_have_more, self._requests))
         if not doubted or lane.over:
             return
         listed = _Rows(())
@@ -108,6 +109,12 @@ class Surveyor:
             self._tell_of_unproven(answer)
         elif answer.failed is not None and lane.state.not_found:
             lane.stop(answer.failed.error, watched=True)
+
+    def _may_have_more(self, request: int) -> bool:
+        """Whether the request may have another job than is known of it."""
+        run = self._lane.run
+        was_refused = run.sent[request] > 1 or run.phases[request] is Phase.REFUSED
+        return was_refused or request in self._lane.state.ever_in_doubt
 
     def _tell_of_unproven(self, failed: ReadFailed) -> None:
         """Of requests that were taken to have made no job by a list that proves nothing: by now it may be known to lie."""

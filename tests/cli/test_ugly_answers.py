@@ -121,6 +121,20 @@ CREATES = {
     "429, come back at a date": Ugly(u.throttled(f"Retry-After: {formatdate(usegmt=True)}")),
     "429, come back before now": Ugly(u.throttled("Retry-After: -5")),
     "429, come back some time": Ugly(u.throttled("Retry-After: when it suits")),
+    "429, and made": Ugly(
+        to("create", SECOND, made(reply({"error_code": "APIGW.0308"}, "429 Too Many Requests"))),
+        3,
+        "more than one job has the request's name",
+        {"settled": 3, "conflict": 1},
+        5,
+        twice=True,
+    ),
+    "400, and made": Ugly(
+        to("create", SECOND, made(reply({"error_code": "ModelArts.6400"}, "400 Bad Request"))),
+        3,
+        "a job was made after all",
+        {"settled": 3, "conflict": 1},
+    ),
     "401 once": Ugly(to("create", SECOND, never_made(reply({"error_code": "APIGW.0301"}, "401 Unauthorized")))),
     "a hostile refusal": Ugly(
         to(
