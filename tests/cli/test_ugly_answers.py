@@ -179,6 +179,7 @@ DETAILS = {
     "a web page for a while": Ugly(details(never_made(reply(PAGE)), for_s=20)),
     "a gzip bomb once": Ugly(details(made(coded("gzip", lambda _: gzip.compress(b" " * (100 << 20)))), first=1)),
     "1,000 deep once": Ugly(details(never_made(reply(b'{"a":' * 1_000 + b"1" + b"}" * 1_000)), first=1)),
+    "about another job, twice": Ugly(details(u.detail_of_the_first, first=2)),
     "401 once": Ugly(details(never_made(reply({"error_code": "APIGW.0301"}, "401 Unauthorized")), first=1)),
     "a web page for ever": Ugly(details(never_made(reply(PAGE))), 3, "2 TIMED OUT"),
     "half a letter": Ugly(details(u.with_tasks(lambda tasks: [task | {"message": "\ud800"} for task in tasks]))),
