@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import select
 from functools import partial, partialmethod
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ def unfit_header(headers: Mapping[str, str]) -> str | None:
 class _Protocol(ResponseHandler):
     """Reads long headers, of the answer to a CONNECT too, for which a session's limits do not hold."""
 
+    was_used = False
+
     set_response_params = partialmethod(
         ResponseHandler.set_response_params, max_line_size=LONGEST_HEADER, max_field_size=LONGEST_HEADER
     )
@@ -57,9 +60,17 @@ class Connector(aiohttp.TCPConnector):
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  so it is called
     ) -> Connection:
-        """A connection that waits for use, or a new one."""
+        """A connection that waits for use, or a new one.
+
+        What lies to be read on one that waits is its end, or an answer to no request: a second one to the last, or that of a
+        server that waited too long. aiohttp would take it for the answer to the next request.
+        """
         try:
-            return await super().connect(req, traces, timeout)
+            while True:
+                connection = await super().connect(req, traces, timeout)
+                if not _has_something_to_read(connection.protocol):
+                    return connection
+                connection.close()
         except TimeoutError:
             raise
         except Exception as exc:
@@ -71,3 +82,18 @@ class Connector(aiohttp.TCPConnector):
             for protocol, _ in waiting:
                 protocol.close()
         self._conns.clear()
+
+
+def _has_something_to_read(protocol: ResponseHandler | None) -> bool:
+    """Whether something came on a connection that was used before, or waits in the system."""
+    if not isinstance(protocol, _Protocol):
+        return False
+    if not protocol.was_used:
+        protocol.was_used = True
+        return False
+    transport = protocol.transport
+    if protocol.should_close or transport is None:
+        return True
+    poll = select.poll()
+    poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return bool(poll.poll(0))

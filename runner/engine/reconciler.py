@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from runner.engine.lane import LaneContext
     from runner.engine.lookups import LookedUp
-    from runner.model import JobRow
+    from runner.model import Job, JobRow
 
 # How long a lookup waits for others that are due soon, seconds.
 _TOGETHER_S = 1.0
@@ -186,13 +186,25 @@ class Reconciler:
             self._read_failed(request, job)
             return
         self._was_read(request)
-        if has_other_servers(job, (server.id for server in lane.run.servers_of(request))):
-            reason = f"the job of the request's name, {job_id}, works on servers that the request did not name"
+        why = self._not_of(request, job)
+        if why is not None:
+            reason = f"the job of the request's name, {job_id}, {why}"
             self._conclude(request, e.Conflict(now, request, (job_id,), reason))
         else:
             self._conclude(request, e.Adopted(now, request, job))
             lane.job_opened(request, job)
             lane.known.was_read(request, job)
+
+    def _not_of(self, request: int, job: Job) -> str | None:
+        """Why a job that is listed under the request's name is not the request's; None if it is."""
+        lane = self._lane
+        if lane.known.is_known(job.job_id):
+            return "is that of an earlier request"
+        if not lane.known.manner.is_of(lane.job_name_of(request), job.name):
+            return f"has the name {job.name!r} where it is read itself"
+        if has_other_servers(job, (server.id for server in lane.run.servers_of(request))):
+            return "works on servers that the request did not name"
+        return None
 
     def _conclude(self, request: int, event: e.Event) -> None:
         del self._inquiries[request]

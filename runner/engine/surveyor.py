@@ -90,10 +90,11 @@ class Surveyor:
     async def before_the_end(self) -> None:
         """Look once more for second jobs of requests that were ever in doubt: a lost create may have arrived late.
 
-        After a crash that may be any request: the doubt itself may have been lost with the end of the journal.
+        So may one that was refused, or throttled, by whoever sent it on a second time. After a crash it may be any request:
+        the doubt itself may have been lost with the end of the journal.
         """
         lane = self._lane
-        doubted = self._requests if self._is_resumed else sorted(lane.state.ever_in_doubt | lane.state.ever_busy)
+        doubted = self._requests if self._is_resumed else list(filter(self._may_have_more, self._requests))
         if not doubted or lane.over:
             return
         listed = _Rows(())
@@ -102,12 +103,31 @@ class Surveyor:
             nonlocal listed
             answer = await self._rows(doubted)
             if isinstance(answer, ReadFailed):
-                return answer
+                return _Rows((), None, answer)  # it was waited for already
             listed = answer
             return listed if listed.unproven is None else unproven(listed.unproven)
 
-        await persist(lane, rows, _AT_THE_END)
+        answer = await persist(lane, rows, _AT_THE_END)
         self._tell_of_doubles(doubted, self._rows_by_number(listed.rows))
+        if isinstance(answer, ReadFailed):
+            self._tell_of_unproven(answer)
+        elif answer.failed is not None and lane.state.not_found:
+            lane.stop(answer.failed.error, watched=True)
+
+    def _may_have_more(self, request: int) -> bool:
+        """Whether the request may have another job than is known of it."""
+        run, lane = self._lane.run, self._lane.state
+        was_refused = run.sent[request] > 1 or run.phases[request] is Phase.REFUSED or request in lane.ever_busy
+        return was_refused or request in lane.ever_in_doubt
+
+    def _tell_of_unproven(self, failed: ReadFailed) -> None:
+        """Of requests that were taken to have made no job by a list that proves nothing: by now it may be known to lie."""
+        lane = self._lane
+        why = f"the job list showed no job of it, and proves nothing ({failed.error.message}): it may have made another job"
+        for request in sorted(lane.state.not_found - lane.run.conflict_jobs.keys()):
+            if lane.run.phases[request] is not Phase.GIVEN_UP:
+                job_ids = filter(None, [lane.run.job_ids.get(request)])
+                lane.recorder.record(e.Doubled(lane.clock.now(), request, tuple(job_ids), why))
 
     def _tell_of_doubles(self, requests: Iterable[int], rows: Mapping[int, Mapping[str, JobRow]]) -> None:
         """Of those of these requests that have another job than the journal knows."""

@@ -12,6 +12,7 @@ from runner.engine.lookups import Lookups
 from runner.engine.missing import seen_in_list
 from runner.engine.reading import read, what_follows
 from runner.rules.answers import ReadFailed
+from runner.rules.doubts import has_other_servers
 from runner.rules.missing import Lost, judge_missing
 from runner.rules.outcomes import DELETED, FINISHED, JobEnding, Outcomes, is_finished
 from runner.rules.reads import Gone, ReadAgain, ReadLimits, Unreadable, read_again
@@ -184,6 +185,9 @@ class Watcher:
         outcomes = Outcomes.of_job(server_ids, job, ending)
         reads, failures = self._reads.over(request, unread=job is None)
         lane.recorder.record(e.Settled(now, request, outcomes.letters, duration_s, reason, reads, failures))
+        if job is not None and has_other_servers(job, server_ids):
+            why = f"job {job.job_id} works on servers that the request did not name"
+            lane.recorder.record(e.Doubled(now, request, (job.job_id,), why))
         lane.submit_news.tell()
         lane.doubt_news.tell()
 

@@ -165,12 +165,16 @@ class Foreseen:
 
 @dataclass(frozen=True, slots=True)
 class Doubled:
-    """A request whose job is known was found to have made another one: `job_ids` are all of them."""
+    """A request was found to have done more than it was to, or may have. `job_ids` are all of its jobs that are known.
+
+    Without a `why` it made more jobs than its own.
+    """
 
     kind: ClassVar[str] = "doubled"
     at: float
     request: int
     job_ids: tuple[str, ...]
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

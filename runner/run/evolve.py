@@ -218,7 +218,7 @@ def _foreseen(facts: Facts, event: e.Foreseen) -> None:
 def _doubled(facts: Facts, event: e.Doubled) -> None:
     facts.conflict_jobs[event.request] = event.job_ids
     what = "more than one job has the request's name" if len(event.job_ids) > 1 else "a job was made after all"
-    facts.errors[event.request] = _found(f"{what}: {', '.join(event.job_ids)}")
+    facts.errors[event.request] = _found(event.why or f"{what}: {', '.join(event.job_ids)}")
 
 
 def _found(reason: str) -> ServiceError:
@@ -227,6 +227,7 @@ def _found(reason: str) -> ServiceError:
 
 def _not_found(facts: Facts, event: e.NotFound) -> None:
     del facts.lane_of(event.request).doubts[event.request]
+    facts.lane_of(event.request).not_found.add(event.request)
     if facts.blocked_by[event.request]:
         set_phase(facts, event.request, Phase.BLOCKED)  # the list showed a job of it, and its wave has not begun
     elif event.request in facts.unasked:

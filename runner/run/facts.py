@@ -58,12 +58,14 @@ class LaneFacts:
 
     `ever_busy` are requests that were refused because a server of theirs is in another operation. `refused_in_a_row`
     counts requests for several servers that were refused for what they ask since the last one that was taken.
+    `not_found` are those in doubt that were taken to have made no job, because a list showed none.
     """
 
     in_flight: int = 0
     doubts: dict[int, Doubt] = field(default_factory=dict)
     ever_in_doubt: set[int] = field(default_factory=set)
     ever_busy: set[int] = field(default_factory=set)
+    not_found: set[int] = field(default_factory=set)
     open: dict[int, OpenJob] = field(default_factory=dict)
     unsubmitted: int = 0
     excluded: int = 0

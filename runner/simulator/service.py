@@ -8,7 +8,7 @@ import uuid
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from runner.simulator.deviating import answer_to_create, list_page, starts_at, stored_name
+from runner.simulator.deviating import answer_to_create, job_detail, list_page, starts_at, stored_name
 from runner.simulator.jobs import JobFactory, JobView, SimulatedJob
 from runner.simulator.replies import SimulatedReply, page, refusal
 from runner.simulator.servers import Fleet
@@ -79,7 +79,7 @@ class SimulatedService:
         if job is None or job.deleted or is_new:
             status = 404 if self.behaviour.jobs.missing_is_404 else 400
             return refusal(status, "ModelArts.6404", f"Job '{job_id}' not found.")
-        return SimulatedReply(200, self._view.detail(job, self._clock()))
+        return SimulatedReply(200, job_detail(self._view.detail(job, self._clock()), self.deviations))
 
     def list_jobs(self, query: Mapping[str, str]) -> SimulatedReply:
         """A page of the list (api-facts 1.3)."""

@@ -156,6 +156,37 @@ async def test_a_create_on_a_kept_connection_that_is_cut_is_not_sent_again() -> 
     assert len(server.seen) == 2
 
 
+@pytest.mark.parametrize(
+    "late", [reply(400, error("ModelArts.0101", "waited too long")), b"HTTP/1.1 408 Late\r\n\r\n", b"\0", None]
+)
+async def test_what_comes_on_a_kept_connection_before_the_next_create_is_not_its_answer(late: bytes | None) -> None:
+    """None: the connection is closed meanwhile, which is seen before anything is sent."""
+    answered, lies_there, connections = asyncio.Event(), asyncio.Event(), 0
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            while await reader.readuntil(BODY):
+                writer.write(reply(200, b'{"id":"job-%d"}' % connections))
+                await answered.wait()
+                if late is None or connections > 1:
+                    break
+                writer.write(late)
+                lies_there.set()
+        writer.close()
+        lies_there.set()
+
+    async with listening(handle) as port, opened(f"http://127.0.0.1:{port}") as client:
+        answers = []
+        for _ in range(2):
+            answers.append(await client.create(BODY))
+            answered.set()
+            await lies_there.wait()
+    assert [answer.job.job_id for answer in answers if isinstance(answer, Created)] == ["job-1", "job-2"]
+    assert connections == 2
+
+
 async def test_a_create_that_hangs_is_in_doubt() -> None:
     async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from runner.errors import ExitCode
 from runner.report.times import rfc3339
 from runner.run import events as e
 from runner.spec.campaign import Submit, Watch
@@ -29,7 +30,11 @@ LISTS_THAT_LIE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "an error code": ({"error_in_200": "error_code"}, {}),
     "an error code in camel case": ({"error_in_200": "errorCode"}, {}),
     "a code": ({"error_in_200": "code"}, {}),
+    "a code of another name": ({"error_in_200": "ret_code"}, {}),
     "an error within an object": ({"error_in_200": "nested"}, {}),
+    "an error within objects and lists": ({"error_in_200": "deep"}, {}),
+    "an error in words": ({"error_in_200": "words"}, {}),
+    "an error in a text": ({"error_in_200": "text"}, {}),
     "an error within a list": ({"error_in_200": "listed"}, {}),
     "rows whose name is null": ({"row_names": "null"}, {}),
     "rows without a name": ({"row_names": "missing"}, {}),
@@ -118,7 +123,42 @@ def test_jobs_that_are_over_and_not_listed_any_more_are_not_made_again(
     in_world(plan, story, listing={"lag_s": 0.5}, deviations={"hidden": "finished"}, **quick)
 
 
-@pytest.mark.parametrize("answer", ["job_before", "another_name", "other_servers"])
+@pytest.mark.parametrize("what", UNKNOWABLE)
+def test_where_a_list_is_found_to_have_lied_that_is_told(plan_of: PlanMaker, in_world: InWorld, what: str) -> None:
+    """The first create was sent again because an empty list showed no job of it; later there are jobs, and it shows none."""
+    deviations, listing = LISTS_THAT_LIE[what]
+
+    async def story(world: World) -> None:
+        world.network.obeys_filter = "no filter" not in what
+        world.network.script += ["lost_after"]
+        world.promises.may_double = True
+        verdict = await world.run()
+        doubled = {server for server, count in jobs_of_servers(world).items() if count > 1 and server.startswith("g")}
+        jobs = world.report()["jobs"]
+        told = {task["server_id"] for job in jobs if job["state"] == "conflict" for task in job["tasks"]}
+        assert doubled <= told
+        assert not told or verdict.exit_code is ExitCode.ABNORMAL
+
+    in_world(
+        plan_of((3,), (1,), ONE_BY_ONE, HALF_AN_HOUR),
+        story,
+        listing={"lag_s": 0.5, **listing},
+        deviations=deviations,
+        **SLOW,
+    )
+
+
+def test_a_job_that_works_on_more_servers_than_asked_for_is_told_of(plan_of: PlanMaker, in_world: InWorld) -> None:
+    async def story(world: World) -> None:
+        assert (await world.run()).exit_code is ExitCode.ABNORMAL
+        (job,) = world.report()["jobs"]
+        assert (job["state"], job["tasks"][0]["outcome"]) == ("conflict", "succeeded")
+        assert "works on servers that the request did not name" in job["error"]["message"]
+
+    in_world(plan_of((2,), (2,), ONE_BY_ONE, HALF_AN_HOUR), story, deviations={"tasks": "one_more"}, **SLOW)
+
+
+@pytest.mark.parametrize("answer", ["job_before", "another_name", "no_name", "other_servers"])
 def test_an_answer_about_another_job_is_no_acceptance(plan_of: PlanMaker, in_world: InWorld, answer: str) -> None:
     """The request's own job is looked up, and found."""
 
