@@ -20,6 +20,7 @@ import pytest
 from runner.app.running import AlreadyFinished
 from runner.model import RunState
 from runner.plan.plan import Plan
+from runner.run import events as e
 from runner.run.gate import Patience
 from runner.run.verdict import Verdict
 from runner.spec.campaign import Submit, Watch
@@ -176,8 +177,8 @@ class Story:
             try:
                 self._troubles.between()
                 if kind == "intake":
-                    await world.run(intake_ends_after=after)
-                    check_nothing_is_left_at_work(world)
+                    verdict = await world.run(intake_ends_after=after)
+                    check_nothing_is_left_at_work(world, is_over=verdict.state.is_over)
                 else:
                     running = world.run(crash_after=after) if kind == "crash" else world.run(stop_after=after)
                     await until_it_dies(running)
@@ -284,13 +285,18 @@ class RolloutStory(Story):
             assert counts["succeeded"] == report["counts"]["servers"]
 
 
-def check_nothing_is_left_at_work(world: World) -> None:
-    """After the end of intake everything that was sent is followed to its end, unless the service cannot be asked."""
+def check_nothing_is_left_at_work(world: World, *, is_over: bool = True) -> None:
+    """After the end of intake everything that was sent is followed to its end, unless the service cannot be asked.
+
+    A job that the list showed of a step whose turn had not come is looked up by the next process, where it came only when
+    a person excluded the servers before it, and the lane was through.
+    """
+    shown = set() if is_over else {event.request for event in world.events() if isinstance(event, e.Suspected)}
     for lane in world.state.lanes:
         if lane.stopped is not None:
             continue
         assert not lane.in_flight
-        assert not lane.doubts
+        assert lane.doubts.keys() <= shown
         assert not lane.open
 
 
