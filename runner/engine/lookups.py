@@ -118,7 +118,8 @@ class _ByName:
         everything, flaw = await self._read_beside()
         if isinstance(everything, ReadFailed):
             return LookedUp(requests, asked_at, everything)
-        return LookedUp(requests, self._asked_at, rows + _rows(everything), why if flaw else None)
+        # Where nothing is known by which the filter could be tested, a list that contradicts itself beside it is enough.
+        return LookedUp(requests, self._asked_at, rows + _rows(everything), (why or flaw) if flaw else None)
 
     async def _tested_filter(self) -> tuple[bool, str | None]:
         """Whether there are jobs by which the filter could be tested, and why it is none to rely on."""
