@@ -160,6 +160,12 @@ LISTS = {
     "older than the creates, and nothing known": Ugly(
         listed(never_made(EMPTY), FIRST), 3, "it may have made another job", {"settled": 3, "conflict": 1}, 5, twice=True
     ),
+    "nothing by name, and rows without names beside": Ugly(
+        listed(u.only_by_name(never_made(EMPTY), u.without_names), FIRST),
+        3,
+        "without its name",
+        {"settled": 3, "given_up": 1},
+    ),
     "rows without names": in_doubt(listed(u.without_names), "without its name"),
     "an error in a spelling of its own": stops(u.spelled(ret_code="ModelArts.0010"), "it carries the error", jobs=1),
     "an error within the error": stops(u.spelled(error={"message": "no way"}), "it carries the error no way", jobs=1),

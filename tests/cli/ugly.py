@@ -180,6 +180,15 @@ def without_names(service: Service, asked: Asked, honest: Honest) -> Json:
     return page | {"data": [row | {"name": None} for row in page["data"]]}
 
 
+def only_by_name(answers: Answers, rest: Answers) -> Answers:
+    """Lists that are filtered by a name, and those that are not."""
+
+    def answer(service: Service, asked: Asked, honest: Honest) -> Raw | Json:
+        return (answers if asked.query.get("name") else rest)(service, asked, honest)
+
+    return answer
+
+
 def detail_of_the_first(service: Service, asked: Asked, honest: Honest) -> Json:
     """Whichever job is asked for."""
     del asked, honest
