@@ -274,7 +274,8 @@ def _settled(facts: Facts, event: e.Settled) -> None:
     job = facts.lanes[facts.plan.groups[entry.group].lane].open.pop(event.request)
     facts.settled += 1
     took = event.at - job.accepted_at if event.duration_s is None else event.duration_s
-    facts.longest_s[entry.step] = max(facts.longest_s[entry.step], took)
+    if took > facts.longest_s[entry.step] and _took_its_time(event, outcomes):
+        facts.longest_s[entry.step] = took
     if entry.step >= facts.plan.main_steps:
         facts.checked[event.request] = tuple(facts.servers_of(event.request))
     if facts.rollout is not None and _took_its_time(event, outcomes):

@@ -21,9 +21,11 @@ class Waits:
 
     def tell(self, event: e.Event, *, live: bool) -> None:
         """The event has changed the state."""
-        if isinstance(event, e.Settled) and event.duration_s is not None:
+        if isinstance(event, e.Settled) and event.duration_s is not None and set(event.outcomes) & {"s", "f"}:
             step = self._state.requests[event.request].step
             self._longest[step] = max(self._longest.get(step, 0.0), event.duration_s)
+        elif isinstance(event, e.Settled) and not set(event.outcomes) & {"u", "t"}:
+            self._longest.setdefault(self._state.requests[event.request].step, 0.0)  # how long it took is not told
         elif isinstance(event, e.RunResumed):
             self._busy_since.clear()
         elif isinstance(event, e.InDoubt) and event.busy:
