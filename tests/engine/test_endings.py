@@ -17,6 +17,7 @@ from runner.run import events as e
 from runner.spec.campaign import Submit, Watch
 from tests.conftest import PlanMaker
 from tests.engine.conftest import InWorld, World, until_it_dies
+from tests.engine.signatures import PROBE_AFTER_S
 
 OUTAGE_S = Submit().outage_s
 JOB_TIMEOUT_S = 3600.0
@@ -164,6 +165,7 @@ def test_surveying(plan_of: PlanMaker, in_world: InWorld, fault: str) -> None:
         assert seen.took_s < JOB_TIMEOUT_S + SLACK_S  # of the jobs that are known
         assert len(world.service.jobs) < 8
         world.network.breaks_reads = ""
+        await world.clock.sleep(PROBE_AFTER_S)  # a credential that was refused is left alone for so long
         await world.run()
         assert len(world.service.jobs) == 8
 
