@@ -156,8 +156,9 @@ class Story:
             return
         service, true = world.service, world.service.deviations
         drawn = rng.choice(_DEVIATIONS)
-        if "names" in drawn and service.behaviour.listing.paging == "ignored":
-            return  # such a job may never be listed, for as long as there is the service: no run in doubt of it ends
+        listing = service.behaviour.listing
+        if "names" in drawn and (listing.paging == "ignored" or listing.name_filter == "exact"):
+            return  # such a job may never be listed, for as long as there is the service, and nothing may contradict that
         service.deviations = true.model_copy(update=drawn)
         world.promises.is_lied_to = True
         asyncio.get_running_loop().call_later(rng.choice((30.0, 700.0, 3600.0)), setattr, service, "deviations", true)
