@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictStr
 
 from runner.spec import quantities
+from runner.spec.found import is_number, mistaken
 from runner.spec.rules import NAME
 
 
@@ -22,11 +23,12 @@ def _named(value: str) -> str:
     return value
 
 
-def _duration(value: str) -> str:
-    if quantities.parse_duration(value) is None:
-        raise ValueError(f"{value!r} is no duration; expected {quantities.EXPECTED_DURATION}")
-    return value
+def _duration(value: object) -> object:
+    if isinstance(value, str) and quantities.parse_duration(value) is not None:
+        return value
+    advice = f"write {value}s if it is in seconds" if is_number(value) else ""
+    raise mistaken(value, "duration", quantities.EXPECTED_DURATION, advice)
 
 
 Name = Annotated[StrictStr, AfterValidator(_named), Field(json_schema_extra={"pattern": "^[-_.a-zA-Z0-9]{1,64}$"})]
-Duration = Annotated[StrictStr, AfterValidator(_duration), Field(examples=["30s", "2h"])]
+Duration = Annotated[StrictStr, BeforeValidator(_duration), Field(examples=["30s", "2h"])]
