@@ -20,6 +20,7 @@ from runner.plan.rollout.expansion import ChosenGroup, RolloutExpansion, ordered
 from runner.plan.variables import base_context, context_with, resolve_variables
 from runner.spec.campaign import Place, Template
 from runner.spec.expressions import ServerExpression
+from runner.spec.numbers import plain_numbers
 from runner.spec.ranges import expand_ranges
 from runner.spec.suggest import did_you_mean
 from runner.spec.templates import TemplateProblem, render_text
@@ -240,7 +241,7 @@ class _Expansion:
             campaign=campaign.name,
             description=self._description(),
             jobspec=campaign.source,
-            variables={**options.vars_file, **options.variables},
+            variables=plain_numbers({**options.vars_file, **options.variables}),
             inventory_fingerprint=options.inventory_fingerprint,
             runner_version=options.runner_version,
             created_at=options.created_at,

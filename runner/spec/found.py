@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from runner.spec.numbers import Written
-
 EXPECTED_SCALAR = "text, a number or a boolean"
 
 
@@ -31,7 +29,7 @@ def is_number(value: object) -> bool:
 
 def in_quotes(value: object) -> str:
     """Advice where text is wanted, and a number or a boolean stands."""
-    if isinstance(value, Written):
+    if is_number(value):
         return f'put it in quotes: "{value}"'
     return f'put it in quotes: "{"true" if value else "false"}"' if isinstance(value, bool) else ""
 

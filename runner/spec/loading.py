@@ -37,6 +37,9 @@ class LoadedJobspec(NamedTuple):
     inventory: str | None
 
 
+NOTHING_LOADED = LoadedJobspec(None, (), is_sound=False, inventory=None)
+
+
 def load_campaign(text: str, file: str) -> Campaign:
     """Read a jobspec.
 

@@ -9,6 +9,7 @@ from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from runner.errors import Problem
+from runner.plain import is_text
 from runner.spec.secrets import reference, secret_names
 from runner.spec.suggest import did_you_mean
 
@@ -199,6 +200,9 @@ def _guarded(render: Callable[[], Any], place: Place, context: JsonMapping) -> J
 
 
 def _check_text(text: str, place: Place) -> None:
+    if not is_text(text):
+        message = "renders to what is no text: bytes of the environment that are not UTF-8, or half of a character"
+        raise TemplateProblem(_problem(place, message))
     if len(text) > MOST_OUTPUT:
         raise TemplateProblem(
             _problem(place, f"renders to {len(text):,} characters, at most {MOST_OUTPUT:,} are allowed")
