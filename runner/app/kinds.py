@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from typing import TYPE_CHECKING
 
 import orjson
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 # As they are written; another program may have written one anew, in another order.
 _PLAN_BEGINS = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"plan_hash"\s*:')
 _HEAD = 200
-_JOBSPEC_HAS = ("api_version", "groups", "steps")
+_MARKS = ("schema_version", "plan_hash")
 
 
 def is_plan(path: Path) -> bool:
@@ -32,20 +33,20 @@ def is_plan(path: Path) -> bool:
         raise InvalidInput(Problem(f"cannot be read: {error.strerror}", file_name(path))) from error
     if _PLAN_BEGINS.match(head):
         return True
-    return path.suffix == ".json" and not _is_jobspec(read_file(path))
+    return path.suffix == ".json" and _has_marks(read_file(path))
 
 
-def _is_jobspec(data: bytes) -> bool:
-    """Whether a JSON text has keys of a jobspec and none of a plan; what is no JSON is neither, and no plan either."""
+def _has_marks(data: bytes) -> bool:
+    """Whether a JSON text has what every plan has at its top; of a text that is no JSON: anywhere."""
+    if not any(f'"{mark}"'.encode() in data for mark in _MARKS):
+        return False
     if len(data) > MOST_BYTES:
-        return False
+        return True  # no jobspec is so large
     try:
-        document = orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
+        document = orjson.loads(data.removeprefix(BOM_UTF8))
     except orjson.JSONDecodeError:
-        return b'"schema_version"' not in data and any(f'"{key}"'.encode() in data for key in _JOBSPEC_HAS)
-    if not isinstance(document, dict) or "schema_version" in document:
-        return False
-    return any(key in document for key in _JOBSPEC_HAS)
+        return True
+    return isinstance(document, dict) and any(mark in document for mark in _MARKS)
 
 
 def read_file(path: Path) -> bytes:
