@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from runner.errors import InvalidInput, Problem
+from runner.errors import InvalidInput, Problem, in_order
 from runner.spec.templates import TemplateProblem
 
 if TYPE_CHECKING:
@@ -31,8 +31,13 @@ class Validation:
             InvalidInput: something is wrong.
         """
         if self.plan is None or self.problems:
-            raise InvalidInput(*dict.fromkeys(self.problems))
+            raise InvalidInput(*self._by_file())
         return self.plan
+
+    def _by_file(self) -> list[Problem]:
+        """Those of one file together, in the order of its lines."""
+        files = list(dict.fromkeys(problem.file for problem in self.problems))
+        return [problem for file in files for problem in in_order(p for p in self.problems if p.file == file)]
 
 
 @dataclass(slots=True)

@@ -130,8 +130,9 @@ class _Expansion:
         selected = select_groups(specs, allowed, contexts, self._problems, left_out)
         self._fail_on_problems()
         planned = self._planned(selected, contexts)
+        description = self._description()
         self._fail_on_problems()
-        return self._assemble(planned, len(servers))
+        return self._assemble(planned, len(servers), description)
 
     def _asked_for(self) -> list[GroupSpec]:
         groups = self._campaign.groups
@@ -233,13 +234,13 @@ class _Expansion:
                 requests.append(PlannedRequest(index, group, start, stop, rendered))
         return requests
 
-    def _assemble(self, planned: _Planned, total: int) -> Plan:
+    def _assemble(self, planned: _Planned, total: int, description: str) -> Plan:
         lanes, groups, requests, rollout = planned
         campaign, options = self._campaign, self._options
         selected = sum(len(group.servers) for group in groups)
         plan = Plan(
             campaign=campaign.name,
-            description=self._description(),
+            description=description,
             jobspec=campaign.source,
             variables=plain_numbers({**options.vars_file, **options.variables}),
             inventory_fingerprint=options.inventory_fingerprint,
@@ -263,7 +264,8 @@ class _Expansion:
         try:
             return render_text(self._campaign.description, campaign_context(self._campaign, self._options))
         except TemplateProblem as error:
-            raise InvalidInput(error.problem) from error
+            self._problems.append(error.problem)
+            return ""
 
     def _fail_on_problems(self) -> None:
         if self._problems:

@@ -21,7 +21,7 @@ from pydantic import (
 from runner.model import JsonObject
 from runner.spec import quantities
 from runner.spec.found import EXPECTED_SCALAR, is_number, mistaken
-from runner.spec.parts import Duration, Name, Part
+from runner.spec.parts import Duration, Name, Part, kind, unit
 from runner.spec.rollout.document import RolloutDocument
 from runner.spec.rules import LABEL
 
@@ -52,7 +52,9 @@ def _variables(value: JsonObject) -> JsonObject:
     return value
 
 
-Rate = Annotated[StrictStr, BeforeValidator(_rate), Field(examples=["10/s", "600/m", "unlimited"])]
+Rate = Annotated[
+    StrictStr, BeforeValidator(_rate), Field(examples=["10/s", "600/m", "unlimited"], json_schema_extra=kind("rate"))
+]
 Text = Annotated[
     str | bool | int | float,
     PlainValidator(_scalar),
@@ -107,7 +109,9 @@ class StepDocument(Part):
     job_name: StrictStr = Field(description="Name of the jobs; each gets a key of its own at the end.")
     job_description: StrictStr | None = Field(None, description="Description of the jobs.")
     is_reboot: StrictBool | None = Field(None, description="Sent as is; what it means is documented in two ways.")
-    servers_per_job: StrictInt = Field(50, ge=1, le=10_000, description="Servers in one request.")
+    servers_per_job: StrictInt = Field(
+        50, ge=1, le=10_000, description="Servers in one request.", json_schema_extra=unit("servers")
+    )
     items: list[ItemDocument] = Field(min_length=1, description="What the job does.")
     expected_duration: Duration | None = Field(
         None, description="How long a job is expected to last, until some were seen: for windows. Without: 30m."
@@ -119,11 +123,19 @@ class SubmitDocument(Part):
 
     rate: Rate = Field("10/s", description="Creates per lane: N/s, N/m, or unlimited.")
     burst: StrictInt = Field(
-        10, ge=1, le=100_000, description="Never more than rate x T + burst creates in any T seconds."
+        10,
+        ge=1,
+        le=100_000,
+        description="Never more than rate x T + burst creates in any T seconds.",
+        json_schema_extra=unit("requests"),
     )
-    concurrency: StrictInt = Field(16, ge=1, le=1024, description="Requests in flight per lane.")
+    concurrency: StrictInt = Field(
+        16, ge=1, le=1024, description="Requests in flight per lane.", json_schema_extra=unit("requests")
+    )
     timeout: Duration = Field("30s", description="How long one request may take.")
-    attempts: StrictInt = Field(5, ge=1, le=100, description="How often one request is tried.")
+    attempts: StrictInt = Field(
+        5, ge=1, le=100, description="How often one request is tried.", json_schema_extra=unit("tries")
+    )
     settle: Duration = Field("15s", description="How long a request in doubt is looked up before it is sent again.")
     outage: Duration = Field(
         "30m",

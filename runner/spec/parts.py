@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictStr
 
@@ -10,11 +10,24 @@ from runner.spec import quantities
 from runner.spec.found import is_number, mistaken
 from runner.spec.rules import NAME
 
+if TYPE_CHECKING:
+    from pydantic.config import JsonDict
+
 
 class Part(BaseModel):
     """A mapping whose keys are all known."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def kind(name: str) -> JsonDict:
+    """What a text or number means, for the documents that are made from the schema."""
+    return {"x-kind": name}
+
+
+def unit(name: str) -> JsonDict:
+    """What a number counts, likewise."""
+    return {"x-unit": name}
 
 
 def _named(value: str) -> str:
@@ -30,5 +43,9 @@ def _duration(value: object) -> object:
     raise mistaken(value, "duration", quantities.EXPECTED_DURATION, advice)
 
 
-Name = Annotated[StrictStr, AfterValidator(_named), Field(json_schema_extra={"pattern": "^[-_.a-zA-Z0-9]{1,64}$"})]
-Duration = Annotated[StrictStr, BeforeValidator(_duration), Field(examples=["30s", "2h"])]
+Name = Annotated[
+    StrictStr, AfterValidator(_named), Field(json_schema_extra={"pattern": "^[-_.a-zA-Z0-9]{1,64}$", **kind("name")})
+]
+Duration = Annotated[
+    StrictStr, BeforeValidator(_duration), Field(examples=["30s", "2h"], json_schema_extra=kind("duration"))
+]

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from tests.cli.conftest import JOBSPEC, SIMULATED, Program
+from tests.cli.conftest import JOBSPEC, ROOT, SIMULATED, Program
 
 REGION = ("--region", "cn-north-9")
 NUMBERS = [
@@ -509,6 +509,46 @@ PIECES = st.sampled_from(
 @given(st.integers(0, len(JOBSPEC)), st.lists(PIECES, max_size=4).map("".join), st.integers(0, 6))
 def test_any_jobspec_is_valid_or_refused(program: Program, place: int, piece: str, cut: int) -> None:
     program.jobspec.write_text(JOBSPEC[:place] + piece + JOBSPEC[place + cut :])
+    result = program("validate", program.jobspec, *REGION)
+    assert result.returncode in {0, 2}, result.stderr
+    assert "Traceback" not in result.stderr
+
+
+ANYTHING = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-1, 10**30),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(
+        ["", "*", "all", "true", "rest", "5%", "200%", "{{ v }}", "{{", "9" * 400 + "s", "9" * 5000, "1/s", "p95", "😀"]
+    ),
+    st.lists(st.sampled_from(["canary", "x", 1, None, "5%", "rest"]), max_size=3),
+    st.dictionaries(
+        st.sampled_from(["name", "first", "growth", "labels.rack", "step"]), st.sampled_from([1, "x", None]), max_size=2
+    ),
+)
+
+
+def places(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """Where a document has values."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, item in inside for place in places(item, (*path, key)))]
+
+
+@SLOW
+@given(st.data())
+def test_any_value_in_any_place_is_valid_or_refused(program: Program, data: st.DataObject) -> None:
+    """All keys of a rollout with all that it has; a document of JSON is as good as one of YAML."""
+    document = YAML(typ="safe", pure=True).load((ROOT / "jobspecs" / "careful-upgrade.yaml").read_text())
+    document["inventory"] = str(ROOT / "jobspecs" / "fleet.csv")
+    for _ in range(data.draw(st.integers(1, 2))):
+        *path, last = data.draw(st.sampled_from(places(document)[1:]))
+        here = document
+        for part in path:
+            here = here[part]
+        here[last] = data.draw(ANYTHING)
+    program.jobspec.write_text(json.dumps(document))
+    program.env["HUAWEICLOUD_SDK_PROJECT_ID"] = "p"
     result = program("validate", program.jobspec, *REGION)
     assert result.returncode in {0, 2}, result.stderr
     assert "Traceback" not in result.stderr

@@ -21,7 +21,7 @@ from pydantic import (
 
 from runner.spec import quantities
 from runner.spec.found import in_percent, is_number, mistaken
-from runner.spec.parts import Duration, Name, Part
+from runner.spec.parts import Duration, Name, Part, kind, unit
 from runner.spec.rollout.limits import LIMITS, PER
 from runner.spec.rollout.sizes import EXPECTED_MOST, EXPECTED_SIZE, Rest, parse_size
 from runner.spec.rollout.windows import (
@@ -59,7 +59,8 @@ def _domain_limit(value: object) -> object:
 def _percent(value: object) -> object:
     share = quantities.parse_percent(value) if isinstance(value, str) else None
     if share is None or not 0 < share < 1:
-        raise mistaken(value, "rate", "a percentage between 0% and 100%, such as 1%", _percent_advice(value))
+        advice = _percent_advice(value) or (f"write {value}% if it is that" if is_number(value) else "")
+        raise mistaken(value, "rate", "a percentage between 0% and 100%, such as 1%", advice)
     return value
 
 
@@ -116,22 +117,34 @@ def _most(value: object) -> object:
     return value
 
 
-LimitText = Annotated[StrictInt | StrictStr, BeforeValidator(_share), Field(examples=[10, "2%"])]
-DomainLimitText = Annotated[StrictInt | StrictStr, BeforeValidator(_domain_limit), Field(examples=[1, "20%", "whole"])]
-Percentage = Annotated[StrictStr, BeforeValidator(_percent), Field(examples=["1%"])]
-WaveSize = Annotated[StrictInt | StrictStr, BeforeValidator(_size), Field(examples=[5, "5%", "rest"])]
-RampMost = Annotated[StrictInt | StrictStr, BeforeValidator(_most), Field(examples=[5, "5%"])]
-
-Seed = Annotated[
-    StrictStr, BeforeValidator(_seed), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer"}]})
+LimitText = Annotated[
+    StrictInt | StrictStr, BeforeValidator(_share), Field(examples=[10, "2%"], json_schema_extra=kind("limit"))
 ]
+DomainLimitText = Annotated[
+    StrictInt | StrictStr,
+    BeforeValidator(_domain_limit),
+    Field(examples=[1, "20%", "whole"], json_schema_extra=kind("limit or whole")),
+]
+Percentage = Annotated[
+    StrictStr, BeforeValidator(_percent), Field(examples=["1%"], json_schema_extra=kind("percentage"))
+]
+WaveSize = Annotated[
+    StrictInt | StrictStr, BeforeValidator(_size), Field(examples=[5, "5%", "rest"], json_schema_extra=kind("size"))
+]
+RampMost = Annotated[
+    StrictInt | StrictStr, BeforeValidator(_most), Field(examples=[5, "5%"], json_schema_extra=kind("size but rest"))
+]
+
+Seed = Annotated[StrictStr, BeforeValidator(_seed), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}]})]
 
 
 class RampDocument(Part):
     """Sizes that grow: `first`, then each time `factor` as many, at most `most`."""
 
-    first: StrictInt = Field(1, ge=1, description="Servers of the first wave.")
-    factor: StrictInt | StrictFloat = Field(2, gt=1, le=100, description="How much larger each wave is.")
+    first: StrictInt = Field(1, ge=1, description="Servers of the first wave.", json_schema_extra=unit("servers"))
+    factor: StrictInt | StrictFloat = Field(
+        2, gt=1, le=100, description="How much larger each wave is.", json_schema_extra=unit("times")
+    )
     most: RampMost | None = Field(None, description="At most so many: a number, or percent of the entry's servers.")
 
     @model_validator(mode="after")
@@ -146,7 +159,10 @@ class AdaptiveDocument(Part):
     """One wave whose size follows the evidence of health so far."""
 
     growth: StrictInt | StrictFloat = Field(
-        gt=1, le=10, description="In flight may be `growth` - 1 times as many as came out well so far; `adaptive` is 2."
+        gt=1,
+        le=10,
+        json_schema_extra=unit("times"),
+        description="In flight may be `growth` - 1 times as many as came out well so far; `adaptive` is 2.",
     )
 
 
@@ -236,7 +252,9 @@ class AbortDocument(Part):
     """Evidence that the change itself is bad: nothing new is sent, and the run ends with exit 4."""
 
     sequential: SequentialDocument | None = Field(None, description="Stop once outcomes prove the change bad.")
-    after_unknown: StrictInt | None = Field(None, ge=1, description="Stop at so many unknown or timed-out servers.")
+    after_unknown: StrictInt | None = Field(
+        None, ge=1, description="Stop at so many unknown or timed-out servers.", json_schema_extra=unit("servers")
+    )
 
 
 class WindowDocument(Part):
@@ -268,7 +286,9 @@ class CheckDocument(Part):
     http: StrictStr | None = Field(None, description="A URL.")
     step: StrictStr | None = Field(None, description="A step to run on the wave's servers that succeeded.")
     timeout: Duration = Field("5m", description="How long one attempt may take.")
-    attempts: StrictInt = Field(1, ge=1, le=100, description="How often it may be tried.")
+    attempts: StrictInt = Field(
+        1, ge=1, le=100, description="How often it may be tried.", json_schema_extra=unit("tries")
+    )
     env: list[Annotated[StrictStr, AfterValidator(_variable)]] = Field(
         default_factory=list,
         description="Variables of the environment that a command is to have, though they look like credentials: it "
