@@ -241,6 +241,26 @@ def test_an_argument_that_is_no_text(program: Program, arguments: tuple[str, str
     assert "is not UTF-8" in said
 
 
+def test_a_setting_that_is_no_text(program: Program) -> None:
+    program.env["RUNNER_STATE_DIR"] = "state\udcff"
+    assert "environment: RUNNER_STATE_DIR: 'state" in refused(program)
+
+
+def test_a_folder_whose_name_is_no_text(program: Program) -> None:
+    folder = program.folder / "f\udcff"
+    folder.mkdir()
+    (folder / "check.sh").write_text("#!/bin/sh\n")
+    (folder / "check.sh").chmod(0o755)
+    (folder / "job.yaml").write_text(JOBSPEC.replace("fleet.csv", str(program.folder / "fleet.csv")))
+    program.folder = folder
+    program.jobspec = Path("job.yaml")
+    assert planned(program)["summary"]["selected"] == 8
+    (folder / "job.yaml").write_text(
+        (folder / "job.yaml").read_text() + "rollout: {checks: [{name: c, command: [./check.sh]}]}\n"
+    )
+    assert "check `c`: the name of the folder" in refused(program)
+
+
 def test_a_variable_of_the_environment_that_is_no_text(program: Program) -> None:
     program.env["BAD"] = "x\udcff"
     assert program("validate", program.jobspec, *REGION).returncode == 0  # nobody asks for it
