@@ -25,14 +25,22 @@ def may_be_changed(value: Json) -> bool:
     return type(value) is float or (type(value) is int and value == 0)
 
 
-def read_exactly(data: bytes, file: str) -> Json:
-    """Read JSON that is known to be some.
+def read_texts(data: bytes, file: str) -> Json:
+    """Read JSON that is known to be some, with the text of each number in its place.
 
     Raises:
         InvalidInput: it is not UTF-8, or nested too deep.
     """
+    return _read(_TEXTS, data, file)
+
+
+_TEXTS = json.JSONDecoder(parse_int=str, parse_float=str)
+_NUMBERS = json.JSONDecoder(parse_int=written_number, parse_float=written_number)
+
+
+def _read(decoder: json.JSONDecoder, data: bytes, file: str) -> Json:
     try:
-        return json.loads(decode_any(data, file), parse_int=written_number, parse_float=written_number)
+        return decoder.decode(decode_any(data, file))
     except RecursionError as error:
         raise InvalidInput(Problem("nested too deep", file)) from error
 
@@ -50,7 +58,7 @@ def read_quickly(data: bytes, file: str) -> Json:
         decode_any(data, file)
         if _TOO_LARGE not in error.msg or not _is_json(data):
             raise
-        return read_exactly(data, file)
+        return _read(_NUMBERS, data, file)
 
 
 def _is_json(data: bytes) -> bool:

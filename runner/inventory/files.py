@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import orjson
 
 from runner.errors import InvalidInput, Problem
-from runner.inventory.exact import read_exactly, read_quickly
+from runner.inventory.exact import read_quickly, read_texts
 from runner.inventory.rows import RowReader
 from runner.inventory.source import Inventory
 from runner.spec.json_source import read_document
@@ -69,7 +69,7 @@ def _read_ndjson(file: BinaryIO, rows: RowReader) -> None:
     if file.read(len(BOM_UTF8)) != BOM_UTF8:
         file.seek(0)
     line = b""
-    rows.read_again = lambda: read_exactly(line, rows.file)
+    rows.read_again = lambda: read_texts(line, rows.file)
     for number, line in enumerate(file, 1):
         try:
             add(loads(line), number)
@@ -139,7 +139,7 @@ def _read_json(file: BinaryIO, rows: RowReader) -> None:
     except orjson.JSONDecodeError as error:
         rows.problem(f"not valid JSON: {error.msg}", error.lineno, error.colno)
         return
-    exactly = cache(lambda: _entries(read_exactly(data, rows.file), rows))
+    exactly = cache(lambda: _entries(read_texts(data, rows.file), rows))
     index = 0
     rows.read_again = lambda: exactly()[index]
     for index, row in enumerate(_entries(document, rows)):
