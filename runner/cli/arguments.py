@@ -1,4 +1,4 @@
-"""Arguments and settings that are no text: they are bytes to the system, and what is planned, kept and sent is UTF-8."""
+"""Arguments that are no text: a command line is bytes, and what is planned, kept and sent is UTF-8."""
 
 from __future__ import annotations
 
@@ -8,24 +8,19 @@ from runner.errors import InvalidInput, Problem
 from runner.plain import is_text, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 
-def refuse_undecodable(arguments: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Look whether all are UTF-8; of the environment what is for this program alone. All else is looked at where it is used.
+def refuse_undecodable(arguments: Sequence[str]) -> None:
+    """Look whether all are UTF-8.
 
     Raises:
-        InvalidInput: some are not; names each with its place and the option before it.
+        InvalidInput: some are not; names each with its place.
     """
     problems = [
         Problem(f"{plain(text)!r} is not UTF-8", "command line", path=_place(arguments, index))
         for index, text in enumerate(arguments)
         if not is_text(text)
-    ]
-    problems += [
-        Problem(f"{plain(text)!r} is not UTF-8", "environment", path=name)
-        for name, text in environ.items()
-        if name.startswith("RUNNER_") and not is_text(text)
     ]
     if problems:
         raise InvalidInput(*problems)

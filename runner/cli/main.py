@@ -142,7 +142,7 @@ def _terminate(signum: int, frame: FrameType | None) -> None:
 
 def _exit_code(arguments: Sequence[str], make_host: Callable[[], Host]) -> int:
     try:
-        refuse_undecodable(arguments, os.environ)
+        refuse_undecodable(arguments)
         result = cli.main(list(arguments), prog_name="runner", standalone_mode=False, obj=make_host)
     except click.exceptions.Exit as stop:
         result = stop.exit_code

@@ -243,7 +243,13 @@ def test_an_argument_that_is_no_text(program: Program, arguments: tuple[str, str
 
 def test_a_setting_that_is_no_text(program: Program) -> None:
     program.env["RUNNER_STATE_DIR"] = "state\udcff"
-    assert "environment: RUNNER_STATE_DIR: 'state" in refused(program)
+    result = program("list")
+    assert result.returncode == 2
+    assert "RUNNER_STATE_DIR" in result.stderr
+    assert "is not UTF-8" in result.stderr
+    del program.env["RUNNER_STATE_DIR"]
+    program.env["HOME"] = str(program.folder / "h\udcff")
+    assert program("list").returncode == 2
 
 
 def test_a_folder_whose_name_is_no_text(program: Program) -> None:
