@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from runner.errors import Problem
 from runner.plain import is_text
+from runner.spec.numbers import plain_numbers
 from runner.spec.secrets import reference, secret_names
 from runner.spec.suggest import did_you_mean
 
@@ -72,8 +74,14 @@ def guarded_secrets(value: object, names: SecretNames) -> object:
 def make_environment() -> ImmutableSandboxedEnvironment:
     """The one sandbox for templates and expressions: no files, no imports, no attributes with an underscore."""
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True, cache_size=0)
+    environment.policies["json.dumps_function"] = _json_of
     environment.globals = {name: environment.globals[name] for name in ("range", "dict", "namespace")}
     return environment
+
+
+def _json_of(value: object, **how: Any) -> str:  # noqa: ANN401  what the filter is called with
+    """What `tojson` gives: a number that JSON would write otherwise is its text."""
+    return json.dumps(plain_numbers(value), **how)
 
 
 ENVIRONMENT = make_environment()

@@ -92,6 +92,7 @@ def test_a_copy_is_the_same() -> None:
         ("{% for i in range(n) %}{{ i }}{% endfor %}", "01234567891011"),
         ("{{ images[v] }}", "a"),
         ("{{ images.get(n, 'none') }}", "b"),
+        ("{{ {'a': [v, zero], 'n': n} | tojson }}", '{"a": ["24.10", 0], "n": "012"}'),
         ("{{ 'yes' if zero else 'no' }}", "no"),
     ],
 )
