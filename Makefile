@@ -13,7 +13,7 @@ UNIT := $(WITHOUT_PROCESSES) --ignore=tests/cli --ignore=tests/engine
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test simulate lint types contracts quick unit coverage mutants format schemas lock bench clean
+.PHONY: help demo check test simulate lint types contracts quick unit coverage mutants format schemas documents lock bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ format: .venv/.test ## put the code in its one format
 schemas: .venv/.run ## write schemas/ anew from the models
 	@for name in $$($(BIN)/python -m runner schema --list); do \
 	  $(BIN)/python -m runner schema $$name > schemas/$$name.schema.json; done
+
+documents: .venv/.test ## write the tables of docs/jobspec.md anew from the models
+	@$(BIN)/python -m tests.jobspec_document
 
 bench: .venv/.test ## measure; see benchmarks/README.md
 	@$(BIN)/python -m benchmarks

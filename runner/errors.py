@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from runner.plain import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _LONGEST_PROBLEM = 2_000
 
@@ -61,6 +64,12 @@ class Problem:
         what = f"{self.path}: {self.message}" if self.path else self.message
         text = one_line(f"{place}: {what}" if place else what, _LONGEST_PROBLEM)
         return f"{text}\n  {self.hint}" if self.hint else text
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Problems of one file in the order of its lines, each once."""
+    unique = {(problem.file, problem.line, problem.column, problem.message): problem for problem in problems}
+    return sorted(unique.values(), key=lambda problem: (problem.line or 0, problem.column or 0))
 
 
 class InvalidInput(RunnerError):

@@ -18,6 +18,7 @@ _ACTING = re.compile(
     "\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000110bd\U000110cd\U00013430-\U0001343f"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
 )
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def plain(text: str) -> str:
@@ -25,6 +26,11 @@ def plain(text: str) -> str:
     if text.isprintable():
         return text
     return _ACTING.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def is_text(value: str) -> bool:
+    """Whether it can be written as UTF-8: what the system gives may hold bytes of anything, as halves of characters."""
+    return value.isascii() or _HALF.search(value) is None
 
 
 def one_line(text: str, longest: int = LONGEST_LINE) -> str:

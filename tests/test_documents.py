@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shlex
@@ -14,11 +15,15 @@ import pytest
 
 from runner.app import formats
 from runner.cli.main import COMMANDS
-from runner.errors import ExitCode
+from runner.errors import ExitCode, InvalidInput
+from runner.inventory.files import InventoryFile
 from runner.plan.schema import plan_schema
 from runner.report.models import ReportFile
 from runner.simulator.behaviour import Behaviour, Deviations
+from runner.spec.document import JobspecDocument
 from runner.spec.loading import load_campaign
+from runner.spec.templates import scalar_text
+from tests import jobspec_document
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -29,6 +34,50 @@ def test_schemas_are_those_of_the_models(name: str) -> None:
     assert json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text()) == json.loads(
         json.dumps(formats.schema(name))
     )
+
+
+def test_the_tables_of_jobspecs_are_those_of_the_models() -> None:
+    assert jobspec_document.DOCUMENT.read_text().partition(jobspec_document.MARK)[2] == "\n" + jobspec_document.tables()
+
+
+def test_every_key_of_a_jobspec_has_a_row() -> None:
+    text = jobspec_document.tables()
+    parts = [JobspecDocument.model_json_schema(), *JobspecDocument.model_json_schema()["$defs"].values()]
+    assert text.count("\n## ") + 1 == len(parts)
+    assert sum(len(part["properties"]) for part in parts) == len(re.findall(r"(?m)^\| `\w+` \|", text)) > 60
+    assert all(len(re.findall(r"(?<!\\)\|", row)) == 6 for row in re.findall(r"(?m)^\| `.*", text))
+
+
+def values_of_the_table() -> list[tuple[str, str, str]]:
+    """What is written, the value of `spec` that it is, and the label, from the table of docs/jobspec.md."""
+    _, _, table = (ROOT / "docs" / "jobspec.md").read_text().partition("| written | value of `spec` | label |\n")
+    rows = [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in table.splitlines()[1:]]
+    return [(row[0], row[1], row[2]) for row in itertools.takewhile(lambda row: len(row) == 3, rows)]
+
+
+@pytest.mark.parametrize(("written", "value", "label"), values_of_the_table())
+def test_a_value_becomes_the_text_of_the_table(written: str, value: str, label: str, tmp_path: Path) -> None:
+    (jobspec, _) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    jobspec = jobspec.replace('spec: {version: "{{ version }}"}', f"spec: {{version: {written}}}")
+    path = tmp_path / "f.yaml"
+    path.write_text(f"- {{id: a, x: {written}}}\n")
+    if value == "refused":
+        with pytest.raises(InvalidInput):
+            load_campaign(jobspec, "f.yaml")
+    else:
+        assert scalar_text(load_campaign(jobspec, "f.yaml").steps[0].items[0].spec["version"].source) == value.replace(
+            "(empty)", ""
+        )
+    if label == "refused":
+        with pytest.raises(InvalidInput):
+            InventoryFile(path).read()
+    else:
+        (server,) = InventoryFile(path).read().servers
+        assert server.labels == ({} if label == "no label" else {"x": label.replace("(empty)", "")})
+
+
+def test_the_table_of_values_is_read() -> None:
+    assert len(values_of_the_table()) > 20
 
 
 def test_every_switch_of_the_simulator_is_documented() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from runner.errors import InvalidInput, Problem
+from runner.plain import is_text
 from runner.plan.codec import request_body
 from runner.plan.keys import job_name, request_key, run_token
 from runner.spec.secrets import redactor, resolve, secret_names
@@ -80,11 +81,16 @@ def job_names_of(facts: Facts, run_id: str) -> Callable[[int], str]:
     return name_of
 
 
-def _secrets(plan: Plan, env: Mapping[str, str]) -> dict[str, str]:
+def secrets_of(plan: Plan) -> set[str]:
+    """The names of the secrets that requests of a plan refer to."""
     bodies = {id(request.body): request.body for request in plan.requests}
     if plan.rollout is not None:
         bodies |= {id(body): body for body in plan.rollout.failure_bodies}
-    names = {name for body in bodies.values() for name in secret_names(orjson.dumps(body).decode())}
+    return {name for body in bodies.values() for name in secret_names(orjson.dumps(body).decode())}
+
+
+def _secrets(plan: Plan, env: Mapping[str, str]) -> dict[str, str]:
+    names = secrets_of(plan)
     missing = sorted(names - env.keys())
     if missing:
         raise InvalidInput(
@@ -95,4 +101,7 @@ def _secrets(plan: Plan, env: Mapping[str, str]) -> dict[str, str]:
                 for name in missing
             )
         )
+    broken = [name for name in sorted(names) if not is_text(env[name])]
+    if broken:
+        raise InvalidInput(*(Problem(f"the secret {name} is not UTF-8") for name in broken))
     return {name: env[name] for name in names}

@@ -4,29 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner import __version__
 from runner.app.approving import refuse_unfitting, refuse_vanished
+from runner.app.kinds import file_name, is_plan, read_file
 from runner.app.programs import with_programs
+from runner.app.stages import Findings, Validation
 from runner.errors import InvalidInput, Problem
 from runner.inventory.files import InventoryFile
 from runner.model import JsonObject, Lane
 from runner.plan.codec import plan_from_json, plan_to_json
 from runner.plan.expansion import PlanOptions, campaign_context, expand
 from runner.report.files import write_whole
-from runner.spec.loading import load_campaign
-from runner.spec.templates import TemplateProblem, render_text
-from runner.spec.yaml_source import decode, read_yaml
+from runner.spec.json_source import read_document
+from runner.spec.loading import NOTHING_LOADED, load_campaign, read_jobspec
+from runner.spec.templates import TemplateProblem, has_template, render_text
+from runner.spec.yaml_source import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from runner.app.host import Host
     from runner.inventory.source import InventorySource
+    from runner.model import Server
     from runner.plan.plan import Plan
     from runner.spec.campaign import Campaign
+    from runner.spec.loading import LoadedJobspec
 
 # What a plan for a simulator has for every lane; the simulator's port is not known before it runs.
 SIMULATED_LANE = Lane(region=None, endpoint="http://127.0.0.1", project_id="0123456789abcdef0123456789abcdef")
@@ -53,19 +58,63 @@ def make_plan(host: Host, inputs: PlanInputs, *, simulated: bool = False) -> Pla
     """Load a jobspec and its inventory and expand them.
 
     Raises:
-        InvalidInput: with every problem of the file that has some.
+        InvalidInput: with every problem of all files that can be found without mending another one first.
     """
-    file = str(inputs.jobspec)
-    campaign = load_campaign(decode(_read(inputs.jobspec), file), file)
-    options = _plan_options(inputs, host.environ, host.clock.wall(), simulated=simulated)
-    source = _inventory_source(campaign, inputs, options)
-    if source is None:
-        plan = expand(campaign, None, options)
+    return try_plan(host, inputs, simulated=simulated).valid()
+
+
+def try_plan(host: Host, inputs: PlanInputs, *, simulated: bool = False) -> Validation:
+    """The same, with what is wrong in place of an error, and with what was not looked at."""
+    findings = Findings()
+    loaded = findings.of(lambda: _load(inputs.jobspec)) or NOTHING_LOADED
+    findings.problems += loaded.problems
+    variables = findings.of(lambda: _read_variables(inputs.vars_file))
+    options = _plan_options(inputs, host.environ, host.clock.wall(), variables or {}, simulated=simulated)
+    found = findings.of(lambda: _read_servers(loaded, inputs, options))
+    plan = None
+    if loaded.campaign is None or not loaded.is_sound or variables is None or found is None:
+        findings.unchecked.append(_FOLLOWS)
     else:
-        inventory = source.read()
-        plan = expand(campaign, inventory.servers, replace(options, inventory_fingerprint=inventory.fingerprint))
-    refuse_unfitting(plan)
-    return with_programs(plan, campaign, inputs.jobspec.parent, host.environ)
+        plan = _expanded(loaded.campaign, found, options, host, inputs, findings)
+    return Validation(plan, findings.problems, findings.unchecked)
+
+
+_FOLLOWS = "which servers the groups have, the requests, and the programs of checks: they follow from what is wrong"
+
+
+def _expanded(
+    campaign: Campaign, found: _Found, options: PlanOptions, host: Host, inputs: PlanInputs, findings: Findings
+) -> Plan | None:
+    options = replace(options, inventory_fingerprint=found.fingerprint)
+    plan = findings.of(lambda: expand(campaign, found.servers, options))
+    if plan is None:
+        findings.unchecked.append(_FOLLOWS)
+        return None
+    findings.of(lambda: refuse_unfitting(plan))
+    return findings.of(lambda: with_programs(plan, campaign, inputs.jobspec.parent, host.environ))
+
+
+class _Found(NamedTuple):
+    """The servers of an inventory and its fingerprint; None: there is no inventory."""
+
+    servers: Sequence[Server] | None
+    fingerprint: str
+
+
+def _read_servers(loaded: LoadedJobspec, inputs: PlanInputs, options: PlanOptions) -> _Found | None:
+    """The servers, also for a jobspec that is wrong, as far as it tells where they are; None where it does not."""
+    if loaded.campaign is not None:
+        source = _inventory_source(loaded.campaign, inputs, options)
+    elif inputs.inventory is not None:
+        source = InventoryFile(inputs.inventory)
+    elif loaded.inventory is None or has_template(loaded.inventory):
+        return None
+    else:
+        source = InventoryFile(inputs.jobspec.parent / loaded.inventory)
+    if source is None:
+        return _Found(None, "")
+    inventory = source.read()
+    return _Found(inventory.servers, inventory.fingerprint)
 
 
 def once_context(
@@ -76,18 +125,30 @@ def once_context(
     Raises:
         InvalidInput: the jobspec or plan cannot be read.
     """
-    file = str(inputs.jobspec)
-    options = _plan_options(inputs, environ, now, simulated=simulated)
-    if inputs.jobspec.suffix == ".json":
-        plan = plan_from_json(_read(inputs.jobspec), file)
-        campaign = load_campaign(plan.jobspec, file)
+    file, data = file_name(inputs.jobspec), read_file(inputs.jobspec)
+    options = _plan_options(inputs, environ, now, _read_variables(inputs.vars_file), simulated=simulated)
+    if is_plan(inputs.jobspec):
+        plan = plan_from_json(data, file)
+        campaign = load_campaign(plan.jobspec, f"the jobspec in {file}")
         options = replace(options, variables=plan.variables)
     else:
-        campaign = load_campaign(decode(_read(inputs.jobspec), file), file)
+        campaign = load_campaign(decode(data, file), file)
     return campaign.name, campaign_context(campaign, options)
 
 
-def _plan_options(inputs: PlanInputs, environ: Mapping[str, str], created_at: float, *, simulated: bool) -> PlanOptions:
+def _load(path: Path) -> LoadedJobspec:
+    file = file_name(path)
+    return read_jobspec(decode(read_file(path), file), file)
+
+
+def _plan_options(
+    inputs: PlanInputs,
+    environ: Mapping[str, str],
+    created_at: float,
+    vars_file: Mapping[str, object],
+    *,
+    simulated: bool,
+) -> PlanOptions:
     return PlanOptions(
         env=environ,
         run_date=datetime.fromtimestamp(created_at, UTC).date().isoformat(),
@@ -95,7 +156,7 @@ def _plan_options(inputs: PlanInputs, environ: Mapping[str, str], created_at: fl
         runner_version=__version__,
         inventory_fingerprint="",
         variables=inputs.variables,
-        vars_file=_read_variables(inputs.vars_file),
+        vars_file=vars_file,
         groups=inputs.groups,
         limit=inputs.limit,
         strict=inputs.strict,
@@ -105,18 +166,20 @@ def _plan_options(inputs: PlanInputs, environ: Mapping[str, str], created_at: fl
 
 
 def read_or_make_plan(host: Host, inputs: PlanInputs, *, simulated: bool = False) -> Plan:
-    """The plan in a `.json` file, exactly as it was written; or the plan that a jobspec makes now."""
-    return read_plan(inputs) if inputs.jobspec.suffix == ".json" else make_plan(host, inputs, simulated=simulated)
+    """The plan in a file, exactly as it was written; or the plan that a jobspec makes now."""
+    if is_plan(inputs.jobspec):
+        return read_plan(inputs)
+    return make_plan(host, inputs, simulated=simulated)
 
 
 def read_plan(inputs: PlanInputs) -> Plan:
     """The plan in a file. An inventory given beside it is what its servers are checked against."""
-    file = inputs.jobspec
-    if replace(inputs, inventory=None) != PlanInputs(jobspec=file):
+    path, file = inputs.jobspec, file_name(inputs.jobspec)
+    if replace(inputs, inventory=None) != PlanInputs(jobspec=path):
         raise InvalidInput(
-            Problem("a plan is carried out exactly as it is", str(file), hint="give these options to `runner plan`")
+            Problem("a plan is carried out exactly as it is", file, hint="give these options to `runner plan`")
         )
-    plan = plan_from_json(_read(file), str(file))
+    plan = plan_from_json(read_file(path), file)
     if inputs.inventory is not None:
         source = InventoryFile(inputs.inventory)
         refuse_vanished(plan, (server.id for server in source.read().servers), source.name)
@@ -144,14 +207,8 @@ def _inventory_source(campaign: Campaign, inputs: PlanInputs, options: PlanOptio
 def _read_variables(path: Path | None) -> dict[str, object]:
     if path is None:
         return {}
-    data = read_yaml(decode(_read(path), str(path)), str(path)).data
+    file = file_name(path)
+    data = read_document(decode(read_file(path), file), file).data
     if not isinstance(data, dict):
-        raise InvalidInput(Problem("expected a mapping of variables to values", str(path), 1))
+        raise InvalidInput(Problem("expected a mapping of variables to values", file, 1))
     return data
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidInput(Problem(f"cannot be read: {error.strerror}", str(path))) from error

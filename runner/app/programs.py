@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import InvalidInput, Problem, RefusedToStart
+from runner.plain import is_text, plain
 from runner.plan.codec import hash_plan
 
 if TYPE_CHECKING:
@@ -139,6 +140,8 @@ def _placed(check: PlannedCheck, folder: str | None, env: Mapping[str, str]) -> 
         return check
     name = check.command[0]
     is_beside = "/" in name and not Path(name).is_absolute()
+    if is_beside and folder is not None and not is_text(folder):
+        raise NoProgram(f"the name of the folder {plain(folder)} is not UTF-8, and the plan has to have it")
     check = replace(check, folder=folder if is_beside else None)
     path = path_of(check, env)
     return replace(check, fingerprint=_fingerprint(Path(path)) if is_beside and folder is not None else None)

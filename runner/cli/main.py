@@ -22,6 +22,7 @@ import click
 
 from runner import __version__
 from runner.cli import streams
+from runner.cli.arguments import refuse_undecodable
 from runner.errors import ExitCode, RunnerError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class _Entry(NamedTuple):
 
 
 COMMANDS = {
-    "validate": _Entry("planning", "Check a jobspec and its inventory; no network."),
+    "validate": _Entry("planning", "Check a jobspec or a plan, all at once; no network."),
     "plan": _Entry("planning", "Show, or write, every request a jobspec comes to."),
     "run": _Entry("running", "Carry out a jobspec or a plan, and report."),
     "resume": _Entry("running", "Go on with a run that was stopped or crashed."),
@@ -141,6 +142,7 @@ def _terminate(signum: int, frame: FrameType | None) -> None:
 
 def _exit_code(arguments: Sequence[str], make_host: Callable[[], Host]) -> int:
     try:
+        refuse_undecodable(arguments)
         result = cli.main(list(arguments), prog_name="runner", standalone_mode=False, obj=make_host)
     except click.exceptions.Exit as stop:
         result = stop.exit_code

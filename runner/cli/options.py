@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.app.planning import PlanInputs
+from runner.plain import is_text, plain
 from runner.settings import default_state_dir
 from runner.spec.quantities import EXPECTED_DURATION, parse_duration
 
@@ -77,11 +78,19 @@ def plan_inputs(file: Path, options: JsonObject) -> PlanInputs:
     return PlanInputs(jobspec=file, **{name: options.pop(name) for name in names})
 
 
+def _text_path(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
+    """Paths are kept in the journal and shown, so that they must be text."""
+    if not is_text(str(value)):
+        raise click.BadParameter(f"{plain(str(value))!r} is not UTF-8", ctx, param)
+    return value
+
+
 state_options = click.option(
     "--state-dir",
     type=click.Path(path_type=Path, file_okay=False),
     envvar="RUNNER_STATE_DIR",
     default=default_state_dir,
+    callback=_text_path,
     show_default="the user's state folder",
     show_envvar=True,
     help="Where journals and reports are kept.",

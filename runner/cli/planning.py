@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.app import forecasting, planning
+from runner.app import forecasting, planning, validating
 from runner.cli import output, streams
 from runner.cli.options import campaign_options, format_option, pass_host, plan_inputs
 
@@ -17,27 +17,38 @@ if TYPE_CHECKING:
 
 
 @click.command("validate")
-@click.argument("jobspec", type=click.Path(path_type=Path))
+@click.argument("jobspec", metavar="JOBSPEC|PLAN.json", type=click.Path(path_type=Path))
 @campaign_options
 @pass_host
 def validate_command(host: Host, jobspec: Path, **options: Any) -> None:  # noqa: ANN401  click hands options over by name
-    """Check a jobspec and its inventory, and say everything that is wrong at once. No network."""
-    plan = planning.make_plan(host, plan_inputs(jobspec, options))
-    output.warnings(plan)
-    streams.echo(f"{jobspec}: valid, {output.plan_line(plan)}")
+    """Check a jobspec with its inventory and variables, or a plan, and show the mistakes of all of them at once.
+
+    What follows from a mistake is looked at once that is mended. Nothing is asked of the network, so credentials,
+    endpoint, project and the service's own rules are not checked; nor are other variables than are given here, nor
+    secrets. It says what it did not check. Exit codes: 0 valid, 2 mistakes, 6 a plan that was changed or is outdated.
+    """
+    found = validating.validate(host, plan_inputs(jobspec, options))
+    if found.plan is not None and not found.problems:
+        output.warnings(found.plan)
+        streams.echo(f"{jobspec}: valid, {output.plan_line(found.plan)}")
+    streams.echo("\n".join(["not checked:", *(f"  {what}" for what in found.unchecked)]))
+    found.valid()
 
 
 @click.command("plan")
-@click.argument("jobspec", type=click.Path(path_type=Path))
+@click.argument("jobspec", metavar="JOBSPEC|PLAN.json", type=click.Path(path_type=Path))
 @campaign_options
 @format_option
 @click.option("-o", "--output", "plan_file", type=click.Path(path_type=Path), help="Write the plan, with its hash.")
 @pass_host
 def plan_command(host: Host, jobspec: Path, **options: Any) -> None:  # noqa: ANN401  likewise
-    """Show every group, how many requests it comes to, how long they take, and the first of them. No network."""
+    """Show every group, how many requests it comes to, how long they take, and the first of them. No network.
+
+    Of a plan, what it is; `runner diff` compares two.
+    """
     output_format = options.pop("output")
     plan_file = options.pop("plan_file")
-    plan = planning.make_plan(host, plan_inputs(jobspec, options))
+    plan = planning.read_or_make_plan(host, plan_inputs(jobspec, options))
     if plan_file is not None:
         planning.write_plan(plan, plan_file)
     show_plan(plan, output_format, plan_file)

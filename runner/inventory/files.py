@@ -9,6 +9,7 @@ import csv
 import hashlib
 from codecs import BOM_UTF8
 from dataclasses import dataclass
+from functools import cache
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -16,9 +17,11 @@ from typing import TYPE_CHECKING, BinaryIO
 import orjson
 
 from runner.errors import InvalidInput, Problem
+from runner.inventory.exact import read_quickly, read_texts
 from runner.inventory.rows import RowReader
 from runner.inventory.source import Inventory
-from runner.spec.yaml_source import decode, path_text, read_yaml
+from runner.spec.json_source import read_document
+from runner.spec.yaml_source import decode, path_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,12 +68,23 @@ def _read_ndjson(file: BinaryIO, rows: RowReader) -> None:
     loads, add = orjson.loads, rows.add
     if file.read(len(BOM_UTF8)) != BOM_UTF8:
         file.seek(0)
+    line = b""
+    rows.read_again = lambda: read_texts(line, rows.file)
     for number, line in enumerate(file, 1):
         try:
             add(loads(line), number)
-        except orjson.JSONDecodeError as error:
+        except orjson.JSONDecodeError:
             if line.strip():
-                rows.problem(f"not valid JSON: {error.msg}", number, error.colno)
+                _add_unusual(line, number, rows)
+
+
+def _add_unusual(line: bytes, number: int, rows: RowReader) -> None:
+    try:
+        rows.add(read_quickly(line, rows.file), number)
+    except InvalidInput:
+        rows.problem("not UTF-8; save the file as UTF-8", number)
+    except orjson.JSONDecodeError as error:
+        rows.problem(f"not valid JSON: {error.msg}", number, error.colno)
 
 
 def _read_csv(file: BinaryIO, rows: RowReader) -> None:
@@ -119,17 +133,21 @@ def _add_csv(header: list[str], row: list[str], rows: RowReader, line: int) -> N
 
 
 def _read_json(file: BinaryIO, rows: RowReader) -> None:
+    data = file.read().removeprefix(BOM_UTF8)
     try:
-        document = orjson.loads(file.read())
+        document = read_quickly(data, rows.file)
     except orjson.JSONDecodeError as error:
         rows.problem(f"not valid JSON: {error.msg}", error.lineno, error.colno)
         return
+    exactly = cache(lambda: _entries(read_texts(data, rows.file), rows))
+    index = 0
+    rows.read_again = lambda: exactly()[index]
     for index, row in enumerate(_entries(document, rows)):
         rows.add(row, None, f"entry {index + 1}")
 
 
 def _read_yaml(file: BinaryIO, rows: RowReader) -> None:
-    source = read_yaml(decode(file.read(), rows.file), rows.file)
+    source = read_document(decode(file.read(), rows.file), rows.file)
     prefix = ("servers",) if isinstance(source.data, dict) else ()
     for index, row in enumerate(_entries(source.data, rows)):
         rows.add(row, source.position((*prefix, index))[0], path_text((*prefix, index)))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.errors import InvalidInput, Problem
+from runner.inventory.exact import may_be_changed
 from runner.model import Json, JsonObject, Server
+from runner.spec.found import in_quotes, is_number
 from runner.spec.rules import SERVER_ID, are_server_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MOST_PROBLEMS = 20
 # Not Server._make, which is Python: a call less per server of a million.
@@ -20,6 +25,8 @@ class RowReader:
 
     def __init__(self, file: str) -> None:
         self.file = file
+        self.read_again: Callable[[], JsonObject] | None = None
+        """Gives the row that is being added once more, with the text of its numbers, where the first reading had none."""
         self.servers: list[Server] = []
         self._lines: list[int | None] = []  # of each server
         self._where: dict[int, str] = {}  # of those servers for which the line does not say it all
@@ -61,7 +68,7 @@ class RowReader:
             )
             return
         if type(server_id) is not str or type(name) is not str:
-            self._invalid(server_id, line, where)
+            self._no_text(server_id, name, line, where)
             return
         if "labels" in row:
             self._flatten(row, line, where)
@@ -77,12 +84,23 @@ class RowReader:
     def _flatten(self, row: JsonObject, line: int | None, where: str | None) -> None:
         nested = row.pop("labels")
         if isinstance(nested, dict):
+            for label in row.keys() & nested.keys():
+                if row[label] != nested[label]:
+                    self.problem(f"label `{label}` stands twice: in `labels` and beside them", line, None, where)
             row.update(nested)
         elif nested is not None:
             self.problem("`labels` must be a mapping of names to text", line, None, where)
 
     def _invalid(self, server_id: Json, line: int | None, where: str | None) -> None:
         self.problem(f"{server_id!r} is no valid id; expected {SERVER_ID.expected}", line, None, where)
+
+    def _no_text(self, server_id: Json, name: Json, line: int | None, where: str | None) -> None:
+        if type(server_id) is str:
+            self.problem(f"the name {name!r} is no text; {in_quotes(name) or 'expected text'}", line, None, where)
+        elif is_number(server_id):
+            self.problem(f"{server_id!r} is no valid id; an id is text: {in_quotes(server_id)}", line, None, where)
+        else:
+            self._invalid(server_id, line, where)
 
     def _note_invalid(self) -> None:
         for count, (server, line) in enumerate(zip(self.servers, self._lines, strict=True), 1):
@@ -100,9 +118,16 @@ class RowReader:
                 first_lines[server.id] = line
 
     def _new_labels(self, row: JsonObject, line: int | None, where: str | None) -> _Labels:
+        if self.read_again is not None and any(map(may_be_changed, row.values())):
+            row = self._exactly(self.read_again())
         labels = dict(self._text_items(row, line, where))
         # Found again by text only: 1 and true are equal as keys, and not as labels.
         return self._labels.setdefault((*labels, *labels.values()), labels)
+
+    @staticmethod
+    def _exactly(again: JsonObject) -> JsonObject:
+        nested = again.pop("labels", None)
+        return {name: value for name, value in again.items() if name not in {"id", "name"}} | (nested or {})
 
     def _text_items(self, row: JsonObject, line: int | None, where: str | None) -> list[tuple[str, str]]:
         items: list[tuple[str, str]] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from codecs import BOM_UTF8
 from dataclasses import asdict
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
@@ -57,7 +58,7 @@ def plan_from_json(data: bytes, file: str) -> Plan:
         RefusedToStart: it was changed after it was hashed.
     """
     try:
-        document = orjson.loads(data)
+        document = orjson.loads(data.removeprefix(BOM_UTF8))
     except orjson.JSONDecodeError as error:
         raise InvalidInput(Problem(f"not valid JSON: {error.msg}", file, error.lineno, error.colno)) from error
     version = document.get("schema_version") if isinstance(document, dict) else None

@@ -20,6 +20,7 @@ from runner.plan.rollout.expansion import ChosenGroup, RolloutExpansion, ordered
 from runner.plan.variables import base_context, context_with, resolve_variables
 from runner.spec.campaign import Place, Template
 from runner.spec.expressions import ServerExpression
+from runner.spec.numbers import plain_numbers
 from runner.spec.ranges import expand_ranges
 from runner.spec.suggest import did_you_mean
 from runner.spec.templates import TemplateProblem, render_text
@@ -129,8 +130,9 @@ class _Expansion:
         selected = select_groups(specs, allowed, contexts, self._problems, left_out)
         self._fail_on_problems()
         planned = self._planned(selected, contexts)
+        description = self._description()
         self._fail_on_problems()
-        return self._assemble(planned, len(servers))
+        return self._assemble(planned, len(servers), description)
 
     def _asked_for(self) -> list[GroupSpec]:
         groups = self._campaign.groups
@@ -232,15 +234,15 @@ class _Expansion:
                 requests.append(PlannedRequest(index, group, start, stop, rendered))
         return requests
 
-    def _assemble(self, planned: _Planned, total: int) -> Plan:
+    def _assemble(self, planned: _Planned, total: int, description: str) -> Plan:
         lanes, groups, requests, rollout = planned
         campaign, options = self._campaign, self._options
         selected = sum(len(group.servers) for group in groups)
         plan = Plan(
             campaign=campaign.name,
-            description=self._description(),
+            description=description,
             jobspec=campaign.source,
-            variables={**options.vars_file, **options.variables},
+            variables=plain_numbers({**options.vars_file, **options.variables}),
             inventory_fingerprint=options.inventory_fingerprint,
             runner_version=options.runner_version,
             created_at=options.created_at,
@@ -262,7 +264,8 @@ class _Expansion:
         try:
             return render_text(self._campaign.description, campaign_context(self._campaign, self._options))
         except TemplateProblem as error:
-            raise InvalidInput(error.problem) from error
+            self._problems.append(error.problem)
+            return ""
 
     def _fail_on_problems(self) -> None:
         if self._problems:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from runner.errors import InvalidInput, Problem
+from runner.spec.json_source import read_document
 from runner.spec.suggest import did_you_mean
-from runner.spec.yaml_source import path_text, read_yaml
+from runner.spec.yaml_source import path_text
 
 if TYPE_CHECKING:
     from runner.model import JsonObject
@@ -200,7 +201,7 @@ def load_behaviour(text: str, file: str) -> Behaviour:
     Raises:
         InvalidInput: with all that is wrong.
     """
-    source = read_yaml(text, file)
+    source = read_document(text, file)
     try:
         return Behaviour.model_validate(source.data)
     except ValidationError as error:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import Problem
 from runner.spec.campaign import Template
+from runner.spec.expression_mistakes import ALL_SERVERS
 from runner.spec.expressions import ServerExpression
 from runner.spec.ranges import RangeError, expand_ranges
 from runner.spec.rollout.checks import check_rollout, public_templates
@@ -19,14 +20,20 @@ if TYPE_CHECKING:
     from runner.spec.rules import Rule
 
 
-def check(campaign: Campaign) -> list[Problem]:
-    """Everything that is wrong."""
+def check_structure(campaign: Campaign) -> list[Problem]:
+    """What is wrong with how parts go together: with such a problem it cannot be expanded."""
     return [
         *_duplicates("group", ((group.name, group.place) for group in campaign.groups)),
         *_duplicates("step", ((step.name, step.place) for step in campaign.steps)),
         *(problem for group in campaign.groups for problem in _check_group(group)),
-        *(problem for step in campaign.steps for problem in _check_step(step)),
         *check_rollout(campaign),
+    ]
+
+
+def check_values(campaign: Campaign) -> list[Problem]:
+    """What is wrong with single values, each by itself."""
+    return [
+        *(problem for step in campaign.steps for problem in _check_step(step)),
         *_no_secrets(_public_templates(campaign)),
         *(problem for template in _all_templates(campaign) for problem in _syntax(template)),
     ]
@@ -43,7 +50,10 @@ def _duplicates(kind: str, named: Iterable[tuple[str, Place]]) -> Iterator[Probl
 def _check_group(group: GroupSpec) -> Iterator[Problem]:
     if (group.select is None) == (group.servers is None):
         found = "neither" if group.select is None else "both"
-        yield _at(group.place, f"group `{group.name}` has {found} of `select` and `servers`; expected exactly one")
+        hint = ALL_SERVERS if group.select is None else ""
+        yield _at(
+            group.place, f"group `{group.name}` has {found} of `select` and `servers`; expected exactly one", hint
+        )
     for expression in (group.select, group.split_by):
         if expression is not None:
             yield from _expression(expression)

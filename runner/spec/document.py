@@ -5,30 +5,44 @@ Text may be a template; it is rendered later, so only text without one can be ch
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    WithJsonSchema,
+)
 
 from runner.model import JsonObject
 from runner.spec import quantities
-from runner.spec.parts import Duration, Name, Part
+from runner.spec.found import EXPECTED_SCALAR, is_number, mistaken
+from runner.spec.parts import Duration, Name, Part, kind, unit
 from runner.spec.rollout.document import RolloutDocument
 from runner.spec.rules import LABEL
 
-Scalar = StrictStr | StrictBool | StrictInt | StrictFloat
+
+def _rate(value: object) -> object:
+    if isinstance(value, str) and quantities.parse_rate(value) is not None:
+        return value
+    advice = f"write {value}/s or {value}/m" if is_number(value) else ""
+    raise mistaken(value, "rate", quantities.EXPECTED_RATE, advice)
 
 
-def _rate(value: str) -> str:
-    if quantities.parse_rate(value) is None:
-        raise ValueError(f"{value!r} is no rate; expected {quantities.EXPECTED_RATE}")
-    return value
+def _scalar(value: object) -> object:
+    """Kept as it is: a number of a jobspec has its text with it, which pydantic's own types would leave out."""
+    if isinstance(value, str | bool | int | float):
+        return value
+    raise mistaken(value, "value", EXPECTED_SCALAR)
 
 
-def _finite(value: Scalar) -> Scalar:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{value} is no number that can be sent; put it in quotes if it is text")
-    return value
+def _selection(value: object) -> object:
+    """`true` is an expression, too, that YAML reads as something else."""
+    return ("true" if value else "false") if isinstance(value, bool) else value
 
 
 def _variables(value: JsonObject) -> JsonObject:
@@ -38,8 +52,17 @@ def _variables(value: JsonObject) -> JsonObject:
     return value
 
 
-Rate = Annotated[StrictStr, AfterValidator(_rate), Field(examples=["10/s", "600/m", "unlimited"])]
-Text = Annotated[Scalar, AfterValidator(_finite)]
+Rate = Annotated[
+    StrictStr, BeforeValidator(_rate), Field(examples=["10/s", "600/m", "unlimited"], json_schema_extra=kind("rate"))
+]
+Text = Annotated[
+    str | bool | int | float,
+    PlainValidator(_scalar),
+    WithJsonSchema({"anyOf": [{"type": kind} for kind in ("string", "boolean", "integer", "number")]}),
+]
+Selection = Annotated[
+    StrictStr, BeforeValidator(_selection), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "boolean"}]})
+]
 Variables = Annotated[JsonObject, AfterValidator(_variables)]
 
 
@@ -55,7 +78,7 @@ class GroupDocument(Part):
     """A named selection of servers; a server belongs to the first group that selects it."""
 
     name: Name = Field(description="Name of the group.")
-    select: StrictStr | None = Field(
+    select: Selection | None = Field(
         None, description="A Jinja expression over the server: id, name, labels.", examples=['labels.ring == "canary"']
     )
     servers: list[StrictStr] | None = Field(
@@ -86,7 +109,9 @@ class StepDocument(Part):
     job_name: StrictStr = Field(description="Name of the jobs; each gets a key of its own at the end.")
     job_description: StrictStr | None = Field(None, description="Description of the jobs.")
     is_reboot: StrictBool | None = Field(None, description="Sent as is; what it means is documented in two ways.")
-    servers_per_job: StrictInt = Field(50, ge=1, le=10_000, description="Servers in one request.")
+    servers_per_job: StrictInt = Field(
+        50, ge=1, le=10_000, description="Servers in one request.", json_schema_extra=unit("servers")
+    )
     items: list[ItemDocument] = Field(min_length=1, description="What the job does.")
     expected_duration: Duration | None = Field(
         None, description="How long a job is expected to last, until some were seen: for windows. Without: 30m."
@@ -98,11 +123,23 @@ class SubmitDocument(Part):
 
     rate: Rate = Field("10/s", description="Creates per lane: N/s, N/m, or unlimited.")
     burst: StrictInt = Field(
-        10, ge=1, le=100_000, description="Never more than rate x T + burst creates in any T seconds."
+        10,
+        ge=1,
+        le=100_000,
+        description="Never more than rate x T + burst creates in any T seconds.",
+        json_schema_extra=unit("requests"),
     )
-    concurrency: StrictInt = Field(16, ge=1, le=1024, description="Requests in flight per lane.")
+    concurrency: StrictInt = Field(
+        16, ge=1, le=1024, description="Requests in flight per lane.", json_schema_extra=unit("requests")
+    )
     timeout: Duration = Field("30s", description="How long one request may take.")
-    attempts: StrictInt = Field(5, ge=1, le=100, description="How often one request is sent whose answer got lost.")
+    attempts: StrictInt = Field(
+        5,
+        ge=1,
+        le=100,
+        description="How often one request is sent whose answer got lost.",
+        json_schema_extra=unit("tries"),
+    )
     settle: Duration = Field("15s", description="How long a request in doubt is looked up before it is sent again.")
     outage: Duration = Field(
         "30m",

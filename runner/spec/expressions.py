@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from jinja2 import TemplateSyntaxError, Undefined, UndefinedError, meta
 
 from runner.errors import Problem
+from runner.spec.expression_mistakes import expression_hint
 from runner.spec.suggest import did_you_mean
 from runner.spec.templates import TemplateProblem, make_environment
 
@@ -36,7 +37,7 @@ class ServerExpression:
             names = meta.find_undeclared_variables(_ENVIRONMENT.parse("{{ " + source + " }}"))
             self._evaluate = _ENVIRONMENT.compile_expression(source)
         except TemplateSyntaxError as error:
-            raise TemplateProblem(self._problem(f"expression: {error.message}")) from error
+            raise TemplateProblem(self._problem(f"expression: {error.message}", expression_hint(source))) from error
         self._refuse_unknown(names)
         self.uses_only_labels = names <= {"labels"}
 
@@ -58,7 +59,10 @@ class ServerExpression:
         if unknown:
             name = unknown[0]
             raise TemplateProblem(
-                self._problem(f"unknown name `{name}`; a server has id, name and labels", did_you_mean(name, _NAMES))
+                self._problem(
+                    f"unknown name `{name}`; a server has id, name and labels",
+                    expression_hint(name) or did_you_mean(name, _NAMES),
+                )
             )
 
     def _problem(self, message: str, hint: str = "") -> Problem:

@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
-import inspect
-import typing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from runner.errors import InvalidInput, Problem
+from runner.errors import InvalidInput, Problem, in_order
 from runner.spec.campaign import Campaign, GroupSpec, ItemSpec, LaneSpec, Place, StepSpec, Submit, Template, Watch
-from runner.spec.checks import check
+from runner.spec.checks import check_structure, check_values
 from runner.spec.document import GroupDocument, JobspecDocument, LaneDocument, StepDocument
+from runner.spec.json_source import read_document
+from runner.spec.mistakes import shape_problem
 from runner.spec.placing import place_of, template_of
 from runner.spec.quantities import parse_duration, parse_rate
 from runner.spec.rollout.loading import load_rollout
-from runner.spec.suggest import did_you_mean
-from runner.spec.yaml_source import Path, Source, path_text, read_yaml
 
 if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+    from collections.abc import Sequence
 
     from runner.model import Json, JsonMapping
+    from runner.spec.yaml_source import Path, Source
+
+
+class LoadedJobspec(NamedTuple):
+    """What could be made of a jobspec's text, and all that is wrong with it, in the order of its lines.
+
+    `campaign` is None where the file has not the shape of one. `is_sound`: what is wrong, if anything is, are single
+    values, so that the campaign can be expanded to find what is wrong beside them. `inventory` is its path as it was
+    written, if that is text.
+    """
+
+    campaign: Campaign | None
+    problems: Sequence[Problem]
+    is_sound: bool
+    inventory: str | None
+
+
+NOTHING_LOADED = LoadedJobspec(None, (), is_sound=False, inventory=None)
 
 
 def load_campaign(text: str, file: str) -> Campaign:
@@ -30,120 +46,31 @@ def load_campaign(text: str, file: str) -> Campaign:
     Raises:
         InvalidInput: with every problem of the file, in the order of its lines.
     """
-    source = read_yaml(text, file)
+    loaded = read_jobspec(text, file)
+    if loaded.campaign is None or loaded.problems:
+        raise InvalidInput(*loaded.problems)
+    return loaded.campaign
+
+
+def read_jobspec(text: str, file: str) -> LoadedJobspec:
+    """Read a jobspec as far as that goes: whoever looks for more mistakes goes on with what there is of it."""
+    try:
+        source = read_document(text, file)
+    except InvalidInput as error:
+        return LoadedJobspec(None, error.problems, is_sound=False, inventory=None)
     if not isinstance(source.data, dict):
-        raise InvalidInput(
-            Problem("a jobspec is a mapping of keys such as `name`, `groups` and `steps`", file=file, line=1)
-        )
+        problem = Problem("a jobspec is a mapping of keys such as `name`, `groups` and `steps`", file=file, line=1)
+        return LoadedJobspec(None, [problem], is_sound=False, inventory=None)
+    path = source.data.get("inventory")
+    inventory = path if isinstance(path, str) else None
     try:
         document = JobspecDocument.model_validate(source.data)
     except ValidationError as error:
-        raise InvalidInput(*_in_order(_problem(details, source) for details in error.errors())) from error
+        problems = in_order(shape_problem(details, source) for details in error.errors())
+        return LoadedJobspec(None, problems, is_sound=False, inventory=inventory)
     campaign = _Builder(source).campaign(document)
-    problems = check(campaign)
-    if problems:
-        raise InvalidInput(*_in_order(problems))
-    return campaign
-
-
-def _in_order(problems: typing.Iterable[Problem]) -> list[Problem]:
-    unique = {(p.line, p.column, p.message): p for p in problems}
-    return sorted(unique.values(), key=lambda p: (p.line or 0, p.column or 0))
-
-
-def _problem(details: ErrorDetails, source: Source) -> Problem:
-    # A union adds the name of the member that was tried to the place: those parts are not in the file.
-    path: Path = tuple(part for part in details["loc"] if not _is_union_member(part))
-    kind, message, hint = details["type"], details["msg"], ""
-    line, column = source.position(path)
-    if kind == "extra_forbidden":
-        line, column = source.key_positions.get(path, (line, column))
-        message = f"unknown key `{path[-1]}`"
-        hint = did_you_mean(str(path[-1]), _keys_at(path[:-1]))
-        path = path[:-1]
-    elif kind == "missing":
-        message = f"the key `{path[-1]}` is missing"
-        path = path[:-1]
-    elif kind == "value_error":
-        message = message.removeprefix("Value error, ")
-    else:
-        message = _expectation(kind, details)
-    return Problem(message, source.file, line, column, path_text(path) or None, hint)
-
-
-def _is_union_member(part: str | int) -> bool:
-    return part in {"str", "bool", "int", "float"} or (
-        isinstance(part, str) and part.startswith(("function-", "one-of-"))
-    )
-
-
-_EXPECTED = {
-    "string_type": "expected text",
-    "int_type": "expected a whole number",
-    "bool_type": "expected true or false",
-    "float_type": "expected a number",
-    "list_type": "expected a list",
-    "dict_type": "expected a mapping",
-    "model_type": "expected a mapping",
-}
-
-
-_COMPARED = {
-    "greater_than_equal": "at least",
-    "less_than_equal": "at most",
-    "greater_than": "more than",
-    "less_than": "less than",
-}
-
-
-def _expectation(kind: str, details: ErrorDetails) -> str:
-    found = _describe(details["input"])
-    if kind in _EXPECTED:
-        expected = "expected text, a number or a boolean" if "spec" in details["loc"] else _EXPECTED[kind]
-        return f"{expected}, found {found}"
-    if kind == "literal_error":
-        return f"expected {details['ctx']['expected']}, found {found}"
-    if kind in _COMPARED:
-        limit = next(iter(details["ctx"].values()))
-        return f"expected {_COMPARED[kind]} {limit:,}, found {found}"
-    if kind == "too_short":
-        return "expected at least one entry, found none"
-    return f"{details['msg']}, found {found}"
-
-
-def _describe(value: object) -> str:
-    match value:
-        case None:
-            return "nothing"
-        case dict():
-            return "a mapping"
-        case list():
-            return "a list"
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return f"the text {value!r}"
-        case _:
-            return f"the number {value}"
-
-
-def _keys_at(path: Path) -> list[str]:
-    """The keys that the model at a path knows."""
-    model: Any = JobspecDocument
-    for part in path:
-        if isinstance(part, int):
-            continue
-        model = _model_in(model.model_fields[part].annotation) if part in model.model_fields else None
-        if model is None:
-            return []
-    return list(model.model_fields)
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401  a type hint of any form
-    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
-        return annotation
-    found = (_model_in(argument) for argument in typing.get_args(annotation))
-    return next((model for model in found if model is not None), None)
+    unsound = check_structure(campaign)
+    return LoadedJobspec(campaign, in_order([*unsound, *check_values(campaign)]), not unsound, inventory)
 
 
 class _Builder:

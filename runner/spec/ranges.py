@@ -7,7 +7,7 @@ from itertools import product
 
 MOST_NAMES = 1_000_000
 _PART = re.compile(r"\[([^\[\]]*)\]")
-_SPAN = re.compile(r"(\d+)(?:-(\d+))?")
+_SPAN = re.compile(r"([0-9]{1,64})(?:-([0-9]{1,64}))?")
 
 
 class RangeError(ValueError):
@@ -23,12 +23,13 @@ def expand_ranges(text: str) -> list[str]:
     pieces = _PART.split(text)
     if any("[" in piece or "]" in piece for piece in pieces):
         raise RangeError(f"{text!r}: brackets do not match; expected a range such as node-[001-050]")
-    choices = [_values(piece, text) if index % 2 else [piece] for index, piece in enumerate(pieces)]
+    choices: list[list[str]] = []
     size = 1
-    for values in choices:
-        size *= len(values)
-    if size > MOST_NAMES:
-        raise RangeError(f"{text!r}: {size:,} names, at most {MOST_NAMES:,} are allowed")
+    for index, piece in enumerate(pieces):
+        choices.append(_values(piece, text) if index % 2 else [piece])
+        size *= len(choices[-1])
+        if size > MOST_NAMES:
+            raise RangeError(f"{text!r}: {size:,} names or more, at most {MOST_NAMES:,} are allowed")
     return ["".join(parts) for parts in product(*choices)]
 
 
@@ -41,7 +42,7 @@ def _values(inside: str, text: str) -> list[str]:
         first, last = match[1], match[2] or match[1]
         if int(last) < int(first):
             raise RangeError(f"{text!r}: [{part.strip()}] runs backwards")
-        if int(last) - int(first) >= MOST_NAMES:
-            raise RangeError(f"{text!r}: [{part.strip()}] has more than {MOST_NAMES:,} names")
+        if len(values) + int(last) - int(first) >= MOST_NAMES:
+            raise RangeError(f"{text!r}: [{inside}] has more than {MOST_NAMES:,} names")
         values += [str(number).zfill(len(first)) for number in range(int(first), int(last) + 1)]
     return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from runner.errors import Problem
+from runner.plain import is_text
+from runner.spec.numbers import plain_numbers
 from runner.spec.secrets import reference, secret_names
 from runner.spec.suggest import did_you_mean
 
@@ -71,8 +74,14 @@ def guarded_secrets(value: object, names: SecretNames) -> object:
 def make_environment() -> ImmutableSandboxedEnvironment:
     """The one sandbox for templates and expressions: no files, no imports, no attributes with an underscore."""
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True, cache_size=0)
+    environment.policies["json.dumps_function"] = _json_of
     environment.globals = {name: environment.globals[name] for name in ("range", "dict", "namespace")}
     return environment
+
+
+def _json_of(value: object, **how: Any) -> str:  # noqa: ANN401  what the filter is called with
+    """What `tojson` gives: a number that JSON would write otherwise is its text."""
+    return json.dumps(plain_numbers(value), **how)
 
 
 ENVIRONMENT = make_environment()
@@ -199,6 +208,9 @@ def _guarded(render: Callable[[], Any], place: Place, context: JsonMapping) -> J
 
 
 def _check_text(text: str, place: Place) -> None:
+    if not is_text(text):
+        message = "renders to what is no text: bytes of the environment that are not UTF-8, or half of a character"
+        raise TemplateProblem(_problem(place, message))
     if len(text) > MOST_OUTPUT:
         raise TemplateProblem(
             _problem(place, f"renders to {len(text):,} characters, at most {MOST_OUTPUT:,} are allowed")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from runner.errors import InvalidInput, Problem
+from runner.spec.numbers import Written, written_number
+from runner.spec.yaml_mistakes import QUOTE_TEMPLATES, directive_problem, quoted, syntax_problem
 
 if TYPE_CHECKING:
     from runner.model import Json, JsonObject
@@ -21,12 +22,19 @@ MOST_DEPTH = 40
 
 Path = tuple[str | int, ...]
 _TAG = "tag:yaml.org,2002:"
-_INTEGER = re.compile(r"[-+]?[0-9]+")
+# Implicit ones, and those that only say what is so anyway. Dates and `=` are text here.
+_TAGS = {
+    ScalarNode: {"null", "bool", "int", "float", "str", "timestamp", "value", "merge"},
+    SequenceNode: {"seq"},
+    MappingNode: {"map"},
+}
+_NULLS = {"", "~", "null", "Null", "NULL"}
+_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file's values, and where each stands: line and column from 1, by its path inside."""
+    """A file's values, and where each stands: line and column from 1, by its path inside. Numbers are `Written`."""
 
     file: str
     text: str
@@ -49,48 +57,48 @@ def decode(data: bytes, file: str) -> str:
     """
     if len(data) > MOST_BYTES:
         raise InvalidInput(Problem(f"{len(data):,} bytes, at most {MOST_BYTES:,} are allowed here", file=file))
+    return decode_any(data, file)
+
+
+def decode_any(data: bytes, file: str) -> str:
+    """The same, however large it is."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise InvalidInput(Problem("not UTF-8", file=file, line=line, hint="save the file as UTF-8")) from error
+        column = error.start - data.rfind(b"\n", 0, error.start)
+        raise InvalidInput(Problem("not UTF-8", file, line, column, hint="save the file as UTF-8")) from error
 
 
 def read_yaml(text: str, file: str) -> Source:
     """Read one YAML document.
 
     Raises:
-        InvalidInput: it is not valid YAML, has duplicate keys, or is nested too deep or too large.
+        InvalidInput: it is not valid YAML 1.2, has tags or duplicate keys, or is nested too deep or too large.
     """
+    directive = directive_problem(text, file)
+    if directive is not None:
+        raise InvalidInput(directive)
     try:
         nodes = list(YAML(typ="safe", pure=True).compose_all(text))
-    except MarkedYAMLError as error:
-        raise InvalidInput(_syntax_problem(error, file)) from error
     except (YAMLError, ValueError, RecursionError) as error:
-        raise InvalidInput(Problem(f"not valid YAML: {str(error).strip() or 'nested too deep'}", file=file)) from error
+        raise InvalidInput(syntax_problem(error, text, file)) from error
     if len(nodes) > 1:
         line = nodes[1].start_mark.line + 1
         raise InvalidInput(Problem("a second document; one file holds one", file=file, line=line))
     if not nodes or nodes[0] is None:
         raise InvalidInput(Problem("the file is empty", file=file))
-    reader = _Reader(file)
+    reader = _Reader(file, text)
     data = reader.value(nodes[0], ())
     if reader.problems:
         raise InvalidInput(*reader.problems)
     return Source(file, text, data, reader.positions, reader.key_positions)
 
 
-def _syntax_problem(error: MarkedYAMLError, file: str) -> Problem:
-    mark = error.problem_mark or error.context_mark
-    what = " ".join(str(part).strip() for part in (error.context, error.problem) if part)
-    line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
-    hint = "indent with spaces, not tabs" if "\\t" in what else ""
-    return Problem(f"not valid YAML: {what}", file, line, column, hint=hint)
-
-
 class _Reader:
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, text: str) -> None:
         self.file = file
+        self.text = text
         self.positions: dict[Path, tuple[int, int]] = {}
         self.key_positions: dict[Path, tuple[int, int]] = {}
         self.problems: list[Problem] = []
@@ -102,70 +110,115 @@ class _Reader:
             what = f"more than {MOST_NODES:,} values" if self.nodes > MOST_NODES else f"nested deeper than {MOST_DEPTH}"
             raise InvalidInput(*self.problems, self._problem(f"{what}; anchors and aliases count, too", node, ()))
         self.positions[path] = _position(node)
+        if self._kind(node, path) is None:
+            return None
         if isinstance(node, MappingNode):
             return self._mapping(node, path)
         if isinstance(node, SequenceNode):
             return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
         return self._scalar(node, path) if isinstance(node, ScalarNode) else None
 
+    def _kind(self, node: Node, path: Path) -> str | None:
+        """What the tag says; None, and a problem, where it is one that is not known here."""
+        tag = str(node.tag)
+        kind = tag.removeprefix(_TAG)
+        if tag.startswith(_TAG) and kind in _TAGS[type(node)]:
+            return kind
+        written = tag if tag.startswith("!") else f"!!{kind}"
+        message = f"the tag `{written}`: nothing is included, decrypted or computed here"
+        self.problems.append(self._problem(message, node, path, "write the value itself, or use a variable: -e, env"))
+        return None
+
     def _mapping(self, node: MappingNode, path: Path) -> JsonObject:
+        if self._is_unquoted_template(node, path):
+            return {}
+        merged = self._merged([pair for pair in node.value if _is_merge(pair[0])], path)
         found: JsonObject = {}
-        merged: JsonObject = {}
-        first: dict[str, Node] = {}
         for key_node, value_node in node.value:
-            if key_node.tag == _TAG + "merge":
-                merged |= self._merged(value_node, path)
+            if _is_merge(key_node):
                 continue
-            key = str(key_node.value) if isinstance(key_node, ScalarNode) else None
+            key = self._key(key_node, path)
             if key is None:
-                self.problems.append(self._problem("a key must be plain text", key_node, path))
-            elif key in first:
-                line = first[key].start_mark.line + 1
-                self.problems.append(
-                    self._problem(f"duplicate key `{key}`; it stands on line {line} already", key_node, path)
-                )
+                self.value(value_node, path)
+            elif key in found:
+                line = self.key_positions[*path, key][0]
+                message = f"duplicate key `{key}`; it stands on line {line} already"
+                self.problems.append(self._problem(message, key_node, path))
             else:
-                first[key] = key_node
                 self.key_positions[*path, key] = _position(key_node)
                 found[key] = self.value(value_node, (*path, key))
         return {**merged, **found}
 
-    def _merged(self, node: Node, path: Path) -> JsonObject:
-        parts = node.value if isinstance(node, SequenceNode) else [node]
+    def _key(self, node: Node, path: Path) -> str | None:
+        if isinstance(node, ScalarNode):
+            return None if self._kind(node, path) is None else self._text(node, path)
+        self.problems.append(self._problem("a key must be plain text", node, path))
+        return None
+
+    def _is_unquoted_template(self, node: MappingNode, path: Path) -> bool:
+        """`{{ version }}` without quotes: a mapping whose key is a mapping."""
+        start, end = node.start_mark.index, node.end_mark.index
+        if not self.text.startswith("{{", start):
+            return False
+        message = f"{QUOTE_TEMPLATES}: {quoted(self.text[start:end])}"
+        self.problems.append(self._problem(message, node, path))
+        return True
+
+    def _merged(self, pairs: list[tuple[Node, Node]], path: Path) -> JsonObject:
+        """What `<<` brings in; what comes earlier in a list of it wins."""
+        place = self.positions[path]
+        for second, _ in pairs[1:]:
+            self.problems.append(self._problem("a second `<<`", second, path, "merge several: `<<: [*a, *b]`"))
         merged: JsonObject = {}
-        for part in reversed(parts):
-            value = self.value(part, path)
-            if isinstance(value, dict):
-                merged |= value
+        for _, node in pairs[:1]:
+            for part in reversed(node.value if isinstance(node, SequenceNode) else [node]):
+                if isinstance(part, MappingNode):
+                    merged |= self.value(part, path)
+                else:
+                    message = "`<<` merges a mapping, or a list of mappings, into this one"
+                    self.problems.append(self._problem(message, part, path, 'in quotes, "<<" is a key'))
+        self.positions[path] = place
         return merged
 
     def _scalar(self, node: ScalarNode, path: Path) -> Json:
         kind = str(node.tag).removeprefix(_TAG)
-        text = str(node.value)
-        if kind == "null":
+        text = self._text(node, path)
+        if kind == "null" and text in _NULLS:
             return None
-        if kind == "bool":
-            return text.lower() == "true"
+        if kind == "bool" and text in _BOOLEANS:
+            return _BOOLEANS[text]
         if kind in {"int", "float"}:
             return self._number(node, text, path)
+        if kind in {"null", "bool"}:
+            self.problems.append(self._problem(f"{text!r} is no {kind}", node, path))
         return text
 
-    def _number(self, node: ScalarNode, text: str, path: Path) -> int | float | str:
+    def _number(self, node: ScalarNode, text: str, path: Path) -> Written | str:
         try:
-            value = int(text, 0) if _INTEGER.fullmatch(text) is None and text[:1] == "0" else float(text)
+            return written_number(text)
         except ValueError:
-            try:
-                return float(text.replace(".inf", "inf").replace(".nan", "nan"))
-            except ValueError:
-                self.problems.append(
-                    self._problem(f"{text!r} is no number; put it in quotes if it is text", node, path)
-                )
-                return text
-        return int(text) if _INTEGER.fullmatch(text) else value
+            self.problems.append(self._problem(f"{text!r} is no number; put it in quotes if it is text", node, path))
+            return text
 
-    def _problem(self, message: str, node: Node, path: Path) -> Problem:
+    def _text(self, node: ScalarNode, path: Path) -> str:
+        r"""A scalar's text; a pair of surrogates, which is how JSON escapes a character of four bytes, is that character."""
+        text = str(node.value)
+        if text.isascii():
+            return text
+        try:
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            message = "half of a character: a surrogate such as \\ud83d without the other one"
+            self.problems.append(self._problem(message, node, path))
+            return ""
+
+    def _problem(self, message: str, node: Node, path: Path, hint: str = "") -> Problem:
         line, column = _position(node)
-        return Problem(message, self.file, line, column, path_text(path) or None)
+        return Problem(message, self.file, line, column, path_text(path) or None, hint)
+
+
+def _is_merge(node: Node) -> bool:
+    return bool(node.tag == _TAG + "merge")
 
 
 def _position(node: Node) -> tuple[int, int]:

@@ -32,7 +32,11 @@ def refused(program: Program, *arguments: str | Path, code: int, says: str) -> s
         ),
         ('select: "true"', "select: labels.ring ==", "job.yaml:8:13: groups[0].select: expression:"),
         ("job_name: hdk", "job_name: has space", "is refused by the service; expected 1 to 64"),
-        ("rate: unlimited, settle", "rate: 10, settle", "expected text, found the number 10"),
+        (
+            "rate: unlimited, settle",
+            "rate: 10, settle",
+            "expected a rate such as 10/s, 600/m or unlimited, found the number 10; write 10/s or 10/m",
+        ),
         ("inventory: fleet.csv", "inventory: flet.csv", "flet.csv: cannot be read: No such file"),
         ("name: test", "name: test\nname: again", "duplicate key `name`"),
         ('version: "1.0"', "version: [1]", "expected text, a number or a boolean, found a list"),

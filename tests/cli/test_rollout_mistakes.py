@@ -24,7 +24,7 @@ MAIN = "waves: [{name: canary, groups: [canary]}, "
         (["waves: [{name: all, sizes: [120%, rest]}]"], "rollout.waves[0].sizes[0]: '120%' is no size; expected"),
         (["waves: []"], "job.yaml:20:10: rollout.waves: expected at least one entry, found none"),
         (["waves: [{name: all, sizes: []}]"], "job.yaml:20:30: rollout.waves[0].sizes: expected at least one entry, found none"),
-        (["waves: [{name: all, sizes: [0, rest]}]"], "job.yaml:20:31: rollout.waves[0].sizes[0]: 0 is no size; expected"),
+        (["waves: [{name: all, sizes: [0, rest]}]"], "job.yaml:20:31: rollout.waves[0].sizes[0]: expected a number of servers such as 5, a share of what is left"),
         (["waves: [{name: all, sizes: [0%, rest]}]"], "rollout.waves[0].sizes[0]: '0%' is no size; expected"),
         (["waves: [{name: all, sizes: [rest, 5]}]"], "job.yaml:20:37: rollout.waves[0].sizes[1]: nothing is left after `rest`\n  take out what stands after it"),
         (["waves: [{name: all, sizes: [1, rest, rest]}]"], "job.yaml:20:40: rollout.waves[0].sizes[2]: nothing is left after `rest`"),
@@ -44,7 +44,7 @@ MAIN = "waves: [{name: canary, groups: [canary]}, "
         ([WAVES, "budget: {max_abnormal: 1%}"], "rollout.budget.max_abnormal: max_abnormal comes to 0 of 8 servers: not one could be touched\n  give a number of servers, or a larger percentage"),
         (["waves: [{name: all, sizes: adaptive}]"], "rollout.waves[0].name: wave `all` is adaptive, and there is no evidence for it to follow\n  add abort.sequential"),
         ([WAVES, "abort: {sequential: {healthy: 5%, bad: 5%}}"], "job.yaml:21:23: rollout.abort.sequential: healthy (5%) must be less than bad (5%)"),
-        ([WAVES, "abort: {sequential: {healthy: 5}}"], "rollout.abort.sequential.healthy: expected text, found the number 5"),
+        ([WAVES, "abort: {sequential: {healthy: 5}}"], "rollout.abort.sequential.healthy: expected a percentage between 0% and 100%, such as 1%, found the number 5; write 5% if it is that"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_the_rollout(program: Program, parts: list[str], says: str) -> None:

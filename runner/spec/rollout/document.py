@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Discriminator,
     Field,
     StrictBool,
@@ -13,12 +14,14 @@ from pydantic import (
     StrictInt,
     StrictStr,
     Tag,
+    WithJsonSchema,
     create_model,
     model_validator,
 )
 
 from runner.spec import quantities
-from runner.spec.parts import Duration, Name, Part
+from runner.spec.found import in_percent, is_number, mistaken
+from runner.spec.parts import Duration, Name, Part, kind, unit
 from runner.spec.rollout.limits import LIMITS, PER
 from runner.spec.rollout.sizes import EXPECTED_MOST, EXPECTED_SIZE, Rest, parse_size
 from runner.spec.rollout.windows import (
@@ -32,29 +35,39 @@ from runner.spec.rollout.windows import (
 from runner.spec.rules import LABEL
 
 
-def _share(value: str | int) -> str | int:
-    if quantities.parse_share(value) is None:
-        raise ValueError(f"{value!r} is no limit; expected {quantities.EXPECTED_SHARE}")
-    return value
+def _share(value: object) -> object:
+    if isinstance(value, bool | str | int) and _is_share(value):
+        return value
+    raise mistaken(value, "limit", quantities.EXPECTED_SHARE, _percent_advice(value))
 
 
-def _domain_limit(value: str | int) -> str | int:
-    if value != quantities.WHOLE and quantities.parse_share(value) is None:
-        raise ValueError(f"{value!r} is no limit; expected {quantities.EXPECTED_SHARE}, or whole")
-    return value
+def _is_share(value: str | int) -> bool:
+    return not isinstance(value, bool) and quantities.parse_share(value) is not None
 
 
-def _percent(value: str) -> str:
-    share = quantities.parse_percent(value)
+def _percent_advice(value: object) -> str:
+    share = in_percent(value)
+    return f"write {share} if it is a share" if share else ""
+
+
+def _domain_limit(value: object) -> object:
+    if value == quantities.WHOLE or (isinstance(value, str | int) and _is_share(value)):
+        return value
+    raise mistaken(value, "limit", f"{quantities.EXPECTED_SHARE}, or whole", _percent_advice(value))
+
+
+def _percent(value: object) -> object:
+    share = quantities.parse_percent(value) if isinstance(value, str) else None
     if share is None or not 0 < share < 1:
-        raise ValueError(f"{value!r} is no rate; expected a percentage between 0% and 100%, such as 1%")
+        advice = _percent_advice(value) or (f"write {value}% if it is that" if is_number(value) else "")
+        raise mistaken(value, "rate", "a percentage between 0% and 100%, such as 1%", advice)
     return value
 
 
-def _cutoff(value: str) -> str:
-    if quantities.parse_quantile(value) is None:
-        raise ValueError(f"{value!r} is no quantile; expected one such as p95 or p50")
-    return value
+def _cutoff(value: object) -> object:
+    if isinstance(value, str) and quantities.parse_quantile(value) is not None:
+        return value
+    raise mistaken(value, "quantile", "one such as p95 or p50", f"write p{value}" if isinstance(value, int) else "")
 
 
 def _timezone(value: str) -> str:
@@ -63,22 +76,27 @@ def _timezone(value: str) -> str:
     return value
 
 
-def _allow(value: str) -> str:
-    if parse_allow(value) is None:
-        raise ValueError(f"{value!r} is no window; expected {EXPECTED_ALLOW}")
-    return value
+def _allow(value: object) -> object:
+    if isinstance(value, str) and parse_allow(value) is not None:
+        return value
+    raise mistaken(value, "window", EXPECTED_ALLOW)
 
 
-def _deny(value: str) -> str:
-    if parse_deny(value) is None:
-        raise ValueError(f"{value!r} is no date or span of dates; expected {EXPECTED_DENY}")
-    return value
+def _deny(value: object) -> object:
+    if isinstance(value, str) and parse_deny(value) is not None:
+        return value
+    raise mistaken(value, "date or span of dates", EXPECTED_DENY)
 
 
-def _size(value: str | int) -> str | int:
+def _size(value: object) -> object:
     if parse_size(value) is None:
-        raise ValueError(f"{value!r} is no size; expected {EXPECTED_SIZE}")
+        raise mistaken(value, "size", EXPECTED_SIZE, _percent_advice(value))
     return value
+
+
+def _seed(value: object) -> object:
+    """A number is a seed by its text."""
+    return str(value) if is_number(value) else value
 
 
 def _printable(value: str) -> str:
@@ -93,24 +111,40 @@ def _variable(value: str) -> str:
     return value
 
 
-def _most(value: str | int) -> str | int:
+def _most(value: object) -> object:
     if parse_size(value) in {None, Rest()}:
-        raise ValueError(f"{value!r} is no limit of a ramp; expected {EXPECTED_MOST}")
+        raise mistaken(value, "limit of a ramp", EXPECTED_MOST, _percent_advice(value))
     return value
 
 
-LimitText = Annotated[StrictInt | StrictStr, AfterValidator(_share), Field(examples=[10, "2%"])]
-DomainLimitText = Annotated[StrictInt | StrictStr, AfterValidator(_domain_limit), Field(examples=[1, "20%", "whole"])]
-Percentage = Annotated[StrictStr, AfterValidator(_percent), Field(examples=["1%"])]
-WaveSize = Annotated[StrictInt | StrictStr, AfterValidator(_size), Field(examples=[5, "5%", "rest"])]
-RampMost = Annotated[StrictInt | StrictStr, AfterValidator(_most), Field(examples=[5, "5%"])]
+LimitText = Annotated[
+    StrictInt | StrictStr, BeforeValidator(_share), Field(examples=[10, "2%"], json_schema_extra=kind("limit"))
+]
+DomainLimitText = Annotated[
+    StrictInt | StrictStr,
+    BeforeValidator(_domain_limit),
+    Field(examples=[1, "20%", "whole"], json_schema_extra=kind("limit or whole")),
+]
+Percentage = Annotated[
+    StrictStr, BeforeValidator(_percent), Field(examples=["1%"], json_schema_extra=kind("percentage"))
+]
+WaveSize = Annotated[
+    StrictInt | StrictStr, BeforeValidator(_size), Field(examples=[5, "5%", "rest"], json_schema_extra=kind("size"))
+]
+RampMost = Annotated[
+    StrictInt | StrictStr, BeforeValidator(_most), Field(examples=[5, "5%"], json_schema_extra=kind("size but rest"))
+]
+
+Seed = Annotated[StrictStr, BeforeValidator(_seed), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}]})]
 
 
 class RampDocument(Part):
     """Sizes that grow: `first`, then each time `factor` as many, at most `most`."""
 
-    first: StrictInt = Field(1, ge=1, description="Servers of the first wave.")
-    factor: StrictInt | StrictFloat = Field(2, gt=1, le=100, description="How much larger each wave is.")
+    first: StrictInt = Field(1, ge=1, description="Servers of the first wave.", json_schema_extra=unit("servers"))
+    factor: StrictInt | StrictFloat = Field(
+        2, gt=1, le=100, description="How much larger each wave is.", json_schema_extra=unit("times")
+    )
     most: RampMost | None = Field(None, description="At most so many: a number, or percent of the entry's servers.")
 
     @model_validator(mode="after")
@@ -125,7 +159,10 @@ class AdaptiveDocument(Part):
     """One wave whose size follows the evidence of health so far."""
 
     growth: StrictInt | StrictFloat = Field(
-        gt=1, le=10, description="In flight may be `growth` - 1 times as many as came out well so far; `adaptive` is 2."
+        gt=1,
+        le=10,
+        json_schema_extra=unit("times"),
+        description="In flight may be `growth` - 1 times as many as came out well so far; `adaptive` is 2.",
     )
 
 
@@ -215,20 +252,22 @@ class AbortDocument(Part):
     """Evidence that the change itself is bad: nothing new is sent, and the run ends with exit 4."""
 
     sequential: SequentialDocument | None = Field(None, description="Stop once outcomes prove the change bad.")
-    after_unknown: StrictInt | None = Field(None, ge=1, description="Stop at so many unknown or timed-out servers.")
+    after_unknown: StrictInt | None = Field(
+        None, ge=1, description="Stop at so many unknown or timed-out servers.", json_schema_extra=unit("servers")
+    )
 
 
 class WindowDocument(Part):
     """When requests may be sent. Nothing starts that is not expected to end inside."""
 
-    allow: list[Annotated[StrictStr, AfterValidator(_allow)]] = Field(
+    allow: list[Annotated[StrictStr, BeforeValidator(_allow)]] = Field(
         default_factory=list, description="Weekdays and times; empty: always.", examples=[["Sat,Sun 01:00-06:00"]]
     )
-    deny: list[Annotated[StrictStr, AfterValidator(_deny)]] = Field(
+    deny: list[Annotated[StrictStr, BeforeValidator(_deny)]] = Field(
         default_factory=list, description="Dates, or spans of dates, without.", examples=[["2026-12-24..2027-01-02"]]
     )
     timezone: Annotated[StrictStr, AfterValidator(_timezone)] = Field("UTC", description="Of all times here.")
-    cutoff: Annotated[StrictStr, AfterValidator(_cutoff)] = Field(
+    cutoff: Annotated[StrictStr, BeforeValidator(_cutoff)] = Field(
         "p95", description="How long a job is expected to last: this quantile of those seen, of the same step."
     )
 
@@ -247,7 +286,9 @@ class CheckDocument(Part):
     http: StrictStr | None = Field(None, description="A URL.")
     step: StrictStr | None = Field(None, description="A step to run on the wave's servers that succeeded.")
     timeout: Duration = Field("5m", description="How long one attempt may take.")
-    attempts: StrictInt = Field(1, ge=1, le=100, description="How often it may be tried.")
+    attempts: StrictInt = Field(
+        1, ge=1, le=100, description="How often it may be tried.", json_schema_extra=unit("tries")
+    )
     env: list[Annotated[StrictStr, AfterValidator(_variable)]] = Field(
         default_factory=list,
         description="Variables of the environment that a command is to have, though they look like credentials: it "
@@ -282,7 +323,7 @@ class RolloutDocument(Part):
     strata: list[StrictStr] | None = Field(
         None, min_length=1, description="Expressions over servers; without, those of budget.per."
     )
-    seed: StrictStr | StrictInt = Field("", description="For order: shuffled.")
+    seed: Seed = Field("", description="For order: shuffled.")
     budget: BudgetDocument = Field(
         default_factory=lambda: BudgetDocument.model_validate({}), description="Hard limits."
     )
