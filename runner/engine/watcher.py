@@ -119,6 +119,9 @@ class Watcher:
         now, history = self._lane.clock.now(), self._reads.worked(request)
         if history.failed:
             self._lane.failing.works(request)
+        if not self._lane.known.manner.is_of(self._lane.job_name_of(request), job.name):
+            self._is_of_another(request, job)
+            return
         self._lane.known.was_read(request, job)
         if is_finished(job, (server.id for server in self._lane.run.servers_of(request))):
             self._settle(request, job, JobEnding.FINISHED)
@@ -131,6 +134,12 @@ class Watcher:
             self._schedule.soon(request, now, self._reads.incomplete(request, history))
         else:
             self._read_again(request, now)
+
+    def _is_of_another(self, request: int, job: Job) -> None:
+        """The create was answered with a job that was given another name: the request's own is not known."""
+        why = f"the create was answered with job {job.job_id}, which has the name {job.name!r}"
+        self._settle(request, None, JobEnding.LOST, why)
+        self._lane.recorder.record(e.Doubled(self._lane.clock.now(), request, (job.job_id,), why))
 
     def _read_failed(self, request: int, failed: ReadFailed) -> None:
         lane, now = self._lane, self._lane.clock.now()

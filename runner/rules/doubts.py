@@ -121,10 +121,8 @@ def about_another(
 ) -> str | None:
     """Why a job that was shown as the request's, which was given the name `sent`, may be another one; None if it is not.
 
-    Tasks that it does not show prove nothing. Without a name nothing says whose it is.
+    What it does not show proves nothing; a name is shown at the latest where the job is read.
     """
-    if job.name is None:
-        return f"job {job.job_id} shows no name"
     if is_known(job.job_id):
         return f"job {job.job_id} is that of an earlier request"
     if not manner.is_of(sent, job.name):

@@ -79,7 +79,13 @@ CREATES = {
     "about another job": looked_up(u.about_the_first),
     "the id of another job": looked_up(u.id_of_the_first),
     "the id of a job of yesterday": Ugly(
-        to("create", ALL, u.id_of_yesterday), 3, "2 FAILED", jobs=5, before=u.yesterday, twice=True
+        to("create", ALL, u.id_of_yesterday),
+        3,
+        "has the name 'hdk-yesterday'",
+        {"settled": 3, "conflict": 1},
+        5,
+        before=u.yesterday,
+        twice=True,
     ),
     "made twice": Ugly(
         to("create", SECOND, u.made_twice), 3, "more than one job", {"settled": 3, "conflict": 1}, 5, twice=True

@@ -134,9 +134,9 @@ def test_the_first_lookup_comes_within_a_quarter_of_the_settle_time(settle_s: fl
 
 
 @pytest.mark.parametrize(
-    ("name", "is_ours"), [("hdk-1", True), ("HDK-1", True), ("hdk-2", False), ("", False), (None, False)]
+    ("name", "is_ours"), [("hdk-1", True), ("HDK-1", True), ("hdk-2", False), ("", False), (None, True)]
 )
-def test_an_answer_that_does_not_show_whose_job_it_is_is_no_acceptance(name: str | None, is_ours: bool) -> None:
+def test_an_answer_that_shows_another_name_is_no_acceptance(name: str | None, is_ours: bool) -> None:
     job = Job("j", name, None, None, None, None, None, None, None)
     why = about_another(job, sent="hdk-1", server_ids=["a"], manner=NameManner(), is_known=lambda _: False)
     assert (why is None) == is_ours
