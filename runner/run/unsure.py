@@ -29,8 +29,8 @@ def unsure_requests(facts: Facts, every: Iterable[Standing] | None = None) -> It
     for standing in standings(facts) if every is None else every:
         request, outcomes = standing.request, standing.outcomes
         if standing.state in _ALL_OF:
-            # Of one that was split these are those of its pieces, too.
-            yield request, standing.servers or facts.requests.servers_of(request)
+            was_split = request in facts.requests.pieces  # then its servers are those of its pieces, too
+            yield request, facts.requests.servers_of(request) if was_split else standing.servers
         elif standing.state is RequestState.SETTLED and any(map(outcomes.count, UNSURE)):
             pairs = zip(standing.servers, outcomes, strict=True)
             yield request, [server for server, outcome in pairs if outcome in UNSURE]

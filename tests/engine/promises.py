@@ -211,8 +211,11 @@ class Promises:
         told = {job["name"]: job for job in report["jobs"]}
         aborted = report["run"]["state"] == "aborted"
         for name, jobs in self._jobs.items():
-            if name not in told and (aborted or any(job.deleted for made in self._jobs.values() for job in made)):
-                continue  # of a failure that nobody looked into any more, or knows of: the job that failed is deleted
+            is_unseen = aborted or any(job.deleted for made in self._jobs.values() for job in made)
+            # Of a failure that nobody looked into any more, or knows of: the job that failed is deleted. Or of a request
+            # that was refused and split, and the last list proved nothing.
+            if name not in told and (is_unseen or (self.may_double and self.is_lied_to)):
+                continue
             there = [job for job in jobs if not job.deleted]
             seen = [job.job_id for job in there if not self.may_double or job.created_at <= last_look]
             said = [told[name]["job_id"], (told[name]["error"] or {}).get("message", "")]
