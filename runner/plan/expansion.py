@@ -13,19 +13,21 @@ from runner.model import JsonMapping, JsonObject, Lane, Server
 from runner.plan.bodies import BodyTemplate
 from runner.plan.codec import hash_plan
 from runner.plan.grouping import SelectedGroup, select_groups
+from runner.plan.label_checks import LabelName, ServerCounts, lacking_labels, misused_labels, names_of, unknown_labels
 from runner.plan.lanes import LaneTable
+from runner.plan.listing import ListedServers
 from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary
 from runner.plan.rollout.absence import Absence, empty_waves
 from runner.plan.rollout.expansion import ChosenGroup, RolloutExpansion, ordered_steps
 from runner.plan.variables import base_context, context_with, resolve_variables
 from runner.spec.campaign import Place, Template
-from runner.spec.expressions import ServerExpression
+from runner.spec.expressions import ServerExpression, once_per_labels
 from runner.spec.ranges import expand_ranges
 from runner.spec.suggest import did_you_mean
 from runner.spec.templates import TemplateProblem, render_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from runner.plan.rollout.model import Rollout
     from runner.spec.campaign import Campaign, GroupSpec
@@ -39,7 +41,8 @@ class PlanOptions:
     """What a person gave beside the jobspec. `vars_file` and `variables` (from `-e`) are in order of precedence.
 
     Fields of `lane` that are not None replace those of every lane. `created_at` is epoch seconds, `run_date` its day.
-    An entry of `rollout.waves` without servers is an error, or with `allow_empty_waves` a warning.
+    An entry of `rollout.waves` without servers is an error, or with `allow_empty_waves` a warning. `limit` is an expression;
+    `limit_list` are ids and names instead. `different_labels` are those of the inventory, if they are known.
     """
 
     env: Mapping[str, str]
@@ -51,6 +54,8 @@ class PlanOptions:
     vars_file: Mapping[str, object] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
     limit: str | None = None
+    limit_list: Mapping[str, Template] | None = None
+    different_labels: Collection[Mapping[str, str]] | None = None
     strict: bool = False
     allow_empty_waves: bool = False
     lane: Lane = field(default_factory=lambda: Lane(None, None, None))
@@ -125,12 +130,50 @@ class _Expansion:
         specs = self._asked_for()
         contexts = [self._context_of(group) for group in specs]
         self._fail_on_problems()
+        labels = self._named_labels(servers)
         allowed, left_out = self._limited(servers)
         selected = select_groups(specs, allowed, contexts, self._problems, left_out)
         self._fail_on_problems()
-        planned = self._planned(selected, contexts)
+        asked_for = [group for group in selected if self._is_asked_for(group.spec, group.name)]
+        self._problems += misused_labels(self._campaign, [group.servers for group in asked_for])
         self._fail_on_problems()
+        planned = self._planned(asked_for, contexts)
+        self._fail_on_problems()
+        self._warn(labels, servers, allowed, asked_for)
         return self._assemble(planned, len(servers))
+
+    @cached_property
+    def _different_labels(self) -> Collection[Mapping[str, str]]:
+        known = self._options.different_labels
+        return {id(server.labels): server.labels for server in self._inventory}.values() if known is None else known
+
+    def _named_labels(self, servers: Sequence[Server]) -> list[LabelName]:
+        """The labels that expressions name; one that no server has is a problem."""
+        limit = self._options.limit
+        try:
+            names = names_of(self._campaign, None if limit is None else _limit_template(limit))
+        except TemplateProblem as error:
+            raise InvalidInput(error.problem) from error
+        if servers:
+            self._problems += unknown_labels(names, self._different_labels)
+        self._fail_on_problems()
+        return names
+
+    def _warn(
+        self,
+        names: Sequence[LabelName],
+        servers: Sequence[Server],
+        limited: Sequence[Server],
+        selected: Sequence[SelectedGroup],
+    ) -> None:
+        members: dict[str, list[Sequence[Server]]] = {}
+        for group in selected:
+            members.setdefault(group.spec.name, []).append(group.servers)
+            if group.value is not None and group.name != f"{group.spec.name}-{group.value}":
+                place = group.spec.place
+                message = f"the part of group `{group.spec.name}` for {group.value!r} is called `{group.name}`"
+                self._warnings.append(f"{place.file}:{place.line}: {message}")
+        self._warnings += lacking_labels(names, self._different_labels, ServerCounts(servers, limited, members))
 
     def _asked_for(self) -> list[GroupSpec]:
         groups = self._campaign.groups
@@ -152,18 +195,28 @@ class _Expansion:
 
     def _limited(self, servers: Sequence[Server]) -> tuple[Sequence[Server], Sequence[Server]]:
         """The servers that --limit allows, and those that it leaves out."""
-        if self._options.limit is None:
+        if self._options.limit is None and self._limit_list is None:
             return servers, ()
         try:
             allowed = [bool(self._is_allowed(server)) for server in servers]
         except TemplateProblem as error:
             raise InvalidInput(error.problem) from error
+        if self._limit_list is not None:
+            self._problems += self._limit_list.problems()
+            self._fail_on_problems()
         return list(compress(servers, allowed)), list(compress(servers, map(not_, allowed)))
 
     @cached_property
+    def _limit_list(self) -> ListedServers | None:
+        return None if self._options.limit_list is None else ListedServers(self._options.limit_list)
+
+    @cached_property
     def _is_allowed(self) -> Callable[[Server], object]:
+        if self._limit_list is not None:
+            return self._limit_list.has
         limit = "true" if self._options.limit is None else self._options.limit
-        return ServerExpression(Template(limit, Place(_COMMAND_LINE, 1, 1, "--limit"))).value
+        expression = ServerExpression(_limit_template(limit), is_condition=True)
+        return once_per_labels(expression.value) if expression.uses_only_labels else expression.value
 
     def _is_asked_for(self, group: GroupSpec, name: str) -> bool:
         """Whether --group names a group, or the part of it with this name."""
@@ -174,8 +227,6 @@ class _Expansion:
         lanes = LaneTable(self._campaign.lane, self._options.lane)
         chosen: list[ChosenGroup] = []
         for group in selected:
-            if not self._is_asked_for(group.spec, group.name):
-                continue
             if not group.servers:
                 self._empty(group)
                 continue
@@ -268,6 +319,10 @@ class _Expansion:
         if self._problems:
             unique = dict.fromkeys(self._problems)
             raise InvalidInput(*sorted(unique, key=lambda p: (p.line or 0, p.column or 0)))
+
+
+def _limit_template(limit: str) -> Template:
+    return Template(limit, Place(_COMMAND_LINE, 1, 1, "--limit"))
 
 
 def _is_called(group: GroupSpec, name: str, part: str | None = None) -> bool:

@@ -44,9 +44,10 @@ def _check_group(group: GroupSpec) -> Iterator[Problem]:
     if (group.select is None) == (group.servers is None):
         found = "neither" if group.select is None else "both"
         yield _at(group.place, f"group `{group.name}` has {found} of `select` and `servers`; expected exactly one")
-    for expression in (group.select, group.split_by):
-        if expression is not None:
-            yield from _expression(expression)
+    if group.select is not None:
+        yield from _expression(group.select, is_condition=True)
+    if group.split_by is not None:
+        yield from _expression(group.split_by)
     for entry in group.servers or ():
         if not has_template(entry.source):
             try:
@@ -55,9 +56,9 @@ def _check_group(group: GroupSpec) -> Iterator[Problem]:
                 yield _at(entry.place, str(error))
 
 
-def _expression(template: Template) -> Iterator[Problem]:
+def _expression(template: Template, *, is_condition: bool = False) -> Iterator[Problem]:
     try:
-        ServerExpression(template)
+        ServerExpression(template, is_condition=is_condition)
     except TemplateProblem as error:
         yield error.problem
 
