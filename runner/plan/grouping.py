@@ -149,19 +149,22 @@ def _by_value(
 ) -> tuple[dict[str, list[Server]], list[Server]]:
     """The servers by the text of what they are split by, and those for which it gives none."""
     expression = ServerExpression(split_by)
-    value_of = once_per_labels(expression.value) if expression.uses_only_labels else expression.value
+
+    def text_of(server: Server) -> str:
+        value = expression.value(server)
+        if not isinstance(value, str | int | float | None):
+            kind = type(value).__name__
+            raise TemplateProblem(_at(split_by, f"gives a {kind}, for server {server.id} for one; expected text"))
+        return scalar_text(value)
+
+    value_of = once_per_labels(text_of) if expression.uses_only_labels else text_of
     parts: dict[str, list[Server]] = {}
-    lacking: list[Server] = []
-    unfit: dict[str, None] = {}
-    for server in members:
-        value = value_of(server)
-        if value is None or value == "":
-            lacking.append(server)
-        elif isinstance(value, str | int | float):
-            parts.setdefault(scalar_text(value), []).append(server)
-        else:
-            unfit[f"gives a {type(value).__name__}, for server {server.id} for one; expected text"] = None
-    problems += [_at(split_by, message) for message in list(unfit)[:1]]
+    try:
+        for server in members:
+            parts.setdefault(value_of(server), []).append(server)
+    except TemplateProblem as error:
+        problems.append(error.problem)
+    lacking = parts.pop("", [])
     return parts, lacking
 
 
