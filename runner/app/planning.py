@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner import __version__
 from runner.app.approving import refuse_unfitting, refuse_vanished
+from runner.app.given_variables import refuse_unfitting_variables
 from runner.app.programs import with_programs
+from runner.app.server_lists import server_names
 from runner.errors import InvalidInput, Problem
-from runner.inventory.files import InventoryFile
+from runner.inventory.files import STANDARD_INPUT, InventoryFile
 from runner.model import JsonObject, Lane
 from runner.plan.codec import plan_from_json, plan_to_json
 from runner.plan.expansion import PlanOptions, campaign_context, expand
@@ -21,24 +24,28 @@ from runner.spec.yaml_source import decode, read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from runner.app.host import Host
     from runner.inventory.source import InventorySource
     from runner.plan.plan import Plan
     from runner.spec.campaign import Campaign
 
+_STDIN = "-"
 # What a plan for a simulator has for every lane; the simulator's port is not known before it runs.
 SIMULATED_LANE = Lane(region=None, endpoint="http://127.0.0.1", project_id="0123456789abcdef0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True)
 class PlanInputs:
-    """All that a plan is made from, as a person gave it (`PlanOptions`). `jobspec` may be a plan file (`.json`) to run."""
+    """All that a plan is made from, as a person gave it (`PlanOptions`). `jobspec` may be a plan file (`.json`) to run.
+
+    A path `-` is standard input, of which `stdin` is all there was. `limit` is an expression, or `@FILE`. `variables` are
+    those of `-e`, None where one was given empty; `once_key` is a template that may use them.
+    """
 
     jobspec: Path
     inventory: Path | None = None
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, object] = field(default_factory=dict)
     vars_file: Path | None = None
     groups: tuple[str, ...] = ()
     limit: str | None = None
@@ -47,6 +54,9 @@ class PlanInputs:
     project_id: str | None = None
     strict: bool = False
     allow_empty_wave: bool = False
+    allow_new_vars: bool = False
+    stdin: bytes | None = None
+    once_key: str | None = None
 
 
 def make_plan(host: Host, inputs: PlanInputs, *, simulated: bool = False) -> Plan:
@@ -55,15 +65,17 @@ def make_plan(host: Host, inputs: PlanInputs, *, simulated: bool = False) -> Pla
     Raises:
         InvalidInput: with every problem of the file that has some.
     """
-    file = str(inputs.jobspec)
-    campaign = load_campaign(decode(_read(inputs.jobspec), file), file)
-    options = _plan_options(inputs, host.environ, host.clock.wall(), simulated=simulated)
+    campaign = _campaign(inputs)
+    options = _limited(inputs, _plan_options(inputs, host.environ, host.clock.wall(), simulated=simulated))
+    refuse_unfitting_variables(campaign, inputs, options.vars_file)
     source = _inventory_source(campaign, inputs, options)
     if source is None:
         plan = expand(campaign, None, options)
     else:
         inventory = source.read()
-        plan = expand(campaign, inventory.servers, replace(options, inventory_fingerprint=inventory.fingerprint))
+        fingerprint, labels = inventory.fingerprint, inventory.different_labels
+        known = replace(options, inventory_fingerprint=fingerprint, different_labels=labels)
+        plan = expand(campaign, inventory.servers, known)
     refuse_unfitting(plan)
     return with_programs(plan, campaign, inputs.jobspec.parent, host.environ)
 
@@ -79,12 +91,27 @@ def once_context(
     file = str(inputs.jobspec)
     options = _plan_options(inputs, environ, now, simulated=simulated)
     if inputs.jobspec.suffix == ".json":
-        plan = plan_from_json(_read(inputs.jobspec), file)
-        campaign = load_campaign(plan.jobspec, file)
+        plan = plan_from_json(_read(inputs.jobspec, inputs), file)
+        campaign = load_campaign(plan.jobspec, file, planned=True)
         options = replace(options, variables=plan.variables)
     else:
-        campaign = load_campaign(decode(_read(inputs.jobspec), file), file)
+        campaign = _campaign(inputs)
     return campaign.name, campaign_context(campaign, options)
+
+
+def _campaign(inputs: PlanInputs) -> Campaign:
+    file = _called(inputs.jobspec)
+    return load_campaign(decode(_read(inputs.jobspec, inputs), file), file)
+
+
+def _limited(inputs: PlanInputs, options: PlanOptions) -> PlanOptions:
+    """With the servers that the file of `--limit @FILE` lists."""
+    if inputs.limit is None or not inputs.limit.startswith("@"):
+        return options
+    path = Path(inputs.limit[1:])
+    listed = server_names(_read(path, inputs), _called(path))
+    warnings = (listed.warning,) if listed.warning else ()
+    return replace(options, limit=None, limit_list=listed.names, warnings=warnings)
 
 
 def _plan_options(inputs: PlanInputs, environ: Mapping[str, str], created_at: float, *, simulated: bool) -> PlanOptions:
@@ -95,7 +122,7 @@ def _plan_options(inputs: PlanInputs, environ: Mapping[str, str], created_at: fl
         runner_version=__version__,
         inventory_fingerprint="",
         variables=inputs.variables,
-        vars_file=_read_variables(inputs.vars_file),
+        vars_file=_read_variables(inputs),
         groups=inputs.groups,
         limit=inputs.limit,
         strict=inputs.strict,
@@ -112,13 +139,13 @@ def read_or_make_plan(host: Host, inputs: PlanInputs, *, simulated: bool = False
 def read_plan(inputs: PlanInputs) -> Plan:
     """The plan in a file. An inventory given beside it is what its servers are checked against."""
     file = inputs.jobspec
-    if replace(inputs, inventory=None) != PlanInputs(jobspec=file):
+    if replace(inputs, inventory=None, stdin=None, once_key=None) != PlanInputs(jobspec=file):
         raise InvalidInput(
             Problem("a plan is carried out exactly as it is", str(file), hint="give these options to `runner plan`")
         )
-    plan = plan_from_json(_read(file), str(file))
+    plan = plan_from_json(_read(file, inputs), str(file))
     if inputs.inventory is not None:
-        source = InventoryFile(inputs.inventory)
+        source = _inventory_file(inputs)
         refuse_vanished(plan, (server.id for server in source.read().servers), source.name)
     return plan
 
@@ -131,7 +158,7 @@ def write_plan(plan: Plan, path: Path) -> None:
 def _inventory_source(campaign: Campaign, inputs: PlanInputs, options: PlanOptions) -> InventorySource | None:
     """Where the servers come from; None where the groups list them."""
     if inputs.inventory is not None:
-        return InventoryFile(inputs.inventory)
+        return _inventory_file(inputs)
     if campaign.inventory is None:
         return None
     try:
@@ -141,16 +168,29 @@ def _inventory_source(campaign: Campaign, inputs: PlanInputs, options: PlanOptio
         raise InvalidInput(error.problem) from error
 
 
-def _read_variables(path: Path | None) -> dict[str, object]:
+def _inventory_file(inputs: PlanInputs) -> InventoryFile:
+    path = inputs.inventory or Path()
+    return InventoryFile(path, inputs.stdin if str(path) == _STDIN else None)
+
+
+def _read_variables(inputs: PlanInputs) -> dict[str, object]:
+    path = inputs.vars_file
     if path is None:
         return {}
-    data = read_yaml(decode(_read(path), str(path)), str(path)).data
+    file = _called(path)
+    data = read_yaml(decode(_read(path, inputs), file), file).data
     if not isinstance(data, dict):
-        raise InvalidInput(Problem("expected a mapping of variables to values", str(path), 1))
+        raise InvalidInput(Problem("expected a mapping of variables to values", file, 1))
     return data
 
 
-def _read(path: Path) -> bytes:
+def _called(path: Path) -> str:
+    return STANDARD_INPUT if str(path) == _STDIN else str(path)
+
+
+def _read(path: Path, inputs: PlanInputs) -> bytes:
+    if str(path) == _STDIN and inputs.stdin is not None:
+        return inputs.stdin
     try:
         return path.read_bytes()
     except OSError as error:

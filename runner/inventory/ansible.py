@@ -25,7 +25,7 @@ _DEEPEST = 40
 Path = tuple[str | int, ...]
 
 
-class Host(NamedTuple):
+class AnsibleHost(NamedTuple):
     """One host as the row of a server, and where it stands."""
 
     row: JsonObject
@@ -52,7 +52,7 @@ def _is_group(value: Json) -> bool:
     return isinstance(value, dict) and bool(value.keys() & {"hosts", "children"})
 
 
-def hosts_in(document: JsonObject, rows: RowReader) -> Iterator[Host]:
+def hosts_in(document: JsonObject, rows: RowReader) -> Iterator[AnsibleHost]:
     """Every host. What is wrong goes to `rows`."""
     walk = _Walk(document, rows)
     names = sorted(walk.groups - _OF_ALL)
@@ -61,7 +61,7 @@ def hosts_in(document: JsonObject, rows: RowReader) -> Iterator[Host]:
         variables = walk.variables(name, found)
         labels |= {key: value for key, value in variables.items() if not key.startswith(_CONNECTION)}
         server_id = labels.pop("id", name)
-        yield Host({"id": server_id, "name": name, "labels": labels}, found.path)
+        yield AnsibleHost({"id": server_id, "name": name, "labels": labels}, found.path)
 
 
 class _Walk:

@@ -15,27 +15,27 @@ if TYPE_CHECKING:
 _LISTS = ("servers", "data")
 
 
-class Entry(NamedTuple):
+class InventoryRow(NamedTuple):
     """The row of one server, and its place in the document."""
 
     row: Json
     path: tuple[str | int, ...]
 
 
-def entries(document: Json, rows: RowReader) -> Iterator[Entry]:
+def entries(document: Json, rows: RowReader) -> Iterator[InventoryRow]:
     """Every server of a document. What is wrong goes to `rows`."""
     if isinstance(document, list):
-        yield from (Entry(row, (place,)) for place, row in enumerate(document))
+        yield from (InventoryRow(row, (place,)) for place, row in enumerate(document))
         return
     listed = [key for key in _LISTS if isinstance(document, dict) and isinstance(document.get(key), list)]
     if len(listed) == 1:
         (key,) = listed
         _refuse_parts(document, len(document[key]), rows)
-        yield from (Entry(row, (key, place)) for place, row in enumerate(document[key]))
+        yield from (InventoryRow(row, (key, place)) for place, row in enumerate(document[key]))
     elif is_ansible(document):
-        yield from (Entry(host.row, host.path) for host in hosts_in(document, rows))
+        yield from (InventoryRow(host.row, host.path) for host in hosts_in(document, rows))
     elif isinstance(document, dict) and "id" in document:
-        yield Entry(document, ())
+        yield InventoryRow(document, ())
     else:
         rows.problem("expected a list of servers, a mapping with `servers` or `data`, or with Ansible's `hosts`", 1)
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from itertools import compress
-from operator import not_
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import InvalidInput, Problem
@@ -13,27 +10,24 @@ from runner.model import JsonMapping, JsonObject, Lane, Server
 from runner.plan.bodies import BodyTemplate
 from runner.plan.codec import hash_plan
 from runner.plan.grouping import SelectedGroup, select_groups
-from runner.plan.label_checks import LabelName, ServerCounts, lacking_labels, misused_labels, names_of, unknown_labels
+from runner.plan.label_checks import LabelChecks, misused_labels
 from runner.plan.lanes import LaneTable
-from runner.plan.listing import ListedServers
+from runner.plan.limiting import ServerLimit
 from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary
+from runner.plan.remarks import changed_names, overridden_variables
 from runner.plan.rollout.absence import Absence, empty_waves
 from runner.plan.rollout.expansion import ChosenGroup, RolloutExpansion, ordered_steps
 from runner.plan.variables import base_context, context_with, resolve_variables
-from runner.spec.campaign import Place, Template
-from runner.spec.expressions import ServerExpression, once_per_labels
 from runner.spec.ranges import expand_ranges
 from runner.spec.suggest import did_you_mean
 from runner.spec.templates import TemplateProblem, render_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from runner.plan.rollout.model import Rollout
-    from runner.spec.campaign import Campaign, GroupSpec
+    from runner.spec.campaign import Campaign, GroupSpec, Template
     from runner.spec.rollout.model import RolloutSpec
-
-_COMMAND_LINE = "command line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +37,7 @@ class PlanOptions:
     Fields of `lane` that are not None replace those of every lane. `created_at` is epoch seconds, `run_date` its day.
     An entry of `rollout.waves` without servers is an error, or with `allow_empty_waves` a warning. `limit` is an expression;
     `limit_list` are ids and names instead. `different_labels` are those of the inventory, if they are known.
+    `warnings` are for the plan. A variable that is None was given empty, and is undefined.
     """
 
     env: Mapping[str, str]
@@ -56,6 +51,7 @@ class PlanOptions:
     limit: str | None = None
     limit_list: Mapping[str, Template] | None = None
     different_labels: Collection[Mapping[str, str]] | None = None
+    warnings: tuple[str, ...] = ()
     strict: bool = False
     allow_empty_waves: bool = False
     lane: Lane = field(default_factory=lambda: Lane(None, None, None))
@@ -106,7 +102,9 @@ def _listed_servers(campaign: Campaign) -> list[Server]:
 
 
 def _variables(campaign: Campaign, group: GroupSpec | None, options: PlanOptions) -> dict[str, object]:
-    return {**campaign.vars, **options.vars_file, **options.variables, **(group.vars if group else {})}
+    given = {**campaign.vars, **options.vars_file, **options.variables}
+    empty = {name for name, value in options.variables.items() if value is None}
+    return {**{name: given[name] for name in given if name not in empty}, **(group.vars if group else {})}
 
 
 class _Planned(NamedTuple):
@@ -122,16 +120,20 @@ class _Expansion:
         self._options = options
         self._base = base_context(options.env, options.run_date)
         self._problems: list[Problem] = []
-        self._warnings: list[str] = []
+        self._warnings = list(options.warnings)
         self._inventory: Sequence[Server] = ()
+        self._limit = ServerLimit(options.limit, options.limit_list)
 
     def plan(self, servers: Sequence[Server]) -> Plan:
         self._inventory = servers
         specs = self._asked_for()
+        self._warnings += overridden_variables(specs, self._options.variables)
         contexts = [self._context_of(group) for group in specs]
         self._fail_on_problems()
-        labels = self._named_labels(servers)
-        allowed, left_out = self._limited(servers)
+        labels = LabelChecks(self._campaign, self._limit.template, servers, self._options.different_labels)
+        self._problems += labels.unknown()
+        self._fail_on_problems()
+        allowed, left_out = self._limit.split(servers)
         selected = select_groups(specs, allowed, contexts, self._problems, left_out)
         self._fail_on_problems()
         asked_for = [group for group in selected if self._is_asked_for(group.spec, group.name)]
@@ -139,41 +141,8 @@ class _Expansion:
         self._fail_on_problems()
         planned = self._planned(asked_for, contexts)
         self._fail_on_problems()
-        self._warn(labels, servers, allowed, asked_for)
+        self._warnings += [*changed_names(asked_for), *labels.lacking(allowed, asked_for)]
         return self._assemble(planned, len(servers))
-
-    @cached_property
-    def _different_labels(self) -> Collection[Mapping[str, str]]:
-        known = self._options.different_labels
-        return {id(server.labels): server.labels for server in self._inventory}.values() if known is None else known
-
-    def _named_labels(self, servers: Sequence[Server]) -> list[LabelName]:
-        """The labels that expressions name; one that no server has is a problem."""
-        limit = self._options.limit
-        try:
-            names = names_of(self._campaign, None if limit is None else _limit_template(limit))
-        except TemplateProblem as error:
-            raise InvalidInput(error.problem) from error
-        if servers:
-            self._problems += unknown_labels(names, self._different_labels)
-        self._fail_on_problems()
-        return names
-
-    def _warn(
-        self,
-        names: Sequence[LabelName],
-        servers: Sequence[Server],
-        limited: Sequence[Server],
-        selected: Sequence[SelectedGroup],
-    ) -> None:
-        members: dict[str, list[Sequence[Server]]] = {}
-        for group in selected:
-            members.setdefault(group.spec.name, []).append(group.servers)
-            if group.value is not None and group.name != f"{group.spec.name}-{group.value}":
-                place = group.spec.place
-                message = f"the part of group `{group.spec.name}` for {group.value!r} is called `{group.name}`"
-                self._warnings.append(f"{place.file}:{place.line}: {message}")
-        self._warnings += lacking_labels(names, self._different_labels, ServerCounts(servers, limited, members))
 
     def _asked_for(self) -> list[GroupSpec]:
         groups = self._campaign.groups
@@ -193,31 +162,6 @@ class _Expansion:
             return {}
         return context_with(self._base, variables) | {"group": {"name": group.name}}
 
-    def _limited(self, servers: Sequence[Server]) -> tuple[Sequence[Server], Sequence[Server]]:
-        """The servers that --limit allows, and those that it leaves out."""
-        if self._options.limit is None and self._limit_list is None:
-            return servers, ()
-        try:
-            allowed = [bool(self._is_allowed(server)) for server in servers]
-        except TemplateProblem as error:
-            raise InvalidInput(error.problem) from error
-        if self._limit_list is not None:
-            self._problems += self._limit_list.problems()
-            self._fail_on_problems()
-        return list(compress(servers, allowed)), list(compress(servers, map(not_, allowed)))
-
-    @cached_property
-    def _limit_list(self) -> ListedServers | None:
-        return None if self._options.limit_list is None else ListedServers(self._options.limit_list)
-
-    @cached_property
-    def _is_allowed(self) -> Callable[[Server], object]:
-        if self._limit_list is not None:
-            return self._limit_list.has
-        limit = "true" if self._options.limit is None else self._options.limit
-        expression = ServerExpression(_limit_template(limit), is_condition=True)
-        return once_per_labels(expression.value) if expression.uses_only_labels else expression.value
-
     def _is_asked_for(self, group: GroupSpec, name: str) -> bool:
         """Whether --group names a group, or the part of it with this name."""
         return not self._options.groups or any(_is_called(group, asked, name) for asked in self._options.groups)
@@ -235,7 +179,7 @@ class _Expansion:
             context["lane"] = lanes.context_of(lane)
             chosen.append(ChosenGroup(group.name, group.spec.name, lane, group.servers, context))
         if self._campaign.rollout is not None:
-            absence = Absence(self._campaign.groups, by_spec, self._inventory, self._is_asked_for, self._is_allowed)
+            absence = Absence(self._campaign.groups, by_spec, self._inventory, self._is_asked_for, self._limit.allows)
             self._refuse_empty(self._campaign.rollout, chosen, absence)
             if chosen:
                 return self._rolled_out(lanes, chosen, self._campaign.rollout, absence)
@@ -319,10 +263,6 @@ class _Expansion:
         if self._problems:
             unique = dict.fromkeys(self._problems)
             raise InvalidInput(*sorted(unique, key=lambda p: (p.line or 0, p.column or 0)))
-
-
-def _limit_template(limit: str) -> Template:
-    return Template(limit, Place(_COMMAND_LINE, 1, 1, "--limit"))
 
 
 def _is_called(group: GroupSpec, name: str, part: str | None = None) -> bool:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from runner.model import Server
+    from runner.plan.grouping import SelectedGroup
     from runner.spec.campaign import Campaign, Template
 
 _SELECT, _SPLIT, _LIMIT, _ROLLOUT = "select", "split_by", "--limit", "rollout"
@@ -39,20 +40,55 @@ class LabelName(NamedTuple):
     fate: str = ""
 
 
-class ServerCounts(NamedTuple):
-    """The servers of a plan as it is made: all, those that --limit takes, and those planned of each group by its spec."""
+class LabelChecks:
+    """The labels that a campaign and `--limit` name, and the servers of an inventory.
 
-    servers: Sequence[Server]
-    limited: Sequence[Server]
-    members: Mapping[str, Sequence[Sequence[Server]]]
-
-
-def names_of(campaign: Campaign, limit: Template | None) -> list[LabelName]:
-    """Every label that the expressions of a campaign, and `--limit`, name.
-
-    Raises:
-        TemplateProblem: `limit` is no expression.
+    `different` are the different labels of servers, each once at least, where they are known.
     """
+
+    def __init__(
+        self,
+        campaign: Campaign,
+        limit: Template | None,
+        servers: Sequence[Server],
+        different: Collection[Mapping[str, str]] | None,
+    ) -> None:
+        if different is None:
+            different = {id(server.labels): server.labels for server in servers}.values()
+        self._names = _names_of(campaign, limit)
+        self._servers = servers
+        self._different = different
+
+    def unknown(self) -> Iterator[Problem]:
+        """A problem for each label that no server has."""
+        known: set[str] = set().union(*self._different)
+        for name in self._names if self._servers else ():
+            if name.label not in known:
+                yield _unknown(name, known)
+
+    def lacking(self, limited: Sequence[Server], selected: Iterable[SelectedGroup]) -> Iterator[str]:
+        """For each label that some servers lack: how many, and what became of them.
+
+        `limited` are the servers that --limit takes, `selected` the groups with those that are planned.
+        """
+        without = {n.label: {id(labels) for labels in self._different if n.label not in labels} for n in self._names}
+        if not any(without.values()):
+            return
+        members: dict[str, list[Sequence[Server]]] = {}
+        for group in selected:
+            members.setdefault(group.spec.name, []).append(group.servers)
+        sizes = Counter(map(id, map(_LABELS, self._servers)))
+        for label, places in without.items():
+            if total := sum(sizes[place] for place in places):
+                names = [name for name in self._names if name.label == label]
+                fates = dict.fromkeys(fate for name in names for fate in _fate(name, places, limited, members))
+                lack = "lacks" if total == 1 else "lack"
+                what = f": {'; '.join(fates)}" if fates else ""
+                yield f"{total:,} of {len(self._servers):,} servers {lack} the label `{label}`{what}"
+
+
+def _names_of(campaign: Campaign, limit: Template | None) -> list[LabelName]:
+    """Every label that the expressions of a campaign, and `--limit`, name."""
     found: list[LabelName] = []
     for group in campaign.groups:
         if group.select is not None:
@@ -75,43 +111,23 @@ def _named(template: Template, kind: str, group: str = "", fate: str = "") -> li
     return [LabelName(label, kind, template, group, fate) for label in sorted(use.named - use.missed)]
 
 
-def unknown_labels(names: Iterable[LabelName], different: Collection[Mapping[str, str]]) -> Iterator[Problem]:
-    """A problem for each label that no server has. `different` are the different labels of servers, each once at least."""
-    known: set[str] = set().union(*different)
-    for name in names:
-        if name.label not in known:
-            place = name.template.place
-            hint = did_you_mean(name.label, known) if known else "the servers have no labels, only ids and names"
-            hint += f'\n  `labels["{name.label}"] is defined` asks for a label that may be missing'
-            message = f"no server has a label `{name.label}`"
-            yield Problem(message, place.file, place.line, place.column, place.path, hint)
+def _unknown(name: LabelName, known: Collection[str]) -> Problem:
+    place = name.template.place
+    hint = did_you_mean(name.label, known) if known else "the servers have no labels, only ids and names"
+    hint += f'\n  `labels["{name.label}"] is defined` asks for a label that may be missing'
+    return Problem(f"no server has a label `{name.label}`", place.file, place.line, place.column, place.path, hint)
 
 
-def lacking_labels(
-    names: Sequence[LabelName], different: Collection[Mapping[str, str]], counts: ServerCounts
+def _fate(
+    name: LabelName, without: set[int], limited: Sequence[Server], members: Mapping[str, Sequence[Sequence[Server]]]
 ) -> Iterator[str]:
-    """For each label that some servers lack: how many, and what became of them."""
-    lacking = {name.label: {id(labels) for labels in different if name.label not in labels} for name in names}
-    if not any(lacking.values()):
-        return
-    sizes = Counter(map(id, map(_LABELS, counts.servers)))
-    for label, without in lacking.items():
-        if total := sum(sizes[labels] for labels in without):
-            fates = dict.fromkeys(
-                fate for name in names if name.label == label for fate in _fate(name, without, counts)
-            )
-            lack = "lacks" if total == 1 else "lack"
-            what = f": {'; '.join(fates)}" if fates else ""
-            yield f"{total:,} of {len(counts.servers):,} servers {lack} the label `{label}`{what}"
-
-
-def _fate(name: LabelName, without: set[int], counts: ServerCounts) -> Iterator[str]:
-    if name.kind == _SELECT and name.group in counts.members:
-        yield f"{_words(counts.members[name.group], without)} in group `{name.group}`"
+    """What became of the servers that lack the label."""
+    if name.kind == _SELECT and name.group in members:
+        yield f"{_words(members[name.group], without)} in group `{name.group}`"
     elif name.kind == _LIMIT:
-        yield f"{_words([counts.limited], without)} taken by --limit"
+        yield f"{_words([limited], without)} taken by --limit"
     elif name.kind == _ROLLOUT:
-        found = _count((part for parts in counts.members.values() for part in parts), without)
+        found = _count((part for parts in members.values() for part in parts), without)
         if found:
             yield f"{found:,} of those planned {name.fate}"
 

@@ -28,7 +28,7 @@ def check(campaign: Campaign) -> list[Problem]:
         *(problem for step in campaign.steps for problem in _check_step(step)),
         *check_rollout(campaign),
         *_no_secrets(_public_templates(campaign)),
-        *(problem for template in _all_templates(campaign) for problem in _syntax(template)),
+        *(problem for template in all_templates(campaign) for problem in _syntax(template)),
     ]
 
 
@@ -112,7 +112,17 @@ def _public_templates(campaign: Campaign) -> Iterator[Template]:
         yield from public_templates(campaign.rollout)
 
 
-def _all_templates(campaign: Campaign) -> Iterator[Template]:
+def expressions(campaign: Campaign) -> Iterator[Template]:
+    """Every expression over servers."""
+    for group in campaign.groups:
+        yield from (template for template in (group.select, group.split_by) if template is not None)
+    if campaign.rollout is not None:
+        yield from (limit.expression for limit in campaign.rollout.budget.per)
+        yield from campaign.rollout.strata or ()
+
+
+def all_templates(campaign: Campaign) -> Iterator[Template]:
+    """Every template."""
     yield from _public_templates(campaign)
     for step in campaign.steps:
         for item in step.items:
