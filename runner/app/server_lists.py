@@ -12,7 +12,7 @@ from runner.spec.campaign import Place, Template
 from runner.spec.ranges import RangeError, expand_ranges
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from runner.model import JsonMapping
 
@@ -67,25 +67,30 @@ def _of_report(text: str, file: str) -> ServerNames:
     except orjson.JSONDecodeError as error:
         raise InvalidInput(Problem(f"not valid JSON: {error.msg}", file, error.lineno, error.colno)) from error
     version = document.get("schema_version") if isinstance(document, dict) else None
-    if not isinstance(version, str) or not version.startswith(_REPORT) or not isinstance(document.get("servers"), list):
+    if not isinstance(version, str) or not version.startswith(_REPORT):
         raise InvalidInput(Problem("JSON, and no report of a run", file, hint="write ids or names, one a line"))
-    servers = [server for server in document["servers"] if isinstance(server, dict)]
+    succeeded: dict[str, bool] = {}
+    for server_id, outcome in _outcomes(document):
+        succeeded[server_id] = succeeded.get(server_id, True) and outcome == Outcome.SUCCEEDED
     place = Place(file, 1, 1, "--limit")
-    names = {server_id: Template(server_id, place) for server_id in _ids(servers)}
-    return ServerNames(names, _of_those_that_are_done(servers, document, file))
+    names = {server_id: Template(server_id, place) for server_id in succeeded}
+    return ServerNames(names, _of_those_that_are_done(succeeded, document, file))
 
 
-def _ids(servers: Sequence[JsonMapping]) -> Iterator[str]:
-    return (server["id"] for server in servers if isinstance(server.get("id"), str))
+def _outcomes(report: JsonMapping) -> Iterator[tuple[str, str]]:
+    """The servers of all jobs of a report, each with what became of it there."""
+    try:
+        for job in report["jobs"]:
+            yield from ((task["server_id"], task["outcome"]) for task in job["tasks"])
+    except (KeyError, TypeError):
+        return  # such a report lists no server
 
 
-def _of_those_that_are_done(servers: Sequence[JsonMapping], document: JsonMapping, file: str) -> str:
-    done = sum(server.get("outcome") == Outcome.SUCCEEDED for server in servers)
-    run = document.get("run")
-    run_id = run.get("id", "RUN") if isinstance(run, dict) else "RUN"
+def _of_those_that_are_done(succeeded: Mapping[str, bool], report: JsonMapping, file: str) -> str:
+    done = sum(succeeded.values())
     if not done:
         return ""
     return (
-        f"--limit @{file}: all {len(servers):,} servers of the report, {done:,} of which succeeded; "
-        f"`runner retry {run_id}` does only those that did not"
+        f"--limit @{file}: all {len(succeeded):,} servers of the report, {done:,} of which succeeded; "
+        f"`runner retry {report['run']['id']}` does only those that did not"
     )

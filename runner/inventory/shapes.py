@@ -44,5 +44,5 @@ def _refuse_parts(document: Json, found: int, rows: RowReader) -> None:
     """An answer of a service may be one page of several: the others would be forgotten."""
     total = document.get("total")
     if isinstance(total, int) and not isinstance(total, bool) and total > found:
-        message = f"`total` says {total:,} servers, and {found:,} are here: this is one page of several"
+        message = f"`total` is {total:,}, and the list has {found:,}: this is one page of several"
         rows.problem(f"{message}; ask the service for all (`limit` and `offset`), and put them in one list", 1)

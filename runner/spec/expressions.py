@@ -7,9 +7,10 @@ Comparing it by size, or using it in arithmetic, is an error. So is a label that
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, TypeVar
 
-from jinja2 import TemplateError, TemplateSyntaxError, Undefined, nodes
+from jinja2 import TemplateError, TemplateSyntaxError, Undefined, UndefinedError, nodes
 from jinja2.environment import TemplateExpression
 from jinja2.parser import Parser
 
@@ -35,6 +36,7 @@ _ENVIRONMENT.filters |= {"int": whole_number, "float": number}
 # What stands in a plan means what it meant when that was made.
 _OF_PLANS = make_environment()
 _OF_PLANS.undefined = Undefined
+_LACKED = re.compile(r"Labels object' has no attribute '(.+)'$")
 _T = TypeVar("_T")
 
 
@@ -51,7 +53,7 @@ class ServerExpression:
         self._is_condition = is_condition
         try:
             self._read(str(template.source))
-        except (TemplateError, SyntaxError, AssertionError) as error:
+        except (TemplateError, SyntaxError) as error:
             message = error.message if isinstance(error, TemplateSyntaxError) else str(error)
             raise TemplateProblem(self._problem(f"expression: {message}")) from error
         except (RecursionError, MemoryError) as error:
@@ -85,7 +87,10 @@ class ServerExpression:
         except LabelMisuse as error:
             raise TemplateProblem(self._problem(f"for server {server.id}: {error}", error.hint)) from error
         except Exception as error:
-            raise TemplateProblem(self._problem(f"for server {server.id}: {error}")) from error
+            lacked = _LACKED.search(str(error)) if isinstance(error, UndefinedError) else None
+            message = f"it has no label `{lacked[1]}`" if lacked else str(error)
+            hint = "write |default(...) to say what stands for it" if lacked else ""
+            raise TemplateProblem(self._problem(f"for server {server.id}: {message}", hint)) from error
         if type(found) is not LabelText:
             return found
         if self._is_condition:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from jinja2 import Undefined
 from jinja2.filters import do_float, do_int
@@ -11,6 +11,7 @@ from jinja2.filters import do_float, do_int
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+_Number = TypeVar("_Number", int, float)
 _NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 
 
@@ -80,6 +81,8 @@ def whole_number(value: object, default: int | None = None, base: int = 10) -> i
     Raises:
         LabelMisuse: it is none.
     """
+    if isinstance(value, Undefined):
+        return _instead(value, default)
     if default is None and do_int(value, 0, base) != do_int(value, 1, base):
         raise _no_number(value)
     return do_int(value, default or 0, base)
@@ -87,9 +90,17 @@ def whole_number(value: object, default: int | None = None, base: int = 10) -> i
 
 def number(value: object, default: float | None = None) -> float:
     """The filter `float`, likewise."""
+    if isinstance(value, Undefined):
+        return _instead(value, default)
     if default is None and do_float(value, 0.0) != do_float(value, 1.0):
         raise _no_number(value)
     return do_float(value, default or 0.0)
+
+
+def _instead(value: Undefined, default: _Number | None) -> _Number:
+    if default is None:
+        raise _no_number(value)
+    return default
 
 
 def _no_number(value: object) -> LabelMisuse:
