@@ -73,10 +73,14 @@ class _Walk:
         if _is_group(document):
             self._group("all", document, (), ())
             return
-        listed = {name for group in document.values() if _is_group(group) for name in group.get("children") or ()}
-        for name, group in document.items():
-            if name not in listed and name != "_meta" and isinstance(group, dict):
+        groups = {name: group for name, group in document.items() if name != "_meta"}
+        listed = {name for group in groups.values() if _is_group(group) for name in _names_in(group.get("children"))}
+        for name, group in groups.items():
+            if name not in listed:
                 self._group(name, group, (name,), ())
+        for name in sorted(groups.keys() - self.groups):
+            if name in listed:
+                rows.problem(f"group `{name}` is in no group but those that are in it", 1)
         self._kept_apart(document.get("_meta"))
 
     def _group(self, name: str, group: Json, path: Path, above: tuple[tuple[str, Mapping[str, Json]], ...]) -> None:
@@ -85,18 +89,27 @@ class _Walk:
         if not isinstance(group, dict) or group.keys() - _KEYS or len(above) > _DEEPEST:
             self._rows.problem(f"group `{name}`: expected a mapping of some of hosts, children and vars", 1)
             return
-        variables = group.get("vars") or {}
+        variables, children = group.get("vars") or {}, group.get("children") or {}
         if not isinstance(variables, dict):
             self._rows.problem(f"group `{name}`: `vars` must be a mapping", 1)
             return
+        for key in ("hosts", "children"):
+            if not _is_named(group.get(key)):
+                self._rows.problem(f"group `{name}`: `{key}` must be a mapping, or a list of names", 1)
+                return
         self.groups.add(name)
         above = (*above, (name, variables))
         for host, own, place in _hosts_of(group, path):
             self._host(host, own, place, above)
-        children = group.get("children") or {}
-        for child in children:  # names of groups that stand beside it, or the groups themselves
-            inner = children[child] if isinstance(children, dict) else self._document.get(child)
-            self._group(str(child), inner, (*path, "children", child), above)
+        for child in children:
+            inner = children[child] if isinstance(children, dict) else self._beside(name, child)
+            self._group(child, inner, (*path, "children", child), above)
+
+    def _beside(self, name: str, child: str) -> Json:
+        """A group that another one names, and that stands beside it."""
+        if child not in self._document and child not in _OF_ALL:
+            self._rows.problem(f"group `{name}` has a child `{child}`, which is not there", 1)
+        return self._document.get(child)
 
     def _host(self, text: str, own: Json, path: Path, above: tuple[tuple[str, Mapping[str, Json]], ...]) -> None:
         try:
@@ -116,7 +129,7 @@ class _Walk:
     def _kept_apart(self, meta: Json) -> None:
         """Variables of hosts as `ansible-inventory --list` gives them."""
         variables = meta.get("hostvars") if isinstance(meta, dict) else None
-        for name, own in (variables or {}).items():
+        for name, own in variables.items() if isinstance(variables, dict) else ():
             if name in self.hosts and isinstance(own, dict):
                 self._merge(name, self.hosts[name].own, own, "in another place")
 
@@ -152,9 +165,16 @@ class _Walk:
 
 def _hosts_of(group: JsonObject, path: Path) -> Iterator[tuple[str, Json, Path]]:
     hosts = group.get("hosts") or {}
-    if isinstance(hosts, str):
-        hosts = [hosts]
     if isinstance(hosts, dict):
-        yield from ((str(host), own, (*path, "hosts", host)) for host, own in hosts.items())
+        yield from ((host, own, (*path, "hosts", host)) for host, own in hosts.items())
     else:
-        yield from ((str(host), None, (*path, "hosts", place)) for place, host in enumerate(hosts))
+        yield from ((host, None, (*path, "hosts", place)) for place, host in enumerate(hosts))
+
+
+def _is_named(value: Json) -> bool:
+    return value is None or (isinstance(value, dict | list) and len(_names_in(value)) == len(value))
+
+
+def _names_in(value: Json) -> list[str]:
+    """The names in a mapping, or a list of names."""
+    return [name for name in value if isinstance(name, str)] if isinstance(value, dict | list) else []

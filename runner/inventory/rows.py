@@ -143,7 +143,9 @@ def flattened(name: str, value: Json) -> Iterator[tuple[str, str]]:
 
 
 def _named(values: list[Json]) -> list[tuple[object, Json]]:
-    if all(isinstance(item, dict) and item.keys() == {"key", "value"} for item in values):
+    if all(
+        isinstance(item, dict) and item.keys() == {"key", "value"} and isinstance(item["key"], str) for item in values
+    ):
         return [(item["key"], item["value"]) for item in values]
     return list(enumerate(values))
 

@@ -164,6 +164,16 @@ def test_groups_of_hosts_in_every_form(tmp_path: Path, text: str) -> None:
         ("hosts: {'s[1:x]': }", "is no range"),
         ("hosts: {s1: text}", "host `s1`: expected a mapping of its variables"),
         ("web: {hosts: {s1: }, vars: [a]}", "group `web`: `vars` must be a mapping"),
+        ("web: {hosts: 7}", "group `web`: `hosts` must be a mapping, or a list of names"),
+        ("web: {hosts: [1]}", "group `web`: `hosts` must be a mapping, or a list of names"),
+        ("web: {hosts: {s1: }, children: 7}", "group `web`: `children` must be a mapping, or a list of names"),
+        ("web: {hosts: [s1], children: [x]}", "group `web` has a child `x`, which is not there"),
+        (
+            "a: {hosts: [s1], children: [b]}\nb: {hosts: [s2], children: [a]}",
+            "group `a` is in no group but those that are",
+        ),
+        ("a: {hosts: [s1], children: [a]}", "group `a` is in no group but those that are in it"),
+        ("a: {hosts: [s1]}\nb: 7", "group `b`: expected a mapping of some of hosts, children and vars"),
         ("web: {hosts: {s1: }, hots: {}}", "group `web`: expected a mapping of some of hosts, children and vars"),
         (
             "a: {hosts: {s1: }, vars: {ring: x}}\nb: {hosts: {s1: }, vars: {ring: y}}",
