@@ -115,10 +115,8 @@ def _is_fine(header: _Header, rows: RowReader) -> bool:
 
 
 def _add(header: _Header, row: list[str], rows: RowReader, line: int) -> None:
-    values = [value.strip() for value in row]
-    if not any(values):
-        return
     names = header.names
+    values = list(map(str.strip, row))
     if len(values) > len(names) and any(values[len(names) :]):
         separated = _CALLED.get(header.separator, header.separator)
         message = f"{len(values)} values, the first line names {len(names)} columns; both are separated by {separated}"
@@ -127,8 +125,8 @@ def _add(header: _Header, row: list[str], rows: RowReader, line: int) -> None:
     named = {name: value for name, value in zip(names, values, strict=False) if value}
     if "" in named:
         rows.problem(f"the value {named['']!r} is in a column without a name", line)
-        return
-    rows.add(named, line)
+    elif named:
+        rows.add(named, line)
 
 
 def _not_utf8(file: BinaryIO, rows: RowReader) -> None:
