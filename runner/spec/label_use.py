@@ -118,7 +118,7 @@ def _truth(node: nodes.Expr) -> Iterator[tuple[str, str]]:
         yield from _truth(node.right)
     elif is_labels(node):
         yield "labels are used as true or false", 'name one: labels.ring == "canary"'
-    elif _kind(node) in {_TEXT, _NUMBER}:
+    elif _kind(node) in {_TEXT, _NUMBER, _NONE}:
         yield f"{written(node)} is {_kind(node)}, and is used as true or false", _as_condition(node)
 
 

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runner.errors import InvalidInput
 from runner.inventory.files import InventoryFile
+from runner.spec.rules import SERVER_ID
 
 ANSIBLE = """\
 all:
@@ -187,3 +190,27 @@ def test_groups_of_hosts_in_every_form(tmp_path: Path, text: str) -> None:
 )
 def test_what_is_wrong_with_hosts_is_said(tmp_path: Path, text: str, says: str) -> None:
     assert says in refused(tmp_path, "f.yaml", text)
+
+
+keys = st.sampled_from(
+    ["id", "name", "labels", "servers", "data", "total", "hosts", "children", "vars", "_meta", "hostvars", "a", "all"]
+)
+scalars = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.sampled_from(["a", "b", "", "a[1:2]", "{{ x }}", "x y", "\u5317"])
+)
+documents = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4), max_leaves=14
+)
+
+
+@given(documents, st.sampled_from(["f.json", "f.ndjson", "f.yaml", "f.csv", "f"]))
+def test_any_document_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, document: Any, name: str) -> None:
+    path = tmp_path_factory.mktemp("d") / name
+    path.write_text(json.dumps(document))
+    try:
+        servers = InventoryFile(path).read().servers
+    except InvalidInput:
+        return
+    for server in servers:
+        assert SERVER_ID.accepts(server.id)
+        assert all(type(text) is str and text for text in server.labels.values())

@@ -207,3 +207,40 @@ def test_what_is_no_expression_is_an_error_of_the_file(source: str) -> None:
 )
 def test_an_expression_of_a_plan_means_what_it_meant_when_that_was_made(source: str, expected: object) -> None:
     assert value(source, is_condition=False, planned=True) == expected
+
+
+sides = st.sampled_from(
+    [
+        "labels.rack",
+        "labels.absent",
+        "labels.v",
+        'labels.get("rack")',
+        "id",
+        '"7"',
+        "7",
+        "true",
+        "none",
+        "labels.rack|int",
+        'labels.absent|default("7")',
+    ]
+)
+comparisons = st.builds(" ".join, st.tuples(sides, st.sampled_from(["==", "!=", "<", ">=", "in", "not in"]), sides))
+conditions = st.recursive(
+    comparisons | sides,
+    lambda inner: (
+        st.builds("({} {} {})".format, inner, st.sampled_from(["and", "or"]), inner)
+        | st.builds("(not {})".format, inner)
+    ),
+    max_leaves=5,
+)
+
+
+@given(conditions)
+def test_any_expression_selects_or_is_refused(source: str) -> None:
+    """What is not refused is true or false, and what it is without any of the checks."""
+    try:
+        selected = value(source)
+    except TemplateProblem:
+        return
+    assert isinstance(selected, bool)
+    assert selected is value(source, planned=True)
