@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from jinja2 import Undefined
 from jinja2.filters import do_float, do_int
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
 _Number = TypeVar("_Number", int, float)
 _NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+)*")
@@ -131,6 +132,9 @@ class Labels:
 
     def __len__(self) -> int:
         return len(self._labels)
+
+
+Mapping.register(Labels)  # by its names; it has no functions that a label might be called as
 
 
 class PlannedLabels(Labels):
