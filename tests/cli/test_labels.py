@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runner.plan.codec import hash_plan, plan_from_json, plan_to_json
 from runner.spec.rules import NAME
 from tests.cli.conftest import JOBSPEC, SIMULATED, Program
 from tests.cli.test_mistakes import refused
@@ -334,3 +336,22 @@ def test_long_values_make_names_that_the_service_takes(program: Program) -> None
     groups = plan(program)["groups"]
     assert sorted(groups.values()) == [["s1"], ["s2"]]
     assert all(NAME.accepts(name) and name.startswith("g-xxx") for name in groups)
+
+
+def test_a_plan_of_a_jobspec_that_would_be_refused_now_is_carried_out(program: Program) -> None:
+    """It was approved as it is; what its expressions selected stands in it."""
+    with_rollout = JOBSPEC + "rollout: {budget: {per: {labels.rack: 4}}}\n"
+    program.jobspec.write_text(with_rollout)
+    assert program("plan", program.jobspec, *REGION, "-o", "plan.json").returncode == 0
+    made = plan_from_json((program.folder / "plan.json").read_bytes(), "plan.json")
+    assert made.rollout is not None
+    before = with_rollout.replace('select: "true"', "select: not labels.maint or labels.rakc != 7")
+    (rule,) = made.rollout.budget.per
+    per = (replace(rule, expression="labels.rakc or labels.rack or labels.values()|list|first"),)
+    changed = replace(made.rollout, budget=replace(made.rollout.budget, per=per))
+    old = replace(made, jobspec=before, rollout=changed, plan_hash="")
+    (program.folder / "old.json").write_bytes(plan_to_json(replace(old, plan_hash=hash_plan(old)), readable=True))
+    run = program("run", "old.json", *SIMULATED, "--once-key", "night", "--report", "report.json")
+    assert run.returncode == 0, run.stderr
+    limits = json.loads((program.folder / "report.json").read_text())["budget"]["limits"]
+    assert {limit["scope"].split("=")[1]: limit["of"] for limit in limits} == {"7": 2, "8": 1, "main": 1}
