@@ -73,7 +73,14 @@ def test_a_value_becomes_the_text_of_the_table(written: str, value: str, label: 
             InventoryFile(path).read()
     else:
         (server,) = InventoryFile(path).read().servers
-        assert server.labels == ({} if label == "no label" else {"x": label.replace("(empty)", "")})
+        assert server.labels == labels_of_the_table(label)
+
+
+def labels_of_the_table(label: str) -> dict[str, str]:
+    if label == "no label":
+        return {}
+    name, colon, text = label.partition(": ")
+    return {name: text} if colon else {"x": label}
 
 
 def test_the_table_of_values_is_read() -> None:

@@ -40,20 +40,23 @@ class LoadedJobspec(NamedTuple):
 NOTHING_LOADED = LoadedJobspec(None, (), is_sound=False, inventory=None)
 
 
-def load_campaign(text: str, file: str) -> Campaign:
-    """Read a jobspec.
+def load_campaign(text: str, file: str, *, planned: bool = False) -> Campaign:
+    """Read a jobspec; `planned`: it was read before, for a plan, and means what it meant then.
 
     Raises:
         InvalidInput: with every problem of the file, in the order of its lines.
     """
-    loaded = read_jobspec(text, file)
+    loaded = read_jobspec(text, file, planned=planned)
     if loaded.campaign is None or loaded.problems:
         raise InvalidInput(*loaded.problems)
     return loaded.campaign
 
 
-def read_jobspec(text: str, file: str) -> LoadedJobspec:
-    """Read a jobspec as far as that goes: whoever looks for more mistakes goes on with what there is of it."""
+def read_jobspec(text: str, file: str, *, planned: bool = False) -> LoadedJobspec:
+    """Read a jobspec as far as that goes: whoever looks for more mistakes goes on with what there is of it.
+
+    `planned` as for `load_campaign`.
+    """
     try:
         source = read_document(text, file)
     except InvalidInput as error:
@@ -69,6 +72,8 @@ def read_jobspec(text: str, file: str) -> LoadedJobspec:
         problems = in_order(shape_problem(details, source) for details in error.errors())
         return LoadedJobspec(None, problems, is_sound=False, inventory=inventory)
     campaign = _Builder(source).campaign(document)
+    if planned:
+        return LoadedJobspec(campaign, (), is_sound=True, inventory=inventory)
     unsound = check_structure(campaign)
     return LoadedJobspec(campaign, in_order([*unsound, *check_values(campaign)]), not unsound, inventory)
 

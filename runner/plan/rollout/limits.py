@@ -43,7 +43,7 @@ def value_getter(expression: str) -> Callable[[Server], str | None]:
     Raises:
         TemplateProblem: it cannot be evaluated for a server.
     """
-    return text_getter(ServerExpression(Template(expression, Place("rollout", 1, 1, "budget.per"))))
+    return text_getter(ServerExpression(Template(expression, Place("rollout", 1, 1, "budget.per")), planned=True))
 
 
 @dataclass(frozen=True, slots=True)
