@@ -10,8 +10,7 @@ import orjson
 from runner.errors import InvalidInput, Problem
 from runner.plan.codec import request_body
 from runner.plan.keys import job_name, request_key, run_token
-from runner.spec.secrets import redactor, resolve, secret_names
-from runner.spec.suggest import did_you_mean
+from runner.spec.secrets import is_empty, redactor, resolve, secret_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,19 +74,16 @@ class BodyMaker:
         return before, after
 
 
+def _missing(name: str, env: Mapping[str, str]) -> str:
+    return f"the secret {name} is empty" if is_empty(env.get(name)) else f"the secret {name} is not in the environment"
+
+
 def _secrets(plan: Plan, env: Mapping[str, str]) -> dict[str, str]:
     bodies = {id(request.body): request.body for request in plan.requests}
     if plan.rollout is not None:
         bodies |= {id(body): body for body in plan.rollout.failure_bodies}
     names = {name for body in bodies.values() for name in secret_names(orjson.dumps(body).decode())}
-    missing = sorted(names - env.keys())
+    missing = [name for name in sorted(names) if not env.get(name, "").strip()]
     if missing:
-        raise InvalidInput(
-            *(
-                Problem(
-                    f"the secret {name} is not in the environment", hint=did_you_mean(name, ()) or f"export {name}=..."
-                )
-                for name in missing
-            )
-        )
+        raise InvalidInput(*(Problem(_missing(name, env), hint=f"export {name}=...") for name in missing))
     return {name: env[name] for name in names}

@@ -17,7 +17,8 @@ from runner.plan.expansion import PlanOptions, campaign_context, expand
 from runner.report.files import write_whole
 from runner.spec.loading import load_campaign
 from runner.spec.templates import TemplateProblem, render_text
-from runner.spec.yaml_source import decode, read_yaml
+from runner.spec.variables import jobspec_variables, load_variables, refuse_names, variables_of_plan
+from runner.spec.yaml_source import decode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,14 +81,14 @@ def once_context(
     options = _plan_options(inputs, environ, now, simulated=simulated)
     if inputs.jobspec.suffix == ".json":
         plan = plan_from_json(_read(inputs.jobspec), file)
-        campaign = load_campaign(plan.jobspec, file)
-        options = replace(options, variables=plan.variables)
-    else:
-        campaign = load_campaign(decode(_read(inputs.jobspec), file), file)
-    return campaign.name, campaign_context(campaign, options)
+        options = replace(options, variables=variables_of_plan(plan.variables, file))
+        return plan.campaign, campaign_context(jobspec_variables(plan.jobspec, file), options)
+    campaign = load_campaign(decode(_read(inputs.jobspec), file), file)
+    return campaign.name, campaign_context(campaign.vars, options)
 
 
 def _plan_options(inputs: PlanInputs, environ: Mapping[str, str], created_at: float, *, simulated: bool) -> PlanOptions:
+    refuse_names(inputs.variables, "-e")
     return PlanOptions(
         env=environ,
         run_date=datetime.fromtimestamp(created_at, UTC).date().isoformat(),
@@ -135,7 +136,7 @@ def _inventory_source(campaign: Campaign, inputs: PlanInputs, options: PlanOptio
     if campaign.inventory is None:
         return None
     try:
-        path = render_text(campaign.inventory, campaign_context(campaign, options))
+        path = render_text(campaign.inventory, campaign_context(campaign.vars, options))
         return InventoryFile(inputs.jobspec.parent / path)
     except TemplateProblem as error:
         raise InvalidInput(error.problem) from error
@@ -144,10 +145,7 @@ def _inventory_source(campaign: Campaign, inputs: PlanInputs, options: PlanOptio
 def _read_variables(path: Path | None) -> dict[str, object]:
     if path is None:
         return {}
-    data = read_yaml(decode(_read(path), str(path)), str(path)).data
-    if not isinstance(data, dict):
-        raise InvalidInput(Problem("expected a mapping of variables to values", str(path), 1))
-    return data
+    return load_variables(decode(_read(path), str(path)), str(path))
 
 
 def _read(path: Path) -> bytes:

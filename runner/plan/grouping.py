@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import Problem
-from runner.spec.expressions import ServerExpression, once_per_labels
+from runner.plan.variables import server_expression
+from runner.spec.expressions import once_per_labels
 from runner.spec.ranges import RangeError, expand_ranges
 from runner.spec.rules import SERVER_ID
 from runner.spec.suggest import did_you_mean
@@ -44,7 +45,7 @@ def select_groups(
     """
     listed = [_listed(group, context, problems) for group, context in zip(groups, contexts, strict=True)]
     chosen: list[list[Server]] = [[] for _ in groups]
-    choose = _chooser(groups, listed)
+    choose = _chooser(groups, listed, contexts)
     try:
         for server in servers:
             index = choose(server)
@@ -54,9 +55,9 @@ def select_groups(
         problems.append(error.problem)
         return []
     selected: list[SelectedGroup] = []
-    for group, members, entries in zip(groups, chosen, listed, strict=True):
+    for group, members, entries, context in zip(groups, chosen, listed, contexts, strict=True):
         _refuse_absent(entries, left_out, problems)
-        selected += split_group(group, members, problems)
+        selected += split_group(group, members, context, problems)
     return selected
 
 
@@ -69,7 +70,7 @@ def matching(
         TemplateProblem: a server cannot be looked at.
     """
     listed = [_listed(group, context, []) for group, context in zip(groups, contexts, strict=True)]
-    choose, is_wanted = _chooser(groups, listed), _test(groups[index], listed[index])
+    choose, is_wanted = _chooser(groups, listed, contexts), _test(groups[index], listed[index], contexts[index])
     wanted = [server for server in servers if is_wanted(server)]
     own = [server for server in wanted if choose(server) == index]
     return own, len(wanted) - len(own)
@@ -78,8 +79,8 @@ def matching(
 class _Entries:
     """The servers that a group lists: by id or name, with where each was written, and which were seen."""
 
-    def __init__(self) -> None:
-        self.templates: dict[str, Template] = {}
+    def __init__(self, templates: dict[str, Template]) -> None:
+        self.templates = templates
         self.seen: set[str] = set()
 
     def has(self, server: Server) -> bool:
@@ -94,28 +95,35 @@ class _Entries:
 def _listed(group: GroupSpec, context: JsonMapping, problems: list[Problem]) -> _Entries | None:
     if group.servers is None:
         return None
-    entries = _Entries()
-    for template in group.servers:
+    return _Entries(listed_names(group, context, problems))
+
+
+def listed_names(group: GroupSpec, context: JsonMapping, problems: list[Problem]) -> dict[str, Template]:
+    """The ids and names of the servers that a group lists, each with where it was first written."""
+    names: dict[str, Template] = {}
+    for template in group.servers or ():
         try:
             for name in expand_ranges(render_text(template, context)):
-                entries.templates.setdefault(name, template)
+                names.setdefault(name, template)
         except RangeError as error:
             problems.append(_at(template, str(error)))
         except TemplateProblem as error:
             problems.append(error.problem)
-    return entries
+    return names
 
 
-def _chooser(groups: Sequence[GroupSpec], listed: Sequence[_Entries | None]) -> Callable[[Server], int | None]:
+def _chooser(
+    groups: Sequence[GroupSpec], listed: Sequence[_Entries | None], contexts: Sequence[JsonMapping]
+) -> Callable[[Server], int | None]:
     """The function that gives a server's group. Where only labels matter, equal labels are looked at once."""
     tests: list[Callable[[Server], object]] = []
     by_labels_alone = True
-    for group, entries in zip(groups, listed, strict=True):
-        tests.append(_test(group, entries))
+    for group, entries, context in zip(groups, listed, contexts, strict=True):
+        tests.append(_test(group, entries, context))
         if entries is not None:
             by_labels_alone = False
         elif group.select is not None:
-            by_labels_alone = by_labels_alone and ServerExpression(group.select).uses_only_labels
+            by_labels_alone = by_labels_alone and server_expression(group.select, context).uses_only_labels
 
     def first(server: Server) -> int | None:
         # Every list is asked, so that an entry taken by an earlier group does not count as absent.
@@ -128,10 +136,10 @@ def _chooser(groups: Sequence[GroupSpec], listed: Sequence[_Entries | None]) -> 
     return once_per_labels(first) if by_labels_alone else first
 
 
-def _test(group: GroupSpec, entries: _Entries | None) -> Callable[[Server], object]:
+def _test(group: GroupSpec, entries: _Entries | None, context: JsonMapping) -> Callable[[Server], object]:
     if entries is not None:
         return entries.has
-    return ServerExpression(group.select).value if group.select is not None else lambda _: False
+    return server_expression(group.select, context).value if group.select is not None else lambda _: False
 
 
 def _refuse_absent(entries: _Entries | None, left_out: Sequence[Server], problems: list[Problem]) -> None:
@@ -150,11 +158,13 @@ def _refuse_absent(entries: _Entries | None, left_out: Sequence[Server], problem
         problems.append(_at(template, f"no server in the inventory has the id or name {names[0]!r}{more}", hint))
 
 
-def split_group(group: GroupSpec, members: Sequence[Server], problems: list[Problem]) -> list[SelectedGroup]:
+def split_group(
+    group: GroupSpec, members: Sequence[Server], context: JsonMapping, problems: list[Problem]
+) -> list[SelectedGroup]:
     """The parts of a group by the values of its `split_by`, or else the group itself. What is wrong goes to `problems`."""
     if group.split_by is None:
         return [SelectedGroup(group.name, group, members)]
-    expression = ServerExpression(group.split_by)
+    expression = server_expression(group.split_by, context)
     parts: dict[str, list[Server]] = {}
     lacking: list[str] = []
     value_of = once_per_labels(expression.value) if expression.uses_only_labels else expression.value

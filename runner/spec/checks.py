@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import Problem
 from runner.spec.campaign import Template
-from runner.spec.expressions import ServerExpression
+from runner.spec.expressions import check_expression
 from runner.spec.ranges import RangeError, expand_ranges
 from runner.spec.rollout.checks import check_rollout, public_templates
 from runner.spec.rules import DESCRIPTION, NAME, TYPE
@@ -57,7 +57,7 @@ def _check_group(group: GroupSpec) -> Iterator[Problem]:
 
 def _expression(template: Template) -> Iterator[Problem]:
     try:
-        ServerExpression(template)
+        check_expression(template)
     except TemplateProblem as error:
         yield error.problem
 

@@ -1,4 +1,4 @@
-"""`select`, `split_by` and `--limit`: Jinja expressions over one server's `id`, `name` and `labels`.
+"""`select`, `split_by` and `--limit`: Jinja expressions over one server's `id`, `name` and `labels`, and the variables.
 
 A label that a server lacks is undefined: it equals nothing and is false, so that `labels.ring == "canary"` simply does
 not select it. Comparing it by size, or using it in arithmetic, is an error.
@@ -8,37 +8,44 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from jinja2 import TemplateSyntaxError, Undefined, UndefinedError, meta
+from jinja2 import Undefined
 
-from runner.errors import Problem
+from runner.spec.names import Names
+from runner.spec.sandbox import SELECTORS
 from runner.spec.suggest import did_you_mean
-from runner.spec.templates import TemplateProblem, make_environment
+from runner.spec.syntax import SyntaxMistake, compiled_expression
+from runner.spec.templates import TemplateProblem, as_problem, problem_at
+from runner.spec.texts import Guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runner.model import Json, Server
-    from runner.spec.campaign import Place, Template
+    from runner.errors import Problem
+    from runner.model import Json, JsonMapping, Server
+    from runner.spec.campaign import Template
+    from runner.spec.syntax import Expression
 
-_NAMES = frozenset({"id", "name", "labels"})
-_ENVIRONMENT = make_environment()
-_ENVIRONMENT.undefined = Undefined
+_OF_A_SERVER = frozenset({"id", "name", "labels"})
+_NO_VARIABLES: JsonMapping = {}
 _T = TypeVar("_T")
 
 
 class ServerExpression:
-    """A compiled expression. `uses_only_labels`: servers with equal labels give equal values."""
+    """A compiled expression. `uses_only_labels`: servers with equal labels give equal values.
 
-    def __init__(self, template: Template) -> None:
-        source = str(template.source)
-        self._place = template.place
-        try:
-            names = meta.find_undeclared_variables(_ENVIRONMENT.parse("{{ " + source + " }}"))
-            self._evaluate = _ENVIRONMENT.compile_expression(source)
-        except TemplateSyntaxError as error:
-            raise TemplateProblem(self._problem(f"expression: {error.message}")) from error
-        self._refuse_unknown(names)
-        self.uses_only_labels = names <= {"labels"}
+    `variables` are seen by name and as `vars.NAME`; a server's `id`, `name` and `labels` come first. `variables_used` are
+    those that it needs.
+    """
+
+    def __init__(self, template: Template, variables: JsonMapping = _NO_VARIABLES) -> None:
+        self._template = template
+        compiled = _compiled(template)
+        self._evaluate = compiled.evaluate
+        self._refuse_unknown(compiled.names, variables)
+        used = variables.keys() if compiled.of_vars is None else compiled.names | compiled.of_vars
+        self.variables_used = {name: variables[name] for name in sorted(used) if name in variables}
+        self._fixed = {**self.variables_used, "vars": Names("vars", variables)}
+        self.uses_only_labels = not {"id", "name"} & compiled.names
 
     def value(self, server: Server) -> Json:
         """What the expression gives for a server; None where it is undefined.
@@ -46,24 +53,40 @@ class ServerExpression:
         Raises:
             TemplateProblem: it cannot be evaluated for this server.
         """
+        values = {**self._fixed, "id": server.id, "name": server.name, "labels": server.labels}
         try:
-            return self._evaluate(id=server.id, name=server.name, labels=server.labels)
-        except UndefinedError as error:
-            raise TemplateProblem(self._problem(f"for server {server.id}: {error}")) from error
+            value = self._evaluate(values)
         except Exception as error:
-            raise TemplateProblem(self._problem(f"for server {server.id}: {error}")) from error
+            problem = as_problem(error, self._template.place, values).problem
+            message = f"for server {server.id}: {problem.message.removeprefix('template: ')}"
+            raise TemplateProblem(self._problem(message, problem.hint)) from error
+        if isinstance(value, Guarded):
+            raise TemplateProblem(self._problem(value.refusal().message, value.refusal().hint))
+        return None if isinstance(value, Undefined) else value
 
-    def _refuse_unknown(self, names: set[str]) -> None:
-        unknown = sorted(names - _NAMES - set(_ENVIRONMENT.globals))
+    def _refuse_unknown(self, names: frozenset[str], variables: JsonMapping) -> None:
+        known = {*_OF_A_SERVER, *variables, *SELECTORS.globals, "vars"}
+        unknown = sorted(names - known)
         if unknown:
             name = unknown[0]
-            raise TemplateProblem(
-                self._problem(f"unknown name `{name}`; a server has id, name and labels", did_you_mean(name, _NAMES))
-            )
+            seen = "a server has id, name and labels" + (", and there are the variables" if variables else "")
+            hint = did_you_mean(name, {*_OF_A_SERVER, *variables})
+            raise TemplateProblem(self._problem(f"unknown name `{name}`; {seen}", hint))
 
     def _problem(self, message: str, hint: str = "") -> Problem:
-        place: Place = self._place
-        return Problem(message, place.file, place.line, place.column, place.path, hint)
+        return problem_at(self._template.place, message, hint)
+
+
+def check_expression(template: Template) -> None:
+    """Raise TemplateProblem if the expression cannot be compiled. Which names it may use is known later."""
+    _compiled(template)
+
+
+def _compiled(template: Template) -> Expression:
+    try:
+        return compiled_expression(SELECTORS, str(template.source))
+    except SyntaxMistake as error:
+        raise TemplateProblem(problem_at(template.place, f"expression: {error.message}", error.hint)) from error
 
 
 def once_per_labels(function: Callable[[Server], _T]) -> Callable[[Server], _T]:

@@ -12,16 +12,17 @@ from runner.errors import InvalidInput, Problem
 from runner.spec.campaign import Campaign, GroupSpec, ItemSpec, LaneSpec, Place, StepSpec, Submit, Template, Watch
 from runner.spec.checks import check
 from runner.spec.document import GroupDocument, JobspecDocument, LaneDocument, StepDocument
-from runner.spec.placing import place_of, template_of
+from runner.spec.placing import place_of, template_of, tree_of
 from runner.spec.quantities import parse_duration, parse_rate
 from runner.spec.rollout.loading import load_rollout
 from runner.spec.suggest import did_you_mean
+from runner.spec.variables import jobspec_name_problems
 from runner.spec.yaml_source import Path, Source, path_text, read_yaml
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-    from runner.model import Json, JsonMapping
+    from runner.model import JsonMapping
 
 
 def load_campaign(text: str, file: str) -> Campaign:
@@ -40,7 +41,7 @@ def load_campaign(text: str, file: str) -> Campaign:
     except ValidationError as error:
         raise InvalidInput(*_in_order(_problem(details, source) for details in error.errors())) from error
     campaign = _Builder(source).campaign(document)
-    problems = check(campaign)
+    problems = [*jobspec_name_problems(source), *check(campaign)]
     if problems:
         raise InvalidInput(*_in_order(problems))
     return campaign
@@ -222,14 +223,7 @@ class _Builder:
         )
 
     def _variables(self, values: JsonMapping, path: Path) -> dict[str, object]:
-        return {key: self._tree(value, (*path, key)) for key, value in values.items()}
-
-    def _tree(self, value: Json, path: Path) -> object:
-        if isinstance(value, dict):
-            return {key: self._tree(item, (*path, key)) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self._tree(item, (*path, index)) for index, item in enumerate(value)]
-        return self._template(value, path) if isinstance(value, str) else value
+        return {key: tree_of(self._source, value, (*path, key)) for key, value in values.items()}
 
     def _maybe(self, value: str | None, path: Path) -> Template | None:
         return None if value is None else self._template(value, path)
