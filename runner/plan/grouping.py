@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.errors import Problem
 from runner.plan.variables import server_expression
-from runner.spec.expressions import once_per_labels
+from runner.spec.expressions import ServerExpression, once_per_labels
 from runner.spec.ranges import RangeError, expand_ranges
 from runner.spec.rules import SERVER_ID
 from runner.spec.suggest import did_you_mean
 from runner.spec.templates import TemplateProblem, render_text
+from runner.spec.texts import NotRendered, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from runner.model import JsonMapping, Server
     from runner.spec.campaign import GroupSpec, Template
@@ -164,17 +165,14 @@ def split_group(
     """The parts of a group by the values of its `split_by`, or else the group itself. What is wrong goes to `problems`."""
     if group.split_by is None:
         return [SelectedGroup(group.name, group, members)]
-    expression = server_expression(group.split_by, context)
-    parts: dict[str, list[Server]] = {}
-    lacking: list[str] = []
-    value_of = once_per_labels(expression.value) if expression.uses_only_labels else expression.value
-    for server in members:
-        value = value_of(server)
-        if value is None or value == "":
-            lacking.append(server.id)
-        else:
-            parts.setdefault(value, []).append(server)
-    parts = _named(parts)
+    try:
+        parts, lacking = _parts(server_expression(group.split_by, context), members)
+    except TemplateProblem as error:
+        problems.append(error.problem)
+        return []
+    except NotRendered as error:
+        problems.append(_at(group.split_by, error.message, error.hint))
+        return []
     if lacking:
         message = f"{len(lacking):,} servers of group `{group.name}` have no value to split by, such as {lacking[0]}"
         problems.append(_at(group.split_by, message, "select only servers that have it"))
@@ -187,12 +185,27 @@ def split_group(
     return [SelectedGroup(name, group, part) for name, part in zip(names, parts.values(), strict=True)]
 
 
-def _named(parts: Mapping[Any, list[Server]]) -> dict[str, list[Server]]:
-    """Parts by what their values are called in names; values that are called the same become one part."""
-    named: dict[str, list[Server]] = {}
-    for value, part in parts.items():
-        named.setdefault(_NOT_IN_NAMES.sub("-", str(value)), []).extend(part)
-    return named
+def _parts(expression: ServerExpression, members: Sequence[Server]) -> tuple[dict[str, list[Server]], list[str]]:
+    """The servers by what their values are called in names, and the ids of those that have no value.
+
+    Raises:
+        TemplateProblem: a server cannot be looked at.
+        NotRendered: a value is nothing that can be called something.
+    """
+
+    def name_of(server: Server) -> str:
+        value = expression.value(server)
+        return "" if value is None else _NOT_IN_NAMES.sub("-", text_of(value))
+
+    named = once_per_labels(name_of) if expression.uses_only_labels else name_of
+    parts: dict[str, list[Server]] = {}
+    lacking: list[str] = []
+    for server in members:
+        if name := named(server):
+            parts.setdefault(name, []).append(server)
+        else:
+            lacking.append(server.id)
+    return parts, lacking
 
 
 def _at(template: Template, message: str, hint: str = "") -> Problem:

@@ -56,13 +56,15 @@ class ServerExpression:
         values = {**self._fixed, "id": server.id, "name": server.name, "labels": server.labels}
         try:
             value = self._evaluate(values)
+            if isinstance(value, Undefined):
+                return str(value) or None  # raises, where it cannot be there for any server
         except Exception as error:
             problem = as_problem(error, self._template.place, values).problem
             message = f"for server {server.id}: {problem.message.removeprefix('template: ')}"
             raise TemplateProblem(self._problem(message, problem.hint)) from error
         if isinstance(value, Guarded):
             raise TemplateProblem(self._problem(value.refusal().message, value.refusal().hint))
-        return None if isinstance(value, Undefined) else value
+        return value
 
     def _refuse_unknown(self, names: frozenset[str], variables: JsonMapping) -> None:
         known = {*_OF_A_SERVER, *variables, *SELECTORS.globals, "vars"}

@@ -88,7 +88,7 @@ def concatenated(values: Iterable[object], between: str = "") -> object:
 
 @pass_environment
 def _join(environment: Environment, value: Iterable[object], between: object = "", attribute: Any = None) -> object:  # noqa: ANN401  Jinja's own
-    if isinstance(value, str) or not isinstance(value, Iterable):
+    if isinstance(value, str | Mapping | Guarded) or not isinstance(value, Iterable):
         raise NotRendered(f"`join` is for lists, and this is {kind_of(value)}")
     if attribute is not None:
         value = map(jinja.make_attrgetter(environment, attribute), value)

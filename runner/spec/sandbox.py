@@ -70,7 +70,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return self._found(values, argument)
         except (LookupError, TypeError):
             message = f"{_owner(obj)} has no {argument!r}"
-            return self.undefined(message, obj=obj, name=argument, exc=_no_such_key(obj, argument))
+            # A text has no parts for any server: that is a mistake, and no label that some have and others have not.
+            undefined = self.undefined if isinstance(values, Mapping) else StrictUndefined
+            return undefined(message, obj=obj, name=argument, exc=_no_such_key(obj, argument))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401  likewise
         """`%` formats as `format` does; text is not repeated, and numbers do not grow, without end."""

@@ -65,8 +65,8 @@ def compiled_text(source: str) -> Text:
     Raises:
         SyntaxMistake: it is none.
     """
-    if "${#" in source:
-        _refuse_comment(source)
+    if "{#" in source or "raw" in source:
+        _refuse_cut_text(source)
     with _mistakes_said(_AS_IT_STANDS):
         _refuse_long(source)
         tree = Rewriter(TEMPLATES).visit(TEMPLATES.parse(source))
@@ -144,7 +144,7 @@ class _mistakes_said:  # noqa: N801  a context manager, named as one
             case TemplateSyntaxError():
                 raise SyntaxMistake(error.message or "not valid", self._hint, error.lineno - 1) from error
             case RecursionError() | MemoryError() | SyntaxError() | OverflowError():
-                raise SyntaxMistake("nested too deep, or too long", "make variables of parts of it") from error
+                raise SyntaxMistake("nested too deep, or too long", "write it in parts") from error
             case ValueError():
                 raise SyntaxMistake(str(error), self._hint) from error
 
@@ -154,11 +154,13 @@ def _refuse_long(source: str) -> None:
         raise SyntaxMistake(f"{len(source):,} characters, at most {MOST_SOURCE:,} are allowed")
 
 
-def _refuse_comment(source: str) -> None:
-    """`${#a[@]}` is the length of something in a shell; to read it as the beginning of a comment would cut text out."""
-    before = ""
+def _refuse_cut_text(source: str) -> None:
+    """What would be cut out silently: a comment that has no end, or is the length of something in a shell: `${#a[@]}`."""
+    before, kind = "", ""
     with _mistakes_said(_AS_IT_STANDS):
         for line, kind, text in TEMPLATES.lex(source):
             if kind == "comment_begin" and before.endswith("$"):
                 raise SyntaxMistake("`${#` begins a comment here", _AS_IT_STANDS, line - 1)
             before = text
+        if kind in {"comment_begin", "raw_begin"}:
+            raise SyntaxMistake(f"`{before}` has no end", _AS_IT_STANDS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from jinja2 import StrictUndefined, UndefinedError
+from jinja2 import Undefined, UndefinedError
 
 from runner.errors import Problem
 from runner.spec.names import RUNNERS_OWN
@@ -162,9 +162,8 @@ def _compiled(template: Template) -> Text:
 
 
 def _defined(value: Json) -> Json:
-    if isinstance(value, StrictUndefined):
-        str(value)  # raises, and names what is undefined
-    return value
+    """A value; what is undefined is an error that names it, and an `if` without an `else` is empty text."""
+    return str(value) if isinstance(value, Undefined) else value
 
 
 def _check_text(text: str, place: Place) -> None:
@@ -189,5 +188,6 @@ def _undefined(place: Place, error: UndefinedError, context: JsonMapping) -> Pro
     if name in RUNNERS_OWN:
         hint = f"{RUNNERS_OWN[name]} cannot be seen here: docs/expressions.md says what can"
     else:
-        hint = did_you_mean(name, context) if name else ""
+        variables = context["vars"].values if "vars" in context else ()
+        hint = did_you_mean(name, {*context, *variables}) if name else ""
     return problem_at(place, f"template: {error}", hint)

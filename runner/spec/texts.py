@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from jinja2 import Undefined
 
@@ -41,7 +41,7 @@ def kind_of(value: object) -> str:
         return "null" if value is None else text_of(value)
     if isinstance(value, int | float):
         return f"the number {value}"
-    kinds = ((str, "text"), (Mapping, "a mapping"), (list | tuple, "a list"))
+    kinds = ((str, "text"), (Mapping, "a mapping"), (list | tuple | range | Iterator, "a list"))
     return next((name for kind, name in kinds if isinstance(value, kind)), "no value")
 
 
@@ -68,14 +68,14 @@ def _no_text(value: object) -> NotRendered:
             return NotRendered("null, where text is wanted", "give it a value, or use `default(..., true)`")
         case Mapping():
             return NotRendered("a mapping, where text is wanted", "name one of its keys, or use `tojson`")
-        case list() | tuple():
+        case list() | tuple() | range() | Iterator():
             return NotRendered("a list, where text is wanted", "use `join(',')`, or `tojson`")
         case float():
             return NotRendered(f"{value}, where text is wanted", "put it in quotes if it is text")
         case _ if isinstance(value, Guarded):
             return value.refusal()
         case _:
-            return NotRendered("no value, where text is wanted", "a function is called with (): range(3)")
+            return NotRendered("no value, where text is wanted", "a function is called with (): name()")
 
 
 class Guarded:
