@@ -95,12 +95,21 @@ def _join(environment: Environment, value: Iterable[object], between: object = "
     return concatenated(value, text_of(between))
 
 
+class _Keys(dict[str, object]):
+    """What `%(key)s` is looked up in; `%s` would write all of it, as Python does."""
+
+    def __str__(self) -> str:
+        raise NotRendered("a mapping, where text is wanted", "name one of its keys, such as %(key)s")
+
+    __repr__ = __str__
+
+
 def printf(template: str, values: object) -> str:
     """Python's `%`, for text and numbers."""
     if _REPR.search(template):
         raise NotRendered("%r and %a write as Python does", "use %s")
     if isinstance(values, Mapping):
-        return template % {key: for_format(value) for key, value in values.items()}
+        return template % _Keys({key: for_format(value) for key, value in values.items()})
     return template % tuple(map(for_format, values if isinstance(values, tuple) else (values,)))
 
 
