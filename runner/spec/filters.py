@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Function = Callable[..., Any]
 
-_REPR = re.compile(r"%[^%a-zA-Z]*[ra]")
+_CONVERSION = re.compile(r"%(?:\([^)]*\))?[#0 +-]*[0-9*]*(?:\.[0-9*]*)?[hlL]?(.)", re.DOTALL)
 _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})
 _OPERATORS: dict[str, Callable[[int, int], bool]] = {
@@ -106,7 +106,7 @@ class _Keys(dict[str, object]):
 
 def printf(template: str, values: object) -> str:
     """Python's `%`, for text and numbers."""
-    if _REPR.search(template):
+    if not {"r", "a"}.isdisjoint(_CONVERSION.findall(template)):
         raise NotRendered("%r and %a write as Python does", "use %s")
     if isinstance(values, Mapping):
         return template % _Keys({key: for_format(value) for key, value in values.items()})

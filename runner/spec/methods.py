@@ -13,7 +13,7 @@ from jinja2.sandbox import SandboxedFormatter
 
 from runner.spec.filters import concatenated, for_format
 from runner.spec.names import Names
-from runner.spec.texts import Guarded, NotRendered, kind_of
+from runner.spec.texts import Guarded, NotRendered, fail_undefined, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ def call_of(environment: Environment, name: str) -> Callable[..., Any]:
 
     def call(value: Any, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401  whatever a template has
         if isinstance(value, Undefined):
-            return value.__getattr__(name)  # raises, and says what is undefined
+            fail_undefined(value)
         if isinstance(value, str) and name in _METHODS_OF_TEXT:
             return _of_text(environment, str(value), name, arguments, named)
         if name in _OF_BOTH and isinstance(value, list | tuple):

@@ -15,7 +15,7 @@ from runner.spec.filters import FILTERS, TESTS, concatenated, printf, put_out
 from runner.spec.methods import METHODS, call_of
 from runner.spec.names import Names
 from runner.spec.secrets import SecretNames
-from runner.spec.texts import Guarded, NotRendered, kind_of
+from runner.spec.texts import Guarded, NotRendered, fail_undefined, kind_of
 
 if TYPE_CHECKING:
     from jinja2.runtime import Context
@@ -62,7 +62,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(obj, SecretNames):
             return obj.named(str(argument))
         if isinstance(obj, Undefined):
-            return obj.__getattr__(str(argument))  # raises, and says what is undefined
+            fail_undefined(obj)
         values: Any = obj.values if isinstance(obj, Names) else obj
         if isinstance(values, Guarded):
             raise values.refusal()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
+from typing import NoReturn
 
 from jinja2 import Undefined
 
@@ -33,6 +34,11 @@ def text_of(value: object) -> str:
     if isinstance(value, Undefined):
         return str(value)  # raises and names it, or is empty where an absent label is
     raise _no_text(value)
+
+
+def fail_undefined(value: Undefined) -> NoReturn:
+    """Raise what says that a value is undefined, and what it would have been."""
+    value._fail_with_undefined_error()  # noqa: SLF001  by attribute it raises something else for names such as __len__
 
 
 def kind_of(value: object) -> str:

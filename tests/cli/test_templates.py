@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -49,7 +51,7 @@ def test_white_space_is_controlled_at_every_edge(planner: Planner, template: str
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(
     st.lists(
-        st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), max_size=20),
+        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20),
         min_size=2,
         max_size=3,
     )
@@ -200,7 +202,7 @@ PLACES = {
 
 @pytest.mark.parametrize("place", PLACES)
 def test_in_every_place_that_takes_a_template_or_an_expression(planner: Planner, place: str) -> None:
-    path, parts = PLACES[place]
+    path, parts = PLACES[place][0], cast("dict[str, Any]", PLACES[place][1])
     said = planner.said(**parts)
     assert said.startswith("error: job.yaml:")
     assert f": {path}: " in said

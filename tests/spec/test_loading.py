@@ -150,8 +150,8 @@ def test_a_secret_gets_into_a_value_whole_or_not_at_all(change: str) -> None:
     assert TextRenderer(template("a-{{ secret.KEY }}"))(context) == "a-" + reference("KEY")
     with pytest.raises(TemplateProblem):
         TextRenderer(template("{{ secret.KEY | string | " + change + " }}"))(context)
+    token = SecretText(reference("KEY"), context["secret"])
     with pytest.raises(TemplateProblem):
-        token = SecretText(reference("KEY"), context["secret"])
         TextRenderer(template("{{ token | " + change + " }}"))({**context, "token": token})
 
 
