@@ -26,25 +26,26 @@ if TYPE_CHECKING:
     from runner.spec.syntax import Expression
 
 _OF_A_SERVER = frozenset({"id", "name", "labels"})
-_NO_VARIABLES: JsonMapping = {}
 _T = TypeVar("_T")
 
 
 class ServerExpression:
     """A compiled expression. `uses_only_labels`: servers with equal labels give equal values.
 
-    `variables` are seen by name and as `vars.NAME`; a server's `id`, `name` and `labels` come first. `variables_used` are
-    those that it needs.
+    `variables` are seen by name and as `vars.NAME`, where there are such (not None); a server's `id`, `name` and `labels`
+    come first. `variables_used` are those that it needs.
     """
 
-    def __init__(self, template: Template, variables: JsonMapping = _NO_VARIABLES) -> None:
+    def __init__(self, template: Template, variables: JsonMapping | None = None) -> None:
         self._template = template
         compiled = _compiled(template)
         self._evaluate = compiled.evaluate
-        self._refuse_unknown(compiled.names, variables)
+        fixed = {} if variables is None else {**variables, "vars": Names("vars", variables)}
+        self._refuse_unknown(compiled.names, fixed)
+        variables = variables or {}
         used = variables.keys() if compiled.of_vars is None else compiled.names | compiled.of_vars
         self.variables_used = {name: variables[name] for name in sorted(used) if name in variables}
-        self._fixed = {**self.variables_used, "vars": Names("vars", variables)}
+        self._fixed = {name: fixed[name] for name in compiled.names if name in fixed}
         self.uses_only_labels = not {"id", "name"} & compiled.names
 
     def value(self, server: Server) -> Json:
@@ -66,13 +67,12 @@ class ServerExpression:
             raise TemplateProblem(self._problem(value.refusal().message, value.refusal().hint))
         return value
 
-    def _refuse_unknown(self, names: frozenset[str], variables: JsonMapping) -> None:
-        known = {*_OF_A_SERVER, *variables, *SELECTORS.globals, "vars"}
-        unknown = sorted(names - known)
+    def _refuse_unknown(self, names: frozenset[str], fixed: JsonMapping) -> None:
+        unknown = sorted(names - {*_OF_A_SERVER, *fixed, *SELECTORS.globals})
         if unknown:
             name = unknown[0]
-            seen = "a server has id, name and labels" + (", and there are the variables" if variables else "")
-            hint = did_you_mean(name, {*_OF_A_SERVER, *variables})
+            seen = "a server has id, name and labels" + (", and there are the variables" if fixed else "")
+            hint = did_you_mean(name, {*_OF_A_SERVER, *fixed})
             raise TemplateProblem(self._problem(f"unknown name `{name}`; {seen}", hint))
 
     def _problem(self, message: str, hint: str = "") -> Problem:

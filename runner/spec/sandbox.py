@@ -70,8 +70,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return self._found(values, argument)
         except (LookupError, TypeError):
             message = f"{_owner(obj)} has no {argument!r}"
-            # A text has no parts for any server: that is a mistake, and no label that some have and others have not.
-            undefined = self.undefined if isinstance(values, Mapping) else StrictUndefined
+            # What is there for no server is a mistake, and no label that some have and others have not.
+            undefined = self.undefined if isinstance(obj, Mapping) else StrictUndefined
             return undefined(message, obj=obj, name=argument, exc=_no_such_key(obj, argument))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401  likewise

@@ -164,6 +164,11 @@ def test_a_name_that_nobody_knows_is_said_with_its_place(planner: Planner, place
     assert place in said
     assert "unknown name `rakc`" in said
     assert "did you mean `rack`?" in said
+    assert "groups[0].select: for server s1: `vars` has no 'rakc'\n  did you mean `rack`?" in planner.said(
+        select="labels.rack == vars.rakc", vars=VARIABLES
+    )
+    assert "unknown name `vars`" in planner.said("--limit", "labels.rack == vars.rack", vars=VARIABLES)
+    assert planner.servers(select="labels.rack == vars.rakc | default('r1')") == ["s1", "s2"]
     assert "unknown name `env`" in planner.said(select="env.HOME == 'x'")
 
 
