@@ -60,7 +60,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if type(obj) is dict and argument in obj:  # most often, and for every server
             return obj[argument]
         if isinstance(obj, SecretNames):
-            return obj.named(str(argument))
+            return obj.named(argument)
         if isinstance(obj, Undefined):
             fail_undefined(obj)
         values: Any = obj.values if isinstance(obj, Names) else obj

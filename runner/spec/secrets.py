@@ -52,13 +52,13 @@ class SecretNames(Guarded):
         self._env = env or {}
         self._put_in: Counter[str] = Counter()
 
-    def named(self, name: str) -> SecretText:
+    def named(self, name: object) -> SecretText:
         """One secret.
 
         Raises:
             NotRendered: it is empty, or cannot be a name.
         """
-        if _NAME.fullmatch(name) is None:
+        if not isinstance(name, str) or _NAME.fullmatch(name) is None:
             raise NotRendered(f"{name!r} is no name of a secret", "write secret.NAME")
         if is_empty(self._env.get(name)):
             raise NotRendered(f"the secret {name} is empty", f"export {name}=...")

@@ -14,6 +14,7 @@ from jinja2.parser import Parser
 
 from runner.spec.rewriting import MistakenName, Rewriter, VariablesUsed
 from runner.spec.sandbox import TEMPLATES
+from runner.spec.texts import NotRendered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,8 +146,12 @@ class _mistakes_said:  # noqa: N801  a context manager, named as one
                 raise SyntaxMistake(error.message or "not valid", self._hint, error.lineno - 1) from error
             case RecursionError() | MemoryError() | SyntaxError() | OverflowError():
                 raise SyntaxMistake("nested too deep, or too long", "write it in parts") from error
-            case ValueError():
-                raise SyntaxMistake(str(error), self._hint) from error
+            case SyntaxMistake() | None:
+                return
+            case NotRendered():  # constants are computed when they are compiled
+                raise SyntaxMistake(error.message, error.hint) from error
+            case Exception():
+                raise SyntaxMistake(str(error) or type(error).__name__, self._hint) from error
 
 
 def _refuse_long(source: str) -> None:
