@@ -25,12 +25,14 @@ from benchmarks.submission import JOBSPEC, PORT, nginx
 from benchmarks.tools import RUNS, header, median, row, runner, timed
 from runner.app.bodies import BodyMaker
 from runner.app.history import open_store, stored_plan
+from runner.app.remembering import credentials_of
 from runner.app.services import Surroundings, open_lane_services
 from runner.engine.clock import RunClock, SystemClock
 from runner.engine.lane import LaneContext
 from runner.engine.pace import Pace
 from runner.engine.ports import JobService, Journal
 from runner.engine.recorder import Recorder
+from runner.engine.refusals import CredentialMemory, KeptInProcess
 from runner.engine.run import RunEngine
 from runner.journal.owner import this_process
 from runner.journal.store import RunRecord, RunStore
@@ -125,6 +127,7 @@ def _lane(service: JobService, recorder: Recorder, clock: RunClock, bodies: Body
         clock=clock,
         creates=Pace(None, 1, clock),
         reads=Pace(READS_PER_S, READS_BURST, clock),
+        credential=credentials_of([service], CredentialMemory(KeptInProcess(), time.time, RUN_ID), clock)[0],
         body_of=bodies.body_of,
         job_name_of=bodies.job_name_of,
         run_token=run_token(RUN_ID),

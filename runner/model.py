@@ -141,10 +141,14 @@ class JobRow(NamedTuple):
 
 
 class JobPage(NamedTuple):
-    """One answer of the job list, as it was told (api-facts 1.3): what is None the service did not say."""
+    """One answer of the job list, as it was told (api-facts 1.3): what is None the service did not say.
+
+    `said` is what a page without rows says beside, and may be an error: such a page does not show that there are none.
+    """
 
     rows: tuple[JobRow, ...]
     total: int | None
     current: int | None = None
     pages: int | None = None
     size: int | None = None
+    said: str | None = None

@@ -17,7 +17,7 @@ from runner.cli.main import COMMANDS
 from runner.errors import ExitCode
 from runner.plan.schema import plan_schema
 from runner.report.models import ReportFile
-from runner.simulator.behaviour import Behaviour
+from runner.simulator.behaviour import Behaviour, Deviations
 from runner.spec.loading import load_campaign
 
 ROOT = Path(__file__).parents[1]
@@ -37,6 +37,18 @@ def test_every_switch_of_the_simulator_is_documented() -> None:
         model: Any = field.annotation
         for key in getattr(model, "model_fields", {}):
             assert f"`{name}.{key}`" in text
+
+
+def test_the_guarantees_name_tests_that_are_there_and_every_deviation() -> None:
+    text = (ROOT / "docs" / "guarantees.md").read_text()
+    named = set(re.findall(r"`(tests/[\w/]+\.py)`", text))
+    assert named
+    assert {name for name in named if not (ROOT / name).is_file()} == set()
+    cases = (ROOT / "tests" / "cli" / "test_ugly_answers.py").read_text()
+    for shown in re.findall(r"`ugly` \((.*?)\)", text):
+        assert all(f"{case}:" in cases for case in re.findall(r'"[^"]+"', shown)), shown
+    for switch in Deviations.model_fields:
+        assert f"`deviations.{switch}`" in text
 
 
 def test_the_readme_has_every_command_and_every_exit_code() -> None:

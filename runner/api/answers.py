@@ -14,7 +14,6 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
 from runner.api.dates import clock_skew
-from runner.api.direct import NothingWritten
 from runner.api.endpoints import region_advice
 from runner.api.replies import Broken, Reply
 from runner.api.service_errors import read_error, request_id, web_page
@@ -35,9 +34,8 @@ _REDIRECTS = range(300, 400)
 _CLIENT_ERRORS = range(400, 500)
 _PROXY_WANTS_PASSWORD = 407
 _UNAUTHORIZED = 401
-_THROTTLED = 429
+_FORBIDDEN = 403
 _NOT_FOUND = 404
-_DAILY_QUOTA = "daily quota exhausted"  # gives 429 as a throttle does, but waiting a minute does not help
 
 # Codes that mean the same with whichever 4xx they come. APIG. is written as APIGW.
 _BY_CODE: dict[str, Cause] = {
@@ -62,6 +60,9 @@ _BY_CODE: dict[str, Cause] = {
     # API not published here
     "APIGW.0101": Cause.UNUSABLE,
     "APIGW.0103": Cause.UNUSABLE,
+    # who calls is not known, or the signature is wrong: with 403 as with 401
+    "ModelArts.0203": Cause.UNAUTHENTICATED,
+    "APIGW.0301": Cause.UNAUTHENTICATED,
     "APIGW.0307": Cause.UNAUTHENTICATED,
     "APIGW.0308": Cause.THROTTLED,
 }
@@ -80,6 +81,8 @@ _BY_STATUS: dict[int, Cause] = {
     429: Cause.THROTTLED,
     501: Cause.UNUSABLE,
 }
+# By which a 403 is about the signature, and not a missing permission, whatever its code (api-facts 5, at 0301).
+_OF_SIGNATURES = ("aksk signature", "ak not exist", "ak is locked", "ak access failed", "signature expired")
 _MAY_HAVE_RUN = frozenset({408, 499})  # 4xx by which a gateway or proxy says that it gave up waiting
 _MISSING = frozenset({(400, "ModelArts.6404"), (400, "ModelArts.6309")})
 
@@ -94,7 +97,7 @@ def create_answer(reply: Reply | Broken, clean: Callable[[str], str], now: float
     cause = refusal(reply.status, error.code, error.message)
     if cause is None:
         return Unanswered(error)
-    throttle = read_throttle(error.message, reply.headers, now) if cause is Cause.THROTTLED else None
+    throttle = read_throttle(error.message, reply.headers, now, error.code) if cause is Cause.THROTTLED else None
     return Refusal(cause, error, throttle)
 
 
@@ -112,8 +115,17 @@ def read_answer(
             return ReadFailed(Cause.BUSY, _unreadable(reply, exc, clean), elsewhere=elsewhere)
     error = _error_of(reply, clean, now)
     cause = refusal(reply.status, error.code, error.message) or _read_cause(reply.status)
-    throttle = read_throttle(error.message, reply.headers, now) if cause is Cause.THROTTLED else None
+    throttle = read_throttle(error.message, reply.headers, now, error.code) if cause is Cause.THROTTLED else None
     return ReadFailed(cause, error, missing=_is_missing(reply.status, error.code), throttle=throttle)
+
+
+def is_unauthenticated(reply: Reply | Broken) -> bool:
+    """Whether it refuses who calls, so that another proof may do better."""
+    if not isinstance(reply, Reply) or reply.status not in {_UNAUTHORIZED, _FORBIDDEN}:
+        return False
+    error = read_error(reply, str)
+    cause = refusal(reply.status, error.code, error.message)
+    return reply.status == _UNAUTHORIZED or cause is Cause.UNAUTHENTICATED
 
 
 def _error_of(reply: Reply, clean: Callable[[str], str], now: float) -> ServiceError:
@@ -127,10 +139,10 @@ def refusal(status: int, code: str | None, message: str) -> Cause | None:
     """Why this status and code mean that certainly nothing was made; None where that is not certain."""
     if status in _MAY_HAVE_RUN:
         return None
-    if status == _THROTTLED and _DAILY_QUOTA in message.lower():
-        return Cause.UNUSABLE
     if status in _CLIENT_ERRORS and (cause := _BY_CODE.get(_one_prefix(code))):
         return cause
+    if status == _FORBIDDEN and any(text in message.lower() for text in _OF_SIGNATURES):
+        return Cause.UNAUTHENTICATED
     if status == _NOT_FOUND:
         return Cause.INVALID if _is_of_the_service(code) else Cause.UNUSABLE
     return _BY_STATUS.get(status, Cause.INVALID if status in _CLIENT_ERRORS else None)
@@ -171,13 +183,26 @@ def _one_prefix(code: str | None) -> str:
     return "" if code is None else code.replace("APIG.", "APIGW.", 1)
 
 
+class NothingSent(aiohttp.ClientError):
+    """There was no connection to send the request on, for this `reason`."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class UnfitHeader(ValueError):
+    """The header of this name cannot be sent: its value has a line end, or a null character. Nothing was."""
+
+
 class AnswerTooLarge(Exception):
     """The body is longer than any honest answer; the rest of it was not read."""
 
 
 # What can break an exchange, first match wins. A cause: it broke before a byte of the request could leave. TLS that fails
 # is not the end of a lane at once: it may be one node of many behind an address, and nothing was sent to it.
-# ServerDisconnectedError on a kept-alive connection may mean either, so it is in doubt.
+# ServerDisconnectedError on a kept-alive connection may mean either, so it is in doubt. Without a cause it is not where
+# there was no connection yet (`NothingSent`): a proxy that answers anything but HTTP, say.
 _BREAKS: tuple[tuple[type[BaseException], Cause | None, str], ...] = (
     (
         aiohttp.ClientConnectorCertificateError,
@@ -195,8 +220,9 @@ _BREAKS: tuple[tuple[type[BaseException], Cause | None, str], ...] = (
     (aiohttp.ClientHttpProxyError, Cause.UNREACHABLE, "no way to {host}, which answers HTTP {why} to that"),
     (aiohttp.ClientConnectorError, Cause.UNREACHABLE, "no connection to {host}: {why}"),
     (aiohttp.ConnectionTimeoutError, Cause.UNREACHABLE, "no connection to {host} in time"),
-    (NothingWritten, Cause.UNREACHABLE, "{host} closed the connection before anything was sent"),
     (aiohttp.InvalidURL, Cause.UNUSABLE, "the endpoint {host} is not a usable address"),
+    (UnfitHeader, Cause.UNUSABLE, "no request to {host} can be made: its header {why} has a line end in it"),
+    (UnicodeError, None, "{host} is no name that can be looked up"),
     (TimeoutError, None, "no answer from {host} in time"),
     (AnswerTooLarge, None, "the answer of {host} is too large"),
     (aiohttp.ServerDisconnectedError, None, "{host} closed the connection without an answer"),
@@ -213,24 +239,32 @@ def broken(exc: BaseException, host: str, proxy: Proxy | None = None) -> Broken:
 
     Its own text is not used: it may quote a proxy's password.
     """
+    is_unsent = isinstance(exc, NothingSent)
+    exc = exc.reason if isinstance(exc, NothingSent) else exc
     cause, text = next((cause, text) for kind, cause, text in _BREAKS if isinstance(exc, kind))
+    if is_unsent and cause is None:
+        cause = Cause.UNREACHABLE
     if isinstance(exc, aiohttp.ClientHttpProxyError) and exc.status == _PROXY_WANTS_PASSWORD:
         cause = Cause.UNUSABLE
     place = host if proxy is None else f"{host} through the proxy {proxy.name}"
-    if proxy is not None and _is_of_proxy(exc, proxy):
+    if proxy is not None and _is_of_proxy(exc, proxy, is_unsent=is_unsent):
         place = f"the proxy {proxy.name}"
     message = text.format(host=place, why=_why(exc), advice=region_advice(host) if place == host else "")
     return Broken(cause, ServiceError(None, None, message, None))
 
 
-def _is_of_proxy(exc: BaseException, proxy: Proxy) -> bool:
-    """Whether it broke on the way to the proxy."""
+def _is_of_proxy(exc: BaseException, proxy: Proxy, *, is_unsent: bool) -> bool:
+    """Whether it broke on the way to the proxy, or at its answer when it was asked for the way on."""
     if isinstance(exc, aiohttp.ClientProxyConnectionError):
+        return True
+    if is_unsent and not isinstance(exc, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
         return True
     return isinstance(exc, aiohttp.ClientConnectorError) and (exc.host, exc.port) == (proxy.url.host, proxy.url.port)
 
 
 def _why(exc: BaseException) -> str:
+    if isinstance(exc, UnfitHeader):
+        return str(exc)
     if isinstance(exc, aiohttp.ClientConnectorCertificateError):
         return str(getattr(exc.certificate_error, "verify_message", "") or "it is not for this host")
     if isinstance(exc, aiohttp.ClientResponseError):

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from yarl import URL
 
 from runner import __version__
+from runner.api.proofs import key_identity
 from runner.api.signing import DATE_HEADER, RequestSigner, sdk_date
+from runner.rules.refused_calls import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,6 +46,11 @@ def outgoing(
 class Authenticator(Protocol):
     """A way to prove who sends a request."""
 
+    @property
+    def identity(self) -> Identity:
+        """Who that is now."""
+        ...
+
     def seal(self, request: Outgoing) -> Callable[[bytes, float], Headers]:
         """Prepare once for requests that differ in body and time only: gives their headers at epoch seconds `now`."""
         ...
@@ -62,10 +69,17 @@ class Authenticator(Protocol):
 
 
 class KeyAuthenticator:
-    """Signs with an access key, and with another one once that is there."""
+    """Signs with an access key, and with another one once that is there. `holder` has keys that come and go."""
 
-    def __init__(self, key: Renewed[AccessKey]) -> None:
+    def __init__(self, key: Renewed[AccessKey], holder: Identity | None = None) -> None:
         self._key = key
+        self._holder = holder
+
+    @property
+    def identity(self) -> Identity:
+        """See `Authenticator.identity`."""
+        key = self._key.value
+        return self._holder or (Identity("no key") if key is None else key_identity(key))
 
     def seal(self, request: Outgoing) -> Callable[[bytes, float], Headers]:
         """See `Authenticator.seal`."""
@@ -121,11 +135,12 @@ def _was_signed_with(key: AccessKey, sent: Mapping[str, str]) -> bool:
 
 
 class TokenAuthenticator:
-    """Sends a token. `secrets` are blanked out as tokens are."""
+    """Sends a token of its `identity`. `secrets` are blanked out as tokens are."""
 
-    def __init__(self, token: Renewed[str], secrets: tuple[str, ...] = ()) -> None:
+    def __init__(self, token: Renewed[str], identity: Identity, secrets: tuple[str, ...] = ()) -> None:
         self._token = token
         self._secrets = secrets
+        self.identity = identity
 
     def seal(self, request: Outgoing) -> Callable[[bytes, float], Headers]:
         """See `Authenticator.seal`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from runner.api.answers import create_answer, read_answer
+from runner.api.answers import create_answer, is_unauthenticated, read_answer
 from runner.api.authentication import Outgoing, outgoing
 from runner.api.renewing import IamFailed
 from runner.api.replies import Broken, Reply
@@ -13,14 +13,15 @@ from runner.api.signing import canonical_query
 from runner.api.wire import UnreadableAnswer, read_job, read_page
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from runner.api.authentication import Authenticator, Headers
     from runner.api.transport import Transport
+    from runner.engine.ports import Departure
     from runner.model import Job, JobPage
     from runner.rules.answers import Answer, ReadFailed
+    from runner.rules.refused_calls import Identity
 
-_UNAUTHORIZED = 401
 # As the official SDK sends them (api-facts 1).
 _WITH_BODY = "application/json;charset=utf-8"
 _WITHOUT_BODY = "application/json"
@@ -30,8 +31,18 @@ class _NotSent(Exception):
     """By the time there was a proof to send with a request, it might not leave any more; nothing was made of it."""
 
 
-async def _at_once() -> bool:
-    return True
+class AtOnce:
+    """The departure of calls that nothing keeps."""
+
+    async def leave(self) -> bool:
+        """See `Departure.leave`."""
+        return True
+
+    def refused(self) -> None:
+        """See `Departure.refused`."""
+
+
+_AT_ONCE = AtOnce()
 
 
 class LiteServerClient:
@@ -62,15 +73,20 @@ class LiteServerClient:
         self._create = outgoing("POST", endpoint, self._path, content_type=_WITH_BODY, project=project_id)
         self._create_headers = authenticator.seal(self._create)
 
-    async def create(self, body: bytes, leave: Callable[[], Awaitable[bool]] = _at_once) -> Answer | None:
-        """Send one create-job request, if it may `leave` when it would. `body` is the exact JSON to sign and send."""
+    async def create(self, body: bytes, departure: Departure = _AT_ONCE) -> Answer | None:
+        """Send one create-job request, if it may leave when it would. `body` is the exact JSON to sign and send."""
         try:
-            reply = await self._send(self._create, self._create_headers, body, leave)
+            reply = await self._send(self._create, self._create_headers, body, departure)
         except _NotSent:
             return None
         return create_answer(reply, self._clean, self._wall())
 
-    async def get(self, job_id: str) -> Job | ReadFailed:
+    @property
+    def identity(self) -> Identity:
+        """Who calls are made as now."""
+        return self._authenticator.identity
+
+    async def get(self, job_id: str, departure: Departure = _AT_ONCE) -> Job | ReadFailed | None:
         """Read one job with its tasks."""
 
         def read(body: bytes) -> Job:
@@ -79,34 +95,41 @@ class LiteServerClient:
                 raise UnreadableAnswer("it is about another job")
             return job
 
-        reply = await self._read(f"{self._path}/{quote(job_id, safe='')}", "")
-        return read_answer(reply, read, self._clean, self._wall())
+        reply = await self._read(f"{self._path}/{quote(job_id, safe='')}", "", departure)
+        return None if reply is None else read_answer(reply, read, self._clean, self._wall())
 
-    async def list(self, *, name: str | None, offset: int, limit: int) -> JobPage | ReadFailed:
+    async def list(
+        self, *, name: str | None, offset: int, limit: int, departure: Departure = _AT_ONCE
+    ) -> JobPage | ReadFailed | None:
         """Read one page of the job list."""
         paging = [("limit", str(limit)), ("offset", str(offset))]
-        reply = await self._read(self._path, canonical_query([*paging, ("name", name)] if name else paging))
-        return read_answer(reply, read_page, self._clean, self._wall())
+        query = canonical_query([*paging, ("name", name)] if name else paging)
+        reply = await self._read(self._path, query, departure)
+        return None if reply is None else read_answer(reply, read_page, self._clean, self._wall())
 
-    async def _read(self, path: str, query: str) -> Reply | Broken:
+    async def _read(self, path: str, query: str, departure: Departure) -> Reply | Broken | None:
         request = outgoing(
             "GET", self._endpoint, path, query=query, content_type=_WITHOUT_BODY, project=self._project_id
         )
-        return await self._send(request, self._authenticator.seal(request), b"")
+        try:
+            return await self._send(request, self._authenticator.seal(request), b"", departure)
+        except _NotSent:
+            return None
 
     async def _send(
         self,
         request: Outgoing,
         seal: Callable[[bytes, float], Headers],
         body: bytes,
-        leave: Callable[[], Awaitable[bool]] = _at_once,
+        departure: Departure,
     ) -> Reply | Broken:
         try:
             await self._authenticator.freshen(self._wall())
-            headers, reply = await self._exchanged(request, seal, body, leave)
-            refused = isinstance(reply, Reply) and reply.status == _UNAUTHORIZED
-            if refused and await self._authenticator.renew(headers, self._wall()):
-                _, reply = await self._exchanged(request, seal, body, leave)
+            headers, reply = await self._exchanged(request, seal, body, departure)
+            if is_unauthenticated(reply):
+                departure.refused()
+                if await self._authenticator.renew(headers, self._wall()):
+                    _, reply = await self._exchanged(request, seal, body, departure)
         except IamFailed as exc:
             return Broken(exc.cause, exc.error)
         return reply
@@ -116,9 +139,9 @@ class LiteServerClient:
         request: Outgoing,
         seal: Callable[[bytes, float], Headers],
         body: bytes,
-        leave: Callable[[], Awaitable[bool]],
+        departure: Departure,
     ) -> tuple[Headers, Reply | Broken]:
-        if not await leave():
+        if not await departure.leave():
             raise _NotSent
         headers = seal(body, self._wall())
         return headers, await self._transport.exchange(request.method, request.url, headers, body)

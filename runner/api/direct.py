@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
+from runner.api.answers import NothingSent
 from runner.api.replies import Reply
 
 if TYPE_CHECKING:
@@ -29,26 +30,14 @@ _SWITCHING_PROTOCOLS = 101
 _ACCEPTED = "Accept: */*\r\nAccept-Encoding: gzip, deflate\r\n"
 
 
-class NothingWritten(Exception):
-    """The connection was closed before a byte of the request was written to it."""
-
-
 class DirectPost:
-    """POSTs to one host without a proxy, over the connections of a session. `timeout` is for a whole exchange.
-
-    `longest_header` is for one line of the answer's head, bytes.
-    """
+    """POSTs to one host without a proxy, over the connections of a session. `timeout` is for a whole exchange."""
 
     is_usable = hasattr(ResponseHandler, "set_response_params") and hasattr(ResponseHandler, "read")
 
-    def __init__(self, session: aiohttp.ClientSession, timeout: aiohttp.ClientTimeout, longest_header: int) -> None:
+    def __init__(self, session: aiohttp.ClientSession, timeout: aiohttp.ClientTimeout) -> None:
         self._session = session
         self._timeout = timeout
-        self._params: dict[str, Any] = {
-            "read_until_eof": True,
-            "max_line_size": longest_header,
-            "max_field_size": longest_header,
-        }
         self._to: _Destination | None = None
 
     async def exchange(
@@ -62,7 +51,7 @@ class DirectPost:
 
         Raises:
             aiohttp.ClientError, OSError, HttpProcessingError: as the session does; the last where it is no HTTP.
-            NothingWritten: the connection was gone before anything was sent.
+            NothingSent: there was no connection, or it was gone before anything was sent.
             ValueError: a header has a line end in it.
         """
         head = _head(url, headers, len(body))
@@ -95,8 +84,8 @@ class DirectPost:
     ) -> Reply:
         transport = protocol.transport
         if transport is None or transport.is_closing():
-            raise NothingWritten
-        protocol.set_response_params(**self._params)
+            raise NothingSent(aiohttp.ServerDisconnectedError())
+        protocol.set_response_params(read_until_eof=True)
         transport.write(request)
         while True:
             message, content = await protocol.read()

@@ -9,6 +9,7 @@ import orjson
 from runner.api.answers import read_answer
 from runner.api.asking import asked
 from runner.api.authentication import blank_out, outgoing
+from runner.api.proofs import login_identity
 from runner.api.renewing import IamFailed, Issued
 from runner.api.replies import Reply
 from runner.api.signing import canonical_query
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from runner.api.authentication import Authenticator
     from runner.api.proofs import PasswordLogin
     from runner.api.transport import Transport
+    from runner.engine.refusals import CredentialMemory
 
 _JSON = "application/json"
 _HINT = "Check the credentials, the region and the IAM endpoint."
@@ -33,7 +35,7 @@ _NO_TOKEN = ServiceError(None, None, "the answer of IAM has no token in it", Non
 class Iam:
     """IAM at one endpoint. `clean` takes secrets out of what it says; `wall` gives epoch seconds.
 
-    `pause_s` is how long it is left alone after a bad answer.
+    `pause_s` is how long it is left alone after a bad answer. `memory` is of those whom it refused.
     """
 
     def __init__(
@@ -44,8 +46,10 @@ class Iam:
         clean: Callable[[str], str],
         wall: Callable[[], float],
         pause_s: float,
+        memory: CredentialMemory,
     ) -> None:
         self._transport = transport
+        self._memory = memory
         self._pause_s = pause_s
         self._endpoint = endpoint
         self._clean = clean
@@ -67,9 +71,11 @@ class Iam:
             token = reply.headers.get("X-Subject-Token") if isinstance(reply, Reply) else None
             return (token, said) if token else ReadFailed(Cause.BUSY, _NO_TOKEN)
 
-        answer = await asked(ask, self._pause_s)
+        identity = login_identity(user)
+        answer = await asked(ask, self._pause_s, self._memory.of(lambda: identity))
         if isinstance(answer, ReadFailed):
-            raise IamFailed(answer.cause, answer.error)
+            is_spent = answer.throttle is not None and answer.throttle.quota
+            raise IamFailed(Cause.UNUSABLE if is_spent else answer.cause, answer.error)
         token, said = answer
         return Issued(token, _expiry(said) or self._wall() + _UNSAID_LIFE_S)
 
@@ -90,7 +96,7 @@ class Iam:
                 reply, lambda body: _project_ids(body, region), self._hiding(authenticator), self._wall()
             )
 
-        answer = await asked(ask, self._pause_s)
+        answer = await asked(ask, self._pause_s, self._memory.of(lambda: authenticator.identity))
         if isinstance(answer, ReadFailed):
             raise unusable(f"cannot look up the project of {region} in IAM at {self._endpoint}", answer.error)
         if len(answer) == 1:

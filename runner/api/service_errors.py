@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
@@ -13,15 +12,11 @@ from runner.plain import one_line
 from runner.rules.answers import ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
 
     from runner.api.replies import Reply
 
 _PAIRS = (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message"))
-# Without case and punctuation.
-_ERROR_CODES = frozenset({"errorcode", "errcode", "errorno", "errno"})
-_ERROR_KEYS = _ERROR_CODES | {"error", "errormsg", "errormessage", "errmsg", "exception", "fault"}
-_CODES_OF_SUCCESS = frozenset({"", "0", "200", "ok", "success"})
 _ID_HEADERS = ("X-Request-Id", "X-IAM-Trace-Id")
 _HIDDEN_HTML = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
@@ -68,43 +63,6 @@ def _redirect(reply: Reply, clean: Callable[[str], str]) -> str:
     except ValueError:
         return "it redirects to what is no address"
     return f"it redirects to {one_line(place)}"
-
-
-def carried_error(value: object, apart: Collection[str] = ()) -> str | None:
-    """The error that an answer carries though its status is that of success: in any spelling, however deep.
-
-    A `code` of success is none. Something that is empty says that there is no error. What stands under the keys `apart` is
-    not looked at.
-    """
-    if isinstance(value, list):
-        return next((error for part in value if (error := carried_error(part)) is not None), None)
-    if not isinstance(value, dict):
-        return None
-    for key, part in value.items():
-        if key in apart:
-            continue
-        nested = isinstance(part, dict | list)
-        error = carried_error(part) if nested else _error_in(_letters(key), part)
-        if error is not None:
-            return error
-    return None
-
-
-# The same few keys come with every answer.
-@lru_cache(maxsize=1024)
-def _letters(key: str) -> str:
-    return re.sub(r"[^a-z]", "", key.lower())
-
-
-def _error_in(key: str, value: object) -> str | None:
-    if key == "success":
-        return "success: false" if value is False else None
-    is_code = key == "code" and isinstance(value, str | int)
-    if not value or not (is_code or key in _ERROR_KEYS):
-        return None
-    if (is_code or key in _ERROR_CODES) and str(value).strip().lower() in _CODES_OF_SUCCESS:
-        return None
-    return one_line(str(value), _LONGEST_CODE)
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:

@@ -12,12 +12,21 @@ from runner.api.client import LiteServerClient
 from runner.api.credentials import ADVICE, find_credentials, looked_in
 from runner.api.endpoints import checked_endpoint, checked_project, checked_region, iam_endpoint, lane_endpoint
 from runner.api.iam import Iam, unusable
-from runner.api.proofs import AccessKey, FederatedUser, GivenToken, MetadataAgency, PasswordLogin
+from runner.api.proofs import (
+    AccessKey,
+    FederatedUser,
+    GivenToken,
+    MetadataAgency,
+    PasswordLogin,
+    temporary_identity,
+    token_identity,
+)
 from runner.api.proxies import proxy_for
 from runner.api.renewing import IamFailed, Issued, Renewed
 from runner.api.session import open_session, trust_of
 from runner.api.temporary import TemporaryKeys
 from runner.api.transport import MOST_READS, Transport
+from runner.engine.refusals import CredentialMemory, KeptInProcess
 from runner.errors import InvalidInput, Problem, ServiceUnusable
 from runner.model import Lane
 
@@ -47,8 +56,8 @@ class ServiceSettings:
 
     `iam_endpoint` goes before what the environment says. `ca_bundle` is a PEM file. `timeout_s` is for a whole
     exchange; at most `most_reads` are on their way at once on each lane. `pause_s` is how long IAM is left alone after a bad
-    answer. `wall` gives epoch seconds. `redact` is applied
-    to all that the service says and a person may read.
+    answer. `wall` gives epoch seconds. `redact` is applied to all that the service says and a person may read.
+    `memory` is of refused calls; without one this process remembers its own.
     """
 
     env: Mapping[str, str]
@@ -60,6 +69,7 @@ class ServiceSettings:
     timeout_s: float = 30.0
     most_reads: int = MOST_READS
     pause_s: float = 1.0
+    memory: CredentialMemory | None = None
 
 
 @asynccontextmanager
@@ -107,6 +117,7 @@ class _Opening:
         self._session = session
         self._credentials = credentials
         self._around = settings
+        self._memory = settings.memory or CredentialMemory(KeptInProcess(), settings.wall, "this process")
         self._signs: KeyAuthenticator | None = None
 
     async def open(self, lane: Lane) -> OpenLane:
@@ -117,6 +128,7 @@ class _Opening:
             clean=self._around.redact,
             wall=self._around.wall,
             pause_s=self._around.pause_s,
+            memory=self._memory,
         )
         authenticator = await self._authenticator(lane, iam, place)
         if lane.project_id is None and lane.region is not None:
@@ -127,11 +139,11 @@ class _Opening:
     async def _authenticator(self, lane: Lane, iam: Iam, place: str) -> Authenticator:
         proof = self._credentials.proof
         if isinstance(proof, GivenToken):
-            return TokenAuthenticator(Renewed(proof.token))
+            return TokenAuthenticator(Renewed(proof.token), token_identity(proof))
         if not isinstance(proof, PasswordLogin):
             return await self._signing(proof, place)
         token = Renewed(None, lambda: iam.login(proof, project_id=lane.project_id, region=lane.region))
-        authenticator = TokenAuthenticator(token, secrets=(proof.password,))
+        authenticator = TokenAuthenticator(token, token_identity(proof), secrets=(proof.password,))
         try:
             await authenticator.freshen(self._around.wall())
         except IamFailed as exc:
@@ -161,8 +173,8 @@ class _Opening:
             transport = Transport(self._session, host, proxy=None, timeout_s=_METADATA_TIMEOUT_S)
         else:
             transport = self._transport(checked_endpoint(place))
-        keys = TemporaryKeys(transport, place, around.redact, around.wall, around.pause_s)
-        authenticator = KeyAuthenticator(Renewed(None, lambda: keys.of(proof)))
+        keys = TemporaryKeys(transport, place, around.redact, around.wall, around.pause_s, self._memory)
+        authenticator = KeyAuthenticator(Renewed(None, lambda: keys.of(proof)), temporary_identity(proof))
         try:
             await authenticator.freshen(around.wall())
         except IamFailed as exc:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
+from runner.api.connecting import LONGEST_HEADER, Connector
 from runner.errors import ServiceUnusable
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 _BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 _KEEPALIVE_S = 15.0  # well below what servers keep, so that a create rarely meets a connection that is just closing
-
-LONGEST_HEADER = 64 * 1024
 
 
 @asynccontextmanager
@@ -28,14 +27,8 @@ async def open_session(trust: ssl.SSLContext | None) -> AsyncIterator[aiohttp.Cl
     timeout of a request. It does not use aiohttp's `trust_env`, which looks for a proxy and reads ~/.netrc in a thread
     for every request, and refuses a signed one when it finds a password there: see `runner.api.proxies`.
     """
-    connector = aiohttp.TCPConnector(
-        limit=0,
-        ssl=True if trust is None else trust,
-        resolver=aiohttp.ThreadedResolver(),
-        keepalive_timeout=_KEEPALIVE_S,
-    )
     async with aiohttp.ClientSession(
-        connector=connector,
+        connector=Connector(trust, _KEEPALIVE_S),
         cookie_jar=aiohttp.DummyCookieJar(),
         max_line_size=LONGEST_HEADER,
         max_field_size=LONGEST_HEADER,

@@ -11,7 +11,7 @@ import orjson
 from runner.api.answers import read_answer
 from runner.api.asking import MORE_TRIES, asked
 from runner.api.authentication import blank_out, outgoing
-from runner.api.proofs import AccessKey, FederatedUser, MetadataAgency, OidcAgency
+from runner.api.proofs import AccessKey, FederatedUser, MetadataAgency, OidcAgency, login_identity
 from runner.api.renewing import IamFailed, Issued
 from runner.api.replies import Broken, Reply
 from runner.api.wire import UnreadableAnswer, read_object, read_time
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from runner.api.authentication import Headers
     from runner.api.transport import Transport
+    from runner.engine.refusals import CredentialMemory
 
 _JSON = "application/json;charset=UTF-8"
 _NAMES = {
@@ -36,13 +37,17 @@ _NO_METADATA_TOKENS = frozenset({404, 405, 503})  # of servers that know none, a
 
 @dataclass(frozen=True, slots=True)
 class TemporaryKeys:
-    """Fetches keys. `clean` takes secrets out of what is said; `pause_s` is how long to wait after a bad answer."""
+    """Fetches keys. `clean` takes secrets out of what is said; `pause_s` is how long to wait after a bad answer.
+
+    `memory` is of those who were given none.
+    """
 
     transport: Transport
     endpoint: str
     clean: Callable[[str], str]
     wall: Callable[[], float]
     pause_s: float
+    memory: CredentialMemory
 
     async def of(self, proof: MetadataAgency | OidcAgency | FederatedUser) -> Issued[AccessKey]:
         """A key of the moment.
@@ -52,7 +57,8 @@ class TemporaryKeys:
         """
         # Metadata that cannot be reached is where there is none: nobody should wait long to be told.
         again = MORE_TRIES.keys() - ({Cause.UNREACHABLE} if isinstance(proof, MetadataAgency) else set())
-        answer = await asked(lambda: self._key(proof), self.pause_s, again)
+        identity = login_identity(proof)
+        answer = await asked(lambda: self._key(proof), self.pause_s, self.memory.of(lambda: identity), again)
         if isinstance(answer, ReadFailed):
             raise IamFailed(answer.cause, answer.error)
         return answer

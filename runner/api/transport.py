@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
-from runner.api.answers import AnswerTooLarge, broken
-from runner.api.direct import DirectPost, NothingWritten
+from runner.api.answers import AnswerTooLarge, UnfitHeader, broken
+from runner.api.connecting import Connector, unfit_header
+from runner.api.direct import DirectPost
 from runner.api.replies import Broken, Reply
-from runner.api.session import LONGEST_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 LARGEST_ANSWER = 64 * 1024 * 1024
 MOST_READS = 64
 _LONGEST_CONNECT_S = 10.0
+_DROPPED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError)
 _LARGEST_PLAIN_BODY = 1024 * 1024  # aiohttp warns of larger bytes; from a file object it sends them in pieces
 # All that may end an exchange, but for mistakes of ours.
-_BREAKS = (aiohttp.ClientError, HttpProcessingError, OSError, EOFError, UnicodeError, AnswerTooLarge, NothingWritten)
+_BREAKS = (aiohttp.ClientError, HttpProcessingError, OSError, EOFError, ValueError, AnswerTooLarge)
 
 
 class Transport:
@@ -54,7 +55,7 @@ class Transport:
         self._proxy_headers = proxy.headers if proxy else None
         # Connecting has to time out on its own: when only the whole does, nobody knows whether anything was sent.
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=connect_s, sock_connect=connect_s)
-        self._direct = DirectPost(session, self._timeout, LONGEST_HEADER) if proxy is None else None
+        self._direct = DirectPost(session, self._timeout) if proxy is None else None
         self._largest = largest
         self._reads = asyncio.Semaphore(most_reads)
 
@@ -85,7 +86,19 @@ class Transport:
             ) as response:
                 return Reply(response.status, response.headers, await self._read(response.content))
         except _BREAKS as exc:
-            return broken(exc, self._host, self._proxy)
+            return broken(self._looked_into(exc, headers), self._host, self._proxy)
+
+    def _looked_into(self, exc: Exception, headers: Mapping[str, str]) -> Exception:
+        """The error, or what is behind it.
+
+        After a connection was dropped, what is sent next goes on a fresh one: whoever closed it while it waited for use may
+        have closed others.
+        """
+        connector = self._session.connector
+        if isinstance(exc, _DROPPED) and isinstance(connector, Connector):
+            connector.drop_idle()
+        unfit = unfit_header(headers) if isinstance(exc, ValueError) else None
+        return exc if unfit is None else UnfitHeader(unfit)
 
     async def _read(self, content: aiohttp.StreamReader) -> bytes:
         """The body, unless it is larger than any honest one (counted after decompression)."""

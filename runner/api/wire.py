@@ -8,12 +8,13 @@ would be made twice.
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import orjson
 
-from runner.api.service_errors import carried_error
+from runner.api.carried import carried_error, said_instead
 from runner.model import Job, JobPage, JobRow, Task
 
 if TYPE_CHECKING:
@@ -35,10 +36,24 @@ def read_object(body: bytes) -> dict[str, object]:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as exc:
-        raise UnreadableAnswer(f"not JSON: {exc.msg}" if body else "the body is empty") from None
+        value = _repaired(body)
+        if value is None:
+            raise UnreadableAnswer(f"not JSON: {exc.msg}" if body else "the body is empty") from None
     if not isinstance(value, dict):
         raise UnreadableAnswer("not a JSON object")
     return value
+
+
+def _repaired(body: bytes) -> object:
+    """What the body says if letters that are none are replaced, and numbers that are none are null; else None.
+
+    A message of a task that is in another encoding, or was cut within a letter, must not hide how the task ended.
+    """
+    try:
+        value = json.loads(body.decode("utf-8", "replace"), parse_constant=lambda _: None)
+        return orjson.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
 
 
 def read_job(body: bytes, clean: Callable[[str], str]) -> Job:
@@ -73,8 +88,9 @@ def read_page(body: bytes) -> JobPage:
         data = []
     if not isinstance(data, list):
         raise UnreadableAnswer("there is no list of jobs in it")
-    envelope = (_count(value.get(field)) for field in ("current", "pages", "size"))
-    return JobPage(tuple(_row(row) for row in data), total, *envelope)
+    current, pages, size = (_count(value.get(field)) for field in ("current", "pages", "size"))
+    said = None if data else said_instead(value)
+    return JobPage(tuple(_row(row) for row in data), total, current, pages, size, said)
 
 
 def _without_error(body: bytes, told: frozenset[str]) -> dict[str, object]:

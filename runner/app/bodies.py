@@ -13,7 +13,7 @@ from runner.plan.keys import job_name, request_key, run_token
 from runner.spec.secrets import is_empty, redactor, resolve, secret_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from runner.plan.plan import Plan
     from runner.run.facts import Facts
@@ -32,21 +32,15 @@ class BodyMaker:
 
     def __init__(self, plan: Plan, run_id: str, state: Facts, env: Mapping[str, str]) -> None:
         self._state = state
-        self._token = run_token(run_id)
         self._secrets = _secrets(plan, env)
         self._shared: dict[int, tuple[bytes, bytes]] = {}
         self.redact = redactor(self._secrets.values())
         # Asked for when a request is sent, and when its answer comes.
-        self._names = lru_cache(maxsize=_REMEMBERED)(self._name)
+        self._names = lru_cache(maxsize=_REMEMBERED)(job_names_of(state, run_id))
 
     def job_name_of(self, request: int) -> str:
         """The name of the request's job."""
         return self._names(request)
-
-    def _name(self, request: int) -> str:
-        requests = self._state.requests
-        name = str(requests.entries[request].body["name"])
-        return job_name(name, request_key(self._token, requests.number_of(request)))
 
     def body_of(self, request: int) -> bytes:
         """What to send: the only place where secrets have their values.
@@ -76,6 +70,17 @@ class BodyMaker:
 
 def _missing(name: str, env: Mapping[str, str]) -> str:
     return f"the secret {name} is empty" if is_empty(env.get(name)) else f"the secret {name} is not in the environment"
+
+
+def job_names_of(facts: Facts, run_id: str) -> Callable[[int], str]:
+    """What tells the names of the jobs of a run's requests."""
+    token, requests = run_token(run_id), facts.requests
+
+    def name_of(request: int) -> str:
+        name = str(requests.entries[request].body["name"])
+        return job_name(name, request_key(token, requests.number_of(request)))
+
+    return name_of
 
 
 def _secrets(plan: Plan, env: Mapping[str, str]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from runner.app.holding import left_to_family, let_go, let_go_patiently, open_jo
 from runner.app.host import share_of
 from runner.app.posted import StoredCommands
 from runner.app.process import first_error
+from runner.app.remembering import credentials_of, memory_of
 from runner.engine.lane import LaneContext
 from runner.engine.pace import Pace
 from runner.engine.recorder import Recorder
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from runner.app.running import RunOptions
     from runner.engine.clock import RunClock
     from runner.engine.ports import JobService
+    from runner.engine.refusals import CredentialMemory
     from runner.errors import ExitCode
     from runner.journal.store import OwnedJournal, RunStore
     from runner.plan.plan import Plan
@@ -123,6 +125,7 @@ class _Run:
 
     async def to_its_end(self, interrupts: Interrupts) -> Verdict:
         work = self.work
+        memory = self._memory()
         async with AsyncExitStack() as stack:
             if work.journal is not None:
                 stack.callback(work.journal.close)
@@ -135,11 +138,12 @@ class _Run:
                 ca_bundle=self.options.ca_bundle,
                 most_reads=self._share.reads,
                 notice=self._notice,
+                memory=memory,
             )
             journal = await open_journal(self.host, self.store, work, self.options)
             stack.callback(journal.close)
             try:
-                verdict = await self._drive(services, bodies, journal, interrupts)
+                verdict = await self._drive(services, memory, bodies, journal, interrupts)
             except BaseException:
                 if journal.failure is None and not journal.is_blocked:
                     with suppress(StateFolderBusy, OwnershipLost):  # what ended the run is what is to be told
@@ -153,13 +157,28 @@ class _Run:
         with suppress(Exception):  # a display that fails does so again when the run begins, and ends then
             self.options.progress.notice(text)
 
+    def _memory(self) -> CredentialMemory:
+        return memory_of(
+            self.store,
+            self.work.run_id,
+            self.host.clock.wall,
+            timeout_s=self.work.plan.submit.timeout_s,
+            simulated=self.options.behaviour is not None,
+            insists=self.options.try_credential,
+        )
+
     async def _drive(
-        self, services: Sequence[JobService], bodies: BodyMaker, journal: OwnedJournal, interrupts: Interrupts
+        self,
+        services: Sequence[JobService],
+        memory: CredentialMemory,
+        bodies: BodyMaker,
+        journal: OwnedJournal,
+        interrupts: Interrupts,
     ) -> Verdict:
         work, host, options = self.work, self.host, self.options
         display = Display(options.progress, lambda reason: self._display_lost(recorder, bodies.redact(reason)))
         recorder = Recorder(work.state, journal, display.observe)
-        lanes = self._lanes(services, recorder, bodies)
+        lanes = self._lanes(services, memory, recorder, bodies)
         around = RunContext(
             options.deadline,
             options.patience,
@@ -193,8 +212,11 @@ class _Run:
             yield e.RunResumed(now, __version__, boot, uptime_s)
         yield from left_to_family(self.store, work)
 
-    def _lanes(self, services: Sequence[JobService], recorder: Recorder, bodies: BodyMaker) -> list[LaneContext]:
+    def _lanes(
+        self, services: Sequence[JobService], memory: CredentialMemory, recorder: Recorder, bodies: BodyMaker
+    ) -> list[LaneContext]:
         work, clock = self.work, self.work.clock
+        credentials = credentials_of(services, memory, clock)
         submit, watch = work.plan.submit, work.plan.watch
         return [
             LaneContext(
@@ -202,13 +224,21 @@ class _Run:
                 service=service,
                 recorder=recorder,
                 clock=clock,
-                creates=Pace(_limit(work.state.rate), submit.burst, clock, resumed=not work.is_new),
-                reads=Pace(_limit(watch.rate), _READS_BURST, clock),
+                creates=Pace(
+                    _limit(work.state.rate),
+                    submit.burst,
+                    clock,
+                    resumed=not work.is_new,
+                    longest_pause_s=submit.longest_pause_s,
+                ),
+                reads=Pace(_limit(watch.rate), _READS_BURST, clock, longest_pause_s=submit.longest_pause_s),
+                credential=credentials[index],
                 body_of=bodies.body_of,
                 job_name_of=bodies.job_name_of,
                 run_token=run_token(work.run_id),
                 jitter=self.host.chance.random,
                 most_sends=self._share.creates,
+                most_reads=self._share.reads,
             )
             for index, service in enumerate(services)
         ]

@@ -7,13 +7,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from runner.app import families
+from runner.app.freeing import Freeing
+from runner.app.looking_back import LookingBack
 from runner.app.owning import LOOK_EVERY_S, Looking, patiently
 from runner.journal.store import RunRecord, StateFolderBusy
 from runner.plan.codec import plan_to_json
 from runner.plan.digests import plan_digests
 from runner.run.excluding import is_to_do
-from runner.run.phases import IN_FLIGHT
 from runner.run.standing import counts_by_name, standings, tally
+from runner.run.unsure import unsure_requests
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,16 +34,20 @@ _TOKEN_BYTES = 16
 async def open_journal(host: Host, store: RunStore, work: Work, options: RunOptions) -> OwnedJournal:
     """Take the servers of a run for this process, and a new run itself.
 
+    Of a run that no process carries out, those are taken that nothing of it works on any more, as the service shows.
+
     Raises:
         Leased: another run holds some of them, and went on holding them for `options.wait_for_lock_s`.
         SlotTaken: another run has the slot of a new one.
     """
     looking = _looking(host, options, options.wait_for_lock_s)
+    looking_back = LookingBack(host, store, options.ca_bundle, options.try_credential)
+    give_free = Freeing(looking_back, partial(_say, options)).give_free
     if work.journal is not None:
-        await patiently(host.clock, looking, partial(_lease_the_rest, store, work))
+        await patiently(host.clock, looking, partial(_lease_the_rest, store, work), give_free)
         return work.journal
     owner = _owner(host)
-    await patiently(host.clock, looking, _creation(store, work, _record(work, options, owner)))
+    await patiently(host.clock, looking, _creation(store, work, _record(work, options, owner)), give_free)
     return store.open_run(work.run_id, owner)
 
 
@@ -84,14 +90,14 @@ def left_to_family(store: RunStore, work: Work) -> list[LeftOut]:
 def let_go(store: RunStore, work: Work) -> None:
     """Give the servers of a run free, and note how it ended.
 
-    Of one that is not over, those that its jobs may be working on are kept. A process that is ended at once leaves no end in
-    the journal, and so none in the list.
+    Those are kept that its jobs may be working on, as far as is known: also those of requests given up, and of jobs
+    that were not seen to end. A process that is ended at once leaves no end in the journal, and so none in the list.
     """
-    state = work.state
-    is_over = state.ended is not None and state.ended.is_over
-    store.release(work.run_id, keep=() if is_over else _servers_at_work(state))
+    state, every = work.state, list(standings(work.state))
+    kept = {server.id for _, servers in unsure_requests(state, every) for server in servers}
+    store.release(work.run_id, keep=kept)
     if state.ended is not None:
-        store.finish(work.run_id, state.ended, counts_by_name(tally(state, standings(state)).counts))
+        store.finish(work.run_id, state.ended, counts_by_name(tally(state, every).counts))
 
 
 async def let_go_patiently(host: Host, store: RunStore, work: Work) -> None:
@@ -120,21 +126,17 @@ def _record(work: Work, options: RunOptions, owner: Owner) -> RunRecord:
 
 
 def _looking(host: Host, options: RunOptions, wait_s: float) -> Looking:
-    def say(text: str) -> None:
-        with suppress(Exception):  # whoever cannot hear it misses no more than that
-            options.progress.notice(text)
+    return Looking(wait_s, host.clock.monotonic, partial(_say, options))
 
-    return Looking(wait_s, host.clock.monotonic, say)
+
+def _say(options: RunOptions, text: str) -> None:
+    with suppress(Exception):  # whoever cannot hear it misses no more than that
+        options.progress.notice(text)
 
 
 def _servers_to_do(state: Facts) -> list[str]:
     """Those of every request that is not over, and those that may be taken in again."""
     return _servers_in(state, lambda request: is_to_do(state, request))
-
-
-def _servers_at_work(state: Facts) -> list[str]:
-    """Those that a job of ours may be working on."""
-    return _servers_in(state, lambda request: state.phases[request] in IN_FLIGHT)
 
 
 def _servers_in(state: Facts, chosen: Callable[[int], bool]) -> list[str]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.engine.ports import Checker, JobService, MachineClock
+    from runner.engine.refusals import CredentialMemory
     from runner.journal.owner import Owner
     from runner.journal.store import RunStore
     from runner.plan.plan import Plan
@@ -38,10 +39,12 @@ class OpenServices(Protocol):
         ca_bundle: Path | None,
         most_reads: int,
         notice: Callable[[str], None],
+        memory: CredentialMemory,
     ) -> Sequence[JobService]:
         """The services, in the lanes' order, open until `stack` ends: real ones, or a simulator's of this `behaviour`.
 
         Each has at most so many reads on their way; more of them wait. `notice` is told what a person should know.
+        `memory` is of credentials that were refused.
 
         Raises:
             InvalidInput: a lane cannot be one.

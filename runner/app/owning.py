@@ -8,9 +8,11 @@ from runner.journal.ownership import LOOK_S, TAKEOVER_S
 from runner.journal.store import HeldByAnother
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from runner.engine.ports import MachineClock
+
+    GiveFree = Callable[[HeldByAnother], Awaitable[HeldByAnother | None]]
 
 T = TypeVar("T")
 
@@ -45,8 +47,12 @@ class Looking:
             self._say = None
 
 
-async def patiently(clock: MachineClock, looking: Looking, take: Callable[[], T]) -> T:
+async def patiently(
+    clock: MachineClock, looking: Looking, take: Callable[[], T], give_free: GiveFree | None = None
+) -> T:
     """Take what another process may have, as soon as it can be had.
+
+    `give_free` may do something about what is in the way: None where it did, else what to tell.
 
     Raises:
         HeldByAnother: it was not worth any more tries.
@@ -54,6 +60,10 @@ async def patiently(clock: MachineClock, looking: Looking, take: Callable[[], T]
     while True:
         try:
             return take()
-        except HeldByAnother as refused:
+        except HeldByAnother as error:
+            refused: HeldByAnother | None = error
+        if give_free is not None and refused is not None:
+            refused = await give_free(refused)
+        if refused is not None:
             looking.after(refused)
-        await clock.sleep(LOOK_EVERY_S)
+            await clock.sleep(LOOK_EVERY_S)

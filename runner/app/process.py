@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from runner.app.host import Redact, Stoppable
     from runner.engine.ports import JobService, MachineClock
+    from runner.engine.refusals import CredentialMemory
     from runner.plan.plan import Plan
     from runner.simulator.behaviour import Behaviour
 
@@ -94,6 +95,7 @@ async def _open_services(
     ca_bundle: Path | None,
     most_reads: int,
     notice: Callable[[str], None],
+    memory: CredentialMemory,
 ) -> Sequence[JobService]:
     """As `open_lane_services`."""
     from runner.app.services import (  # noqa: PLC0415  brings aiohttp, which takes long to import
@@ -104,7 +106,15 @@ async def _open_services(
     home = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
     around = Surroundings(environ, home, clock.wall)
     return await open_lane_services(
-        stack, plan, redact, around, behaviour=behaviour, ca_bundle=ca_bundle, most_reads=most_reads, notice=notice
+        stack,
+        plan,
+        redact,
+        around,
+        behaviour=behaviour,
+        ca_bundle=ca_bundle,
+        most_reads=most_reads,
+        notice=notice,
+        memory=memory,
     )
 
 

@@ -75,7 +75,8 @@ def _found(store: RunStore, state_dir: Path, now: float, older_than_s: float, ke
         for row in store.runs()
     ]
     families = {kin for row in rows if is_open(row) for kin in store.history.family(row.id)}
-    needed = Needed({lease.run_id for lease in store.leases()}, store.history.slot_keepers(), families)
+    held = {lease.run_id for lease in store.leases() if lease.until is None or lease.until > now}
+    needed = Needed(held, store.history.slot_keepers(), families)
     gone, kept = choose(rows, before, keep, needed)
     going = {row.id for row in gone}
     staying = {row.id for row in rows} - going

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import gc
-import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from runner.app import families
 from runner.app.carrying import RunResult, Work, carry_out
-from runner.app.history import stored_plan
 from runner.app.holding import own
 from runner.app.programs import refuse_unready
-from runner.engine.clock import Reading, RunClock
+from runner.app.replaying import replayed
+from runner.engine.clock import RunClock
 from runner.errors import InvalidInput, Problem, RefusedToStart
-from runner.run import events as e
-from runner.run.evolve import evolve
 from runner.run.facts import initial_facts
 from runner.run.gate import Patience
 
@@ -38,6 +35,7 @@ class RunOptions:
     """How a plan is carried out. `behaviour` is that of the simulator to run against, None for the real service.
 
     `once_key` is that of the slot of a schedule that a new run is for. From `deadline` on nothing new is sent.
+    `try_credential`: one call is made with a credential that the service refused, though it is too soon for that.
     """
 
     state_dir: Path
@@ -50,6 +48,7 @@ class RunOptions:
     deadline: Deadline | None = None
     once_key: str | None = None
     patience: Patience = field(default_factory=Patience)
+    try_credential: bool = False
 
 
 class AlreadyFinished(RefusedToStart):
@@ -124,14 +123,9 @@ async def more_work(host: Host, store: RunStore, text: str, options: RunOptions)
 
 
 def _read(host: Host, store: RunStore, run_id: str, journal: OwnedJournal) -> Work:
-    plan = stored_plan(store, run_id)
-    state, before, last_at = initial_facts(plan), None, -math.inf
-    for event in store.read_events(run_id, without=("job_read",)):
-        evolve(state, event)
-        last_at = max(last_at, event.at)
-        if isinstance(event, e.RunStarted | e.RunResumed):
-            before = Reading(event.at, event.boot, event.uptime_s)
+    run = replayed(host, store, run_id)
+    state = run.facts
     families.refuse_rehearsal(store.run(run_id))
     if state.ended is not None and state.ended.is_over:
         raise AlreadyFinished(f"run {run_id} is {state.ended}", hint=f"see it with `runner show {run_id}`")
-    return Work(run_id, plan, state, RunClock(host.clock, before, last_at), journal)
+    return Work(run_id, run.plan, state, run.clock, journal)

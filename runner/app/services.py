@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from runner.app.host import Redact
     from runner.engine.ports import JobService
+    from runner.engine.refusals import CredentialMemory
     from runner.plan.plan import Plan
     from runner.simulator.behaviour import Behaviour
 
@@ -41,8 +42,11 @@ async def open_lane_services(
     ca_bundle: Path | None = None,
     most_reads: int = MOST_READS,
     notice: Callable[[str], None] = lambda _: None,
+    memory: CredentialMemory | None = None,
 ) -> Sequence[JobService]:
     """The services of a plan's lanes, in their order, open until `stack` ends. `notice` is told what a person should know.
+
+    `memory` is of credentials that were refused.
 
     Raises:
         InvalidInput: a lane cannot be one.
@@ -60,7 +64,14 @@ async def open_lane_services(
         notice(warning)
     timeout_s = plan.submit.timeout_s
     settings = ServiceSettings(
-        env, around.home, around.wall, redact, ca_bundle=ca_bundle, timeout_s=timeout_s, most_reads=most_reads
+        env,
+        around.home,
+        around.wall,
+        redact,
+        ca_bundle=ca_bundle,
+        timeout_s=timeout_s,
+        most_reads=most_reads,
+        memory=memory,
     )
     opened = await stack.enter_async_context(open_services(lanes, settings))
     return [opened[lane].service for lane in lanes]

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
 
 class Known(NamedTuple):
-    """What is known of a server, and the plan of the run that tells it."""
+    """What is known of a server, and the run that tells it, with its plan."""
 
     standing: ServerStanding
     plan: Plan
+    run_id: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +62,7 @@ def newest_known(store: RunStore, asked: Sequence[ReadRun]) -> dict[LaneServer, 
     for run in _newest_first(store, asked, open_servers):
         says_all = run in asked and not run.plan.parents
         told = {
-            server: Known(standing, run.plan)
+            server: Known(standing, run.plan, run.row.id)
             for server, standing in run.standings.items()
             if server in open_servers and (standing.touched or says_all)
         }
@@ -70,7 +71,9 @@ def newest_known(store: RunStore, asked: Sequence[ReadRun]) -> dict[LaneServer, 
         if not open_servers:
             break
     for run in asked:
-        known |= {server: Known(run.standings[server], run.plan) for server in open_servers & run.standings.keys()}
+        known |= {
+            server: Known(run.standings[server], run.plan, run.row.id) for server in open_servers & run.standings.keys()
+        }
     return known
 
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
+import math
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from runner.cli.call_news import CALLS
+from runner.cli.news_item import NewsItem, error_fields, event_fields
 from runner.model import Outcome
-from runner.plain import one_line
 from runner.report.next_steps import Waiting, waiting_in
+from runner.report.outages import failing_lines
 from runner.rules.outcomes import outcomes_of
 from runner.run import events as e
 from runner.run.crawling import crawl_of, crawl_text
 from runner.run.facts import Hold, StopRule
+from runner.run.phases import Phase
 from runner.run.waves import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from runner.run.facts import Facts
     from runner.run.waves import RolloutFacts, WaveFacts
@@ -24,42 +28,25 @@ if TYPE_CHECKING:
 _INFO, _WARN, _DEBUG = logging.INFO, logging.WARNING, logging.DEBUG
 
 
-class NewsItem(NamedTuple):
-    """Something to tell: its level as in the logging module, what happened, and the particulars."""
-
-    level: int
-    what: str
-    fields: Mapping[str, object]
-
-    @property
-    def line(self) -> str:
-        """In one line, with what a person would want to know at once."""
-        said = [one_line(str(self.fields[name])) for name in _SAID if self.fields.get(name)]
-        return ": ".join([self.what, *said])
-
-
-_SAID = ("wave", "check", "run", "refused", "reason", "error", "detail", "waits", "next")
-
-
 class Newsroom:
     """Makes news of the events of one run."""
 
     def __init__(self, run_id: str, state: Facts) -> None:
         self._run_id = run_id
-        self._state = state
+        self.state = state
         self._stopped_at: float | None = None
 
     def item(self, event: e.Event) -> NewsItem | None:
         """What to tell of an event that has just become true; None: nothing."""
         plain = _PLAIN.get(type(event))
         if plain is not None:
-            return NewsItem(*plain, _fields(event))
+            return NewsItem(*plain, event_fields(event))
         particular = _PARTICULAR.get(type(event))
         return None if particular is None else particular(self, event)
 
     def standing(self) -> list[str]:
         """How the rollout stands and what a person can do now, line by line; nothing for a run that just goes on."""
-        state = self._state
+        state = self.state
         wave = state.rollout.wave if state.rollout else None
         is_cut_short = wave is not None and state.stage_of(wave) is Stage.ABORTED
         lines = [] if wave is None or is_cut_short or state.rollout is None else [_wave_line(state.rollout, wave)]
@@ -69,14 +56,25 @@ class Newsroom:
             lines.append(f"aborted, what is at work is watched to its end: {state.aborted}")
         elif state.intake_ended is not None:
             lines.append(f"nothing new is sent, what is at work is watched: {state.intake_ended}")
-        return lines if state.over else lines + waiting_in(state).lines(self._run_id)
+        return lines if state.over else lines + self._busy_servers() + waiting_in(state).lines(self._run_id)
+
+    def _busy_servers(self) -> list[str]:
+        """How many servers are waited for that are in another operation, and since when; nothing: none are."""
+        state = self.state
+        waiting = [request for request in state.busy if state.phases[request] is Phase.RETRY]
+        since = min((state.busy[request].since for request in waiting), default=math.inf)
+        if math.isinf(since):
+            return []
+        count = sum(len(state.servers_of(request)) for request in waiting)
+        who = "1 server is" if count == 1 else f"up to {count:,} servers are"
+        return [f"{who} in another operation since {datetime.fromtimestamp(since, UTC):%H:%M:%S} UTC: asked for again"]
 
     def _last_requests(self) -> list[str]:
         """What a run that was asked to stop waits for, until when, and how it is ended at once; nothing: for nothing."""
-        count = sum(lane.in_flight for lane in self._state.lanes)
+        count = sum(lane.in_flight for lane in self.state.lanes)
         if not count or self._stopped_at is None:
             return []
-        until = datetime.fromtimestamp(self._stopped_at + self._state.plan.submit.timeout_s, UTC)
+        until = datetime.fromtimestamp(self._stopped_at + self.state.plan.submit.timeout_s, UTC)
         what = "1 request that is on its way" if count == 1 else f"{count:,} requests that are on their way"
         return [f"waiting for {what}, until {until:%H:%M:%S} UTC at the latest; a second Ctrl-C ends it at once"]
 
@@ -86,12 +84,12 @@ class Newsroom:
         return NewsItem(_WARN, "stopping", {"reason": event.reason, "waits": "".join(self._last_requests())})
 
     def _wave_name(self, index: int) -> str:
-        rollout = self._state.rollout
+        rollout = self.state.rollout
         return rollout.waves[index].plan.name if rollout else str(index)
 
     def wave_started(self, event: e.WaveStarted) -> NewsItem:
         """A wave begins."""
-        servers = self._state.rollout.waves[event.wave].plan.servers if self._state.rollout else 0
+        servers = self.state.rollout.waves[event.wave].plan.servers if self.state.rollout else 0
         return NewsItem(_INFO, "wave started", {"wave": self._wave_name(event.wave), "servers": servers})
 
     def wave_passed(self, event: e.WavePassed) -> NewsItem:
@@ -106,7 +104,7 @@ class Newsroom:
 
     def checked(self, event: e.Checked) -> NewsItem:
         """A check was made."""
-        name = self._state.rollout.waves[event.wave].plan.checks[event.check].name if self._state.rollout else ""
+        name = self.state.rollout.waves[event.wave].plan.checks[event.check].name if self.state.rollout else ""
         fields = {"wave": self._wave_name(event.wave), "check": name, "detail": event.detail}
         if event.passed:
             return NewsItem(_INFO, "check passed", fields)
@@ -130,15 +128,17 @@ class Newsroom:
 
     def commanded(self, event: e.Commanded) -> NewsItem:
         """A person asked for something."""
-        fields = {name: value for name, value in _fields(event).items() if value and name not in {"number", "action"}}
+        fields = {
+            name: value for name, value in event_fields(event).items() if value and name not in {"number", "action"}
+        }
         if event.refused is not None:
             return NewsItem(_WARN, f"{event.action} refused", fields)
-        commands = "" if self._state.over else waiting_in(self._state).commands(self._run_id)
+        commands = "" if self.state.over else waiting_in(self.state).commands(self._run_id)
         return NewsItem(_INFO, f"{event.action} by {event.who}", fields | ({"next": commands} if commands else {}))
 
     def left_out(self, event: e.LeftOut) -> NewsItem:
         """Another run of the family has servers."""
-        group = self._state.plan.groups[event.group].name
+        group = self.state.plan.groups[event.group].name
         fields = {"servers": len(event.servers), "group": group, "run": event.run_id}
         return NewsItem(_WARN, "servers left out, another run of the family has them", fields)
 
@@ -147,7 +147,21 @@ class Newsroom:
         counts = {outcome.value: count for outcome, count in outcomes_of(event.outcomes).counts.items()}
         if counts.keys() <= {Outcome.SUCCEEDED.value}:
             return None
-        return NewsItem(_WARN, "job over, not every server succeeded", {"request": event.request, **counts})
+        fields: dict[str, object] = {"request": event.request, **counts}
+        if event.failures is not None and event.failures.unread:
+            fields["reason"] = f"its job could not be read, {event.failures.failed:,} reads failed"
+            fields |= error_fields(event.failures.error)
+        return NewsItem(_WARN, "job over, not every server succeeded", fields)
+
+    def failing(self) -> list[str]:
+        """What fails now, line by line."""
+        return list(failing_lines(self.state))
+
+    def set_aside(self, event: e.SetAside) -> NewsItem:
+        """The rest of a request is sent without some servers."""
+        ids = [server.id for server in self.state.servers_of(event.request)]
+        what = "left out of a request" if event.retry_at is None else "left out of a request, tried again later"
+        return NewsItem(_WARN, what, event_fields(event) | {"server": ", ".join(ids)})
 
     def accepted(self, event: e.Accepted) -> NewsItem:
         """The service made a job."""
@@ -172,38 +186,26 @@ def _stage(wave: WaveFacts) -> str:
     return "waiting for its turn" if wave.stage is Stage.WAITING else wave.stage.replace("_", " ")
 
 
-def _fields(event: e.Event) -> dict[str, object]:
-    fields: dict[str, object] = {}
-    for name in event.__slots__:
-        value = getattr(event, name)
-        if name == "error" and value is not None:
-            fields |= {"http_status": value.http_status, "code": value.code, "error": value.message}
-            fields["request_id"] = value.request_id
-        elif name not in {"at", "job"}:
-            fields[name] = value
-    return fields
-
-
 _PLAIN: dict[type, tuple[int, str]] = {
     e.RunStarted: (_INFO, "run started"),
     e.RunResumed: (_INFO, "run resumed"),
-    e.Refused: (_WARN, "request refused"),
     e.InDoubt: (_WARN, "request in doubt, looking it up"),
     e.Adopted: (_INFO, "request in doubt found, adopted"),
     e.NotFound: (_WARN, "request in doubt made no job, it may be sent again"),
     e.Conflict: (_WARN, "conflict"),
     e.GivenUp: (_WARN, "request given up, its servers are unknown"),
     e.Throttled: (_INFO, "throttled"),
-    e.LaneStopped: (_WARN, "lane stopped"),
     e.IntakeEnded: (_WARN, "nothing new is sent, what is at work is watched"),
-    e.Split: (_DEBUG, "request split, a limit has no room for all of it"),
+    e.Split: (_DEBUG, "request split"),
     e.Included: (_DEBUG, "request included again"),
     e.Withdrawn: (_DEBUG, "request withdrawn, its servers were excluded or left out"),
 }
 _PARTICULAR: dict[type, Callable[[Newsroom, Any], NewsItem | None]] = {
     e.Crawls: Newsroom.crawls,
     e.Accepted: Newsroom.accepted,
+    e.SetAside: Newsroom.set_aside,
     e.Settled: Newsroom.settled,
+    **CALLS,
     e.WaveStarted: Newsroom.wave_started,
     e.WavePassed: Newsroom.wave_passed,
     e.ApprovalAsked: Newsroom.approval_asked,

@@ -128,6 +128,13 @@ lock_option = click.option(
 )
 
 
+credential_option = click.option(
+    "--try-credential",
+    is_flag=True,
+    help="Make one call with a credential that the service refused too often, though it is too soon for that.",
+)
+
+
 def stderr_is_terminal() -> bool:
     """Whether a person watches."""
     return sys.stderr.isatty()

@@ -13,6 +13,7 @@ from runner.cli.news import Newsroom
 from runner.cli.outlet import Outlet
 from runner.model import Outcome
 from runner.plain import one_line
+from runner.run import events as e
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from runner.cli.logs import Logs
-    from runner.run import events as e
     from runner.run.facts import Facts
 
 _LOOK_EVERY_S = 0.2
@@ -89,9 +89,9 @@ class LiveProgress:
         self._news = Newsroom(run_id, state)
 
     def observe(self, event: e.Event) -> None:
-        """Keep the last thing a person should know."""
+        """Keep the last thing a person should know; that calls fail is shown for as long as they do."""
         item = self._news.item(event) if self._news else None
-        if item is not None and item.level >= logging.INFO:
+        if item is not None and item.level >= logging.INFO and not isinstance(event, e.CallsFailing):
             # What waits for a person is shown for as long as it does.
             self._latest = "" if "next" in item.fields else item.line
 
@@ -111,19 +111,20 @@ class LiveProgress:
         console = Console(file=cast("TextIO", outlet), no_color=not self._color, force_terminal=True)
         began = self._monotonic()
         try:
-            with Live(self._picture(state, began), console=console, auto_refresh=False) as live:
+            with Live(self.picture(state, began), console=console, auto_refresh=False) as live:
                 try:
                     while True:
                         await asyncio.sleep(_LOOK_EVERY_S)
                         outlet.check()
                         if not outlet.is_behind:
-                            live.update(self._picture(state, began), refresh=True)
+                            live.update(self.picture(state, began), refresh=True)
                 finally:
-                    live.update(self._picture(state, began), refresh=True)
+                    live.update(self.picture(state, began), refresh=True)
         finally:
             outlet.drain(LONGEST_DRAIN_S)
 
-    def _picture(self, state: Facts, began: float) -> RenderableType:
+    def picture(self, state: Facts, began: float) -> RenderableType:
+        """How the run stands, which `began` then by the clock given."""
         from rich.console import Group  # noqa: PLC0415  likewise
         from rich.progress_bar import ProgressBar  # noqa: PLC0415  likewise
         from rich.table import Table  # noqa: PLC0415  likewise
@@ -137,7 +138,7 @@ class LiveProgress:
         )
         minutes, seconds = divmod(int(self._monotonic() - began), 60)
         figures = "  ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in _figures(state).items())
-        standing = self._news.standing() if self._news else []
+        standing = [*self._news.standing(), *self._news.failing()] if self._news else []
         # As plain text: what a check or a person said may look like markup.
         return Group(
             head, *map(Text, map(one_line, (f"{minutes:02}:{seconds:02}  {figures}", *standing, self._latest)))

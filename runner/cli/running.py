@@ -15,6 +15,7 @@ from runner.cli.operating import patience_options
 from runner.cli.options import (
     Duration,
     campaign_options,
+    credential_option,
     lock_option,
     log_options,
     pass_host,
@@ -73,6 +74,7 @@ def _outcomes(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @deadline_option
 @patience_options
 @lock_option
+@credential_option
 @_report_option
 @_ca_option
 @state_options
@@ -106,6 +108,7 @@ def run_command(host: Host, file: Path, **options: Any) -> int:  # noqa: ANN401 
 @deadline_option
 @patience_options
 @lock_option
+@credential_option
 @_report_option
 @_ca_option
 @state_options
@@ -129,6 +132,7 @@ def resume_command(host: Host, run: str, **options: Any) -> int:  # noqa: ANN401
 @deadline_option
 @patience_options
 @lock_option
+@credential_option
 @_report_option
 @_ca_option
 @state_options
@@ -141,7 +145,11 @@ def retry_command(host: Host, runs: tuple[str, ...], only: tuple[str, ...], **op
     """
     look, plan_file, dry_run = not options.pop("no_look"), options.pop("plan_file"), options.pop("dry_run")
     state_dir, ca_bundle = options["state_dir"], options["ca_bundle"]
-    plan, simulated = retrying.plan_retry(host, state_dir, runs, only, look=look, ca_bundle=ca_bundle)
+    plan, simulated, at_work = retrying.plan_retry(
+        host, state_dir, runs, only, look=look, ca_bundle=ca_bundle, try_credential=options["try_credential"]
+    )
+    for left_out in at_work:
+        output.warning(f"left out: {left_out}")
     path, simulate = options.pop("behaviour"), options.pop("simulate")
     behaviour = simulating.simulator_behaviour(path, demo=True) if simulated or simulate or path is not None else None
     if plan_file is not None:
@@ -168,6 +176,7 @@ def _how(host: Host, options: JsonObject, *, watch: bool, behaviour: Behaviour |
         wait_for_lock_s=_patience(options["wait_for_lock_s"], options["deadline"], host.clock.wall()),
         deadline=options["deadline"],
         patience=Patience(not options["no_wait_for_window"], not options["no_wait_for_person"]),
+        try_credential=options["try_credential"],
         progress=progress,
     )
 

@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
     from runner.engine.lane import LaneContext
+    from runner.model import Job
 
 # A job that had not been listed after some time may take this many times as long.
 _LATER = 2.0
+# But so many seconds at most: a list that lies now and then shows old jobs late, too.
+_LATEST_S = 600.0
 # So many jobs that are over are asked for until one is found that was not deleted since.
 _MOST_ASKED = 3
 
@@ -36,12 +39,13 @@ class KnownJobs:
         now, run = lane.clock.now(), lane.run
         self._since = {job: now for request, job in run.job_ids.items() if run.lane_index(request) == lane.index}
         self._gone: set[str] = set()
+        self._unseen: set[str] = set()  # accepted by this process, and not read since
         self._late_s = 0.0
 
     @property
     def settle_s(self) -> float:
         """How long a job may take to be listed: what the plan says, or longer, as was seen."""
-        return max(self._lane.run.plan.submit.settle_s, _LATER * self._late_s)
+        return max(self._lane.run.plan.submit.settle_s, min(_LATER * self._late_s, _LATEST_S))
 
     def is_known(self, job_id: str) -> bool:
         """Whether the job is that of a request already."""
@@ -50,7 +54,13 @@ class KnownJobs:
     def add(self, request: int, job_id: str, name: str | None) -> None:
         """A request has made this job, which shows this name."""
         self._since[job_id] = self._lane.clock.now()
+        self._unseen.add(job_id)
         self.manner.learn(self._lane.job_name_of(request), name)
+
+    def was_read(self, request: int, job: Job) -> None:
+        """The service has shown the job of a request."""
+        self._unseen.discard(job.job_id)
+        self.manner.learn(self._lane.job_name_of(request), job.name)
 
     def must_be_listed(self, asked_at: float) -> Iterator[KnownJob]:
         """The jobs at work that a list must show which was asked for at `asked_at`: those that had the time to be listed."""
@@ -68,13 +78,15 @@ class KnownJobs:
     async def hides(self, job: KnownJob) -> str | None:
         """Why a list that does not show the job proves nothing; None where that may be because the job was deleted."""
         now = self._lane.clock.now()
-        answer = await read(self._lane, lambda: self._lane.service.get(job.job_id))
-        if isinstance(answer, ReadFailed):
-            if not answer.missing:
-                return f"the list does not show job {job.job_id}, which cannot be read: {answer.error.message}"
-        elif answer.status != DELETED:
+        answer = await read(self._lane, lambda call: self._lane.service.get(job.job_id, call))
+        if isinstance(answer, ReadFailed) and not answer.missing:
+            return f"the list does not show job {job.job_id}, which cannot be read: {answer.error.message}"
+        is_there = not isinstance(answer, ReadFailed) and answer.status != DELETED
+        # Nobody deletes what nobody has seen: it is not known everywhere yet, and so may others be.
+        if is_there or (isinstance(answer, ReadFailed) and job.job_id in self._unseen):
             self._late_s = max(self._late_s, now - self._since[job.job_id])
-            return f"the list does not show job {job.job_id}, which exists"
+            which = "exists" if is_there else "was accepted, and that nobody has seen yet"
+            return f"the list does not show job {job.job_id}, which {which}"
         self._gone.add(job.job_id)
         return None
 

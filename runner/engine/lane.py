@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from runner.engine.credential import Credential
+from runner.engine.failing import FailingCalls
 from runner.engine.known import KnownJobs
 from runner.engine.recorder import News, Recorder
 from runner.run import events as e
 from runner.run.intake import jobs_may_come, sends_no_more
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Iterable
 
+    from runner.engine.calls import LaneCredential
     from runner.engine.pace import Pace
     from runner.engine.ports import Clock, JobService
     from runner.model import Job, JobRow
@@ -30,7 +31,7 @@ class LaneContext:
     """One lane at work. `body_of` makes the exact bytes to send for a request; `job_name_of` its full job name.
 
     `run_token` is what the names of all jobs of the run have in common. `jitter` gives random numbers from 0 to 1.
-    `most_sends` is how many creates may be on their way at once, whatever the plan says.
+    `most_sends` is how many creates may be on their way at once, whatever the plan says, and `most_reads` how many reads.
     `is_too_late` says whether a deadline is over, by the clocks as they are now.
     `newly_open` are requests whose jobs the watcher has not taken up yet: so it never looks through all of them.
     `sighted` are, by name, jobs that the list showed of requests that looked unsent: sent they were, whatever it shows next.
@@ -43,11 +44,13 @@ class LaneContext:
     clock: Clock
     creates: Pace
     reads: Pace
+    credential: LaneCredential
     body_of: Callable[[int], bytes]
     job_name_of: Callable[[int], str]
     run_token: str
     jitter: Callable[[], float]
     most_sends: int = sys.maxsize
+    most_reads: int = sys.maxsize
     is_too_late: Callable[[], bool] = lambda: False
     submit_news: News = field(default_factory=News)
     watch_news: News = field(default_factory=News)
@@ -56,11 +59,14 @@ class LaneContext:
     sighted: dict[str, JobRow] = field(default_factory=dict)
     searches: list[asyncio.Task[None]] = field(default_factory=list)
     watches: list[asyncio.Task[None]] = field(default_factory=list)
-    credential: Credential = field(init=False)
     known: KnownJobs = field(init=False)
+    failing: FailingCalls = field(init=False)
+    reads_at_once: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
-        self.credential = Credential(self.clock)
+        # Here and not further down: what waits there has begun, and would be sent though a call was refused meanwhile.
+        self.reads_at_once = asyncio.Semaphore(self.most_reads)
+        self.failing = FailingCalls(self)
         self.known = KnownJobs(self)
 
     def job_opened(self, request: int, job: Job) -> None:

@@ -58,6 +58,8 @@ async def read_listing(lane: LaneContext, name: str | None, most_pages: int = MO
 
 async def _read_page(lane: LaneContext, name: str | None, offset: int) -> JobPage | ReadFailed:
     async def page() -> JobPage | ReadFailed:
-        return await read(lane, lambda: lane.service.list(name=name, offset=offset, limit=PAGE_LIMIT))
+        return await read(
+            lane, lambda call: lane.service.list(name=name, offset=offset, limit=PAGE_LIMIT, departure=call)
+        )
 
     return await persist(lane, page, _OF_A_PAGE)

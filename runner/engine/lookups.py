@@ -118,7 +118,14 @@ class _ByName:
         everything, flaw = await self._read_beside()
         if isinstance(everything, ReadFailed):
             return LookedUp(requests, asked_at, everything)
-        return LookedUp(requests, self._asked_at, rows + _rows(everything), why if flaw else None)
+        unproven = (why or self._nameless(everything)) if flaw else None
+        return LookedUp(requests, self._asked_at, rows + _rows(everything), unproven)
+
+    def _nameless(self, everything: Listing) -> str | None:
+        """Why one of the rows may be of any request: it has no name, and is of no job that is known."""
+        rows = (row for row in everything.rows.values() if not (row.name or "").strip())
+        nameless = next((row.job_id for row in rows if not self._lane.known.is_known(row.job_id)), None)
+        return None if nameless is None else f"the list shows job {nameless} without its name"
 
     async def _tested_filter(self) -> tuple[bool, str | None]:
         """Whether there are jobs by which the filter could be tested, and why it is none to rely on."""

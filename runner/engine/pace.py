@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from runner.engine.limiter import Limiter
 from runner.rules.answers import Throttle
-from runner.rules.throttle import Throttling, rate_at, throttled
+from runner.rules.throttle import LONGEST_PAUSE_S, Throttling, rate_at, throttled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,12 +25,20 @@ class Pace:
     That of a run that is `resumed` begins without a burst: the process before may have used it a moment ago.
     """
 
-    def __init__(self, rate: float | None, burst: int, clock: Clock, *, resumed: bool = False) -> None:
+    def __init__(
+        self,
+        rate: float | None,
+        burst: int,
+        clock: Clock,
+        *,
+        resumed: bool = False,
+        longest_pause_s: float = LONGEST_PAUSE_S,
+    ) -> None:
         self._clock = clock
         self._limiter = Limiter(rate, burst, clock)
         if resumed and rate is not None:
             self._limiter.pause(1 / rate)
-        self._throttling = Throttling(configured=rate)
+        self._throttling = Throttling(configured=rate, longest_pause_s=longest_pause_s)
         self.limited = rate is not None
 
     def near_in(self, others: int, lead_s: float) -> float:

@@ -10,26 +10,46 @@ if TYPE_CHECKING:
     from runner.model import Job, JobPage
     from runner.plan.rollout.model import PlannedCheck
     from runner.rules.answers import Answer, ReadFailed
+    from runner.rules.refused_calls import Identity
     from runner.run.commands import Command
     from runner.run.events import Event
 
 
-class JobService(Protocol):
-    """The Lite Server jobs API of one lane. No call raises for what the service or the network does."""
+class Departure(Protocol):
+    """Who says whether a call may leave."""
 
-    async def create(self, body: bytes, leave: Callable[[], Awaitable[bool]]) -> Answer | None:
-        """Send one create-job request, once. `body` is the exact JSON to sign and send.
-
-        `leave` is awaited right before it leaves, however long a login before that took, and again before it leaves once
-        more with a credential that was renewed because the first was refused. None: it said no, and nothing was made.
-        """
+    async def leave(self) -> bool:
+        """Whether it may, right before it leaves; and again, if it was `refused` and there is another proof now."""
         ...
 
-    async def get(self, job_id: str) -> Job | ReadFailed:
+    def refused(self) -> None:
+        """It was refused as unauthenticated; it is looked for another proof now. None other should leave meanwhile."""
+        ...
+
+
+class JobService(Protocol):
+    """The Lite Server jobs API of one lane. No call raises for what the service or the network does.
+
+    A `departure` is asked right before a call leaves, however long a login before that took, and again before it leaves
+    once more with a credential that was renewed because the first was refused. None: it said no.
+    """
+
+    @property
+    def identity(self) -> Identity:
+        """Who calls are made as now."""
+        ...
+
+    async def create(self, body: bytes, departure: Departure) -> Answer | None:
+        """Send one create-job request, once. `body` is the exact JSON to sign and send. None: nothing was made."""
+        ...
+
+    async def get(self, job_id: str, departure: Departure) -> Job | ReadFailed | None:
         """Read one job with its tasks."""
         ...
 
-    async def list(self, *, name: str | None, offset: int, limit: int) -> JobPage | ReadFailed:
+    async def list(
+        self, *, name: str | None, offset: int, limit: int, departure: Departure
+    ) -> JobPage | ReadFailed | None:
         """Read one page of the job list. The service may ignore `offset` and `limit` (api-facts 1.3)."""
         ...
 
@@ -93,6 +113,25 @@ class Journal(Protocol):
     @property
     def is_blocked(self) -> bool:
         """Whether another process holds the store, so that nothing becomes durable for now."""
+        ...
+
+
+class KeptCredentials(Protocol):
+    """What all processes that use a state folder note of refused credentials. `salt` is the folder's own."""
+
+    @property
+    def salt(self) -> bytes:
+        """Where hashes begin that are of no use elsewhere."""
+        ...
+
+    def change(self, credential: str, change: Callable[[str | None], str | None]) -> bool:
+        """Make what is noted of a credential, None where nothing is, what `change` makes of it: nobody comes in between.
+
+        It is durable then. False: another process holds the store for now.
+
+        Raises:
+            StateFolderError: nothing can be noted.
+        """
         ...
 
 

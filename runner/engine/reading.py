@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from runner.engine.coming_back import why_to_stop
+from runner.engine.failing import About, What
 from runner.rules.answers import Cause, ReadFailed
-from runner.rules.reads import ReadAgain, ReadHistory, StopLane, after_failure
+from runner.rules.reads import ReadAgain, ReadHistory, StopLane, after_failure, ends_at
+from runner.run.outages import AfterThat
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from runner.engine.lane import LaneContext
+    from runner.engine.ports import Departure
     from runner.model import Job, JobPage
     from runner.rules.reads import AfterFailure, ReadLimits
 
@@ -18,39 +22,67 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-async def read(lane: LaneContext, call: Callable[[], Awaitable[Read | ReadFailed]]) -> Read | ReadFailed:
+async def read(
+    lane: LaneContext, call: Callable[[Departure], Awaitable[Read | ReadFailed | None]]
+) -> Read | ReadFailed:
     """Make one read. What follows if it failed is for `what_follows`."""
-    if not await lane.credential.enter(lane.reads.wait):
-        return lane.credential.refusal
-    sent_at = lane.clock.monotonic()
     answer: Read | ReadFailed | None = None
-    try:
-        answer = await call()
-    finally:
-        lane.credential.end(answer)
+    async with lane.reads_at_once:
+        # One that could not leave, because another call was refused meanwhile, waits for its turn again.
+        while answer is None and (begun := await lane.credential.enter(lane.reads.wait)) is not None:
+            sent_at = lane.clock.monotonic()
+            try:
+                answer = await call(begun)
+            finally:
+                lane.credential.end(begun, answer)
+    if answer is None:
+        return lane.credential.refusal
     if isinstance(answer, ReadFailed) and answer.cause is Cause.THROTTLED:
-        lane.reads.throttled(answer.throttle, sent_at)
+        too_long = why_to_stop(lane, answer.error, answer.throttle)
+        if too_long is None:
+            lane.reads.throttled(answer.throttle, sent_at)
+        else:
+            lane.stop(too_long, watched=False)
     return answer
 
 
-def what_follows(lane: LaneContext, history: ReadHistory, failed: ReadFailed, limits: ReadLimits) -> AfterFailure:
-    """What to do after a failed read, which `history` counts. Where the lane has to stop, that is done."""
+def what_follows(
+    lane: LaneContext, history: ReadHistory, failed: ReadFailed, limits: ReadLimits, about: About | None
+) -> AfterFailure:
+    """What to do after a failed read, which `history` counts. Where the lane has to stop, that is done.
+
+    What it is `about` is known to fail from then on, until somebody tells that it works; not where a job is only missing.
+    """
     refused = lane.credential.refused_in_a_row
     step = after_failure(history, failed, limits, now=lane.clock.now(), refused_in_a_row=refused)
     if isinstance(step, StopLane):
-        lane.stop(failed.error, watched=False)
+        lane.stop(lane.credential.why(failed.error), watched=False)
+    elif about is not None and not isinstance(step, ReadAgain):
+        lane.failing.given_up(about.key)
+    elif about is not None and not failed.missing:
+        lane.failing.fails(about, failed, history, until=ends_at(history, failed, limits))
     return step
 
 
 async def persist(
     lane: LaneContext, read_it: Callable[[], Awaitable[T | ReadFailed]], limits: ReadLimits
 ) -> T | ReadFailed:
-    """Read until it is read, or must not be tried any more: then what failed last."""
+    """Read the list, or a part of it, until it is read, or must not be tried any more: then what failed last.
+
+    What is only tried for a moment is not known to fail: whoever asked for it has more patience, or none.
+    """
     history = ReadHistory()
-    while isinstance(answer := await read_it(), ReadFailed):
-        history = history.after(answer, lane.clock.now())
-        step = what_follows(lane, history, answer, limits)
-        if not isinstance(step, ReadAgain):
+    about = About(read_it, What.LIST, AfterThat.LANE_STOPS) if limits.over_s else None
+    while True:
+        asked_at = lane.clock.now()
+        answer = await read_it()
+        if not isinstance(answer, ReadFailed):
             break
+        history = history.after(answer, asked_at)
+        step = what_follows(lane, history, answer, limits, about)
+        if not isinstance(step, ReadAgain):
+            return answer
         await lane.clock.sleep(step.at - lane.clock.now())
+    if history.failed and about is not None:
+        lane.failing.works(about.key)
     return answer

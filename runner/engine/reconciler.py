@@ -8,10 +8,11 @@ from dataclasses import replace
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
+from runner.engine.failing import About, What
 from runner.engine.lookups import FEW, Lookups
 from runner.engine.reading import read, what_follows
 from runner.rules.absence import unproven
-from runner.rules.answers import ReadFailed
+from runner.rules.answers import ReadFailed, ReadFailures
 from runner.rules.doubts import (
     Found,
     FoundMore,
@@ -28,13 +29,14 @@ from runner.rules.doubts import (
 from runner.rules.names import ShownNames, folded
 from runner.rules.reads import ReadAgain, StopLane
 from runner.run import events as e
+from runner.run.outages import AfterThat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.engine.lane import LaneContext
     from runner.engine.lookups import LookedUp
-    from runner.model import JobRow
+    from runner.model import Job, JobRow
 
 # How long a lookup waits for others that are due soon, seconds.
 _TOGETHER_S = 1.0
@@ -98,7 +100,9 @@ class Reconciler:
         """The survey may have found out meanwhile."""
         if request in self._lane.state.doubts:
             return True
-        self._inquiries.pop(request, None)
+        inquiry = self._inquiries.pop(request, None)
+        if inquiry is not None and inquiry.reads.failed:
+            self._lane.failing.works(request)
         return False
 
     def _take_in(self, looked_up: LookedUp) -> None:
@@ -117,11 +121,16 @@ class Reconciler:
             else:
                 self._read_failed(request, unproven(why))
 
+    def _was_read(self, request: int) -> None:
+        if self._inquiries[request].reads.failed:
+            self._lane.failing.works(request)
+
     def _judge(self, request: int, asked_at: float, rows: Sequence[JobRow]) -> None:
         """What to make of a lookup that began at `asked_at`: how long it took gave no job the time to be listed."""
         lane = self._lane
         submit = lane.run.plan.submit
         may_resend = lane.run.attempts[request] < submit.attempts
+        self._was_read(request)
         inquiry = self._inquiries[request] = self._inquiries[request].looked_up()
         job_ids = [row.job_id for row in rows]
         judgement = judge(inquiry, job_ids, now=asked_at, settle_s=lane.known.settle_s, may_resend=may_resend)
@@ -147,16 +156,19 @@ class Reconciler:
         """A read failed, of the list or of the job that was found there."""
         lane, now = self._lane, self._lane.clock.now()
         inquiry = self._inquiries[request] = self._inquiries[request].read_failed(failed, now)
-        match what_follows(lane, inquiry.reads, failed, self._limits):
+        stays = inquiry.row is None and not failed.answered
+        about = About(request, What.DOUBT, AfterThat.LANE_STOPS if stays else AfterThat.GIVEN_UP)
+        match what_follows(lane, inquiry.reads, failed, self._limits, about):
             case ReadAgain(at):
                 self._act_on(request, LookUpAgain(at))
             case StopLane():
                 pass  # in doubt until the run is resumed
-            case _ if inquiry.row is None and not failed.answered:
+            case _ if stays:
                 # That the list cannot be read is not about the request: it stays in doubt until the run is resumed.
                 lane.stop(failed.error, watched=True)
             case _:
-                self._act_on(request, give_up(inquiry, failed, now))
+                failures = ReadFailures(inquiry.reads.failed, failed.error, unread=True)
+                self._conclude(request, e.GivenUp(now, request, give_up(inquiry, failed, now).reason, failures))
 
     async def _adopt_all(self, found: Sequence[int]) -> None:
         for start in range(0, len(found), _AT_ONCE):
@@ -168,16 +180,31 @@ class Reconciler:
         if row is None:
             return
         lane, job_id = self._lane, row.job_id
-        job = await read(lane, lambda: lane.service.get(job_id))
+        job = await read(lane, lambda call: lane.service.get(job_id, call))
         now = lane.clock.now()
         if isinstance(job, ReadFailed):
             self._read_failed(request, job)
-        elif has_other_servers(job, (server.id for server in lane.run.servers_of(request))):
-            reason = f"the job of the request's name, {job_id}, works on servers that the request did not name"
+            return
+        self._was_read(request)
+        why = self._not_of(request, job)
+        if why is not None:
+            reason = f"the job of the request's name, {job_id}, {why}"
             self._conclude(request, e.Conflict(now, request, (job_id,), reason))
         else:
             self._conclude(request, e.Adopted(now, request, job))
             lane.job_opened(request, job)
+            lane.known.was_read(request, job)
+
+    def _not_of(self, request: int, job: Job) -> str | None:
+        """Why a job that is listed under the request's name is not the request's; None if it is."""
+        lane = self._lane
+        if lane.known.is_known(job.job_id):
+            return "is that of an earlier request"
+        if not lane.known.manner.is_of(lane.job_name_of(request), job.name):
+            return f"has the name {job.name!r} where it is read itself"
+        if has_other_servers(job, (server.id for server in lane.run.servers_of(request))):
+            return "works on servers that the request did not name"
+        return None
 
     def _conclude(self, request: int, event: e.Event) -> None:
         del self._inquiries[request]

@@ -149,6 +149,12 @@ class RunEngine:
         return rollout.deadline.left_s(self._clock.now(), self._clock.wall()) <= 0
 
     async def _run_lane(self, lane: LaneContext) -> None:
+        async with asyncio.TaskGroup() as beside:
+            telling = beside.create_task(lane.failing.run())
+            await self._work_off(lane)
+            telling.cancel()
+
+    async def _work_off(self, lane: LaneContext) -> None:
         lane.newly_open.extend(lane.state.open)
         surveyor = Surveyor(lane)
         async with asyncio.TaskGroup() as tasks:

@@ -7,18 +7,25 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING
 
+from runner.engine.coming_back import why_to_stop
 from runner.engine.connections import Connections
+from runner.engine.failing import About, What
+from runner.engine.leaving import LastLook, NotLeft
 from runner.model import RUNNER
 from runner.rules import answers
 from runner.rules.answers import Cause
 from runner.rules.doubts import about_another
+from runner.rules.reads import ReadHistory
 from runner.rules.refusals import NEVER_REACHED_S, lane_stops, retry_at
 from runner.run import events as e
+from runner.run.blaming import after_refusal
 from runner.run.decisions import AllSubmitted, LeaveOut, Send, SplitUp, WaitForEvent, WaitUntil
+from runner.run.outages import AfterThat
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
 
+    from runner.engine.calls import Call
     from runner.engine.lane import LaneContext
     from runner.model import Job
 
@@ -34,6 +41,7 @@ _LONGEST_LEAD_S = 2.0
 _SLOT_GOOD_FOR_S = 0.002
 # What is kept of the longest commit at each that was shorter.
 _FADE = 0.9
+_CREATES = About("creates", What.CREATE, AfterThat.LANE_STOPS)
 
 
 class Submitter:
@@ -45,6 +53,8 @@ class Submitter:
         self._commit_s = 0.0
         self._goes_ahead = True  # without a limit, of a free connection: not where answers take too long for that
         self._connections = Connections(lambda: self._at_once)
+        self._unreached = ReadHistory()
+        self._not_left = NotLeft()
 
     @property
     def _at_once(self) -> int:
@@ -55,25 +65,32 @@ class Submitter:
         """Return when nothing will be sent any more and every request sent has its answer recorded."""
         lane = self._lane
         async with asyncio.TaskGroup() as sends:
-            while True:
-                lane.submit_news.seen()
-                match lane.decide():
-                    case Send() | SplitUp() if not lane.recorder.may_intend:
-                        await lane.submit_news.wait(_LOOK_AGAIN_S)
-                    case Send(request) if lane.creates.limited or not self._goes_ahead:
-                        await self._intend_if_near(request, sends)
-                    case Send(request):
-                        self._intend(request, sends)
-                    case SplitUp(request, cut):
-                        lane.recorder.record(e.Split(lane.clock.now(), request, cut))
-                    case LeaveOut(request, why):
-                        lane.recorder.record(e.Withdrawn(lane.clock.now(), request, RUNNER, why))
-                    case WaitUntil(at):
-                        await lane.submit_news.wait(at - lane.clock.now())
-                    case WaitForEvent():
-                        await lane.submit_news.wait()
-                    case AllSubmitted():
-                        break
+            await self._let_out(sends)
+            if lane.sends_no_more:
+                self._not_left.break_off()
+
+    async def _let_out(self, sends: asyncio.TaskGroup) -> None:
+        """Return when nothing will be sent any more."""
+        lane = self._lane
+        while True:
+            lane.submit_news.seen()
+            match lane.decide():
+                case Send() | SplitUp() if not lane.recorder.may_intend:
+                    await lane.submit_news.wait(_LOOK_AGAIN_S)
+                case Send(request) if lane.creates.limited or not self._goes_ahead:
+                    await self._intend_if_near(request, sends)
+                case Send(request):
+                    self._intend(request, sends)
+                case SplitUp(request, cut):
+                    lane.recorder.record(e.Split(lane.clock.now(), request, cut))
+                case LeaveOut(request, why):
+                    lane.recorder.record(e.Withdrawn(lane.clock.now(), request, RUNNER, why))
+                case WaitUntil(at):
+                    await lane.submit_news.wait(at - lane.clock.now())
+                case WaitForEvent():
+                    await lane.submit_news.wait()
+                case AllSubmitted():
+                    break
 
     async def _intend_if_near(self, request: int, sends: asyncio.TaskGroup) -> None:
         """Intend the request if it could be sent soon; else wait until it may be so, or something happens.
@@ -108,47 +125,52 @@ class Submitter:
         answer: answers.Answer | None = None
         async with self._connections:
             if lane.creates.limited or lane.credential.is_doubted:
-                is_in_turn = await lane.credential.enter(partial(self._take_slot, request, intended_at))
+                call = await lane.credential.enter(
+                    partial(self.take_slot, request, intended_at), partial(self.may_send_now, request, intended_at)
+                )
             else:
-                is_in_turn = lane.credential.begin()
+                call = lane.credential.begin()
             self._unsent -= 1
             sent_at = lane.clock.monotonic()
-            if is_in_turn:
+            if call is not None:
                 if (
                     not lane.sends_no_more
                 ):  # else there might be a login for nothing; the last look is that of `_leaving`
-                    answer = await lane.service.create(body, self._leaving(request, intended_at, sent_at))
-                lane.credential.end(answer)
+                    departure = _Departure(self, call, request, intended_at, sent_at)
+                    answer = await LastLook(self._not_left, departure).answer(partial(lane.service.create, body))
+                lane.credential.end(call, answer)
         if answer is None:
             self._goes_ahead = self._goes_ahead and sent_at - intended_at <= INTENT_GOOD_FOR_S
-            lane.recorder.record(e.Lapsed(lane.clock.now(), request))
+            self._lapsed(request)
         else:
             self._goes_ahead = self._goes_ahead or lane.clock.monotonic() - sent_at < INTENT_GOOD_FOR_S / 2
             self._answered(request, answer, sent_at)
         lane.submit_news.tell()
 
-    async def _take_slot(self, request: int, intended_at: float) -> bool:
+    def _lapsed(self, request: int) -> None:
+        lane = self._lane
+        lane.recorder.record(e.Lapsed(lane.clock.now(), request))
+        if lane.credential.is_exhausted:  # by another lane perhaps, or before this process began
+            lane.stop(lane.credential.refusal.error, watched=False)
+
+    async def take_slot(self, request: int, intended_at: float) -> bool:
+        """Wait for a slot of the lane's rate; False: the request may not be sent then."""
         lane = self._lane
         return await lane.creates.wait(
             lambda ahead: self._may_send(request, intended_at, lane.clock.monotonic() + ahead)
         )
 
-    def _leaving(self, request: int, intended_at: float, slot_at: float) -> Callable[[], Awaitable[bool]]:
+    def may_send_now(self, request: int, intended_at: float) -> bool:
+        """Whether the request may be sent, as things stand."""
+        return self._may_send(request, intended_at, self._lane.clock.monotonic())
+
+    async def is_in_time(self, request: int, intended_at: float, slot_until: float) -> bool:
         """The last look of all, and another slot where the first is gone: before the first byte there may be a login."""
-        lane, good_until = self._lane, slot_at + _SLOT_GOOD_FOR_S
-
-        async def leave() -> bool:
-            nonlocal good_until
-            now = lane.clock.monotonic()
-            if now > good_until and lane.creates.limited:
-                good_until = -math.inf
-                return await self._take_slot(request, intended_at) and self._may_send(
-                    request, intended_at, lane.clock.monotonic()
-                )
-            good_until = -math.inf
-            return self._may_send(request, intended_at, now)
-
-        return leave
+        lane = self._lane
+        now = lane.clock.monotonic()
+        if now > slot_until and lane.creates.limited:
+            return await self.take_slot(request, intended_at) and self.may_send_now(request, intended_at)
+        return self._may_send(request, intended_at, now)
 
     def _may_send(self, request: int, intended_at: float, at: float) -> bool:
         """Whether the request may be sent `at` a time (monotonic), as things stand. The last look before it leaves.
@@ -168,8 +190,15 @@ class Submitter:
                 lane.doubt_news.tell()
             case answers.Refusal(cause=Cause.THROTTLED):
                 self._slow_down(request, answer, sent_at)
+            case answers.Refusal(cause=Cause.INVALID | Cause.BUSY):
+                for event in after_refusal(lane.run, request, answer, now, lane.jitter()):
+                    lane.recorder.record(event)
+                lane.doubt_news.tell()
             case answers.Refusal():
                 self._refused(request, answer)
+        if self._unreached.failed and lane.state.unreachable_since is None:
+            self._unreached = ReadHistory()
+            lane.failing.works(_CREATES.key)
 
     def _created(self, request: int, job: Job, request_id: str | None) -> None:
         """An answer about another job says nothing of the request's own, which is looked up then."""
@@ -191,27 +220,62 @@ class Submitter:
 
     def _refused(self, request: int, refused: answers.Refusal) -> None:
         lane, now, cause = self._lane, self._lane.clock.now(), refused.cause
-        attempts, allowed = lane.run.attempts[request], lane.run.plan.submit.attempts
         since = lane.state.unreachable_since
         outage_s = 0.0 if since is None else now - since
         patience_s = lane.run.plan.submit.outage_s
+        patience_s = patience_s if lane.state.accepted else min(patience_s, NEVER_REACHED_S)
         stops = lane_stops(
             cause,
             outage_s=outage_s,
-            patience_s=patience_s if lane.state.accepted else min(patience_s, NEVER_REACHED_S),
-            unauthenticated_in_a_row=max(lane.state.unauthenticated_in_a_row + 1, lane.credential.refused_in_a_row),
+            patience_s=patience_s,
+            unauthenticated_in_a_row=lane.credential.refused_in_a_row,
         )
-        again_at: float | None = now
+        again_at = now
         if not stops:
-            again_at = retry_at(
-                cause, attempts=attempts, allowed=allowed, now=now, jitter=lane.jitter(), outage_s=outage_s
-            )
+            attempts = lane.run.attempts[request]
+            again_at = retry_at(cause, attempts=attempts, now=now, jitter=lane.jitter(), outage_s=outage_s)
         lane.recorder.record(e.Refused(now, request, refused.cause, refused.error, again_at))
         if stops:
-            lane.stop(refused.error, watched=cause is not Cause.UNAUTHENTICATED)
+            lane.failing.given_up(_CREATES.key)
+            unauthenticated = cause is Cause.UNAUTHENTICATED
+            error = lane.credential.why(refused.error) if unauthenticated else refused.error
+            lane.stop(error, watched=not unauthenticated)
+        elif cause is Cause.UNREACHABLE:
+            self._unreached = self._unreached.after(refused, now)
+            lane.failing.fails(_CREATES, refused, self._unreached, until=(now if since is None else since) + patience_s)
 
     def _slow_down(self, request: int, refused: answers.Refusal, sent_at: float) -> None:
         lane = self._lane
-        pause_s = lane.creates.throttled(refused.throttle, sent_at)
+        too_long = why_to_stop(lane, refused.error, refused.throttle)
+        pause_s = 0.0 if too_long else lane.creates.throttled(refused.throttle, sent_at)
         now, rate = lane.clock.now(), lane.creates.rate
         lane.recorder.record(e.Throttled(now, request, refused.error, pause_s, rate))
+        if too_long is not None:
+            lane.stop(too_long, watched=True)
+
+
+class _Departure:
+    """Whether a create may leave, as far as its credential, its slot and its intent go."""
+
+    __slots__ = ("_call", "_intended_at", "_request", "_slot_until", "_submitter")
+
+    def __init__(self, submitter: Submitter, call: Call, request: int, intended_at: float, slot_at: float) -> None:
+        self._submitter = submitter
+        self._call = call
+        self._request = request
+        self._intended_at = intended_at
+        self._slot_until = slot_at + _SLOT_GOOD_FOR_S
+
+    def refused(self) -> None:
+        """See `Departure.refused`."""
+        self._call.refused()
+
+    async def leave(self) -> bool:
+        """See `Departure.leave`."""
+        submitter, request, intended_at = self._submitter, self._request, self._intended_at
+        if not self._call.leave_now():
+            still = partial(submitter.may_send_now, request, intended_at)
+            if not await self._call.again(still):
+                return False
+        slot_until, self._slot_until = self._slot_until, -math.inf
+        return await submitter.is_in_time(request, intended_at, slot_until)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.engine.clock import sleep_until
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 _OF_THE_LIST = ReadLimits()
 # At the end of a run nothing is sent any more: what the list does not prove then is not waited for as long.
 _AT_THE_END = ReadLimits(reads=3, over_s=0.0)
+# Without a rollout only what the service refuses is split, in the order of the plan: a lost end of the journal told of the
+# first requests that look unsent. Where one list shows all jobs of the run, it shows those of all pieces.
+_MOST_BEYOND = 10_000
 
 
 class _Rows(NamedTuple):
@@ -66,7 +70,7 @@ class Surveyor:
         await sleep_until(lane.clock, since + lane.run.plan.submit.settle_s)
         excluded = [index for index in self._requests if not lane.run.is_surely_unsent(index)]
         unsent = [index for index in self._requests if lane.run.phases[index] in UNSENT] + excluded
-        beyond = list(self._names_beyond(self._requests))
+        beyond = list(islice(self._names_beyond(self._requests), None if lane.run.rollout else _MOST_BEYOND))
         listed = await self._proven_rows(unsent, beyond, since)
         now = lane.clock.now()
         if isinstance(listed, ReadFailed):
@@ -86,10 +90,11 @@ class Surveyor:
     async def before_the_end(self) -> None:
         """Look once more for second jobs of requests that were ever in doubt: a lost create may have arrived late.
 
-        After a crash that may be any request: the doubt itself may have been lost with the end of the journal.
+        So may one that was refused, or throttled, by whoever sent it on a second time. After a crash it may be any request:
+        the doubt itself may have been lost with the end of the journal.
         """
         lane = self._lane
-        doubted = self._requests if self._is_resumed else sorted(lane.state.ever_in_doubt)
+        doubted = self._requests if self._is_resumed else list(filter(self._may_have_more, self._requests))
         if not doubted or lane.over:
             return
         listed = _Rows(())
@@ -98,12 +103,31 @@ class Surveyor:
             nonlocal listed
             answer = await self._rows(doubted)
             if isinstance(answer, ReadFailed):
-                return answer
+                return _Rows((), None, answer)  # it was waited for already
             listed = answer
             return listed if listed.unproven is None else unproven(listed.unproven)
 
-        await persist(lane, rows, _AT_THE_END)
+        answer = await persist(lane, rows, _AT_THE_END)
         self._tell_of_doubles(doubted, self._rows_by_number(listed.rows))
+        if isinstance(answer, ReadFailed):
+            self._tell_of_unproven(answer)
+        elif answer.failed is not None and lane.state.not_found:
+            lane.stop(answer.failed.error, watched=True)
+
+    def _may_have_more(self, request: int) -> bool:
+        """Whether the request may have another job than is known of it."""
+        run, lane = self._lane.run, self._lane.state
+        was_refused = run.sent[request] > 1 or run.phases[request] is Phase.REFUSED or request in lane.ever_busy
+        return was_refused or request in lane.ever_in_doubt
+
+    def _tell_of_unproven(self, failed: ReadFailed) -> None:
+        """Of requests that were taken to have made no job by a list that proves nothing: by now it may be known to lie."""
+        lane = self._lane
+        why = f"the job list showed no job of it, and proves nothing ({failed.error.message}): it may have made another job"
+        for request in sorted(lane.state.not_found - lane.run.conflict_jobs.keys()):
+            if lane.run.phases[request] is not Phase.GIVEN_UP:
+                job_ids = filter(None, [lane.run.job_ids.get(request)])
+                lane.recorder.record(e.Doubled(lane.clock.now(), request, tuple(job_ids), why))
 
     def _tell_of_doubles(self, requests: Iterable[int], rows: Mapping[int, Mapping[str, JobRow]]) -> None:
         """Of those of these requests that have another job than the journal knows."""
@@ -148,14 +172,13 @@ class Surveyor:
         """The names that jobs may have of requests that are yet to come to be: pieces of these, or what follows failures."""
         run, token = self._lane.run, self._lane.run_token
         rules = run.rollout.rules if run.rollout else None
-        if rules is None:
-            return
         for request in requests:
-            if run.phases[request] in UNSENT:
+            # One in doubt may have been refused and split since, if the end of the journal is lost.
+            if run.phases[request] in UNSENT or run.phases[request] is Phase.IN_DOUBT:
                 start = self._lane.job_name_of(request)[:-KEY_LENGTH]
                 yield from (start + request_key(token, number) for number in run.requests.numbers_of_pieces(request))
             is_known = run.phases[request].is_over and run.phases[request] is not Phase.EXCLUDED
-            if rules.on_failure is not None and run.is_main(request) and not is_known:
+            if rules is not None and rules.on_failure is not None and run.is_main(request) and not is_known:
                 name = str(rules.failure_bodies[run.requests[request].group]["name"])
                 numbers = run.requests.numbers_of_follow_ups(request)
                 yield from (job_name(name, request_key(token, number)) for number in numbers)
@@ -202,5 +225,5 @@ class Surveyor:
 
     async def _list(self, name: str | None, most_pages: int) -> Listing | ReadFailed:
         """Read the list, again and again if need be."""
-        limits = ReadLimits(over_s=self._lane.run.plan.submit.outage_s)
+        limits = ReadLimits(reads=2, over_s=self._lane.run.plan.submit.outage_s)
         return await persist(self._lane, lambda: read_listing(self._lane, name, most_pages), limits)

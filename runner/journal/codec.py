@@ -13,7 +13,7 @@ import orjson
 
 from runner.errors import StateFolderError
 from runner.model import Job, Json, RunState, Task
-from runner.rules.answers import Cause, ServiceError
+from runner.rules.answers import Cause, ReadFailures, ServiceError
 from runner.run.events import Event, JobRead, RunEnded
 
 if TYPE_CHECKING:
@@ -89,7 +89,8 @@ def state_at_end(events: str | bytes) -> RunState | None:
 
 def _decode(kind: str, values: Json) -> Event:
     for name, build in _BUILDERS[kind]:
-        values[name] = build(values[name])
+        if name not in _MAY_BE_MISSING or values.get(name) is not None:
+            values[name] = build(values[name])
     return _TYPES[kind](**values)
 
 
@@ -102,12 +103,20 @@ def _error(values: dict[str, Any]) -> ServiceError:
     return ServiceError(**values)
 
 
+def _failures(values: dict[str, Any]) -> ReadFailures:
+    values["error"] = _error(values["error"])
+    return ReadFailures(**values)
+
+
+_MAY_BE_MISSING = frozenset({"failures"})
+
 _BY_FIELD: dict[str, Callable[[Any], Any]] = {
     "job": _job,
     "error": _error,
     "cause": Cause,
     "job_ids": tuple,
     "servers": tuple,
+    "failures": _failures,
 }
 _BUILDERS: dict[str, list[tuple[str, Callable[[Any], Any]]]] = {
     kind: [(field.name, _BY_FIELD[field.name]) for field in fields(event_type) if field.name in _BY_FIELD]

@@ -88,15 +88,16 @@ class Judge:
             raise OwnershipLost(claim.run_id)
         self.refuse_living_owner(claim)
 
-    def refuse_kept_servers(self, claim: Claim, servers: Sequence[str], count: int) -> None:
-        """Look at a run that servers are leased to: some of them, and how many.
+    def refuse_kept_servers(self, claim: Claim, servers: Sequence[str]) -> None:
+        """Look at a run that these servers are leased to.
 
         Raises:
             Leased: they are still its own.
         """
         judgement = self._judged(claim)
         if judgement.keeps_servers(claim.lease_s):
-            raise Leased(claim.run_id, servers, count, look_again=judgement.is_worth_looking(claim.lease_s))
+            look_again = judgement.is_worth_looking(claim.lease_s)
+            raise Leased(claim.run_id, servers, look_again=look_again, until=self._held_until(claim))
 
     def shown_state(self, claim: Claim, noted: str | None, journal_says: str | None) -> RunState:
         """What to call a run in a list: `noted` is how it ended, as somebody said, `journal_says` how its journal ends."""
@@ -104,10 +105,12 @@ class Judge:
 
     def lease_row(self, claim: Claim, servers: int, state: RunState) -> LeaseRow:
         """A run that holds servers, for a list."""
-        until = None
-        if not self.seems_alive(claim):
-            until = self._wall() + claim.lease_s - (silent_s(claim, self._moment()) or 0.0)
-        return LeaseRow(claim.run_id, servers, state, until)
+        return LeaseRow(claim.run_id, servers, state, self._held_until(claim))
+
+    def _held_until(self, claim: Claim) -> float | None:
+        if self.seems_alive(claim):
+            return None
+        return self._wall() + claim.lease_s - (silent_s(claim, self._moment()) or 0.0)
 
     def _judged(self, claim: Claim) -> Judgement:
         now = self._moment()

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from runner.engine.refusals import KeptInProcess
 from runner.errors import RefusedToStart, StateFolderError
 from runner.journal.chain import Link, first_hash, next_hash
 from runner.journal.codec import decode_batch, state_at_end
@@ -48,6 +49,7 @@ class _Contents:
         self.commands: list[tuple[str, CommandRow]] = []
         self.made = 0
         self.lock = Lock()
+        self.refused_calls: dict[str, str] = {}
 
 
 class MemoryStore:
@@ -82,6 +84,12 @@ class MemoryStore:
             lambda run_id: next(self.read_events(run_id, kinds=("intended", "suspected")), None) is not None,
             self._forget,
         )
+        self.credentials = self._credentials()
+
+    def _credentials(self) -> KeptInProcess:
+        kept = KeptInProcess(lambda: self._moment().at < self._contents.lock.until)
+        kept.rows = self._contents.refused_calls
+        return kept
 
     def beside(self, *, alive: IsAlive | None = None, moment: Callable[[], Moment] | None = None) -> MemoryStore:
         """The same store as another process sees it: what it knows of others, and its clock, may be its own."""
@@ -93,6 +101,7 @@ class MemoryStore:
             renews=self._renews,
         )
         other._contents, other.history = self._contents, self.history
+        other.credentials = other._credentials()
         return other
 
     def lock(self, seconds: float) -> None:
@@ -150,7 +159,7 @@ class MemoryStore:
                 held.setdefault(holder, []).append(server)
         with self._taking():
             for holder, theirs in held.items():
-                self._judge.refuse_kept_servers(self._claim(holder), theirs, len(theirs))
+                self._judge.refuse_kept_servers(self._claim(holder), theirs)
         for holder in held:
             self._contents.runs[holder].owner = None  # should its process wake from a long freeze, it must not go on
         self._contents.leases.update(dict.fromkeys(servers, run_id))
@@ -171,6 +180,19 @@ class MemoryStore:
             self._judge.refuse_living_owner(self._claim(run_id))
         self._contents.runs[run_id].owner = None
         self._release(run_id, ())
+
+    def give_free(self, run_id: str, servers: Collection[str], head: str | None) -> int:
+        """Give these servers of a run free, on which nothing of it works."""
+        self._refuse_if_locked()
+        with self._taking():
+            self._judge.refuse_living_owner(self._claim(run_id))
+        held = [server for server in servers if self._contents.leases.get(server) == run_id]
+        if self.head(run_id) != head:
+            return 0
+        self._contents.runs[run_id].owner = None
+        for server in held:
+            del self._contents.leases[server]
+        return len(held)
 
     def leases(self) -> list[LeaseRow]:
         """The runs that hold servers."""

@@ -102,8 +102,8 @@ SELECT seq, events, details, hash FROM entry WHERE run_id = :id AND seq > :after
 SELECT run_id, seq, events FROM entry WHERE (run_id, seq) > (:id, :after) ORDER BY run_id, seq LIMIT :most;
 
 -- name: lease_holders
--- The other runs that hold some of these servers, with some of those and how many.
-SELECT lease.run_id, group_concat(lease.server_id, ' '), count(*)
+-- The other runs that hold some of these servers, with those.
+SELECT lease.run_id, group_concat(lease.server_id, ' ')
 FROM json_each(:servers) AS wanted JOIN lease ON lease.server_id = wanted.value
 WHERE lease.run_id <> :id GROUP BY lease.run_id;
 
@@ -115,6 +115,9 @@ ON CONFLICT (server_id) DO UPDATE SET run_id = excluded.run_id;
 -- name: release_leases
 -- Give servers free, all but those to keep.
 DELETE FROM lease WHERE run_id = :id AND server_id NOT IN (SELECT value FROM json_each(:keep));
+
+-- name: give_free
+DELETE FROM lease WHERE run_id = :id AND server_id IN (SELECT value FROM json_each(:servers));
 
 -- name: leases
 SELECT run_id, count(*), min(server_id) FROM lease GROUP BY run_id ORDER BY run_id;
@@ -131,6 +134,19 @@ INSERT INTO command (run_id, at, who, why, body) VALUES (:id, :at, :who, :why, :
 
 -- name: read_commands
 SELECT id, at, who, why, body FROM command WHERE run_id = :id AND id > :after ORDER BY id;
+
+-- name: salt
+SELECT value FROM salt;
+
+-- name: refused_calls
+SELECT calls FROM refused_calls WHERE credential = :credential;
+
+-- name: note_refused_calls
+INSERT INTO refused_calls (credential, calls) VALUES (:credential, :calls)
+ON CONFLICT (credential) DO UPDATE SET calls = excluded.calls;
+
+-- name: forget_refused_calls
+DELETE FROM refused_calls WHERE credential = :credential;
 
 -- The past of runs: see history.py.
 

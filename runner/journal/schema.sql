@@ -1,4 +1,4 @@
--- The journal's tables, version 5.
+-- The journal's tables, version 6.
 
 -- Plans, by their hash: the JSON that `runner.plan.codec` writes. Not compressed: most of it is random ids, which shrink
 -- to half and no more.
@@ -99,3 +99,11 @@ CREATE TABLE pruned_slot (
     campaign TEXT NOT NULL,
     state    TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Refused credentials (version 6, see runner.engine.refusals): by a hash keyed with the salt, what is known of their calls.
+CREATE TABLE refused_calls (
+    credential TEXT PRIMARY KEY,
+    calls      TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE salt (value BLOB NOT NULL) STRICT;
+INSERT INTO salt VALUES (randomblob(16));

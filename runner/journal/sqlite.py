@@ -21,6 +21,7 @@ from runner.journal.judging import Judge
 from runner.journal.naming import no_such_run, resolve_run
 from runner.journal.ownership import TAKEOVER_S
 from runner.journal.queries import queries
+from runner.journal.sqlite_credentials import SqliteCredentials
 from runner.journal.sqlite_history import SqliteHistory
 from runner.journal.store import CommandRow, LeaseRow, OwnershipLost, RunRecord, RunRow, SlotTaken
 from runner.journal.troubles import DAMAGED_HINT, translated
@@ -66,6 +67,7 @@ class SqliteStore:
         self._wait_s = wait_s
         self._db, self._place = (open_to_read if reading else open_database)(path, wait_s)
         self.history = SqliteHistory(self._db, path, self.run)
+        self.credentials = SqliteCredentials(self._db, path, wait_s)
 
     def save_plan(self, plan_hash: str, body: bytes, digests: bytes | None = None) -> None:
         """Keep a plan's JSON under its hash, with the digests of its servers."""
@@ -114,8 +116,8 @@ class SqliteStore:
         if not servers:
             return
         wanted = orjson.dumps(list(servers)).decode()
-        for holder, held, count in self._execute("lease_holders", id=run_id, servers=wanted):
-            self._judge.refuse_kept_servers(self._claim(holder), held.split(" "), count)
+        for holder, held in self._execute("lease_holders", id=run_id, servers=wanted):
+            self._judge.refuse_kept_servers(self._claim(holder), held.split(" "))
             self._execute("fence_run", id=holder)  # should its process wake from a long freeze, it must not go on
         self._execute("lease", id=run_id, servers=wanted)
 
@@ -131,6 +133,15 @@ class SqliteStore:
             self._judge.refuse_living_owner(self._claim(run_id))
             self._execute("fence_run", id=run_id)
             self._execute("release_leases", id=run_id, keep="[]")
+
+    def give_free(self, run_id: str, servers: Collection[str], head: str | None) -> int:
+        """Give these servers of a run free, on which nothing of it works."""
+        with self._taking():
+            self._judge.refuse_living_owner(self._claim(run_id))
+            if self.head(run_id) != head:
+                return 0
+            self._execute("fence_run", id=run_id)
+            return self._changes("give_free", id=run_id, servers=orjson.dumps(list(servers)).decode())
 
     def leases(self) -> list[LeaseRow]:
         """The runs that hold servers."""

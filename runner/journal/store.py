@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from runner.engine.ports import Journal
@@ -10,6 +11,7 @@ from runner.errors import RefusedToStart, RunnerError, RunStopped, StateFolderEr
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 
+    from runner.engine.ports import KeptCredentials
     from runner.journal.chain import Link
     from runner.journal.history import RunHistory
     from runner.journal.owner import Owner
@@ -52,16 +54,45 @@ class HeldByAnother(RefusedToStart):
 
 
 class Leased(HeldByAnother):
-    """Servers are in the hands of another run."""
+    """Servers are in the hands of another run: `servers` are these.
 
-    def __init__(self, run_id: str, servers: Sequence[str], count: int, *, look_again: bool = False) -> None:
-        shown = sorted(servers)[:_SHOWN]
-        more = f" and {count - len(shown):,} more" if count > len(shown) else ""
-        super().__init__(
-            f"run {run_id} is at work on {', '.join(shown)}{more}",
-            hint="wait for it with --wait-for-lock, leave these servers out with --limit, or see `runner locks`",
-            look_again=look_again,
-        )
+    `until` is when others may take them, epoch seconds, where no process has that run open; `why` is what was found out of
+    them then.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        servers: Sequence[str],
+        *,
+        look_again: bool = False,
+        until: float | None = None,
+        why: str = "",
+    ) -> None:
+        self.run_id = run_id
+        self.servers = servers
+        self.until = until
+        what = f"run {run_id} is at work on {shown_ids(servers)}"
+        hint = "wait for it with --wait-for-lock, leave these servers out with --limit, or see `runner locks`"
+        if until is not None:
+            what += f", as far as is known; it holds them until {_time(until)} at the latest"
+            hint += f"; give them free with `runner locks --release {run_id}` once you know that nothing works on them"
+        super().__init__(f"{what}: {why}" if why else what, hint=hint, look_again=look_again)
+
+    def because(self, why: str) -> Leased:
+        """The same, with what was found out."""
+        return Leased(self.run_id, self.servers, look_again=self.look_again, until=self.until, why=why)
+
+
+def shown_ids(servers: Collection[str]) -> str:
+    """Some of these servers, and how many more there are."""
+    shown = sorted(servers)[:_SHOWN]
+    more = f" and {len(servers) - len(shown):,} more" if len(servers) > len(shown) else ""
+    return f"{', '.join(shown)}{more}"
+
+
+def _time(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 class RunIsOpen(HeldByAnother):
@@ -194,6 +225,11 @@ class RunStore(Protocol):
         """What it tells of runs that are over."""
         ...
 
+    @property
+    def credentials(self) -> KeptCredentials:
+        """What is noted of credentials that the service refused."""
+        ...
+
     def save_plan(self, plan_hash: str, body: bytes, digests: bytes | None = None) -> None:
         """Keep a plan's JSON under its hash, with the digests of its servers. Saving it again changes neither."""
         ...
@@ -234,6 +270,17 @@ class RunStore(Protocol):
 
     def release(self, run_id: str, keep: Collection[str] = ()) -> None:
         """Give the servers of a run free, all but those to `keep`."""
+        ...
+
+    def give_free(self, run_id: str, servers: Collection[str], head: str | None) -> int:
+        """Give these servers of a run free, on which nothing of it works; return how many of them it held.
+
+        Not if its last entry is not `head` any more: it went on since that was found out. A process that has it open, and
+        has not renewed for long, cannot append any more.
+
+        Raises:
+            RunIsOpen: a process owns it and may be alive.
+        """
         ...
 
     def leases(self) -> list[LeaseRow]:

@@ -113,12 +113,14 @@ def _rollout_parts(plan: Plan) -> JsonObject:
     return {"rollout": rollout_to_json(plan.rollout), "labels": labels_to_json(plan.groups)}
 
 
+_LATER = frozenset({"outage_s", "longest_pause_s"})
+
+
 def _submit(submit: Submit) -> JsonObject:
     """Without what versions before did not know, where it is as usual: the hash is the one that they made."""
     values = _finite(asdict(submit))
-    if submit.outage_s == Submit().outage_s:
-        del values["outage_s"]
-    return values
+    usual = asdict(Submit())
+    return {name: value for name, value in values.items() if name not in _LATER or value != usual[name]}
 
 
 def _finite(values: JsonObject) -> JsonObject:

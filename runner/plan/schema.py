@@ -155,6 +155,7 @@ class SubmitPart(_Part):
     attempts: int
     settle_s: float
     outage_s: float = Submit().outage_s
+    longest_pause_s: float = Submit().longest_pause_s
 
 
 class WatchPart(_Part):

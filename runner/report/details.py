@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.report.decisions import DecisionLog
+from runner.report.outages import OutageLog
 from runner.report.pace import SubmissionPace
 from runner.run import events as e
 
@@ -12,7 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runner.model import Job
+    from runner.report.jobs import Reading
     from runner.run.facts import Facts
+
+
+class LostSight(NamedTuple):
+    """Why a job was not seen to end: what was seen of it, when last (epoch seconds)."""
+
+    at: float
+    reason: str
 
 
 class Details:
@@ -20,15 +29,21 @@ class Details:
 
     def __init__(self, facts: Facts) -> None:
         self.jobs: dict[int, Job] = {}
+        self.lost: dict[int, LostSight] = {}
         self.display_lost: str | None = None
         self.decisions = DecisionLog(facts)
         self.pace = SubmissionPace(facts)
+        self.outages = OutageLog(facts)
+        self.readings: dict[int, Reading] = {}
         self._take: dict[type, Callable[[Any], None]] = {
             **self.pace.takers(),
             **self.decisions.takers(),
+            **self.outages.takers(),
             e.Accepted: self._accepted,
             e.Adopted: self._job,
             e.JobRead: self._job,
+            e.Settled: self._settled,
+            e.GivenUp: self._given_up,
             e.DisplayLost: self._display_lost,
             e.RunResumed: self._resumed,
         }
@@ -42,6 +57,16 @@ class Details:
     def _accepted(self, event: e.Accepted) -> None:
         self.jobs[event.request] = event.job
         self.pace.answered(event)
+
+    def _settled(self, event: e.Settled) -> None:
+        if event.reason:
+            self.lost[event.request] = LostSight(event.at, event.reason)
+        if event.reads or event.failures is not None:
+            self.readings[event.request] = (event.reads, event.failures)
+
+    def _given_up(self, event: e.GivenUp) -> None:
+        if event.failures is not None:
+            self.readings[event.request] = (None, event.failures)
 
     def _display_lost(self, event: e.DisplayLost) -> None:
         self.display_lost = event.reason

@@ -93,7 +93,8 @@ def make_report(
         "budget": budget_part(facts.rollout.ledger) if facts.rollout else None,
         "evidence": evidence_part(facts.rollout) if facts.rollout else None,
         "decisions": details.decisions.decisions,
-        "jobs": job_parts(facts, run_token(run_id), every, details.jobs),
+        "outages": details.outages.outages,
+        "jobs": job_parts(facts, run_token(run_id), every, details),
     }
 
 

@@ -13,21 +13,24 @@ if TYPE_CHECKING:
 
     from runner.model import Job, JsonObject, Server, Task
     from runner.plan.plan import PlannedRequest
-    from runner.rules.answers import ServiceError
+    from runner.report.details import Details, LostSight
+    from runner.rules.answers import ReadFailures, ServiceError
     from runner.run.facts import Facts
     from runner.run.standing import Standing
 
+Reading = tuple[int | None, "ReadFailures | None"]
+"""How often a job was read, None where nobody knows, and what came of the reads that failed."""
 _NO_TASK = dict.fromkeys(("status", "message", "task_id", "created_at", "updated_at", "cloud_server"))
 
 
-def job_parts(facts: Facts, token: str, every: Iterable[Standing], jobs: dict[int, Job]) -> list[JsonObject]:
+def job_parts(facts: Facts, token: str, every: Iterable[Standing], details: Details) -> list[JsonObject]:
     """An entry for each request, in the order of the plan. `token` is the run's part of job names."""
     entries = facts.requests.entries
     shown = sorted(every, key=attrgetter("request"))
     if len(entries) > len(facts.plan.requests):
         shown.sort(key=lambda standing: _place(entries[standing.request]))
     labels = [lane.label for lane in facts.plan.lanes]
-    return [_job_part(facts, token, labels, standing, jobs.get(standing.request)) for standing in shown]
+    return [_job_part(facts, token, labels, standing, details) for standing in shown]
 
 
 def _place(entry: PlannedRequest) -> tuple[int, int, int, int]:
@@ -41,8 +44,9 @@ def purpose(facts: Facts, request: int) -> str:
     return "after_failure" if facts.requests.is_follow_up(request) else "check"
 
 
-def _job_part(facts: Facts, token: str, labels: Sequence[str], standing: Standing, job: Job | None) -> JsonObject:
+def _job_part(facts: Facts, token: str, labels: Sequence[str], standing: Standing, details: Details) -> JsonObject:
     request, plan = standing.request, facts.plan
+    job = details.jobs.get(request)
     entry = facts.requests.entries[request]
     key = request_key(token, facts.requests.number_of(request))
     return {
@@ -65,13 +69,32 @@ def _job_part(facts: Facts, token: str, labels: Sequence[str], standing: Standin
         "created_at": rfc3339(job.created_at) if job else None,
         "updated_at": rfc3339(job.updated_at) if job else None,
         "attempts": facts.sent[request],
-        "error": _error_part(facts.errors.get(request)) if facts.errors else None,
+        "error": error_part(facts.errors.get(request)) if facts.errors else None,
         "excluded": _exclusion_part(facts, request) if facts.exclusions else None,
+        "lost": _lost_part(details.lost.get(request)) if details.lost else None,
+        "reading": _reading_part(details.readings.get(request)),
         "tasks": _task_parts(standing, job),
     }
 
 
-def _error_part(error: ServiceError | None) -> JsonObject | None:
+def _lost_part(lost: LostSight | None) -> dict[str, str | None] | None:
+    return None if lost is None else {"at": rfc3339(lost.at), "reason": lost.reason}
+
+
+def _reading_part(reading: Reading | None) -> JsonObject | None:
+    if reading is None:
+        return None
+    reads, failures = reading
+    return {
+        "reads": reads,
+        "failed": failures.failed if failures else 0,
+        "last_error": error_part(failures.error) if failures else None,
+        "unread": failures is not None and failures.unread,
+    }
+
+
+def error_part(error: ServiceError | None) -> JsonObject | None:
+    """An error as a report has it."""
     if error is None:
         return None
     return {

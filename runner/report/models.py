@@ -99,11 +99,30 @@ class ErrorPart(_Part):
     request_id: str | None
 
 
+class LostPart(_Part):
+    """What was last seen of a job that was not seen to end, and when: why its servers are unknown, or timed out."""
+
+    at: str
+    reason: str
+
+
 class ExclusionPart(_Part):
     """Who left the servers of a request out, and why."""
 
     who: str
     why: str
+
+
+class ReadingPart(_Part):
+    """How a job was read: how often, null where it is not known; how many reads failed, and what the last of these said.
+
+    `unread`: the last read of all failed, so how the job stands was not seen.
+    """
+
+    reads: int | None
+    failed: int
+    last_error: ErrorPart | None
+    unread: bool
 
 
 class TaskPart(_Part):
@@ -144,7 +163,23 @@ class JobPart(_Part):
     attempts: int
     error: ErrorPart | None
     excluded: ExclusionPart | None
+    lost: LostPart | None
+    reading: ReadingPart | None = Field(default=None, description="Of a job that is over, and a request given up.")
     tasks: list[TaskPart]
+
+
+class OutagePart(_Part):
+    """Calls of a lane failed for a while: how many of them, what the last said, as it was told at `told_at`.
+
+    `over_at` is null where the process ended before that.
+    """
+
+    lane: str
+    since: str
+    told_at: str
+    over_at: str | None
+    failed: int
+    error: ErrorPart
 
 
 class DecisionPart(_Part):
@@ -227,6 +262,7 @@ class ReportFile(_Part):
     budget: BudgetPart | None
     evidence: EvidencePart | None
     decisions: list[DecisionPart]
+    outages: list[OutagePart] = Field(default=[])
     jobs: list[JobPart]
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from runner.model import RUNNER, RunState
 from runner.plain import one_line
 from runner.report.next_steps import next_command, waiting_in
+from runner.report.outages import failing_lines
+from runner.report.reasons import error_words, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,7 +50,14 @@ def summary_text(report: Report, facts: Facts, pending: Sequence[str] = ()) -> s
     throttling = report["throttling"]
     if throttling["throttled_answers"]:
         lines.append(f"throttled  {throttling['throttled_answers']:,} times, waited {throttling['waited_s']:.0f} s")
-    lines += [*_left_out(report), *_waves(report), *_abnormal_servers(report), *_request_errors(report)]
+    lines += [
+        *_outages(report, facts),
+        *_unwatched(report, facts),
+        *_left_out(report),
+        *_waves(report),
+        *_abnormal_servers(report),
+        *_request_errors(report),
+    ]
     lines += _last_decision(report, facts)
     lines += [f"{'pending':10} {one_line(asked)}" for asked in pending]
     command = next_command(facts, run["id"], RunState(run["state"]))
@@ -61,6 +70,29 @@ def _counts(counts: dict[str, int], at_work: int = 0) -> str:
     parts = [f"{shown[name]:,} {word}" for name, word in _WORDS.items() if shown[name]]
     parts += [f"{at_work:,} at work"] if at_work else []
     return f"{counts['servers']:,}" + (": " + ", ".join(parts) if parts else "")
+
+
+def _outages(report: Report, facts: Facts) -> Iterator[str]:
+    """That calls fail now; or that they failed for a while."""
+    now = list(failing_lines(facts)) if report["run"]["finished_at"] is None else []
+    yield from map(one_line, now)
+    outages = report["outages"]
+    if outages and not now:
+        last = outages[-1]
+        until = f"to {last['over_at'][_CLOCK]}" if last["over_at"] else f"on, last told at {last['told_at'][_CLOCK]}"
+        times = f"{len(outages):,} times, the last " if len(outages) > 1 else ""
+        calls = f"{times}{last['failed']:,} calls from {last['since'][_CLOCK]} {until} UTC"
+        yield f"failed     {calls}: {one_line(error_words(last['error']))}"
+
+
+def _unwatched(report: Report, facts: Facts) -> Iterator[str]:
+    """That nobody looks at jobs any more, though they go on: their lane stopped."""
+    lanes = zip(facts.lanes, facts.plan.lanes, strict=True)
+    left = {planned.label for lane, planned in lanes if lane.stopped is not None and not lane.watched}
+    jobs = [job for job in report["jobs"] if job["state"] == "accepted" and job["lane"] in left] if left else []
+    if jobs:
+        servers = sum(len(job["tasks"]) for job in jobs)
+        yield f"unwatched  {servers:,} servers at work: their lane stopped, so nobody saw how their jobs went on"
 
 
 def _left_out(report: Report) -> Iterator[str]:
@@ -133,10 +165,9 @@ def _abnormal_servers(report: Report) -> Iterator[str]:
     by_message: dict[tuple[str, str], list[str]] = defaultdict(list)
     for job in report["jobs"]:
         if job["error"] is None and job["purpose"] == "change" and job["state"] != "accepted":
-            no_reason = "no answer yet" if job["state"] == "in_doubt" else "the service gives no reason"
             for task in job["tasks"]:
                 if task["outcome"] not in _NOT_SAID:
-                    by_message[task["outcome"], task["message"] or no_reason].append(task["server_name"])
+                    by_message[task["outcome"], reason(job, task)].append(task["server_name"])
     most_first = sorted(by_message.items(), key=lambda item: (-len(item[1]), item[0]))
     for (outcome, message), names in most_first[:_SHOWN]:
         examples = ", ".join(map(one_line, names[:_EXAMPLES])) + (", ..." if len(names) > _EXAMPLES else "")

@@ -42,6 +42,8 @@ def _flaw_of_page(page: JobPage) -> str | None:
     ids = {row.job_id for row in page.rows}
     if page.total is None:
         return "the list does not tell how many jobs there are"
+    if page.said is not None:
+        return f"the list shows no job and says {page.said}"
     if len(ids) < len(page.rows):
         return "one page of the list shows a job twice"
     if page.size is not None and len(page.rows) > page.size:

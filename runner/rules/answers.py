@@ -35,12 +35,14 @@ class ServiceError:
 class Throttle:
     """What a throttled answer says; None where it is silent.
 
-    `limit` requests in `period_s` seconds, and/or wait `retry_after_s` seconds.
+    `limit` requests in `period_s` seconds, and/or wait `retry_after_s` seconds. `quota`: not the rate was too high, but all
+    that may be asked for in a day was.
     """
 
     limit: int | None = None
     period_s: float | None = None
     retry_after_s: float | None = None
+    quota: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +85,15 @@ class ReadFailed:
     throttle: Throttle | None = None
     answered: bool = False
     elsewhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFailures:
+    """The reads of one job, or of one request in doubt, that failed: how many, and what the last one failed with.
+
+    `unread`: so did the last read of all, and how the job stands was not seen.
+    """
+
+    failed: int
+    error: ServiceError
+    unread: bool

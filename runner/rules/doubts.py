@@ -95,7 +95,7 @@ def judge(inquiry: Inquiry, job_ids: Sequence[str], *, now: float, settle_s: flo
 
 def read_limits(settle_s: float, outage_s: float) -> ReadLimits:
     """How long a request in doubt may wait for a read that does not fail."""
-    return ReadLimits(over_s=outage_s, settle_s=settle_s)
+    return ReadLimits(reads=2, over_s=outage_s, settle_s=settle_s)
 
 
 def give_up(inquiry: Inquiry, failed: ReadFailed, now: float) -> GiveUp:
@@ -119,10 +119,12 @@ def _tries(reads: int, over_s: float) -> str:
 def about_another(
     job: Job, *, sent: str, server_ids: Iterable[str], manner: NameManner, is_known: Callable[[str], bool]
 ) -> str | None:
-    """Why the answer to a create is about another job than the request's, which was given the name `sent`; None if not.
+    """Why a job that was shown as the request's, which was given the name `sent`, may be another one; None if it is not.
 
-    What it does not show proves nothing.
+    Tasks that it does not show prove nothing. Without a name nothing says whose it is.
     """
+    if job.name is None:
+        return f"job {job.job_id} shows no name"
     if is_known(job.job_id):
         return f"job {job.job_id} is that of an earlier request"
     if not manner.is_of(sent, job.name):

@@ -126,6 +126,13 @@ def _worse(one: Outcome | None, other: Outcome | None) -> Outcome | None:
     return min(one, other, key=_WORST_FIRST.index)
 
 
+def worst_of(several: Sequence[Outcomes]) -> Outcomes:
+    """How servers came out that were in several jobs, which are all over: a success must not hide a failure."""
+    columns = zip(*(outcomes.letters for outcomes in several), strict=True)
+    order = [_LETTER[outcome] for outcome in _WORST_FIRST]
+    return outcomes_of("".join(min(letters, key=order.index) for letters in columns))
+
+
 def is_finished(job: Job, server_ids: Iterable[str]) -> bool:
     """Whether the job is over: it says so, and every server has a final task.
 

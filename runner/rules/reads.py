@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from runner.rules.answers import Cause
+from runner.rules.answers import Cause, ReadFailed
 from runner.rules.refusals import UNAUTHENTICATED_LIMIT
 
 if TYPE_CHECKING:
-    from runner.rules.answers import ReadFailed
+    from runner.rules.answers import Refusal
 
 # So often, and over the settle time, a job must be missing before it counts as gone: it may not be known yet.
 MISSING_READS = 3
@@ -37,10 +37,10 @@ class ReadHistory:
     missing_since: float = 0.0
     incomplete: int = 0
 
-    def after(self, failed: ReadFailed, now: float) -> ReadHistory:
-        """The history after one more that failed."""
+    def after(self, failed: ReadFailed | Refusal, now: float) -> ReadHistory:
+        """The history after one more that failed; of creates that did not come through, it counts those."""
         history = replace(self, failed=self.failed + 1, since=self.since if self.failed else now)
-        if not failed.missing:
+        if not isinstance(failed, ReadFailed) or not failed.missing:
             return history
         return replace(history, missing=self.missing + 1, missing_since=self.missing_since if self.missing else now)
 
@@ -101,10 +101,20 @@ def after_failure(
         return StopLane()
     if history.missing >= MISSING_READS and now - history.missing_since >= limits.settle_s:
         return Gone()
-    is_service = failed.cause is not Cause.UNUSABLE and not failed.elsewhere
-    over_s = limits.over_s if is_service else min(limits.over_s, NOT_THE_SERVICE_S)
-    if history.failed >= limits.reads and now - history.since >= over_s and now >= limits.until:
+    if history.failed >= limits.reads and now >= ends_at(history, failed, limits):
         return Unreadable()
     if failed.cause is Cause.THROTTLED:
         return ReadAgain(now)
+    return read_again(history, limits, now)
+
+
+def read_again(history: ReadHistory, limits: ReadLimits, now: float) -> ReadAgain:
+    """The next read, after the pause that so many failed ones ask for."""
     return ReadAgain(now + min(_LONGEST_PAUSE_S, limits.pause_s * 2.0 ** min(history.failed - 1, 16)))
+
+
+def ends_at(history: ReadHistory, failed: ReadFailed, limits: ReadLimits) -> float:
+    """When it is given up, epoch seconds, if all reads until then fail as the last one did."""
+    is_service = failed.cause is not Cause.UNUSABLE and not failed.elsewhere
+    over_s = limits.over_s if is_service else min(limits.over_s, NOT_THE_SERVICE_S)
+    return max(history.since + over_s, limits.until)

@@ -8,31 +8,25 @@ from runner.rules.answers import Cause
 UNAUTHENTICATED_LIMIT = 3
 # How long a service that a lane never reached is tried, seconds: then its address, or the way there, is wrong.
 NEVER_REACHED_S = 60.0
-_FIRST_DELAY = {Cause.BUSY: 5.0, Cause.UNAUTHENTICATED: 1.0}
-_LONGEST_DELAY = 60.0
+_FIRST_DELAY_S, _LONGEST_DELAY_S = 1.0, 60.0
 # The longer an outage lasts, the longer the pauses between two tries: this share of what it lasted, within these, seconds.
 _SHARE_OF_OUTAGE = 0.25
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 40.0
 
 
-def retry_at(
-    cause: Cause, *, attempts: int, allowed: int, now: float, jitter: float, outage_s: float = 0.0
-) -> float | None:
-    """When a refused request may be sent again, epoch seconds; None: never.
+def retry_at(cause: Cause, *, attempts: int, now: float, jitter: float, outage_s: float = 0.0) -> float:
+    """When a request may be sent again that was refused for nothing that it asks, epoch seconds.
 
-    `attempts` counts this one; `allowed` is `submit.attempts`. `jitter` is random, from 0 to 1. `outage_s` is how long the
-    service has not been reached. A request whose lane stops (`lane_stops`) may always be sent again: a resumed run finds
-    the lane mended.
+    `attempts` counts this one. `jitter` is random, from 0 to 1. `outage_s` is how long the service has not been reached. A
+    request whose lane stops (`lane_stops`) may always be sent again: a resumed run finds the lane mended.
     """
-    if cause is Cause.INVALID or (cause is Cause.BUSY and attempts >= allowed):
-        return None
     if cause is Cause.UNUSABLE:
         return now
     if cause is Cause.UNREACHABLE:
         pause_s = max(_SHORTEST_PAUSE_S, min(_LONGEST_PAUSE_S, _SHARE_OF_OUTAGE * outage_s))
         return now + pause_s * (0.5 + jitter)
-    delay = _FIRST_DELAY[cause] * 2.0 ** min(attempts - 1, 16)
-    return now + min(delay, _LONGEST_DELAY) * (0.5 + jitter)
+    delay = _FIRST_DELAY_S * 2.0 ** min(attempts - 1, 16)
+    return now + min(delay, _LONGEST_DELAY_S) * (0.5 + jitter)
 
 
 def lane_stops(cause: Cause, *, outage_s: float, patience_s: float, unauthenticated_in_a_row: int) -> bool:

@@ -18,8 +18,8 @@ _LOWEST_RATE = 1 / 60
 # Below a named limit by this much: one request more than the limit fits into a window whose ends are counted by the
 # arrival of requests, which the network moves about.
 _NAMED_SHARE = 0.95
-# A whole window is waited out, for nobody says when it began. Of longer ones (daily quotas) only so much: then look again.
-_LONGEST_WINDOW_S = 300.0
+LONGEST_PAUSE_S = 300.0
+"""For how long a lane waits where it is not told otherwise, seconds."""
 # Where the service says nothing: advised to be 2 to 5 seconds (api-facts 5).
 _PAUSE_S = 2.0
 # Share of the configured rate regained per second.
@@ -31,7 +31,8 @@ class Throttling:
     """What a lane knows of the service's limits. `configured` is its own rate; None: no limit.
 
     `named` is the lowest rate that the service named. `slowed_to` is the rate set at the last throttled answer that
-    counted, at the time `at`; it rises from `rises_from` on.
+    counted, at the time `at`; it rises from `rises_from` on. A whole window is waited out, for nobody says when it began; of
+    one that is longer than `longest_pause_s` only so much: then the service is asked again.
     """
 
     configured: float | None
@@ -39,6 +40,7 @@ class Throttling:
     slowed_to: float | None = None
     at: float = 0.0
     rises_from: float = 0.0
+    longest_pause_s: float = LONGEST_PAUSE_S
 
     @property
     def is_throttled(self) -> bool:
@@ -66,7 +68,7 @@ def throttled(state: Throttling, throttle: Throttle, now: float, sent_at: float)
     Of the requests that were in flight together only the first to be throttled halves the rate: the others were sent
     before that could help. What the service names is obeyed whichever answer says it.
     """
-    pause_s = _pause(throttle)
+    pause_s = _pause(throttle, state.longest_pause_s)
     before = rate_at(state, now)
     state = replace(state, named=_lower(state.named, _named(throttle)), rises_from=max(state.rises_from, now + pause_s))
     if state.slowed_to is None or sent_at > state.at:
@@ -91,7 +93,26 @@ def _lower(one: float | None, other: float | None) -> float | None:
     return min((rate for rate in (one, other) if rate is not None), default=None)
 
 
-def _pause(throttle: Throttle) -> float:
-    window_s = 0.0 if _named(throttle) is None else min(throttle.period_s or 0.0, _LONGEST_WINDOW_S)
-    asked_s = max(window_s, throttle.retry_after_s or 0.0)
-    return asked_s or _PAUSE_S
+def _pause(throttle: Throttle, longest_s: float) -> float:
+    window_s = 0.0 if _named(throttle) is None else throttle.period_s or 0.0
+    return min(max(window_s, throttle.retry_after_s or 0.0) or _PAUSE_S, longest_s)
+
+
+@dataclass(frozen=True, slots=True)
+class TooLong:
+    """The service wants to be left alone for longer than a lane waits: `in_s` seconds, or nobody knows how long.
+
+    `is_limit`: it may be sooner. `quota` as in `Throttle`.
+    """
+
+    in_s: float | None
+    quota: bool
+    is_limit: bool = False
+
+
+def too_long(throttle: Throttle, longest_pause_s: float) -> TooLong | None:
+    """Whether it makes no sense to wait for what a throttled answer asks for. A spent quota is not waited for at all."""
+    after_s = throttle.retry_after_s
+    if throttle.quota:
+        return TooLong(after_s or throttle.period_s, quota=True, is_limit=not after_s)
+    return TooLong(after_s, quota=False) if after_s is not None and after_s > longest_pause_s else None

@@ -200,7 +200,7 @@ class Dispatcher:
         if phase is _READY:
             if not self._has_entry[request]:
                 self._enter(request)
-        elif phase is _RETRY:
+        elif phase is _RETRY and not self._has_entry[request]:  # where it has, it comes here as that is dropped
             entry = (self._facts.retry_at[request], self._facts.requests.in_line(request))
             heappush(self._line_of(request).retries, entry)
         elif phase is Phase.IN_DOUBT:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from runner.model import Job
-from runner.rules.answers import Cause, ServiceError
+from runner.rules.answers import Cause, ReadFailures, ServiceError
 from runner.run.gate_events import (
     Aborted,
     ApprovalAsked,
@@ -103,6 +103,21 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAside:
+    """The service refused a request because of the servers of this piece of it: the rest is sent without them.
+
+    `cause`, `error` and `retry_at` are as in `Refused`.
+    """
+
+    kind: ClassVar[str] = "set_aside"
+    at: float
+    request: int
+    cause: Cause
+    error: ServiceError
+    retry_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """The service made a job of the request."""
 
@@ -114,12 +129,17 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class InDoubt:
-    """The request was sent and got no usable answer."""
+    """The request was sent and got no usable answer.
+
+    `busy`: the service refused it, because its servers are in another operation; but it was in doubt before, so that this
+    may be a job of its own.
+    """
 
     kind: ClassVar[str] = "in_doubt"
     at: float
     request: int
     error: ServiceError
+    busy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +165,16 @@ class Foreseen:
 
 @dataclass(frozen=True, slots=True)
 class Doubled:
-    """A request whose job is known was found to have made another one: `job_ids` are all of them."""
+    """A request was found to have done more than it was to, or may have. `job_ids` are all of its jobs that are known.
+
+    Without a `why` it made more jobs than its own.
+    """
 
     kind: ClassVar[str] = "doubled"
     at: float
     request: int
     job_ids: tuple[str, ...]
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,12 +218,13 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """A request in doubt could not be settled: its servers stay unknown."""
+    """A request in doubt could not be settled: its servers stay unknown. `failures`: of the reads at the end, if any."""
 
     kind: ClassVar[str] = "given_up"
     at: float
     request: int
     reason: str
+    failures: ReadFailures | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +242,9 @@ class Settled:
     """Every server of the request has its outcome.
 
     `outcomes` has one letter a server, in the order of the request (`runner.rules.outcomes.Outcomes`). `duration_s` is how
-    long the job took by the service's own times, None where it did not tell.
+    long the job took by the service's own times, None where it did not tell. `reason` is what was seen of a job that was not
+    seen to end; empty for one that was. `reads` is how often this process read the job, 0 where that is not known;
+    `failures` are of those reads, None where none failed.
     """
 
     kind: ClassVar[str] = "settled"
@@ -225,6 +252,42 @@ class Settled:
     request: int
     outcomes: str
     duration_s: float | None
+    reason: str = ""
+    reads: int = 0
+    failures: ReadFailures | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallsFailing:
+    """Calls of a lane fail, and have `failed` times since `since`: told when it has lasted a moment, then every minute.
+
+    What fails is the reading of `jobs` jobs, the lookups of `doubts` requests in doubt, `creates`, or the job list. `until`
+    is when the first of them is given up, epoch seconds, and `then` what happens at that (`runner.run.outages.AfterThat`).
+    """
+
+    kind: ClassVar[str] = "calls_failing"
+    at: float
+    lane: int
+    since: float
+    failed: int
+    error: ServiceError
+    jobs: int
+    doubts: int
+    creates: bool
+    until: float
+    then: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallsWorking:
+    """No call of a lane fails any more, after `failed` that did since `since`; what failed last works, or is given up."""
+
+    kind: ClassVar[str] = "calls_working"
+    at: float
+    lane: int
+    since: float
+    failed: int
+    given_up: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +321,9 @@ class IntakeEnded:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A limit has no room for the whole request: two pieces take its place, the second one from position `cut` on.
+    """A limit has no room for the whole request, or some of its servers are in the way: two pieces take its place.
+
+    The second one begins at position `cut`.
 
     The pieces are the next two requests, counted on from the plan's. A position is one in the group's servers.
     """
@@ -333,6 +398,7 @@ Event = (
     | Lapsed
     | Throttled
     | Refused
+    | SetAside
     | Accepted
     | InDoubt
     | Suspected
@@ -345,6 +411,8 @@ Event = (
     | GivenUp
     | JobRead
     | Settled
+    | CallsFailing
+    | CallsWorking
     | LaneStopped
     | StopRequested
     | IntakeEnded

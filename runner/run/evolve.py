@@ -15,7 +15,7 @@ from runner.run import events as e
 from runner.run.closing import close, foresee, reopen
 from runner.run.evolve_rollout import HANDLERS as ROLLOUT_HANDLERS
 from runner.run.evolve_run import HANDLERS as RUN_HANDLERS
-from runner.run.facts import Exclusion, Facts, LaneFacts, OpenJob, set_phase
+from runner.run.facts import Busy, Exclusion, Facts, LaneFacts, OpenJob, set_phase
 from runner.run.impossible import impossible
 from runner.run.phases import UNSENT, Phase
 from runner.run.unblocking import doubt, void
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
 _AT_WORK = {Outcome.SUCCEEDED, Outcome.FAILED}
+_OF_THE_REQUEST = frozenset({Cause.INVALID, Cause.BUSY})
 _NOT_SEEN = {Outcome.UNKNOWN, Outcome.TIMED_OUT}
 
 
@@ -108,13 +109,47 @@ def _refused(facts: Facts, event: e.Refused) -> None:
         _unreachable(facts, lane, event)
     else:
         lane.unreachable_since = None
+    if event.cause in _OF_THE_REQUEST:
+        _of_the_request(facts, request)
+    if event.cause is Cause.BUSY:
+        facts.attempts[request] -= 1
+        lane.ever_busy.add(request)
+        _busy(facts, event)
+    _may_go_later(facts, event)
+
+
+def _set_aside(facts: Facts, event: e.SetAside) -> None:
+    facts.errors[event.request] = event.error
+    if event.cause is Cause.BUSY:
+        _busy(facts, event)
+    _may_go_later(facts, event)
+
+
+def _may_go_later(facts: Facts, event: e.Refused | e.SetAside) -> None:
+    """The request is sent again, or it never is."""
+    request = event.request
     if event.retry_at is not None:
         facts.retry_at[request] = event.retry_at
         set_phase(facts, request, Phase.RETRY)
         return
+    facts.retry_at.pop(request, None)
+    facts.busy.pop(request, None)
     facts.refused += 1
-    lane.unsubmitted -= 1
+    facts.lane_of(request).unsubmitted -= 1
     close(facts, request, Phase.REFUSED, _all(facts, request, Outcome.NOT_STARTED), event.at)
+
+
+def _of_the_request(facts: Facts, request: int) -> None:
+    """Refused for what it asks: once for each that asks for more than one server, however often it is asked."""
+    entry = facts.requests.entries[request]
+    if entry.stop - entry.start > 1 and request not in facts.busy:
+        facts.lane_of(request).refused_in_a_row += 1
+
+
+def _busy(facts: Facts, event: e.Refused | e.SetAside | e.InDoubt) -> None:
+    """That servers are in another operation is no failed attempt: it is waited for."""
+    before = facts.busy.get(event.request, Busy(event.at, 0))
+    facts.busy[event.request] = before._replace(since=min(before.since, event.at), answers=before.answers + 1)
 
 
 def _unreachable(facts: Facts, lane: LaneFacts, event: e.Refused) -> None:
@@ -130,7 +165,7 @@ def _accepted(facts: Facts, event: e.Accepted) -> None:
     lane = facts.lane_of(event.request)
     lane.in_flight -= 1
     lane.proven = True
-    lane.unauthenticated_in_a_row = 0
+    lane.unauthenticated_in_a_row = lane.refused_in_a_row = 0
     lane.unreachable_since = None
     _open(facts, lane, event)
 
@@ -146,6 +181,8 @@ def _open(facts: Facts, lane: LaneFacts, event: e.Accepted | e.Adopted) -> None:
     set_phase(facts, event.request, Phase.OPEN)
     if facts.errors:
         facts.errors.pop(event.request, None)
+    if facts.busy:
+        facts.busy.pop(event.request, None)
     facts.accepted += 1
     lane.unsubmitted -= 1
     lane.accepted += 1
@@ -155,8 +192,15 @@ def _open(facts: Facts, lane: LaneFacts, event: e.Accepted | e.Adopted) -> None:
 
 def _in_doubt(facts: Facts, event: e.InDoubt) -> None:
     facts.errors[event.request] = event.error
-    facts.lane_of(event.request).in_flight -= 1
+    lane = facts.lane_of(event.request)
+    lane.in_flight -= 1
     doubt(facts, event.request, event.at)
+    if event.busy:
+        facts.attempts[event.request] -= 1
+        _of_the_request(facts, event.request)
+        _busy(facts, event)
+    if event.request in facts.busy:
+        facts.busy[event.request] = facts.busy[event.request]._replace(looked_up=event.busy)
 
 
 def _suspected(facts: Facts, event: e.Suspected) -> None:
@@ -174,7 +218,7 @@ def _foreseen(facts: Facts, event: e.Foreseen) -> None:
 def _doubled(facts: Facts, event: e.Doubled) -> None:
     facts.conflict_jobs[event.request] = event.job_ids
     what = "more than one job has the request's name" if len(event.job_ids) > 1 else "a job was made after all"
-    facts.errors[event.request] = _found(f"{what}: {', '.join(event.job_ids)}")
+    facts.errors[event.request] = _found(event.why or f"{what}: {', '.join(event.job_ids)}")
 
 
 def _found(reason: str) -> ServiceError:
@@ -183,6 +227,7 @@ def _found(reason: str) -> ServiceError:
 
 def _not_found(facts: Facts, event: e.NotFound) -> None:
     del facts.lane_of(event.request).doubts[event.request]
+    facts.lane_of(event.request).not_found.add(event.request)
     if facts.blocked_by[event.request]:
         set_phase(facts, event.request, Phase.BLOCKED)  # the list showed a job of it, and its wave has not begun
     elif event.request in facts.unasked:
@@ -228,11 +273,13 @@ def _settled(facts: Facts, event: e.Settled) -> None:
         raise impossible(event, f"outcomes {event.outcomes} for {count} servers")
     job = facts.lanes[facts.plan.groups[entry.group].lane].open.pop(event.request)
     facts.settled += 1
+    took = event.at - job.accepted_at if event.duration_s is None else event.duration_s
+    if took > facts.longest_s[entry.step] and _took_its_time(event, outcomes):
+        facts.longest_s[entry.step] = took
     if entry.step >= facts.plan.main_steps:
         facts.checked[event.request] = tuple(facts.servers_of(event.request))
     if facts.rollout is not None and _took_its_time(event, outcomes):
-        took = event.at - job.accepted_at if event.duration_s is None else event.duration_s
-        facts.rollout.durations[facts.requests.entries[event.request].step].add(took)
+        facts.rollout.durations[entry.step].add(took)
     close(facts, event.request, Phase.SETTLED, outcomes, event.at)
 
 
@@ -248,6 +295,7 @@ def _took_its_time(event: e.Settled, outcomes: Outcomes) -> bool:
 def _withdrawn(facts: Facts, event: e.Withdrawn) -> None:
     request = event.request
     facts.retry_at.pop(request, None)
+    facts.busy.pop(request, None)
     if not facts.is_main(request) or not facts.servers_of(request):
         void(facts, request, event.at)
         return
@@ -288,6 +336,7 @@ _STEPS: dict[type, _Step] = {
     e.Lapsed: _Step(_lapsed, _SENT),
     e.Throttled: _Step(_throttled, _SENT),
     e.Refused: _Step(_refused, _SENT),
+    e.SetAside: _Step(_set_aside, frozenset({Phase.READY, Phase.RETRY})),
     e.Accepted: _Step(_accepted, _SENT),
     e.InDoubt: _Step(_in_doubt, _SENT),
     e.Suspected: _Step(_suspected, UNSENT),

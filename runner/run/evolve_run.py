@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from runner.model import RunState
@@ -43,6 +44,7 @@ def _run_resumed(facts: Facts, event: e.RunResumed) -> None:
         _begin(facts, event.at)  # the journal lost even its first entry
     facts.stop_reason = facts.intake_ended = facts.ending = None
     facts.watched = True
+    facts.busy = {request: busy._replace(since=math.inf, answers=0) for request, busy in facts.busy.items()}
     for servers in facts.left_out:
         servers.clear()
     for lane in facts.lanes:
@@ -50,11 +52,14 @@ def _run_resumed(facts: Facts, event: e.RunResumed) -> None:
         lane.doubts = dict.fromkeys(lane.doubts, Doubt(event.at))
         lane.stopped, lane.watched = None, True
         lane.proven = False
-        lane.unauthenticated_in_a_row = 0
+        lane.unauthenticated_in_a_row = lane.refused_in_a_row = 0
         lane.unreachable_since = None
+        lane.failing = None
     for request, phase in enumerate(facts.phases):
         if phase is Phase.SENT:
             facts.lane_of(request).in_flight -= 1
+            if request in facts.busy:
+                facts.busy[request] = facts.busy[request]._replace(looked_up=False)
             doubt(facts, request, event.at)
 
 
@@ -70,7 +75,18 @@ def _lane_stopped(facts: Facts, event: e.LaneStopped) -> None:
     lane.stopped, lane.watched = event.error, event.watched
 
 
-def _lane(facts: Facts, event: e.Surveyed | e.LaneStopped) -> LaneFacts:
+def _calls_failing(facts: Facts, event: e.CallsFailing) -> None:
+    _lane(facts, event).failing = event
+
+
+def _calls_working(facts: Facts, event: e.CallsWorking) -> None:
+    lane = _lane(facts, event)
+    if lane.failing is None:
+        raise impossible(event, "no call failed")
+    lane.failing = None
+
+
+def _lane(facts: Facts, event: e.Surveyed | e.LaneStopped | e.CallsFailing | e.CallsWorking) -> LaneFacts:
     if not 0 <= event.lane < len(facts.lanes):
         raise impossible(event, f"there is no lane {event.lane}")
     return facts.lanes[event.lane]
@@ -98,6 +114,8 @@ HANDLERS: dict[type, Callable[[Facts, Any], None]] = {
     e.RunStarted: _run_started,
     e.RunResumed: _run_resumed,
     e.Surveyed: _surveyed,
+    e.CallsFailing: _calls_failing,
+    e.CallsWorking: _calls_working,
     e.LaneStopped: _lane_stopped,
     e.StopRequested: _stop_requested,
     e.IntakeEnded: _intake_ended,

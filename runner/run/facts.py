@@ -24,12 +24,25 @@ if TYPE_CHECKING:
     from runner.rules.answers import ServiceError
     from runner.rules.budget import Cell
     from runner.rules.outcomes import Outcomes
+    from runner.run.events import CallsFailing
 
 
 class Doubt(NamedTuple):
     """A request in doubt, and since when."""
 
     since: float
+
+
+class Busy(NamedTuple):
+    """A request whose servers are in another operation: since when that is known, and how often the service said so.
+
+    Both begin anew when a run is resumed: `since` is infinity until the service says so again.
+    `looked_up`: no job of its own was found that this could be, and it was not in doubt since.
+    """
+
+    since: float
+    answers: int
+    looked_up: bool = False
 
 
 class OpenJob(NamedTuple):
@@ -41,11 +54,18 @@ class OpenJob(NamedTuple):
 
 @dataclass(slots=True)
 class LaneFacts:
-    """One lane's part. `unsubmitted` counts requests that may still be sent, or sent again, `excluded` those withdrawn."""
+    """One lane's part. `unsubmitted` counts requests that may still be sent, or sent again, `excluded` those withdrawn.
+
+    `ever_busy` are requests that were refused because a server of theirs is in another operation. `refused_in_a_row`
+    counts requests for several servers that were refused for what they ask since the last one that was taken.
+    `not_found` are those in doubt that were taken to have made no job, because a list showed none.
+    """
 
     in_flight: int = 0
     doubts: dict[int, Doubt] = field(default_factory=dict)
     ever_in_doubt: set[int] = field(default_factory=set)
+    ever_busy: set[int] = field(default_factory=set)
+    not_found: set[int] = field(default_factory=set)
     open: dict[int, OpenJob] = field(default_factory=dict)
     unsubmitted: int = 0
     excluded: int = 0
@@ -53,10 +73,12 @@ class LaneFacts:
     proven: bool = False  # the service took a request of ours: until then one at a time is risked
     unsurveyed_since: float | None = None  # resumed after a crash: nothing is sent before the names were looked up
     unauthenticated_in_a_row: int = 0
+    refused_in_a_row: int = 0
     unreachable_since: float | None = None  # no call has come through since: one at a time is tried, at `try_again_at`
     try_again_at: float = 0.0
     stopped: ServiceError | None = None
     watched: bool = True  # False: it stopped because its jobs cannot be read
+    failing: CallsFailing | None = None  # what was told last of calls that fail, for as long as they do
 
 
 class StopRule(StrEnum):
@@ -114,7 +136,8 @@ class Facts:
     """What is true of a run. Lists are indexed by the request's place in `requests`.
 
     `attempts` are those that count against `submit.attempts`, `sent` all of them. `retry_at` is when a refused request may
-    be sent again, epoch seconds. `errors` is the last thing that went wrong with a request, `outcomes` how its servers
+    be sent again, epoch seconds; `busy` are those that wait for their servers. `longest_s` is how long the longest job of
+    each step took so far, seconds. `errors` is the last thing that went wrong with a request, `outcomes` how its servers
     ended. `counts` are servers whose outcome is final.
 
     `left_behind` are, per group, the servers that did not succeed in an earlier step. `suspected` are blocked requests that
@@ -146,6 +169,8 @@ class Facts:
     controls: Controls = field(default_factory=Controls)
     counts: Counter[Outcome] = field(default_factory=Counter)
     retry_at: dict[int, float] = field(default_factory=dict)
+    busy: dict[int, Busy] = field(default_factory=dict)
+    longest_s: list[float] = field(default_factory=list)
     job_ids: dict[int, str] = field(default_factory=dict)
     errors: dict[int, ServiceError] = field(default_factory=dict)
     outcomes: dict[int, Outcomes] = field(default_factory=dict)
@@ -283,6 +308,7 @@ def initial_facts(plan: Plan) -> Facts:
         lanes=[LaneFacts() for _ in plan.lanes],
         left_behind=[set() for _ in plan.groups],
         left_out=[{} for _ in plan.groups],
+        longest_s=[0.0] * len(plan.steps),
         rollout=initial_rollout(plan),
     )
     if plan.main_steps > 1:

@@ -61,7 +61,8 @@ def _finished(state: Facts) -> Verdict:
     total = sum(len(group.servers) for group in state.plan.groups)
     succeeded = state.counts[Outcome.SUCCEEDED]
     if succeeded == total and state.conflicts:
-        return Verdict(RunState.FINISHED, "every server succeeded, but some have more than one job", ExitCode.ABNORMAL)
+        reason = "every server succeeded, but more may have been done than was asked for"
+        return Verdict(RunState.FINISHED, reason, ExitCode.ABNORMAL)
     if succeeded == total:
         return Verdict(RunState.FINISHED, "every server succeeded", ExitCode.OK)
     return Verdict(RunState.FINISHED, f"{total - succeeded} of {total} servers did not succeed", ExitCode.ABNORMAL)

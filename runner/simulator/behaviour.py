@@ -107,6 +107,12 @@ class Servers(_Switches):
     """Which servers there are (api-facts 8.7 to 8.10, 8.24)."""
 
     fleet: dict[str, str] | None = Field(None, description="Ids and statuses; null: every id is known and RUNNING.")
+    not_known: list[str] = Field([], description="Ids, with * as wildcard, of servers that there are not.")
+    occupied: dict[str, Seconds] = Field(
+        {},
+        description="Ids, with * as wildcard, in an operation of somebody else, and how long from the start, seconds.",
+    )
+    says_which: bool = Field(default=True, description="Whether a create that is refused for a server names it.")
     unknown: Literal["refuse", "fail", "skip"] = Field("refuse", description="An unknown server in a create.")
     not_running: Literal["skip", "refuse"] = Field("skip", description="A server that is not RUNNING.")
     busy: Literal["refuse", "queue", "skip"] = Field("refuse", description="A server that is in another job.")
@@ -119,16 +125,19 @@ class Deviations(_Switches):
     total: Literal["true", "of_page", "missing", "more"] = Field("true", description="What a list's `total` counts.")
     rows: Literal["all", "none", "fewer"] = Field("all", description="Which rows of a page are shown.")
     pages: Literal["in_order", "repeat", "skip"] = Field("in_order", description="Where a page after the first begins.")
-    error_in_200: Literal["never", "error_code", "errorCode", "code", "nested", "listed"] = Field(
-        "never", description="How an empty list that is really an error tells its code."
-    )
+    error_in_200: Literal[
+        "never", "error_code", "errorCode", "code", "ret_code", "nested", "deep", "listed", "words", "text"
+    ] = Field("never", description="How an empty list that is really an error tells of it.")
     row_names: Literal["shown", "null", "missing"] = Field("shown", description="Whether rows have the job's name.")
     names: Literal["kept", "lower", "upper", "padded", "cut"] = Field("kept", description="How names are rewritten.")
     name_length: int = Field(64, ge=1, description="To how many characters names are `cut`.")
     hidden: Literal["none", "finished", "unfinished"] = Field("none", description="Jobs that the list does not show.")
     name_filter: Literal["obeyed", "matches_nothing"] = Field("obeyed", description="What a filter by name does.")
-    create_answer: Literal["its_job", "job_before", "another_name", "other_servers"] = Field(
+    create_answer: Literal["its_job", "job_before", "another_name", "no_name", "other_servers", "unknown_id"] = Field(
         "its_job", description="What the answer to a create is about."
+    )
+    tasks: Literal["of_its_servers", "one_more"] = Field(
+        "of_its_servers", description="Of which servers a job has tasks."
     )
     detail_missing_s: Seconds = Field(0.0, description="How long a new job's detail is not found, seconds.")
 

@@ -16,7 +16,11 @@ _ERRORS: dict[str, JsonObject] = {
     "error_code": {"error_code": _CODE, "error_msg": _TEXT},
     "errorCode": {"errorCode": _CODE, "errorMsg": _TEXT},
     "code": {"code": _CODE, "message": _TEXT},
+    "ret_code": {"ret_code": _CODE, "ret_msg": _TEXT},
     "nested": {"result": {"error": {"code": _CODE, "message": _TEXT}}},
+    "deep": {"a": {"b": [{"c": {"error": {"message": _TEXT}}}]}},
+    "words": {"status": "failed", "message": _TEXT},
+    "text": {"result": '{"error_code": "ModelArts.6102"}'},
     "listed": {"errors": [{"errorCode": _CODE, "errorMsg": _TEXT}]},
 }
 
@@ -65,8 +69,19 @@ def answer_to_create(detail: JsonObject, deviations: Deviations) -> JsonObject:
     """What a create is answered with, for the detail of the job that it is to show."""
     if deviations.create_answer == "another_name":
         return detail | {"name": "somebody-elses"}
+    if deviations.create_answer == "no_name":
+        return {key: value for key, value in detail.items() if key != "name"}
     if deviations.create_answer == "other_servers":
         return detail | {"tasks": [{"id": "t", "server_id": "somebody-elses", "status": "PROCESSING"}]}
+    if deviations.create_answer == "unknown_id":
+        return detail | {"id": "ffffffff-0000-0000-0000-000000000000"}
+    return detail
+
+
+def job_detail(detail: JsonObject, deviations: Deviations) -> JsonObject:
+    """A job as it is read by its id."""
+    if deviations.tasks == "one_more" and detail["tasks"]:
+        return detail | {"tasks": [*detail["tasks"], detail["tasks"][0] | {"server_id": "somebody-elses"}]}
     return detail
 
 

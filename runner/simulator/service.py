@@ -8,9 +8,10 @@ import uuid
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from runner.simulator.deviating import answer_to_create, list_page, starts_at, stored_name
+from runner.simulator.deviating import answer_to_create, job_detail, list_page, starts_at, stored_name
 from runner.simulator.jobs import JobFactory, JobView, SimulatedJob
 from runner.simulator.replies import SimulatedReply, page, refusal
+from runner.simulator.servers import Fleet
 from runner.simulator.windows import ThrottleWindow
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class SimulatedService:
         self.jobs: dict[str, SimulatedJob] = {}
         self.calls: Counter[str] = Counter()
         self._clock = clock
+        self.fleet = Fleet(behaviour.servers, clock())
         self._rng = random.Random(behaviour.seed)  # noqa: S311  chance that can be repeated is the point
         self._factory = JobFactory(behaviour, self._rng)
         self._view = JobView(behaviour)
@@ -77,7 +79,7 @@ class SimulatedService:
         if job is None or job.deleted or is_new:
             status = 404 if self.behaviour.jobs.missing_is_404 else 400
             return refusal(status, "ModelArts.6404", f"Job '{job_id}' not found.")
-        return SimulatedReply(200, self._view.detail(job, self._clock()))
+        return SimulatedReply(200, job_detail(self._view.detail(job, self._clock()), self.deviations))
 
     def list_jobs(self, query: Mapping[str, str]) -> SimulatedReply:
         """A page of the list (api-facts 1.3)."""
@@ -180,25 +182,23 @@ class SimulatedService:
         return None if isinstance(body.get("is_reboot", False), bool) else "Invalid is_reboot."
 
     def _check_server(self, server: str, failed: set[str], skipped: set[str]) -> SimulatedReply | None:
-        switches = self.behaviour.servers
-        status = "RUNNING" if switches.fleet is None else switches.fleet.get(server)
-        busy = self._busy.get(server)
-        if busy is not None and busy.is_over(self._clock()):
-            status = "REBOOTING" if self._clock() < busy.reboot_ends_at(server, self.behaviour.tasks) else status
+        switches, now = self.behaviour.servers, self._clock()
+        status, busy = self.fleet.status(server), self._busy.get(server)
+        if busy is not None and busy.is_over(now):
+            status = "REBOOTING" if now < busy.reboot_ends_at(server, self.behaviour.tasks) else status
             busy = None
         if status is None:
             if switches.unknown == "refuse":
-                return refusal(400, "ModelArts.6404", f"LiteServer instance '{server}' not found.")
+                return self.fleet.unknown(server)
             (failed if switches.unknown == "fail" else skipped).add(server)
         elif status != "RUNNING":
             if switches.not_running == "refuse":
-                return refusal(400, "ModelArts.6357", f"Server {server} is {status}.")
+                return self.fleet.not_running(server, status)
             skipped.add(server)
-        elif busy is not None:
-            if switches.busy == "refuse":
-                return refusal(400, "ModelArts.6357", f"Another operation is in progress on server {server}.")
-            if switches.busy == "skip":
-                skipped.add(server)
+        elif self.fleet.is_occupied(server, now) or (busy is not None and switches.busy == "refuse"):
+            return self.fleet.busy(server)
+        elif busy is not None and switches.busy == "skip":
+            skipped.add(server)
         return None
 
     def _is_listed(self, job: SimulatedJob, query: Mapping[str, str], now: float) -> bool:

@@ -97,6 +97,7 @@ class Submit:
     attempts: int = 5
     settle_s: float = 15.0
     outage_s: float = 1800.0
+    longest_pause_s: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,11 +102,15 @@ class SubmitDocument(Part):
     )
     concurrency: StrictInt = Field(16, ge=1, le=1024, description="Requests in flight per lane.")
     timeout: Duration = Field("30s", description="How long one request may take.")
-    attempts: StrictInt = Field(5, ge=1, le=100, description="How often one request is tried.")
+    attempts: StrictInt = Field(5, ge=1, le=100, description="How often one request is sent whose answer got lost.")
     settle: Duration = Field("15s", description="How long a request in doubt is looked up before it is sent again.")
     outage: Duration = Field(
         "30m",
         description="How long a lane waits for a service that cannot be reached, or not be read, before it stops.",
+    )
+    longest_pause: Duration = Field(
+        "5m",
+        description="The longest pause that the service may ask for: where its Retry-After is longer, the lane stops.",
     )
 
 

@@ -173,6 +173,7 @@ class _Builder:
                 attempts=submit.attempts,
                 settle_s=parse_duration(submit.settle) or 0.0,
                 outage_s=parse_duration(submit.outage) or 0.0,
+                longest_pause_s=parse_duration(submit.longest_pause) or 0.0,
             ),
             watch=Watch(rate=parse_rate(watch.rate) or 0.0, job_timeout_s=parse_duration(watch.job_timeout) or 0.0),
             rollout=None if document.rollout is None else load_rollout(document.rollout, self._source),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.api.answers import read_answer, refusal
+from runner.api.answers import is_unauthenticated, read_answer, refusal
 from runner.api.replies import Reply
 from runner.rules.answers import Cause, ReadFailed
 
@@ -24,6 +24,9 @@ ROWS: list[tuple[int, str | None, Cause | None]] = [
     (401, "APIGW.0301", Cause.UNAUTHENTICATED),
     (401, "APIGW.0307", Cause.UNAUTHENTICATED),
     (401, "ModelArts.6201", Cause.UNUSABLE),
+    (403, "ModelArts.0203", Cause.UNAUTHENTICATED),
+    (403, "APIG.0301", Cause.UNAUTHENTICATED),
+    (403, "APIGW.0302", Cause.UNUSABLE),
     (403, "ModelArts.0210", Cause.UNUSABLE),
     (403, None, Cause.UNUSABLE),
     (404, "APIGW.0101", Cause.UNUSABLE),
@@ -54,8 +57,20 @@ def test_a_status_and_code_refuse_for_a_cause_or_leave_doubt(
     assert refusal(status, code, "") == cause
 
 
-def test_a_spent_day_is_not_waited_for() -> None:
-    assert refusal(429, "APIG.0308", "Daily quota exhausted") is Cause.UNUSABLE
+@pytest.mark.parametrize(
+    ("message", "is_of_signature"),
+    [
+        ("Incorrect IAM authentication information: verify aksk signature fail", True),
+        ("AK not exist", True),
+        ("AK access failed to reach the limit,forbidden", True),
+        ("Policy doesn't allow modelarts:devserver:create to be performed.", False),
+        ("no permission", False),
+    ],
+)
+def test_a_403_is_about_the_signature_where_it_says_so(message: str, is_of_signature: bool) -> None:
+    assert refusal(403, None, message) is (Cause.UNAUTHENTICATED if is_of_signature else Cause.UNUSABLE)
+    reply = Reply(403, {}, b'{"error_code": "X", "error_msg": "%b"}' % message.encode())
+    assert is_unauthenticated(reply) is is_of_signature
 
 
 @pytest.mark.parametrize(

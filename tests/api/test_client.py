@@ -156,6 +156,37 @@ async def test_a_create_on_a_kept_connection_that_is_cut_is_not_sent_again() -> 
     assert len(server.seen) == 2
 
 
+@pytest.mark.parametrize(
+    "late", [reply(400, error("ModelArts.0101", "waited too long")), b"HTTP/1.1 408 Late\r\n\r\n", b"\0", None]
+)
+async def test_what_comes_on_a_kept_connection_before_the_next_create_is_not_its_answer(late: bytes | None) -> None:
+    """None: the connection is closed meanwhile, which is seen before anything is sent."""
+    answered, lies_there, connections = asyncio.Event(), asyncio.Event(), 0
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            while await reader.readuntil(BODY):
+                writer.write(reply(200, b'{"id":"job-%d"}' % connections))
+                await answered.wait()
+                if late is None or connections > 1:
+                    break
+                writer.write(late)
+                lies_there.set()
+        writer.close()
+        lies_there.set()
+
+    async with listening(handle) as port, opened(f"http://127.0.0.1:{port}") as client:
+        answers = []
+        for _ in range(2):
+            answers.append(await client.create(BODY))
+            answered.set()
+            await lies_there.wait()
+    assert [answer.job.job_id for answer in answers if isinstance(answer, Created)] == ["job-1", "job-2"]
+    assert connections == 2
+
+
 async def test_a_create_that_hangs_is_in_doubt() -> None:
     async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -235,26 +266,36 @@ async def test_a_list_sends_the_query_that_was_signed() -> None:
 
 
 async def test_a_create_that_may_not_leave_any_more_is_not_sent() -> None:
-    async def leave() -> bool:
-        return False
-
     server = Server(reply(200, b'{"id":"job-1"}'))
     async with server.client() as client:
-        assert await client.create(BODY, leave) is None
+        assert await client.create(BODY, Looks(False)) is None
+        assert await client.get("job-1", Looks(False)) is None
+        assert await client.list(name=None, offset=0, limit=1, departure=Looks(False)) is None
     assert not server.seen
+
+
+class Looks:
+    """The departure of a call that is asked for several times."""
+
+    def __init__(self, *may_leave: bool) -> None:
+        self.may_leave = list(may_leave)
+        self.refusals: list[int] = []
+
+    async def leave(self) -> bool:
+        return self.may_leave.pop(0)
+
+    def refused(self) -> None:
+        self.refusals.append(len(self.may_leave))
 
 
 @pytest.mark.parametrize("may_leave", [True, False])
 async def test_a_create_with_a_renewed_token_leaves_only_if_it_still_may(may_leave: bool) -> None:
-    answers = iter([True, may_leave])
-
-    async def leave() -> bool:
-        return next(answers)
-
+    looks = Looks(True, may_leave)
     now = [NOW]
     async with renewing(now) as (client, service):
         now[0] += 120
-        answer = await client.create(BODY, leave)
+        answer = await client.create(BODY, looks)
+    assert looks.refusals == [1]  # told before another token is fetched
     assert len(service.seen) == (2 if may_leave else 1)
     assert isinstance(answer, Created) is may_leave
     assert (answer is None) is not may_leave

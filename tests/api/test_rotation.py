@@ -9,6 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from runner.api.renewing import Issued, Renewed
 from runner.api.services import ServiceSettings, open_services
 from runner.errors import ServiceUnusable
 from runner.model import Lane
@@ -56,9 +57,11 @@ async def created(home: Path, service: Server, env: dict[str, str] | None = None
             return [await client.create(BODY), await client.create(BODY)]
 
 
-async def test_a_key_that_was_rotated_is_read_again_and_used_from_then_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_key_that_was_rotated_is_read_again_and_used_from_then_on(tmp_path: Path, status: int) -> None:
     write_key(tmp_path, "OLD", "old-secret")
-    service = Rotating(lambda: write_key(tmp_path, "NEW", "new-secret", "new-token"), REFUSED, MADE)
+    refused = reply(status, error("APIGW.0301", "verify aksk signature fail"))
+    service = Rotating(lambda: write_key(tmp_path, "NEW", "new-secret", "new-token"), refused, MADE)
     first, second = await created(tmp_path, service)
     assert isinstance(first, Created)
     assert isinstance(second, Created)
@@ -154,3 +157,23 @@ async def test_iam_that_stays_away_is_said(tmp_path: Path) -> None:
     with pytest.raises(ServiceUnusable, match="503"):
         await opened_with(iam, tmp_path, USER)
     assert len(iam.seen) == 3
+
+
+async def test_a_login_that_is_broken_off_leaves_the_next_one_its_turn() -> None:
+    """A stop cancels creates that wait for a login; another lane may have the same credential."""
+    hangs = asyncio.Event()
+    calls: list[int] = []
+
+    async def fetch() -> Issued[str]:
+        calls.append(len(calls))
+        if len(calls) == 1:
+            await hangs.wait()
+        return Issued("token", None)
+
+    token = Renewed[str](None, fetch)
+    first, second = asyncio.ensure_future(token.freshen(0.0)), asyncio.ensure_future(token.freshen(0.0))
+    await asyncio.sleep(0)
+    first.cancel()
+    await second
+    assert first.cancelled()
+    assert (token.value, len(calls)) == ("token", 2)

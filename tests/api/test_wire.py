@@ -110,6 +110,12 @@ ERRORS = [
     {"result": {"error": {"message": "no resources", "error-code": "ModelArts.6102"}}},
     {"errors": [{"errorCode": "ModelArts.6102"}]},
     {"success": False},
+    {"success": "false"},
+    {"is_success": False},
+    {"retCode": 500},
+    {"errors": ["no resources"]},
+    {"error": {"message": "no resources"}},
+    {"a": {"b": [{"c": {"error_code": "ModelArts.6102"}}]}},
 ]
 NO_ERRORS = [
     {"error_code": None},
@@ -119,6 +125,21 @@ NO_ERRORS = [
     {"code": "200"},
     {"success": True},
     {"error": None, "errors": []},
+    {"error": {"code": "0", "message": "ok"}},
+    {"retCode": "0"},
+]
+# Of a page without rows: errors in spellings of their own, and what is about the page.
+SAID: dict[str, dict[str, object]] = {
+    "note": {"message": "internal error"},
+    "state": {"status": 500},
+    "words": {"status": "failed"},
+    "text": {"result": '{"error_code": "ModelArts.6102"}'},
+    "a count": {"failed": 1},
+    "another alphabet": {"\u9519\u8bef": "\u5931\u8d25"},
+}
+NOTHING_SAID = [
+    {"message": "success", "status": 200, "failed": 0, "note": None, "is_success": True},
+    {"request_id": "1f", "limit": 1000, "has_more": False, "next_marker": "x", "timestamp": 1755005748201},
 ]
 
 
@@ -141,6 +162,35 @@ def test_what_jobs_do_and_tasks_say_is_no_error_of_the_answer(error: dict[str, o
     task = {"server_id": "s", **error}
     assert read_job(job_with(items=[{"type": "X", "spec": error}], tasks=[task]), str).tasks
     assert read_page(orjson.dumps({"total": 1, "data": [{"id": "a", "name": "n", **error}]})).rows
+
+
+@pytest.mark.parametrize("what", SAID)
+def test_what_a_page_says_instead_of_rows_is_kept(what: str) -> None:
+    page = read_page(orjson.dumps({"total": 0, "data": [], **SAID[what]}))
+    assert page.said
+
+
+@pytest.mark.parametrize("fields", NOTHING_SAID)
+def test_what_is_about_the_page_says_nothing(fields: dict[str, object]) -> None:
+    assert read_page(orjson.dumps({"total": 0, "data": [], **fields})).said is None
+
+
+def test_an_answer_may_be_nested_as_deep_as_json_goes() -> None:
+    for depth in (900, 1_000, 1_020):
+        deep = b'{"a":' * depth + b"1" + b"}" * depth
+        assert read_job(b'{"id": "job-1", "extra": ' + deep + b"}", str).job_id == "job-1"
+    with pytest.raises(UnreadableAnswer):
+        read_job(b'{"id": "job-1", "extra": ' + b"[" * 10_000 + b"]" * 10_000 + b"}", str)
+
+
+@pytest.mark.parametrize("letters", [b"\\ud800", b"\\udfff\\ud800", b"\xff\xfe", b"\xe4\xb8", b"\xc4\xe3\xba\xc3"])
+def test_letters_that_are_none_hide_nothing_else(letters: bytes) -> None:
+    row = b'{"server_id": "s", "status": "SUCCESS", "message": "cut ' + letters + b'"}'
+    job = read_job(b'{"id": "job-1", "abnormal_count": NaN, "tasks": [' + row + b"]}", str)
+    assert [(task.server_id, task.status) for task in job.tasks] == [("s", "SUCCESS")]
+    assert job.tasks[0].message is not None
+    assert job.tasks[0].message.startswith("cut ")
+    orjson.dumps(job)
 
 
 def test_a_page_tells_where_it_stands() -> None:

@@ -118,6 +118,13 @@ def test_a_run_that_holds_servers_stays(past: Past) -> None:
     assert find_prunable(past.folder, NOW, 90 * DAY, 0).kept == {KeptFor.LEASES: 1}
 
 
+def test_a_run_that_is_over_and_held_servers_for_long_enough_goes(past: Past) -> None:
+    run_id = past.run({"a": "t"}, at=ago(100))
+    past.store.lease(run_id, ["a"])
+    found = find_prunable(past.folder, time.time() + 60.0, 90 * DAY, 0)
+    assert ([row.id for row in found.runs], found.kept) == ([run_id], {})
+
+
 def test_reports_and_plans_that_have_no_run_go_when_they_are_old(past: Past) -> None:
     run_id, nobody = past.run({"a": "s"}, at=ago(1)), "20250101-000000-abcdef"
     old = [report_file(past, nobody, 100), report_file(past, "", 100, f".{run_id}.json.x1y2")]

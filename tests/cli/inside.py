@@ -8,11 +8,13 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from subprocess import CompletedProcess
 
-from runner.app.process import host_of
+from runner.app.host import RunLoop
+from runner.app.process import host_of, run_loop
 from runner.cli.main import run_command_line
 from runner.engine.clock import SystemClock
 from runner.engine.ports import MachineClock
@@ -29,12 +31,12 @@ class ClockSetTo(SystemClock):
 
 
 def carried_out(
-    arguments: Sequence[str], env: Mapping[str, str], folder: Path, clock: MachineClock
+    arguments: Sequence[str], env: Mapping[str, str], folder: Path, clock: MachineClock, loop: RunLoop = run_loop
 ) -> CompletedProcess[str]:
     """What a command says and ends with, given in a folder and with nothing but `env` in its environment."""
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
     with _surroundings(env, folder):
-        code = run_command_line(arguments, lambda: host_of(env, clock), out, err)
+        code = run_command_line(arguments, lambda: replace(host_of(env, clock), run_loop=loop), out, err)
     return CompletedProcess(["runner", *arguments], code, _said(out), _said(err))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 
-from runner.simulator.behaviour import load_behaviour
+from runner.simulator.behaviour import Deviations, load_behaviour
+from runner.simulator.jobs import SimulatedJob
 from runner.simulator.server import Simulator
 
 _BEGINS_WITHIN_S = 60.0
@@ -25,6 +26,11 @@ class ServiceClock:
     def __call__(self) -> float:
         return time.time() - self._behind if self._stands_at is None else self._stands_at
 
+    def forward(self, seconds: float) -> None:
+        """Let so much time pass at once."""
+        assert self._stands_at is not None
+        self._stands_at += seconds
+
     def go_on(self) -> None:
         """Go on from where it stands."""
         if self._stands_at is not None:
@@ -32,20 +38,20 @@ class ServiceClock:
 
 
 @contextmanager
-def served(behaviour: str, clock: ServiceClock) -> Iterator[str]:
-    """The address of a simulated service in a thread of its own, until the block ends."""
+def served(behaviour: str, clock: ServiceClock) -> Iterator[Simulator]:
+    """A simulated service in a thread of its own, until the block ends."""
     switches = load_behaviour(behaviour, "behaviour.yaml")
-    loop, over, url = asyncio.new_event_loop(), asyncio.Event(), Future[str]()
+    loop, over, begun = asyncio.new_event_loop(), asyncio.Event(), Future[Simulator]()
 
     async def serve() -> None:
         async with Simulator(switches, clock=clock) as simulator:
-            url.set_result(simulator.url)
+            begun.set_result(simulator)
             await over.wait()
 
     thread = threading.Thread(target=loop.run_until_complete, args=[serve()])
     thread.start()
     try:
-        yield url.result(_BEGINS_WITHIN_S)
+        yield begun.result(_BEGINS_WITHIN_S)
     finally:
         loop.call_soon_threadsafe(over.set)
         thread.join()
@@ -62,12 +68,29 @@ class StartSimulator:
         self._stack = stack
         self._default = default
         self._clocks: list[ServiceClock] = []
+        self._simulators: list[Simulator] = []
 
     def __call__(self, behaviour: str | None = None, *, lasting: bool = False) -> str:
         self._clocks.append(ServiceClock(stands=lasting))
-        return self._stack.enter_context(served(behaviour or self._default, self._clocks[-1]))
+        self._simulators.append(self._stack.enter_context(served(behaviour or self._default, self._clocks[-1])))
+        return self._simulators[-1].url
 
     def let_tasks_end(self) -> None:
         """Let time go on."""
         for clock in self._clocks:
             clock.go_on()
+
+    def pass_time(self, seconds: float) -> None:
+        """Let so much time pass at once, where it stands still."""
+        for clock in self._clocks:
+            clock.forward(seconds)
+
+    @property
+    def jobs(self) -> Mapping[str, SimulatedJob]:
+        """What the newest service has made, by id."""
+        return self._simulators[-1].service.jobs
+
+    def deviates(self, **switches: str) -> None:
+        """Have the service break what is assumed of it, from now on in this way only."""
+        for simulator in self._simulators:
+            simulator.service.deviations = Deviations.model_validate(switches)

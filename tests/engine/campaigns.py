@@ -56,7 +56,8 @@ class Campaign:
 
 def check_left_to_kin(store: RunStore, mine: Campaign, family: Sequence[Campaign], servers: Collection[str]) -> None:
     """A server belongs to one open run of a family at a time: none of these that mine sends is another's."""
-    seqs = {row.id: row.seq for row in store.runs()} if len(family) > 1 else {}
+    kin = set(store.history.family(mine.run_id)) if len(family) > 1 and mine.run_id is not None else set[str]()
+    seqs = {run_id: store.run(run_id).seq for run_id in kin}
     newest_first = sorted((each for each in family if each.run_id in seqs), key=lambda each: -seqs[each.run_id or ""])
     place = newest_first.index(mine) if mine in newest_first else 0
     for later in newest_first[:place]:

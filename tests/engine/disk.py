@@ -147,6 +147,20 @@ class ProcessStore:
         if self._disk is not None:
             self._disk.die()
 
+    @property
+    def credentials(self) -> ProcessStore:
+        return self
+
+    @property
+    def salt(self) -> bytes:
+        return self._store.credentials.salt
+
+    def change(self, credential: str, change: Callable[[str | None], str | None]) -> bool:
+        """What a process that is dead would note is not noted."""
+        if self._dead:
+            raise Crash
+        return self._store.credentials.change(credential, change)
+
     def __getattr__(self, name: str) -> Any:
         if self._dead:
             raise Crash

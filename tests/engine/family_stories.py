@@ -1,12 +1,14 @@
-"""Campaigns of one family beside one another: what one left is retried while it may go on itself, by whoever comes."""
+"""Campaigns beside one another: what one left is retried while it may go on itself, or run again, by whoever comes."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import cast
 
+from runner.app.locks import release_in
 from runner.app.retrying import retry_in
 from runner.errors import InvalidInput
 from runner.journal.store import RunStore
@@ -21,12 +23,12 @@ from tests.engine.world import World, until_it_dies
 _OUTCOMES = tuple(outcome.value for outcome in Outcome if outcome is not Outcome.SUCCEEDED)
 _MAY_BE_AT_WORK = {Outcome.TIMED_OUT.value, Outcome.UNKNOWN.value}
 _MOST_CAMPAIGNS = 4
-_MOST_PROCESSES = 60
+_MOST_PROCESSES = 120
 _PROMPT = 20
 
 
 class Family:
-    """One campaign, and those that do again what it did not get through with.
+    """One campaign, those that do again what it did not get through with, and others on the same servers.
 
     `stopped` is told how a process ended that was to get to the end.
     """
@@ -42,7 +44,7 @@ class Family:
         world = self._world
         for _ in range(self._turns):
             if len(world.campaigns) < _MOST_CAMPAIGNS and self._rng.random() < 0.4:
-                await self._retry()
+                await (self._retry() if self._rng.random() < 0.8 else self._run_again())
             else:
                 await self._go_on(self._rng.choice(world.campaigns))
         for turn in range(_MOST_PROCESSES):
@@ -52,7 +54,16 @@ class Family:
             await self._to_its_end(self._rng.choice(left))
             # One that waits for no window and for no person ends at once, and needs the whole of their time.
             await world.clock.sleep(60.0 if turn < _PROMPT else 600.0)
+            if turn >= 2 * _PROMPT:
+                self._release()
         raise AssertionError(f"these campaigns do not end: {[campaign.run_id for campaign in left]}")
+
+    def _release(self) -> None:
+        """Somebody has looked for hours, and seen that nothing works any more on what runs that are over still hold."""
+        for campaign in self._world.campaigns:
+            if campaign.run_id is not None and self._is_over(campaign):
+                with suppress(*GETS_NO_FURTHER):
+                    release_in(cast("RunStore", self._world.store), campaign.run_id)
 
     async def _retry(self) -> None:
         """Plan to do again what some of the runs did not get through with. Nothing may be left of it."""
@@ -71,6 +82,12 @@ class Family:
             if Outcome.EXCLUDED.value not in only:
                 check_excluded_stay_out(retry.plan, world.campaigns)
             world.campaign_of(retry.plan)
+
+    async def _run_again(self) -> None:
+        """Plan to do all of it again, as a campaign that is no kin of any other."""
+        world = self._world
+        world.campaign_of(replace(self._rng.choice(world.campaigns).plan, parents=()))
+        await world.clock.sleep(self._rng.choice((0.0, 60.0, 600.0)))
 
     async def _go_on(self, campaign: Campaign) -> None:
         """A process that does not get to the end, as a rule."""

@@ -9,7 +9,7 @@ import asyncio
 import math
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
@@ -21,11 +21,14 @@ import orjson
 from runner.api.answers import broken, create_answer, read_answer
 from runner.api.replies import Broken, Reply
 from runner.api.wire import read_job, read_page
+from runner.engine.ports import Departure
 from runner.model import Job, JobPage
 from runner.rules.answers import Answer, ReadFailed
+from runner.rules.refused_calls import Identity
 from runner.simulator import replies as simulated
 from runner.simulator.jobs import JobView, SimulatedJob
 from runner.simulator.service import SimulatedService
+from tests.engine.signatures import Signatures, has_worked
 from tests.engine.virtual import VirtualClock
 
 T = TypeVar("T")
@@ -66,6 +69,10 @@ _RARE = {
     "web_page": Fault(Reply(200, {"Content-Type": "text/html"}, _PORTAL)),
     "redirect": Fault(Reply(302, {"Location": "https://someone:secret@login.example/sign-in?token=secret"}, b"")),
     "throttled_for_a_minute": _throttled(Retry_After="60"),
+    "throttled_for_a_window": _throttled(": policy user over ratelimit,limit:10,time:2 minute"),
+    "throttled_for_two_hours": _throttled(Retry_After="7200"),
+    "quota": Fault(_error(429, "APIG.0308", "Daily quota exhausted")),
+    "quota_by_number": _throttled(": policy user over ratelimit,limit:1000,time:1 day"),
     "unauthenticated": Fault(_REFUSED),
     "wrong_project": Fault(_error(403, "ModelArts.0210", "the project of the URL is not that of the token")),
 }
@@ -96,6 +103,7 @@ DOUBLING_FAULTS: dict[str, Fault] = {
     "twice": Fault(_error(504, "APIGW.0201", "the gateway sent it twice"), (0.0, 0.0)),
     "twice_but_late": Fault(_LOST, (0.0, 3.0)),
     "too_late": Fault(_LOST, (20.0,)),
+    "twice_and_busy": Fault(_error(400, "ModelArts.6357", "another operation is in progress"), (0.0,)),
 }
 _ANY_FAULT = {**FAULTS, **DOUBLING_FAULTS, **_RARE}
 
@@ -130,8 +138,8 @@ class ServiceTime:
 class Network:
     """The calls of a lane. `script` and `read_script` are the faults of the next creates and reads by name ("": none).
 
-    Then chance decides. `breaks_reads` is the fault of every read from now on, `breaks_gets` that of single jobs. `refused`
-    is, call by call in the order of the answers, whether it was one that says the credential is no good.
+    Then chance decides. `breaks_reads` is the fault of every read from now on, `breaks_gets` that of single jobs, `breaks_lists` of lists; so
+    many of the first jobs are `unreadable_jobs`. `refused` is, call by call in the order of the answers, whether it was one that says the credential is no good.
     """
 
     def __init__(
@@ -145,14 +153,18 @@ class Network:
         self.service = service
         self.script: deque[str] = deque()
         self.read_script: deque[str] = deque()
-        self.breaks_reads = self.breaks_gets = ""
+        self.breaks_reads = self.breaks_gets = self.breaks_lists = ""
+        self.unreadable_jobs = 0
         self.faults: Sequence[str] = ()
-        self.fault_chance = self.read_fault_chance = self.login_chance = 0.0
+        self.fault_chance = self.read_fault_chance = self.login_chance = self.renew_chance = 0.0
         self.latency_s = _LATENCY_S
+        self.logins_s: Sequence[float] = _LOGINS_S
         self.obeys_filter = True
         self.deleted_is_shown_s = 0.0
         self.refuses_reads = self.refuses_creates = False
         self.refused: list[bool] = []
+        self.key = "key one"
+        self._signatures: dict[str, Signatures] = {}
         self.in_flight = self.most_in_flight = self.reads_in_flight = 0
         self.sent_at: list[float] = []
         self.list_calls_at: list[float] = []
@@ -164,16 +176,19 @@ class Network:
         self._rng = rng
         self._clock = clock
 
-    async def create(self, body: bytes, leave: Callable[[], Awaitable[bool]]) -> Answer | None:
+    async def create(self, body: bytes, departure: Departure) -> Answer | None:
         request = orjson.loads(body)
         if self.login_chance and self._rng.random() < self.login_chance:
-            await asyncio.sleep(self._rng.choice(_LOGINS_S))
-        if not await leave():
+            await asyncio.sleep(self._rng.choice(self.logins_s))
+        if not await departure.leave():
             return None
-        if self.login_chance and self._rng.random() < self.login_chance:
-            await self._refused(request)
-            if not await leave():
+        if self._is_renewed():
+            await self._refused(request, departure)
+            if not await departure.leave():
                 return None
+        signatures = self.signatures
+        known = signatures.left()
+        reply: Reply | Broken = _LOST
         lane = self._witness.sent(request)
         sent_at, slept_s = self._clock.monotonic(), self._clock.slept_s
         self.sent_at.append(sent_at)
@@ -190,21 +205,46 @@ class Network:
         finally:
             self.in_flight -= 1
             self._witness.answered(lane)
+            answer = create_answer(reply, str, self._clock.wall())
+            signatures.answered(known, refused=_is_refused(reply), worked=has_worked(answer))
             if not arrived and self._rng.random() < 0.5:  # its process died, which does not stop a request on its way
                 self._make_later(self._rng.uniform(0.0, 2.0), request)
         self._note(reply)
-        return create_answer(reply, str, self._clock.wall())
+        if _is_refused(reply):
+            departure.refused()
+        return answer
 
-    async def _refused(self, request: dict[str, Any]) -> None:
+    def _is_renewed(self) -> bool:
+        chance = self.renew_chance or self.login_chance
+        return bool(chance) and self._rng.random() < chance
+
+    @property
+    def identity(self) -> Identity:
+        """Who calls are made as."""
+        return Identity(self.key, is_renewed=self.login_chance > 0)
+
+    @property
+    def signatures(self) -> Signatures:
+        """Those of the credential of now."""
+        return self._signatures.setdefault(self.key, Signatures(self._clock.wall))
+
+    async def _refused(self, request: dict[str, Any], departure: Departure) -> None:
         """The credential has just expired, and is renewed."""
-        lane = self._witness.sent(request)
+        lane, signatures = self._witness.sent(request), self.signatures
+        known, refused = signatures.left(), False
         try:
-            await asyncio.sleep(self.latency_s + self._rng.choice(_LOGINS_S))
+            await asyncio.sleep(self.latency_s)
+            refused = True
         finally:
             self._witness.answered(lane)
+            signatures.answered(known, refused=refused, worked=False, is_old=True)
+        departure.refused()
+        await asyncio.sleep(self._rng.choice(self.logins_s))
 
-    async def get(self, job_id: str) -> Job | ReadFailed:
-        return await self._read(partial(self._get, job_id), partial(read_job, clean=str), self.breaks_gets)
+    async def get(self, job_id: str, departure: Departure) -> Job | ReadFailed | None:
+        hidden = list(self.service.jobs)[: self.unreadable_jobs] if self.unreadable_jobs else ()
+        breaks = "status_503" if job_id in hidden else self.breaks_gets
+        return await self._read(partial(self._get, job_id), partial(read_job, clean=str), departure, breaks)
 
     def _get(self, job_id: str) -> simulated.SimulatedReply:
         """One that was deleted is shown so for a while, and is missing after."""
@@ -227,10 +267,12 @@ class Network:
             job.deleted = True
             self._deleted_at[job.job_id] = self._clock.monotonic()
 
-    async def list(self, *, name: str | None, offset: int, limit: int) -> JobPage | ReadFailed:
+    async def list(
+        self, *, name: str | None, offset: int, limit: int, departure: Departure
+    ) -> JobPage | ReadFailed | None:
         self.list_calls_at.append(self._clock.monotonic())
         query = {"name": (name or "") if self.obeys_filter else "", "offset": str(offset), "limit": str(limit)}
-        return await self._read(partial(self.service.list_jobs, query), read_page)
+        return await self._read(partial(self.service.list_jobs, query), read_page, departure, self.breaks_lists)
 
     async def _serve(self, request: dict[str, Any]) -> Reply | Broken:
         self._catch_up()
@@ -281,8 +323,28 @@ class Network:
         return reply
 
     async def _read(
-        self, call: Callable[[], simulated.SimulatedReply], understand: Callable[[bytes], T], breaks: str = ""
-    ) -> T | ReadFailed:
+        self,
+        call: Callable[[], simulated.SimulatedReply],
+        understand: Callable[[bytes], T],
+        departure: Departure,
+        breaks: str = "",
+    ) -> T | ReadFailed | None:
+        if not await departure.leave():
+            return None
+        signatures = self.signatures
+        known = signatures.left()
+        reply: Reply | Broken = _LOST
+        try:
+            reply = await self._read_reply(call, breaks)
+        finally:
+            answer = read_answer(reply, understand, str, self._clock.wall())
+            signatures.answered(known, refused=_is_refused(reply), worked=has_worked(answer))
+        self._note(reply)
+        if _is_refused(reply):
+            departure.refused()
+        return answer
+
+    async def _read_reply(self, call: Callable[[], simulated.SimulatedReply], breaks: str) -> Reply | Broken:
         self.reads_in_flight += 1
         try:
             await asyncio.sleep(self.latency_s)
@@ -296,11 +358,10 @@ class Network:
         if fault is not None:
             await asyncio.sleep(fault.takes_s)
             reply = fault.reply
-        self._note(reply)
-        return read_answer(reply, understand, str, self._clock.wall())
+        return reply
 
     def _note(self, reply: Reply | Broken) -> None:
-        self.refused.append(isinstance(reply, Reply) and reply.status == _UNAUTHORIZED)
+        self.refused.append(_is_refused(reply))
 
     def _next_read_fault(self, breaks: str) -> Fault | None:
         name = self.read_script.popleft() if self.read_script else self.breaks_reads or breaks
@@ -311,6 +372,10 @@ class Network:
 
 def _fault(name: str) -> Fault | None:
     return _ANY_FAULT[name] if name else None
+
+
+def _is_refused(reply: Reply | Broken) -> bool:
+    return isinstance(reply, Reply) and reply.status == _UNAUTHORIZED
 
 
 def _reply(reply: simulated.SimulatedReply) -> Reply:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections import Counter
 from typing import Any
 
 import pytest
 
+from runner.errors import ExitCode
+from runner.report.times import rfc3339
+from runner.run import events as e
 from runner.spec.campaign import Submit, Watch
 from tests.conftest import PlanMaker
 from tests.engine.conftest import InWorld, World
@@ -25,7 +30,11 @@ LISTS_THAT_LIE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "an error code": ({"error_in_200": "error_code"}, {}),
     "an error code in camel case": ({"error_in_200": "errorCode"}, {}),
     "a code": ({"error_in_200": "code"}, {}),
+    "a code of another name": ({"error_in_200": "ret_code"}, {}),
     "an error within an object": ({"error_in_200": "nested"}, {}),
+    "an error within objects and lists": ({"error_in_200": "deep"}, {}),
+    "an error in words": ({"error_in_200": "words"}, {}),
+    "an error in a text": ({"error_in_200": "text"}, {}),
     "an error within a list": ({"error_in_200": "listed"}, {}),
     "rows whose name is null": ({"row_names": "null"}, {}),
     "rows without a name": ({"row_names": "missing"}, {}),
@@ -45,6 +54,7 @@ LISTS_THAT_LIE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "pages that skip rows": ({"pages": "skip"}, PAGES_OF_TEN),
     "a list that is an hour old": ({}, {"lag_s": 3600.0}),
     "jobs at work are not listed": ({"hidden": "unfinished"}, {}),
+    "jobs are nowhere to be found for a minute": ({"detail_missing_s": 60.0}, {"lag_s": 60.0}),
 }
 
 
@@ -93,6 +103,7 @@ def test_a_list_that_does_not_prove_it_has_nothing_sent_again(
 UNKNOWABLE = {
     "a list that is an hour old",
     "jobs at work are not listed",
+    "jobs are nowhere to be found for a minute",
     "a filter that matches nothing, no paging",
     "a total of one page, no paging",
 }
@@ -112,7 +123,42 @@ def test_jobs_that_are_over_and_not_listed_any_more_are_not_made_again(
     in_world(plan, story, listing={"lag_s": 0.5}, deviations={"hidden": "finished"}, **quick)
 
 
-@pytest.mark.parametrize("answer", ["job_before", "another_name", "other_servers"])
+@pytest.mark.parametrize("what", UNKNOWABLE)
+def test_where_a_list_is_found_to_have_lied_that_is_told(plan_of: PlanMaker, in_world: InWorld, what: str) -> None:
+    """The first create was sent again because an empty list showed no job of it; later there are jobs, and it shows none."""
+    deviations, listing = LISTS_THAT_LIE[what]
+
+    async def story(world: World) -> None:
+        world.network.obeys_filter = "no filter" not in what
+        world.network.script += ["lost_after"]
+        world.promises.may_double = True
+        verdict = await world.run()
+        doubled = {server for server, count in jobs_of_servers(world).items() if count > 1 and server.startswith("g")}
+        jobs = world.report()["jobs"]
+        told = {task["server_id"] for job in jobs if job["state"] == "conflict" for task in job["tasks"]}
+        assert doubled <= told
+        assert not told or verdict.exit_code is ExitCode.ABNORMAL
+
+    in_world(
+        plan_of((3,), (1,), ONE_BY_ONE, HALF_AN_HOUR),
+        story,
+        listing={"lag_s": 0.5, **listing},
+        deviations=deviations,
+        **SLOW,
+    )
+
+
+def test_a_job_that_works_on_more_servers_than_asked_for_is_told_of(plan_of: PlanMaker, in_world: InWorld) -> None:
+    async def story(world: World) -> None:
+        assert (await world.run()).exit_code is ExitCode.ABNORMAL
+        (job,) = world.report()["jobs"]
+        assert (job["state"], job["tasks"][0]["outcome"]) == ("conflict", "succeeded")
+        assert "works on servers that the request did not name" in job["error"]["message"]
+
+    in_world(plan_of((2,), (2,), ONE_BY_ONE, HALF_AN_HOUR), story, deviations={"tasks": "one_more"}, **SLOW)
+
+
+@pytest.mark.parametrize("answer", ["job_before", "another_name", "no_name", "other_servers"])
 def test_an_answer_about_another_job_is_no_acceptance(plan_of: PlanMaker, in_world: InWorld, answer: str) -> None:
     """The request's own job is looked up, and found."""
 
@@ -125,3 +171,88 @@ def test_an_answer_about_another_job_is_no_acceptance(plan_of: PlanMaker, in_wor
 
     plan = plan_of((4,), (1,), ONE_BY_ONE, HALF_AN_HOUR)
     in_world(plan, story, listing={"lag_s": 0.5}, deviations={"create_answer": answer}, **SLOW)
+
+
+@pytest.mark.parametrize("hidden", ["none", "unfinished"])
+def test_a_job_that_cannot_be_found_for_a_while_is_not_lost(plan_of: PlanMaker, in_world: InWorld, hidden: str) -> None:
+    """Whether or not the list shows it: nobody can have deleted what nobody has seen yet."""
+
+    async def story(world: World) -> None:
+        await world.run()
+        check_every_server_has_one_job(world)
+        (job,) = world.report()["jobs"]
+        assert (job["tasks"][0]["outcome"], job["lost"]) == ("succeeded", None)
+
+    plan = plan_of((1,), (1,), ONE_BY_ONE, HALF_AN_HOUR)
+    deviations = {"detail_missing_s": 60.0, "hidden": hidden}
+    in_world(plan, story, listing={"lag_s": 0.5}, deviations=deviations, **SLOW)
+
+
+def test_a_job_that_was_seen_and_is_nowhere_any_more_is_lost_after_the_settle_time(
+    plan_of: PlanMaker, in_world: InWorld
+) -> None:
+    async def story(world: World) -> None:
+        deleted_at: list[float] = []
+
+        def delete(event: e.Event) -> None:
+            if isinstance(event, e.Accepted):
+                asyncio.get_running_loop().call_later(100.0, gone)
+
+        def gone() -> None:
+            world.network.delete_one()
+            deleted_at.append(world.clock.wall())
+
+        world.on_event = delete
+        await world.run()
+        (job,) = world.report()["jobs"]
+        (settled,) = (event for event in world.events() if isinstance(event, e.Settled))
+        assert settled.at - deleted_at[0] >= ONE_BY_ONE.settle_s
+        assert (job["tasks"][0]["outcome"], job["lost"]["at"]) == ("unknown", rfc3339(settled.at))
+        said = rf"the service does not know job {job['job_id']} \((\d+) reads in (\d+) s\), nor lists it"
+        found = re.fullmatch(said, job["lost"]["reason"])
+        assert found is not None
+        assert int(found[1]) >= 3
+        assert int(found[2]) >= ONE_BY_ONE.settle_s
+
+    plan = plan_of((1,), (1,), ONE_BY_ONE, HALF_AN_HOUR)
+    in_world(plan, story, listing={"lag_s": 0.5}, delete={"listed": False}, **SLOW)
+
+
+def test_a_job_that_a_list_which_proves_nothing_does_not_show_is_looked_for_for_ten_minutes(
+    plan_of: PlanMaker, in_world: InWorld
+) -> None:
+    async def story(world: World) -> None:
+        await world.run()
+        (job,) = world.report()["jobs"]
+        assert world.report()["run"]["duration_s"] >= 600.0
+        assert "which proves nothing: the list does not tell how many jobs there are" in job["lost"]["reason"]
+
+    lies = {"detail_missing_s": 7200.0, "total": "missing", "rows": "none"}
+    in_world(plan_of((1,), (1,), ONE_BY_ONE, HALF_AN_HOUR), story, deviations=lies, **SLOW)
+
+
+def test_the_job_of_the_name_is_told_of_where_the_one_of_the_answer_never_was(
+    plan_of: PlanMaker, in_world: InWorld
+) -> None:
+    async def story(world: World) -> None:
+        await world.run()
+        (job,) = world.report()["jobs"]
+        (made,) = world.service.jobs
+        assert (job["state"], job["tasks"][0]["outcome"]) == ("conflict", "unknown")
+        assert made in job["error"]["message"]
+
+    plan = plan_of((1,), (1,), ONE_BY_ONE, HALF_AN_HOUR)
+    in_world(plan, story, listing={"lag_s": 0.5}, deviations={"create_answer": "unknown_id"}, **SLOW)
+
+
+def test_why_a_job_was_not_seen_to_end_is_told(plan_of: PlanMaker, in_world: InWorld) -> None:
+    async def story(world: World) -> None:
+        await world.run()
+        (job,) = world.report()["jobs"]
+        assert (job["tasks"][0]["outcome"], job["lost"]["reason"]) == (
+            "timed_out",
+            "PROCESSING after 1800 s, and not over",
+        )
+
+    tasks: dict[str, Any] = {"tasks": {"never_final": 1.0}}
+    in_world(plan_of((1,), (1,), ONE_BY_ONE, HALF_AN_HOUR), story, **tasks)

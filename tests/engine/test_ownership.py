@@ -12,9 +12,11 @@ from typing import Any
 import orjson
 import pytest
 
+from runner.app.remembering import credentials_of
 from runner.engine.lane import LaneContext
 from runner.engine.pace import Pace
 from runner.engine.recorder import Recorder
+from runner.engine.refusals import CredentialMemory, KeptInProcess
 from runner.engine.run import RunEngine
 from runner.engine.submitter import INTENT_GOOD_FOR_S
 from runner.journal.memory import MemoryStore
@@ -106,6 +108,9 @@ class Place:
             clock=self.clock,
             creates=Pace(None if math.isinf(rate) else rate, 1, self.clock),
             reads=Pace(100.0, 10, self.clock),
+            credential=credentials_of([network], CredentialMemory(KeptInProcess(), self.clock.wall, "a"), self.clock)[
+                0
+            ],
             body_of=body_of,
             job_name_of=lambda request: f"job-{request}",
             run_token="job",

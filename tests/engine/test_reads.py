@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from runner.engine.refusals import CredentialMemory
 from runner.errors import ExitCode
 from runner.model import RunState
 from runner.run import events as e
@@ -277,6 +278,7 @@ def revoke(world: World, *, creates: bool = True, reads: bool = True) -> None:
 
 async def goes_on_with_another_credential(world: World) -> None:
     revoke(world, creates=False, reads=False)
+    world.network.key = "another key"
     assert (await world.run()).exit_code is ExitCode.OK
 
 
@@ -309,12 +311,11 @@ def test_a_credential_that_is_revoked_at_any_moment_stops_the_lane(
         world.network.faults, world.network.fault_chance = ("lost_after", "lost_before"), 0.2
         running = asyncio.ensure_future(world.run())
         await asyncio.sleep(1.0 + 5.0 * seed)
-        on_their_way = world.network.in_flight + world.network.reads_in_flight
         revoke(world)
         verdict = await running
         assert verdict.exit_code in {ExitCode.UNUSABLE, ExitCode.OK}
         assert (sum(world.network.refused) > 0) == (verdict.exit_code is ExitCode.UNUSABLE)
-        assert sum(world.network.refused) <= max(3, on_their_way + 2)
+        assert world.network.signatures.most_in_a_row == (3 if verdict.exit_code is ExitCode.UNUSABLE else 0)
         world.network.fault_chance = 0.0
         if verdict.exit_code is ExitCode.UNUSABLE:
             await goes_on_with_another_credential(world)
@@ -386,3 +387,51 @@ def test_the_last_call_that_an_account_bears_is_not_made_with_others(plan_of: Pl
 
     plan = plan_of((100,), (1,), Submit(rate=math.inf, burst=1, concurrency=8, settle_s=15.0), HALF_AN_HOUR)
     in_world(plan, story, **FAST)
+
+
+def test_a_key_that_is_revoked_while_64_requests_are_on_their_way_over_two_lanes(
+    plan_of: PlanMaker, in_world: InWorld
+) -> None:
+    """Those 64 are refused together; then two calls, each alone, whichever lane they are of."""
+
+    async def story(world: World) -> None:
+        loop = asyncio.get_running_loop()
+        at_event(world, e.Accepted, 128, lambda _: loop.call_later(0.02, revoke, world))
+        assert (await world.run()).exit_code is ExitCode.UNUSABLE
+        refused = sum(world.network.refused)
+        assert world.network.most_in_flight == 64
+        assert 60 <= refused <= 64 + 2
+        assert world.network.signatures.most_in_a_row == 3
+        stopped = [event for event in world.events() if isinstance(event, e.LaneStopped)]
+        assert sorted(event.lane for event in stopped) == [0, 1]
+        assert all(
+            "the service refused the access key 3 times in a row (66 calls" in at.error.message for at in stopped
+        )
+        for _ in range(5):
+            assert (await world.run()).exit_code is ExitCode.UNUSABLE
+        assert sum(world.network.refused) == refused
+        await goes_on_with_another_credential(world)
+
+    submit = Submit(rate=math.inf, concurrency=32, settle_s=15.0)
+    plan = plan_of((300, 300), (1,), submit, HALF_AN_HOUR, lanes=2)
+    in_world(plan, story, servers={"busy": "queue"}, **FAST)
+
+
+def test_a_stop_is_obeyed_while_another_process_tries_the_credential(plan_of: PlanMaker, in_world: InWorld) -> None:
+    async def story(world: World) -> None:
+        calls = CredentialMemory(world.store.credentials, world.clock.wall, "other run", turn_s=600.0).of(
+            lambda: world.network.identity
+        )
+        assert calls.begin() == 0.0
+        running = asyncio.ensure_future(world.run())
+        await asyncio.sleep(5.0)
+        assert not world.network.sent_at
+        assert world.engine is not None
+        world.engine.stop("SIGTERM received")
+        stopped_at = world.clock.monotonic()
+        assert (await running).exit_code is ExitCode.STOPPED
+        assert world.clock.monotonic() - stopped_at < 2.0
+        calls.worked()
+        assert (await world.run()).exit_code is ExitCode.OK
+
+    in_world(plan_of((30,), (1,), TEN_A_SECOND, HALF_AN_HOUR), story, **FAST)

@@ -552,7 +552,7 @@ def test_jobs_that_cannot_be_read_end_the_run_and_it_can_be_resumed(in_world: In
         await asyncio.sleep(1.0)
         world.network.refuses_reads = True
         assert (await running).exit_code is ExitCode.UNUSABLE
-        world.network.refuses_reads = False
+        world.network.refuses_reads, world.network.key = False, "another key"
         assert (await world.run()).exit_code is ExitCode.OK
         assert set(jobs_on(world).values()) == {1}
 
@@ -566,7 +566,7 @@ def test_a_resumed_run_that_cannot_read_the_list_ends(in_world: InWorld) -> None
         await until_it_dies(world.run(crash_after=6))
         world.network.refuses_reads = True
         assert (await world.run()).exit_code is ExitCode.UNUSABLE
-        world.network.refuses_reads = False
+        world.network.refuses_reads, world.network.key = False, "another key"
         assert (await world.run()).exit_code is ExitCode.OK
 
     in_world(plan, story, **TASKS)

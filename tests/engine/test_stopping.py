@@ -135,3 +135,92 @@ def test_a_lane_that_cannot_be_used_leaves_a_lookup_in_the_middle(plan_of: PlanM
         assert world.clock.monotonic() - stopped_at[0] < 2.0
 
     in_world(plan_of((60,), (1,), Submit(rate=1.0, burst=1, concurrency=8), WATCH), story, **FAST)
+
+
+# What may be asked of a run from another shell, or by a clock, that ends it: and how long a login lasts that is in its way.
+ASKED: list[tuple[str, Callable[[World], None]]] = [
+    ("SIGINT", lambda world: engine_of(world).stop("SIGINT received")),
+    ("SIGTERM", lambda world: engine_of(world).stop("SIGTERM received")),
+    ("abort", lambda world: world.command("abort")),
+    ("deadline", lambda world: engine_of(world).end_intake("deadline 05:00 reached")),
+]
+
+
+def logs_in(world: World) -> None:
+    world.network.login_chance, world.network.logins_s = 1.0, (70.0,)
+
+
+def logs_in_again(world: World) -> None:
+    world.network.renew_chance, world.network.logins_s = 1.0, (70.0,)
+
+
+def throttled(world: World) -> None:
+    world.network.script += ["throttled_for_a_minute"] * 50
+
+
+def throttled_by_window(world: World) -> None:
+    world.network.script += ["throttled_for_a_window"] * 50
+
+
+def cut_off(world: World) -> None:
+    world.network.faults, world.network.fault_chance, world.network.breaks_reads = ["unreachable"], 1.0, "unreachable"
+
+
+def busy(world: World) -> None:
+    world.network.script += ["conflicting_operation"] * 500
+
+
+def in_doubt(world: World) -> None:
+    world.network.faults, world.network.fault_chance, world.network.breaks_reads = ["lost_before"], 1.0, "status_503"
+
+
+WAITS = [logs_in, logs_in_again, throttled, throttled_by_window, cut_off, busy, in_doubt]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("rate", [0.05, 8.0, math.inf])
+@pytest.mark.parametrize("wait", WAITS)
+@pytest.mark.parametrize("ask", [pytest.param(ask, id=name) for name, ask in ASKED])
+def test_whatever_it_waits_for(
+    plan_of: PlanMaker,
+    in_world: InWorld,
+    wait: Callable[[World], None],
+    ask: Callable[[World], None],
+    rate: float,
+    seed: int,
+) -> None:
+    async def story(world: World) -> None:
+        wait(world)
+        world.network.script.extendleft([""] * 3 if world.network.script else [])
+        running = asyncio.ensure_future(world.run(watched=False))
+        await asyncio.sleep(random.Random(seed).uniform(1.0, 55.0))
+        asked_at = world.clock.monotonic()
+        if wait is in_doubt and ask in {ASKED[2][1], ASKED[3][1]}:
+            ask(world)  # what is in doubt is looked up to its end; nothing new is sent meanwhile
+            await asyncio.sleep(2.0)
+            world.network.breaks_reads = ""
+            await running
+        else:
+            assert await seconds_to_end(world, running, ask) < 2.0
+        assert [at for at in world.network.sent_at if at > asked_at + 1.0] == []
+
+    in_world(plan_of((60,), (1,), Submit(rate=rate, burst=1, concurrency=8, attempts=100), WATCH), story)
+
+
+@pytest.mark.parametrize("rate", [0.05, 8.0, math.inf])
+@pytest.mark.parametrize("wait", WAITS)
+def test_a_pause_is_obeyed_whatever_it_waits_for(
+    plan_of: PlanMaker, in_world: InWorld, wait: Callable[[World], None], rate: float
+) -> None:
+    async def story(world: World) -> None:
+        wait(world)
+        running = asyncio.ensure_future(world.run(watched=False))
+        await asyncio.sleep(30.0)
+        world.command("pause")
+        await asyncio.sleep(2.0)
+        sent = len(world.network.sent_at)
+        await asyncio.sleep(400.0)
+        assert len(world.network.sent_at) == sent
+        assert await seconds_to_end(world, running, lambda world: engine_of(world).stop("SIGINT received")) < 2.0
+
+    in_world(plan_of((60,), (1,), Submit(rate=rate, burst=1, concurrency=8, attempts=100), WATCH), story)

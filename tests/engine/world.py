@@ -87,6 +87,7 @@ class World:
         """One more, which has not begun."""
         plan = replace(plan, plan_hash=hash_plan(plan))
         campaign = Campaign(plan, Promises(plan, self.store, self.clock, self._last_jobs))
+        campaign.promises.is_known = lambda server: self.service.fleet.status(server) is not None
         campaign.promises.may_double = any(other.promises.may_double for other in self.campaigns)
         self.campaigns.append(campaign)
         return campaign
@@ -281,6 +282,7 @@ class World:
             self.set_wall(self._rng.choice((-3600.0, -30.0, 30.0, 3600.0)))
         if crash_after is not None and self._seen >= crash_after:
             self._process.die()
+            self.network.signatures.died()
             raise Crash
         if self.engine is None or isinstance(event, e.RunEnded):
             return

@@ -278,6 +278,42 @@ async def test_the_servers_of_a_living_run_are_not_released(machine: Machine) ->
     assert [row.servers for row in other.leases()] == [2]
 
 
+async def test_servers_on_which_nothing_works_are_given_free_one_by_one(machine: Machine) -> None:
+    mine, other = machine.process(), machine.process(lambda owner: False)
+    begun(mine)
+    journal = mine.open_run("run-1", HERE)
+    await journal.append(intended(0))
+    before = other.head("run-1")
+    await journal.append(intended(1))
+    assert other.give_free("run-1", ["a"], before) == 0, "the run went on since that was found out"
+    assert other.give_free("run-1", ["a", "z"], other.head("run-1")) == 1
+    assert [row.servers for row in other.leases()] == [1]
+    with pytest.raises(OwnershipLost):
+        await journal.append(intended(2))
+
+
+async def test_no_server_of_a_living_run_is_given_free(machine: Machine) -> None:
+    mine, other = machine.process(), machine.process()
+    begun(mine)
+    mine.open_run("run-1", HERE)
+    with pytest.raises(RunIsOpen):
+        other.give_free("run-1", ["a"], other.head("run-1"))
+    assert [row.servers for row in other.leases()] == [2]
+
+
+async def test_who_wants_servers_of_a_dead_run_is_told_which_until_when_and_what_to_type(machine: Machine) -> None:
+    mine, other = machine.process(), machine.process(lambda owner: False)
+    begun(mine, lease_s=600.0)
+    with pytest.raises(Leased) as refused:
+        other.create_run(RunRecord("run-2", "other", PLAN, 2.0, THERE, ("a", "b", "c")))
+    assert sorted(refused.value.servers) == ["a", "b"]
+    assert refused.value.until == machine.wall + 600.0
+    told = str(refused.value.because("as was seen"))
+    assert "run-1 is at work on a, b, as far as is known; it holds them until 2023-11-14 22:23:20 UTC" in told
+    assert "at the latest: as was seen" in told
+    assert "runner locks --release run-1" in told
+
+
 async def test_one_who_lost_a_run_neither_leases_nor_releases_nor_ends_it(machine: Machine) -> None:
     mine, other = machine.process(), machine.process(lambda owner: False)
     begun(mine)

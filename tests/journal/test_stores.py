@@ -39,6 +39,8 @@ async def test_what_is_appended_is_read_back_in_order(make_store: MakeStore) -> 
         e.RunStarted(0.5, "c", "sha256:p", "1", simulated=True, watched=True),
         *intended(3),
         e.Refused(1.0, 0, Cause.INVALID, error, None),
+        e.SetAside(1.0, 0, Cause.BUSY, error, 2.0),
+        e.InDoubt(1.0, 0, error, busy=True),
         e.Throttled(1.0, 1, error, 2.0, None),
         e.Accepted(1.0, 2, job),
         e.Conflict(1.0, 1, ("a", "b"), "two"),
@@ -251,7 +253,9 @@ def test_the_journal_is_nobody_elses_business(tmp_path: Path) -> None:
     assert path.parent.stat().st_mode & 0o077 == 0
 
 
+BACK_TO_5 = "DROP TABLE refused_calls; DROP TABLE salt; PRAGMA user_version = 5"
 BACK_TO_4 = (
+    f"{BACK_TO_5}; "
     "DROP TABLE parent; DROP TABLE plan_index; DROP TABLE pruned_slot; "
     "DROP INDEX run_by_seq; DROP INDEX run_by_campaign; DROP INDEX run_by_plan; DROP INDEX slot_by_run; "
     "ALTER TABLE run DROP COLUMN seq; ALTER TABLE run DROP COLUMN simulated; "
@@ -278,7 +282,7 @@ def structure(path: Path) -> list[tuple[str, str]]:
     return rows
 
 
-@pytest.mark.parametrize("back", [BACK_TO_4, BACK_TO_2, BACK_TO_1], ids=["4", "2", "1"])
+@pytest.mark.parametrize("back", [BACK_TO_5, BACK_TO_4, BACK_TO_2, BACK_TO_1], ids=["5", "4", "2", "1"])
 async def test_a_file_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path, back: str) -> None:
     path = tmp_path / "journal.db"
     store = with_run(SqliteStore(path))
@@ -297,6 +301,7 @@ async def test_a_file_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path
     assert store.leases() == []
     assert store.find_slot("nightly") is None
     assert store.read_commands("run-1", 0) == []
+    assert len(store.credentials.salt) == 16
     store.close()
     assert structure(path) == fresh
 

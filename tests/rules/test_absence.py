@@ -36,6 +36,7 @@ FLAWED = [
     pytest.param([page("abc", 3, size=2)], "shows 3 jobs and tells of 2", id="more than the size"),
     pytest.param([page("abc", 3, 2)], "begins with page 2", id="not the first page"),
     pytest.param([page("abc", 3, 1, 2)], "3 jobs on 2 pages of 10", id="a total of one page"),
+    pytest.param([EMPTY._replace(said="note: x")], "shows no job and says note: x", id="something else than jobs"),
     pytest.param([page("abc", 3, 1, 0)], "3 jobs on 0 pages of 10", id="no page for its rows"),
     pytest.param([page("ab", 2, size=2)], "the last page of the list is full", id="a full page, and no look beyond"),
     pytest.param([page("ab", 2, size=2)] * 2, "the last page of the list is full", id="the same page again"),

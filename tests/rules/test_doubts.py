@@ -13,12 +13,14 @@ from runner.rules.doubts import (
     Inquiry,
     LookUpAgain,
     SendAgain,
+    about_another,
     first_lookup_at,
     give_up,
     has_other_servers,
     judge,
     read_limits,
 )
+from runner.rules.names import NameManner
 
 
 def test_one_job_of_the_name_is_found_at_once() -> None:
@@ -129,6 +131,15 @@ def test_each_answered_lookup_counts_once_and_one_that_failed_does_not() -> None
 @pytest.mark.parametrize(("settle_s", "soon_s"), [(15.0, 2.0), (8.0, 2.0), (4.0, 1.0), (1.0, 0.25), (0.0, 0.0)])
 def test_the_first_lookup_comes_within_a_quarter_of_the_settle_time(settle_s: float, soon_s: float) -> None:
     assert first_lookup_at(SINCE, settle_s) == SINCE + soon_s
+
+
+@pytest.mark.parametrize(
+    ("name", "is_ours"), [("hdk-1", True), ("HDK-1", True), ("hdk-2", False), ("", False), (None, False)]
+)
+def test_an_answer_that_does_not_show_whose_job_it_is_is_no_acceptance(name: str | None, is_ours: bool) -> None:
+    job = Job("j", name, None, None, None, None, None, None, None)
+    why = about_another(job, sent="hdk-1", server_ids=["a"], manner=NameManner(), is_known=lambda _: False)
+    assert (why is None) == is_ours
 
 
 def test_a_job_of_other_servers_is_not_ours_and_one_whose_tasks_do_not_show_yet_may_be() -> None:

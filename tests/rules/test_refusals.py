@@ -8,37 +8,22 @@ from runner.rules.answers import Cause
 from runner.rules.refusals import UNAUTHENTICATED_LIMIT, lane_stops, retry_at
 
 
-def again(cause: Cause, *, attempts: int = 1, allowed: int = 5, jitter: float = 0.5) -> float | None:
+def again(cause: Cause, *, attempts: int = 1, jitter: float = 0.5) -> float:
     """In how many seconds a request is sent again; a jitter of a half leaves the delay as it is."""
-    at = retry_at(cause, attempts=attempts, allowed=allowed, now=1000.0, jitter=jitter)
-    return None if at is None else at - 1000.0
+    return retry_at(cause, attempts=attempts, now=1000.0, jitter=jitter) - 1000.0
 
 
 def stops(cause: Cause, *, outage_s: float = 0.0, in_a_row: int = 0) -> bool:
     return lane_stops(cause, outage_s=outage_s, patience_s=1800.0, unauthenticated_in_a_row=in_a_row)
 
 
-@pytest.mark.parametrize(
-    ("attempts", "allowed", "delay"), [(1, 1, None), (1, 2, 5.0), (4, 5, 40.0), (5, 5, None), (6, 5, None)]
-)
-def test_a_busy_server_is_tried_as_often_as_allowed_and_not_once_more(
-    attempts: int, allowed: int, delay: float | None
-) -> None:
-    assert again(Cause.BUSY, attempts=attempts, allowed=allowed) == delay
-
-
-def test_what_is_invalid_is_never_sent_again() -> None:
-    assert again(Cause.INVALID, attempts=1, allowed=9) is None
-
-
 def test_what_a_lane_cannot_send_is_sent_once_it_can() -> None:
-    assert again(Cause.UNUSABLE, attempts=9, allowed=1) == 0.0
+    assert again(Cause.UNUSABLE, attempts=9) == 0.0
 
 
-@pytest.mark.parametrize(("cause", "first"), [(Cause.UNAUTHENTICATED, 1.0), (Cause.BUSY, 5.0)])
-def test_delays_double_up_to_a_minute(cause: Cause, first: float) -> None:
-    delays = [again(cause, attempts=attempts, allowed=9999) for attempts in (1, 2, 3, 4, 5, 6, 7, 8, 50, 5000)]
-    assert delays == [min(60.0, first * double) for double in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)]
+def test_delays_double_up_to_a_minute() -> None:
+    delays = [again(Cause.UNAUTHENTICATED, attempts=attempts) for attempts in (1, 2, 3, 4, 5, 6, 7, 8, 50, 5000)]
+    assert delays == [1, 2, 4, 8, 16, 32, 60, 60, 60, 60]
 
 
 @pytest.mark.parametrize(
@@ -48,17 +33,12 @@ def test_the_longer_nobody_is_there_the_longer_the_pauses_up_to_a_minute_with_ch
     outage_s: float, pause_s: float
 ) -> None:
     for jitter in (0.0, 0.5, 1.0):
-        at = retry_at(Cause.UNREACHABLE, attempts=1, allowed=1, now=1000.0, jitter=jitter, outage_s=outage_s)
+        at = retry_at(Cause.UNREACHABLE, attempts=1, now=1000.0, jitter=jitter, outage_s=outage_s)
         assert at == 1000.0 + pause_s * (0.5 + jitter)
 
 
-@pytest.mark.parametrize("cause", [Cause.UNREACHABLE, Cause.UNAUTHENTICATED])
-def test_only_a_busy_server_uses_up_attempts(cause: Cause) -> None:
-    assert again(cause, attempts=5, allowed=5) is not None
-
-
 def test_chance_spreads_a_delay_from_half_to_one_and_a_half() -> None:
-    assert [again(Cause.BUSY, jitter=jitter) for jitter in (0.0, 1.0)] == [2.5, 7.5]
+    assert [again(Cause.UNAUTHENTICATED, attempts=3, jitter=jitter) for jitter in (0.0, 1.0)] == [2.0, 6.0]
 
 
 def test_a_few_wrong_credentials_in_a_row_stop_a_lane_well_before_the_account_is_locked() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.rules.answers import Throttle
-from runner.rules.throttle import Throttling, rate_at, throttled
+from runner.rules.throttle import Throttling, TooLong, rate_at, throttled, too_long
 
 configured = st.one_of(st.none(), st.floats(0.01, 10_000))
 answers = st.builds(
@@ -32,7 +32,7 @@ def test_the_rate_is_never_zero_nor_above_what_was_configured_or_named(
         kept = rate_at(state, now + pause_s)
         assert kept is not None
         assert 0 < kept <= min([rate or float("inf"), *named])
-        assert pause_s >= min(answer.retry_after_s or 0.0, 600.0)
+        assert min(answer.retry_after_s or 0.0, 300.0) <= pause_s <= 300.0
         assert pause_s > 0
 
 
@@ -116,3 +116,26 @@ def test_the_rise_begins_after_the_longest_pause() -> None:
     state, _ = throttled(Throttling(configured=100.0), Throttle(retry_after_s=60.0), now=0.0, sent_at=0.0)
     state, _ = throttled(state, Throttle(), now=1.0, sent_at=0.0)
     assert [rate_at(state, at) for at in (1.0, 60.0, 61.0)] == [50.0, 50.0, 51.0]
+
+
+@pytest.mark.parametrize(
+    ("throttle", "longest_s", "asked"),
+    [
+        (Throttle(), 300.0, None),
+        (Throttle(retry_after_s=300.0), 300.0, None),
+        (Throttle(retry_after_s=300.1), 300.0, TooLong(300.1, quota=False)),
+        (Throttle(retry_after_s=300.1), 301.0, None),
+        (Throttle(10, 3600.0), 300.0, None),
+        (Throttle(1000, 86_400.0, quota=True), 300.0, TooLong(86_400.0, quota=True, is_limit=True)),
+        (Throttle(1000, 86_400.0, 60.0, quota=True), 300.0, TooLong(60.0, quota=True)),
+        (Throttle(quota=True), 300.0, TooLong(None, quota=True, is_limit=True)),
+    ],
+)
+def test_what_is_not_worth_waiting_for(throttle: Throttle, longest_s: float, asked: TooLong | None) -> None:
+    assert too_long(throttle, longest_s) == asked
+
+
+def test_no_pause_is_longer_than_a_lane_waits() -> None:
+    for asked in (Throttle(10, 60.0), Throttle(retry_after_s=40.0), Throttle()):
+        state = Throttling(configured=50.0, longest_pause_s=1.5)
+        assert throttled(state, asked, now=0.0, sent_at=0.0)[1] == 1.5

@@ -19,6 +19,7 @@ from runner.plan.rollout.limits import value_getter
 from runner.rules.answers import Cause
 from runner.run import events as e
 from runner.run.admission import OpeningsSeen
+from runner.run.blaming import parted
 from runner.run.decisions import AllSubmitted, Decision, LeaveOut, Move, Send, SplitUp
 from runner.run.dispatch import Dispatcher
 from runner.run.evolve import replay
@@ -328,11 +329,23 @@ class Story:
                 e.Throttled(now, request, BROKEN, 1.0, None),
                 e.Refused(now, request, Cause.BUSY, BROKEN, now + chance.choice((0.0, 5.0, 5.0, 60.0))),
                 e.Refused(now, request, Cause.INVALID, BROKEN, None),
+                e.InDoubt(now, request, BROKEN, busy=True),
                 e.InDoubt(now, request, BROKEN),
             ]
             good = e.Accepted(now, request, job_of(request))
-        self.record(chance.choice(bad) if chance.random() < self._trouble else good)
+        event = chance.choice(bad) if chance.random() < self._trouble else good
+        self.record(event)
+        if isinstance(event, e.Refused) and event.retry_at is not None and chance.random() < 0.5:
+            self._set_aside(event)
         return True
+
+    def _set_aside(self, refused: e.Refused) -> None:
+        """Some of its servers are why."""
+        servers = self.facts.servers_of(refused.request)
+        again = self.chance.choice((None, refused.at, refused.at + 20.0))
+        named = {server.id for server in self.chance.sample(list(servers), self.chance.randint(0, len(servers)))}
+        for event in parted(self.facts, named, e.SetAside(refused.at, refused.request, refused.cause, BROKEN, again)):
+            self.record(event)
 
     def _settle(self) -> bool:
         at_work = [request for lane in self.facts.lanes for request in lane.open]

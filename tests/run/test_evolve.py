@@ -12,6 +12,7 @@ import pytest
 from runner.app.history import open_store, stored_plan
 from runner.errors import ImpossibleEvent
 from runner.plan.plan import Plan
+from runner.rules.answers import Cause
 from runner.run import events as e
 from runner.run.evolve import evolve, replay
 from runner.run.facts import initial_facts
@@ -97,6 +98,12 @@ IMPOSSIBLE: dict[str, tuple[Callable[[], ByHand], e.Event]] = {
     "a double of no request": (rollout_by_hand, e.Doubled(AT, 99, ("a", "b"))),
     "a lane that is not there": (rollout_by_hand, e.Surveyed(AT, 1)),
     "a lane before the first": (rollout_by_hand, e.LaneStopped(AT, -1, BROKEN)),
+    "calls that work again and never failed": (rollout_by_hand, e.CallsWorking(AT, 0, AT, 1, given_up=False)),
+    "calls of a lane that is not there": (
+        rollout_by_hand,
+        e.CallsFailing(AT, 1, AT, 1, BROKEN, 1, 0, False, AT, "given_up"),
+    ),
+    "a request set aside that is on its way": (sent, e.SetAside(AT, 0, Cause.BUSY, BROKEN, None)),
     "a cut at the start": (rollout_by_hand, e.Split(AT, 0, 0)),
     "a cut behind the end": (rollout_by_hand, e.Split(AT, 0, 2)),
     "outcomes of too few servers": (sent, e.Settled(AT, 0, "s", 1.0)),

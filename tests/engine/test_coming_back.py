@@ -1,0 +1,99 @@
+"""A service that wants to be left alone for long is left alone: the lane stops at once, and says when to come back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from runner.engine.coming_back import advice
+from runner.errors import ExitCode
+from runner.model import RunState
+from runner.rules.throttle import TooLong
+from runner.run import events as e
+from runner.spec.campaign import Submit, Watch
+from tests.conftest import PlanMaker
+from tests.engine.conftest import InWorld, World
+
+ONE_A_SECOND = Submit(rate=1.0, burst=1, concurrency=4, settle_s=15.0)
+WATCH = Watch(rate=10.0, job_timeout_s=7200.0)
+FAST = {"listing": {"lag_s": 2.0}, "tasks": {"duration_s": 60.0}}
+TOO_LONG = ["throttled_for_two_hours", "quota", "quota_by_number"]
+
+
+def creates(world: World, fault: str) -> None:
+    world.network.script += [*[""] * 5, fault]
+
+
+def reads(world: World, fault: str) -> None:
+    world.network.read_script += [*[""] * 3, fault]
+
+
+@pytest.mark.parametrize("calls", [creates, reads])
+@pytest.mark.parametrize("fault", TOO_LONG)
+def test_the_lane_stops_at_once_and_the_run_can_be_resumed(
+    plan_of: PlanMaker, in_world: InWorld, fault: str, calls: Callable[[World, str], None]
+) -> None:
+    async def story(world: World) -> None:
+        calls(world, fault)
+        assert (await world.run(watched=calls is reads)).exit_code is ExitCode.UNUSABLE
+        verdict = world.state.ending
+        assert verdict is not None
+        assert verdict.state is RunState.UNUSABLE
+        assert "; the service says: " in verdict.reason
+        stopped = next(event for event in world.events() if isinstance(event, e.LaneStopped))
+        assert stopped.watched is (calls is creates)
+        assert stopped.at - 1_000_000.0 < 60.0
+        assert verdict.at - stopped.at < 2.0
+        assert max(world.state.attempts) == 1  # to be told to come back later is no attempt
+        await asyncio.sleep(7200.0)
+        await world.run()
+        assert Counter(job["state"] for job in world.report()["jobs"]) == {"settled": 20}
+        assert len(world.service.jobs) == 20
+
+    in_world(plan_of((20,), (1,), ONE_A_SECOND, WATCH), story, **FAST)
+
+
+def test_a_pause_that_is_not_too_long_is_waited_for(plan_of: PlanMaker, in_world: InWorld) -> None:
+    async def story(world: World) -> None:
+        creates(world, "throttled_for_two_hours")
+        reads(world, "throttled_for_two_hours")
+        assert (await world.run()).exit_code is ExitCode.OK
+
+    submit = Submit(rate=1.0, burst=1, concurrency=4, settle_s=15.0, longest_pause_s=7200.0)
+    in_world(plan_of((20,), (1,), submit, Watch(rate=10.0, job_timeout_s=86_400.0)), story, **FAST)
+
+
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [
+        (
+            TooLong(7200.0, quota=False),
+            (
+                "the service wants to be left alone for 2h, which is longer than `submit.longest_pause` (5m): "
+                "go on at 2026-01-01 10:00:00 CST (UTC+08:00)"
+            ),
+        ),
+        (TooLong(60.0, quota=True), "a quota of the service is used up: go on at 2026-01-01 08:01:00 CST (UTC+08:00)"),
+        (
+            TooLong(86_400.0, quota=True, is_limit=True),
+            "a quota of the service is used up: go on at 2026-01-02 08:00:00 CST (UTC+08:00) at the latest",
+        ),
+    ],
+)
+def test_the_moment_is_told_by_the_clock_on_the_wall_with_its_zone(asked: TooLong, text: str) -> None:
+    code = f"from runner.engine.coming_back import *; from runner.rules.throttle import *; print(advice({asked!r}, 1767225600.0, 300.0))"
+    env = {**os.environ, "TZ": "CST-8"}
+    assert subprocess.run([sys.executable, "-c", code], env=env, check=True, capture_output=True, text=True).stdout == (
+        text + "\n"
+    )
+
+
+def test_where_nobody_says_when_that_is_said() -> None:
+    assert "does not say until when: go on tomorrow" in advice(TooLong(None, quota=True), 0.0, 300.0)
+    assert "no such moment" in advice(TooLong(1e15, quota=False), 0.0, 300.0)
