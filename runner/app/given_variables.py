@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import InvalidInput, Problem
 from runner.spec.campaign import Place, Template
+from runner.spec.checks import templates_in
 from runner.spec.suggest import did_you_mean
 from runner.spec.variable_use import VariableUse, variables_of, variables_of_campaign
 
@@ -27,22 +28,11 @@ def refuse_unfitting_variables(campaign: Campaign, inputs: PlanInputs, vars_file
     if not inputs.variables:
         return
     beside = [Template(inputs.once_key, Place("--once-key", 1, 1, ""))] if inputs.once_key is not None else []
-    in_file = [Template(text, Place(str(inputs.vars_file), 1, 1, "")) for text in _texts(vars_file)]
-    uses = variables_of_campaign(campaign) | variables_of([*beside, *in_file])
+    uses = variables_of_campaign(campaign) | variables_of([*beside, *templates_in(dict(vars_file))])
     uses.names |= vars_file.keys()
     problems = list(_unknown(campaign, inputs, uses)) + list(_empty(inputs, uses))
     if problems:
         raise InvalidInput(*problems)
-
-
-def _texts(value: object) -> Iterator[str]:
-    """Every text in a value, at any depth."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        yield from (text for item in value.values() for text in _texts(item))
-    elif isinstance(value, list):
-        yield from (text for item in value for text in _texts(item))
 
 
 def _unknown(campaign: Campaign, inputs: PlanInputs, uses: VariableUse) -> Iterator[Problem]:

@@ -20,9 +20,9 @@ from runner.model import JsonObject, Lane
 from runner.plan.codec import plan_from_json, plan_to_json
 from runner.plan.expansion import PlanOptions, campaign_context, expand
 from runner.report.files import write_whole
-from runner.spec.json_source import read_document
 from runner.spec.loading import NOTHING_LOADED, load_campaign, read_jobspec
 from runner.spec.templates import TemplateProblem, has_template, render_text
+from runner.spec.variables import jobspec_variables, load_variables, refuse_names, variables_of_plan
 from runner.spec.yaml_source import decode
 
 if TYPE_CHECKING:
@@ -105,7 +105,10 @@ _FOLLOWS = "which servers the groups have, the requests, and the programs of che
 def _are_fitting(
     loaded: LoadedJobspec, inputs: PlanInputs, variables: Mapping[str, object], findings: Findings
 ) -> bool:
+    """Whether the variables that were given may have their names, and the jobspec, if it is one, uses them."""
     campaign = loaded.campaign
+    if not findings.none_in(lambda: refuse_names(inputs.variables, "-e")):
+        return False
     return campaign is None or findings.none_in(lambda: refuse_unfitting_variables(campaign, inputs, variables))
 
 
@@ -153,15 +156,16 @@ def once_context(
     Raises:
         InvalidInput: the jobspec or plan cannot be read.
     """
+    refuse_names(inputs.variables, "-e")
     file, data = file_name(inputs.jobspec), inputs.content(inputs.jobspec)
     options = _plan_options(inputs, environ, now, _read_variables(inputs), simulated=simulated)
     if is_plan(inputs.jobspec, inputs.read):
         plan = plan_from_json(data, file)
-        campaign = load_campaign(plan.jobspec, f"the jobspec in {file}", planned=True)
-        options = replace(options, variables=plan.variables)
-    else:
-        campaign = load_campaign(decode(data, file), file)
-    return campaign.name, campaign_context(campaign, options)
+        options = replace(options, variables=variables_of_plan(plan.variables, file))
+        jobspec = jobspec_variables(plan.jobspec, f"the jobspec in {file}")
+        return plan.campaign, campaign_context(jobspec, options)
+    campaign = load_campaign(decode(data, file), file)
+    return campaign.name, campaign_context(campaign.vars, options)
 
 
 def _load(inputs: PlanInputs) -> LoadedJobspec:
@@ -236,7 +240,7 @@ def _inventory_source(campaign: Campaign, inputs: PlanInputs, options: PlanOptio
     if campaign.inventory is None:
         return None
     try:
-        path = render_text(campaign.inventory, campaign_context(campaign, options))
+        path = render_text(campaign.inventory, campaign_context(campaign.vars, options))
         return InventoryFile(inputs.jobspec.parent / path)
     except TemplateProblem as error:
         raise InvalidInput(error.problem) from error
@@ -252,7 +256,4 @@ def _read_variables(inputs: PlanInputs) -> dict[str, object]:
     if path is None:
         return {}
     file = file_name(path)
-    data = read_document(decode(inputs.content(path), file), file).data
-    if not isinstance(data, dict):
-        raise InvalidInput(Problem("expected a mapping of variables to values", file, 1))
-    return data
+    return load_variables(decode(inputs.content(path), file), file)

@@ -9,17 +9,17 @@ from runner.errors import InvalidInput, Problem
 from runner.model import JsonMapping, JsonObject, Lane, Server
 from runner.plan.bodies import BodyTemplate
 from runner.plan.codec import hash_plan
-from runner.plan.grouping import SelectedGroup, select_groups
-from runner.plan.label_checks import LabelChecks, misused_labels
+from runner.plan.grouping import SelectedGroup, listed_names, select_groups
+from runner.plan.label_checks import Contexts, LabelChecks, misused_labels
 from runner.plan.lanes import LaneTable
 from runner.plan.limiting import ServerLimit
 from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary
 from runner.plan.remarks import changed_names, overridden_variables
 from runner.plan.rollout.absence import Absence, empty_waves
 from runner.plan.rollout.expansion import ChosenGroup, RolloutExpansion, ordered_steps
-from runner.plan.variables import base_context, context_with, resolve_variables
+from runner.plan.variables import as_written, base_context, context_with, expression_problems, resolve_variables
+from runner.spec.names import Names
 from runner.spec.numbers import plain_numbers
-from runner.spec.ranges import expand_ranges
 from runner.spec.suggest import did_you_mean
 from runner.spec.templates import TemplateProblem, render_text
 
@@ -58,15 +58,15 @@ class PlanOptions:
     lane: Lane = field(default_factory=lambda: Lane(None, None, None))
 
 
-def campaign_context(campaign: Campaign, options: PlanOptions) -> JsonObject:
-    """What templates outside of groups see.
+def campaign_context(variables: Mapping[str, object], options: PlanOptions) -> JsonObject:
+    """What templates outside of groups see. `variables` are the jobspec's.
 
     Raises:
         InvalidInput: a variable cannot be rendered.
     """
     base = base_context(options.env, options.run_date)
     try:
-        return context_with(base, resolve_variables(_variables(campaign, None, options), base))
+        return context_with(base, resolve_variables(_variables(variables, {}, options), base))
     except TemplateProblem as error:
         raise InvalidInput(error.problem) from error
 
@@ -77,12 +77,10 @@ def expand(campaign: Campaign, servers: Sequence[Server] | None, options: PlanOp
     Raises:
         InvalidInput: with all that is wrong.
     """
-    if servers is None:
-        servers = _listed_servers(campaign)
     return _Expansion(campaign, options).plan(servers)
 
 
-def _listed_servers(campaign: Campaign) -> list[Server]:
+def _listed_servers(campaign: Campaign, contexts: Sequence[JsonMapping], problems: list[Problem]) -> list[Server]:
     """The servers of groups that list ids, where no inventory is given: nothing else is known of them."""
     for group in campaign.groups:
         if group.servers is None:
@@ -97,15 +95,15 @@ def _listed_servers(campaign: Campaign) -> list[Server]:
                     "name a file with `inventory:` or -i",
                 )
             )
-    entries = (str(template.source) for group in campaign.groups for template in group.servers or ())
-    ids = dict.fromkeys(server_id for entry in entries for server_id in expand_ranges(entry))
-    return [Server(server_id, server_id, {}) for server_id in ids]
+    listed = zip(campaign.groups, contexts, strict=True)
+    ids = (server_id for group, context in listed for server_id in listed_names(group, context, problems))
+    return [Server(server_id, server_id, {}) for server_id in dict.fromkeys(ids)]
 
 
-def _variables(campaign: Campaign, group: GroupSpec | None, options: PlanOptions) -> dict[str, object]:
-    given = {**campaign.vars, **options.vars_file, **options.variables}
+def _variables(jobspec: Mapping[str, object], group: Mapping[str, object], options: PlanOptions) -> dict[str, object]:
+    given = {**jobspec, **options.vars_file, **options.variables}
     empty = {name for name, value in options.variables.items() if value is None}
-    return {**{name: given[name] for name in given if name not in empty}, **(group.vars if group else {})}
+    return {**{name: given[name] for name in given if name not in empty}, **group}
 
 
 class _Planned(NamedTuple):
@@ -125,26 +123,35 @@ class _Expansion:
         self._inventory: Sequence[Server] = ()
         self._limit = ServerLimit(options.limit, options.limit_list)
 
-    def plan(self, servers: Sequence[Server]) -> Plan:
-        self._inventory = servers
+    def plan(self, listed: Sequence[Server] | None) -> Plan:
         specs = self._asked_for()
         self._warnings += overridden_variables(specs, self._options.variables)
         contexts = [self._context_of(group) for group in specs]
         self._fail_on_problems()
-        labels = LabelChecks(self._campaign, self._limit.template, servers, self._options.different_labels)
+        of_rollout = self._rollout_context()
+        self._problems += expression_problems(self._campaign, contexts, of_rollout)
+        servers = _listed_servers(self._campaign, contexts, self._problems) if listed is None else listed
+        self._fail_on_problems()
+        self._inventory = servers
+        seen = Contexts(contexts, of_rollout)
+        labels = LabelChecks(self._campaign, self._limit.template, servers, self._options.different_labels, seen)
         self._problems += labels.unknown()
         self._fail_on_problems()
         allowed, left_out = self._limit.split(servers)
         selected = select_groups(specs, allowed, contexts, self._problems, left_out)
         self._fail_on_problems()
         asked_for = [group for group in selected if self._is_asked_for(group.spec, group.name)]
-        self._problems += misused_labels(self._campaign, [group.servers for group in asked_for])
+        self._problems += misused_labels(self._campaign, [group.servers for group in asked_for], of_rollout)
         self._fail_on_problems()
         planned = self._planned(asked_for, contexts)
         description = self._description()
         self._fail_on_problems()
         self._warnings += [*changed_names(asked_for), *labels.lacking(allowed, asked_for)]
         return self._assemble(planned, len(servers), description)
+
+    def _rollout_context(self) -> JsonMapping:
+        """What expressions outside of groups see."""
+        return {} if self._campaign.rollout is None else campaign_context(self._campaign.vars, self._options)
 
     def _asked_for(self) -> list[GroupSpec]:
         groups = self._campaign.groups
@@ -158,11 +165,11 @@ class _Expansion:
 
     def _context_of(self, group: GroupSpec) -> JsonObject:
         try:
-            variables = resolve_variables(_variables(self._campaign, group, self._options), self._base)
+            variables = resolve_variables(_variables(self._campaign.vars, group.vars, self._options), self._base)
         except TemplateProblem as error:
             self._problems.append(error.problem)
             return {}
-        return context_with(self._base, variables) | {"group": {"name": group.name}}
+        return context_with(self._base, variables) | {"group": Names("group", {"name": group.name})}
 
     def _is_asked_for(self, group: GroupSpec, name: str) -> bool:
         """Whether --group names a group, or the part of it with this name."""
@@ -176,7 +183,7 @@ class _Expansion:
             if not group.servers:
                 self._empty(group)
                 continue
-            context = {**contexts[group.spec.name], "group": {"name": group.name}}
+            context = {**contexts[group.spec.name], "group": Names("group", {"name": group.name})}
             lane = lanes.index_of(group.spec.lane, context, self._problems)
             context["lane"] = lanes.context_of(lane)
             chosen.append(ChosenGroup(group.name, group.spec.name, lane, group.servers, context))
@@ -206,7 +213,7 @@ class _Expansion:
         named = {name for wave in spec.waves for name in wave.groups or ()}
         known = {name for group in chosen for name in (group.name, group.spec_name)}
         parts = absence.parts() if named - known else ()
-        context = campaign_context(self._campaign, self._options)
+        context = campaign_context(self._campaign.vars, self._options)
         expansion = RolloutExpansion(self._campaign, spec, chosen, parts, context, self._problems)
         return _Planned(lanes, *expansion.plan(self._inventory))
 
@@ -237,7 +244,7 @@ class _Expansion:
             campaign=campaign.name,
             description=description,
             jobspec=campaign.source,
-            variables=plain_numbers({**options.vars_file, **options.variables}),
+            variables=plain_numbers(as_written({**options.vars_file, **options.variables})),
             inventory_fingerprint=options.inventory_fingerprint,
             runner_version=options.runner_version,
             created_at=options.created_at,
@@ -257,7 +264,7 @@ class _Expansion:
         if self._campaign.description is None:
             return ""
         try:
-            return render_text(self._campaign.description, campaign_context(self._campaign, self._options))
+            return render_text(self._campaign.description, campaign_context(self._campaign.vars, self._options))
         except TemplateProblem as error:
             self._problems.append(error.problem)
             return ""

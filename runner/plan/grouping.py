@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from runner.errors import Problem
 from runner.plan.listing import ListedServers
 from runner.plan.part_names import part_name
-from runner.spec.expressions import ServerExpression, once_per_labels
+from runner.plan.variables import server_expression
+from runner.spec.expressions import once_per_labels
 from runner.spec.ranges import RangeError, expand_ranges
-from runner.spec.templates import TemplateProblem, render_text, scalar_text
+from runner.spec.templates import TemplateProblem, render_text
+from runner.spec.texts import NotRendered, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -46,7 +48,7 @@ def select_groups(
     """
     listed = [_listed(group, context, problems) for group, context in zip(groups, contexts, strict=True)]
     chosen: list[list[Server]] = [[] for _ in groups]
-    choose = _chooser(groups, listed)
+    choose = _chooser(groups, listed, contexts)
     try:
         for server in servers:
             index = choose(server)
@@ -56,12 +58,12 @@ def select_groups(
         problems.append(error.problem)
         return []
     selected: list[SelectedGroup] = []
-    for group, members, entries in zip(groups, chosen, listed, strict=True):
+    for group, members, entries, context in zip(groups, chosen, listed, contexts, strict=True):
         if entries is not None:
             for server in left_out:
                 entries.has(server)
             problems += entries.problems()
-        selected += split_group(group, members, groups, problems)
+        selected += split_group(group, members, context, groups, problems)
     return selected
 
 
@@ -74,37 +76,43 @@ def matching(
         TemplateProblem: a server cannot be looked at.
     """
     listed = [_listed(group, context, []) for group, context in zip(groups, contexts, strict=True)]
-    choose, is_wanted = _chooser(groups, listed), _test(groups[index], listed[index])
+    choose, is_wanted = _chooser(groups, listed, contexts), _test(groups[index], listed[index], contexts[index])
     wanted = [server for server in servers if is_wanted(server)]
     own = [server for server in wanted if choose(server) == index]
     return own, len(wanted) - len(own)
 
 
 def _listed(group: GroupSpec, context: JsonMapping, problems: list[Problem]) -> ListedServers | None:
-    if group.servers is None:
-        return None
-    templates: dict[str, Template] = {}
-    for template in group.servers:
+    return None if group.servers is None else ListedServers(listed_names(group, context, problems))
+
+
+def listed_names(group: GroupSpec, context: JsonMapping, problems: list[Problem]) -> dict[str, Template]:
+    """The ids and names of the servers that a group lists, each with where it was first written."""
+    names: dict[str, Template] = {}
+    for template in group.servers or ():
         try:
             for name in expand_ranges(render_text(template, context)):
-                templates.setdefault(name, template)
+                names.setdefault(name, template)
         except RangeError as error:
             problems.append(_at(template, str(error)))
         except TemplateProblem as error:
             problems.append(error.problem)
-    return ListedServers(templates)
+    return names
 
 
-def _chooser(groups: Sequence[GroupSpec], listed: Sequence[ListedServers | None]) -> Callable[[Server], int | None]:
+def _chooser(
+    groups: Sequence[GroupSpec], listed: Sequence[ListedServers | None], contexts: Sequence[JsonMapping]
+) -> Callable[[Server], int | None]:
     """The function that gives a server's group. Where only labels matter, equal labels are looked at once."""
     tests: list[Callable[[Server], object]] = []
     by_labels_alone = True
-    for group, entries in zip(groups, listed, strict=True):
-        tests.append(_test(group, entries))
+    for group, entries, context in zip(groups, listed, contexts, strict=True):
+        tests.append(_test(group, entries, context))
         if entries is not None:
             by_labels_alone = False
         elif group.select is not None:
-            by_labels_alone = by_labels_alone and ServerExpression(group.select, is_condition=True).uses_only_labels
+            expression = server_expression(group.select, context, is_condition=True)
+            by_labels_alone = by_labels_alone and expression.uses_only_labels
 
     def first(server: Server) -> int | None:
         # Every list is asked, so that an entry taken by an earlier group does not count as absent.
@@ -117,22 +125,28 @@ def _chooser(groups: Sequence[GroupSpec], listed: Sequence[ListedServers | None]
     return once_per_labels(first) if by_labels_alone else first
 
 
-def _test(group: GroupSpec, entries: ListedServers | None) -> Callable[[Server], object]:
+def _test(group: GroupSpec, entries: ListedServers | None, context: JsonMapping) -> Callable[[Server], object]:
     if entries is not None:
         return entries.has
-    return ServerExpression(group.select, is_condition=True).value if group.select is not None else lambda _: False
+    if group.select is None:
+        return lambda _: False
+    return server_expression(group.select, context, is_condition=True).value
 
 
 def split_group(
-    group: GroupSpec, members: Sequence[Server], groups: Sequence[GroupSpec], problems: list[Problem]
+    group: GroupSpec,
+    members: Sequence[Server],
+    context: JsonMapping,
+    groups: Sequence[GroupSpec],
+    problems: list[Problem],
 ) -> list[SelectedGroup]:
     """The parts of a group by the values of its `split_by`, or else the group itself. What is wrong goes to `problems`.
 
-    `groups` are all of the jobspec, for a part must not be called as another one.
+    `context` is what the group's templates see. `groups` are all of the jobspec, for a part must not be called as another.
     """
     if group.split_by is None:
         return [SelectedGroup(group.name, group, members)]
-    parts, lacking = _by_value(group.split_by, members, problems)
+    parts, lacking = _by_value(group.split_by, members, context, problems)
     if lacking:
         message = f"{len(lacking):,} servers of group `{group.name}` have no value to split by, such as {lacking[0].id}"
         problems.append(_at(group.split_by, message, "select only servers that have it"))
@@ -145,19 +159,19 @@ def split_group(
 
 
 def _by_value(
-    split_by: Template, members: Sequence[Server], problems: list[Problem]
+    split_by: Template, members: Sequence[Server], context: JsonMapping, problems: list[Problem]
 ) -> tuple[dict[str, list[Server]], list[Server]]:
     """The servers by the text of what they are split by, and those for which it gives none."""
-    expression = ServerExpression(split_by)
+    expression = server_expression(split_by, context)
 
-    def text_of(server: Server) -> str:
+    def text(server: Server) -> str:
         value = expression.value(server)
-        if not isinstance(value, str | int | float | None):
-            kind = type(value).__name__
-            raise TemplateProblem(_at(split_by, f"gives a {kind}, for server {server.id} for one; expected text"))
-        return scalar_text(value)
+        try:
+            return "" if value is None else text_of(value)
+        except NotRendered as error:
+            raise TemplateProblem(_at(split_by, f"for server {server.id}: {error.message}", error.hint)) from error
 
-    value_of = once_per_labels(text_of) if expression.uses_only_labels else text_of
+    value_of = once_per_labels(text) if expression.uses_only_labels else text
     parts: dict[str, list[Server]] = {}
     try:
         for server in members:

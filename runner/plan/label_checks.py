@@ -11,14 +11,15 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import Problem
-from runner.spec.expressions import ServerExpression
+from runner.plan.variables import server_expression
+from runner.spec.expressions import label_use_of
 from runner.spec.suggest import did_you_mean
 from runner.spec.templates import TemplateProblem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from runner.model import Server
+    from runner.model import JsonMapping, Server
     from runner.plan.grouping import SelectedGroup
     from runner.spec.campaign import Campaign, Template
 
@@ -40,10 +41,18 @@ class LabelName(NamedTuple):
     fate: str = ""
 
 
+class Contexts(NamedTuple):
+    """What expressions see beside a server: those of each group, and those of the rollout."""
+
+    of_groups: Sequence[JsonMapping]
+    of_rollout: JsonMapping
+
+
 class LabelChecks:
     """The labels that a campaign and `--limit` name, and the servers of an inventory.
 
-    `different` are the different labels of servers, each once at least, where they are known.
+    `different` are the different labels of servers, each once at least, where they are known. `contexts` are what the
+    expressions see beside a server: a variable may name a label.
     """
 
     def __init__(
@@ -52,10 +61,11 @@ class LabelChecks:
         limit: Template | None,
         servers: Sequence[Server],
         different: Collection[Mapping[str, str]] | None,
+        contexts: Contexts,
     ) -> None:
         if different is None:
             different = {id(server.labels): server.labels for server in servers}.values()
-        self._names = _names_of(campaign, limit)
+        self._names = _names_of(campaign, limit, contexts)
         self._servers = servers
         self._different = different
 
@@ -87,28 +97,34 @@ class LabelChecks:
                 yield f"{total:,} of {len(self._servers):,} servers {lack} the label `{label}`{what}"
 
 
-def _names_of(campaign: Campaign, limit: Template | None) -> list[LabelName]:
+def _names_of(campaign: Campaign, limit: Template | None, contexts: Contexts) -> list[LabelName]:
     """Every label that the expressions of a campaign, and `--limit`, name."""
     found: list[LabelName] = []
-    for group in campaign.groups:
+    for group, seen in zip(campaign.groups, contexts.of_groups, strict=True):
         if group.select is not None:
-            found += _named(group.select, _SELECT, group.name)
+            found += _named(group.select, _SELECT, seen, group.name)
         if group.split_by is not None:
-            found += _named(group.split_by, _SPLIT, group.name)
+            found += _named(group.split_by, _SPLIT, seen, group.name)
     if campaign.rollout is not None:
         for rule in campaign.rollout.budget.per:
             fate = "no limit" if rule.most is not None else "nothing that goes together"
-            found += _named(rule.expression, _ROLLOUT, fate=f"have {fate} by {rule.expression.source}")
+            found += _named(
+                rule.expression, _ROLLOUT, contexts.of_rollout, fate=f"have {fate} by {rule.expression.source}"
+            )
         for stratum in campaign.rollout.strata or ():
-            found += _named(stratum, _ROLLOUT, fate=f"count as alike in the stratum {stratum.source}")
+            found += _named(
+                stratum, _ROLLOUT, contexts.of_rollout, fate=f"count as alike in the stratum {stratum.source}"
+            )
     if limit is not None:
-        found += _named(limit, _LIMIT)
+        found += _named(limit, _LIMIT, {})
     return found
 
 
-def _named(template: Template, kind: str, group: str = "", fate: str = "") -> list[LabelName]:
-    use = ServerExpression(template, is_condition=kind in {_SELECT, _LIMIT}).use
-    return [LabelName(label, kind, template, group, fate) for label in sorted(use.named - use.missed)]
+def _named(template: Template, kind: str, context: JsonMapping, group: str = "", fate: str = "") -> list[LabelName]:
+    use = label_use_of(template, is_condition=kind in {_SELECT, _LIMIT})
+    variables = context["vars"].values if use.by_variable else {}
+    by_variable = {value for name in use.by_variable if isinstance(value := variables.get(name), str)}
+    return [LabelName(label, kind, template, group, fate) for label in sorted((use.named - use.missed) | by_variable)]
 
 
 def _unknown(name: LabelName, known: Collection[str]) -> Problem:
@@ -141,14 +157,19 @@ def _count(parts: Iterable[Sequence[Server]], without: set[int]) -> int:
     return sum(id(server.labels) in without for part in parts for server in part)
 
 
-def misused_labels(campaign: Campaign, planned: Iterable[Sequence[Server]]) -> Iterator[Problem]:
-    """What is wrong with the values that limits and strata get of the planned servers: one problem an expression."""
+def misused_labels(
+    campaign: Campaign, planned: Collection[Sequence[Server]], context: JsonMapping
+) -> Iterator[Problem]:
+    """What is wrong with the values that limits and strata get of the planned servers: one problem an expression.
+
+    `context` is what these see beside a server.
+    """
     if campaign.rollout is None:
         return
     expressions = [rule.expression for rule in campaign.rollout.budget.per] + list(campaign.rollout.strata or ())
     alike = [{id(server.labels): server for server in part}.values() for part in planned] if expressions else []
     for template in expressions:
-        expression = ServerExpression(template)
+        expression = server_expression(template, context)
         try:
             for part in alike if expression.uses_only_labels else planned:
                 for server in part:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from runner.errors import Problem
 from runner.spec.campaign import Template
 from runner.spec.expression_mistakes import ALL_SERVERS
-from runner.spec.expressions import ServerExpression
+from runner.spec.expressions import check_expression
 from runner.spec.ranges import RangeError, expand_ranges
 from runner.spec.rollout.checks import check_rollout, public_templates
 from runner.spec.rules import DESCRIPTION, NAME, TYPE
@@ -68,7 +68,7 @@ def _check_group(group: GroupSpec) -> Iterator[Problem]:
 
 def _expression(template: Template, *, is_condition: bool = False) -> Iterator[Problem]:
     try:
-        ServerExpression(template, is_condition=is_condition)
+        check_expression(template, is_condition=is_condition)
     except TemplateProblem as error:
         yield error.problem
 

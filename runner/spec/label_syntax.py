@@ -45,6 +45,19 @@ def _asked_by_get(node: nodes.Call) -> str | None:
     return str(names[0]) if names and len(node.args) <= 2 else None  # noqa: PLR2004  a name, and what stands for it
 
 
+def variable_of_label(node: nodes.Node | None) -> str | None:
+    """The variable that names the label: `labels[NAME]`, `labels[vars.NAME]`; None for any other node."""
+    if not isinstance(node, nodes.Getitem) or not is_labels(node.node):
+        return None
+    match node.arg:
+        case nodes.Name(name=str() as name) if name not in {"id", "name", "labels"}:
+            return name
+        case nodes.Getattr(node=nodes.Name(name="vars"), attr=str() as name):
+            return name
+        case _:
+            return None
+
+
 def given_to_get(node: nodes.Node) -> nodes.Expr | None:
     """What `labels.get` gives where there is no such label; None for any other node."""
     if isinstance(node, nodes.Call) and label_of(node) is not None:
@@ -149,6 +162,8 @@ def _text(node: nodes.Node | None) -> str:  # noqa: PLR0911  one row for each ki
             return node.name
         case nodes.Const():
             return _constant(node.value)
+        case nodes.Getitem() if (variable := variable_of_label(node)) is not None:
+            return f"labels[{variable}]"
         case nodes.Filter() if node.node is not None:
             return f"{_text(node.node)}|{node.name}"
         case nodes.Compare():

@@ -7,11 +7,11 @@ false for `maint: false`, whose text is "false".
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
 from jinja2 import nodes
 
-from runner.spec.label_syntax import given_to_get, is_labels, label_of, written
+from runner.spec.label_syntax import given_to_get, is_labels, label_of, variable_of_label, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 _TEXT, _NUMBER, _TRUTH, _NONE = "text", "a number", "true or false", "none"
 _UNKNOWN = ""
 
-_KEEPS_TEXT = frozenset({"lower", "upper", "trim", "replace", "title", "capitalize", "string", "center", "truncate"})
+_GIVES_TEXT = frozenset(
+    (
+        *("b64encode", "capitalize", "center", "format", "indent", "join", "lower", "regex_replace", "replace", "safe"),
+        *("string", "title", "tojson", "trim", "truncate", "upper", "urlencode", "wordwrap"),
+    )
+)
+_GIVES_TRUTH = frozenset({"bool", "version_compare"})
 _COUNTS = frozenset({"int", "float", "length", "count", "wordcount"})
 _COMPARING_TESTS = {
     **dict.fromkeys(("eq", "equalto", "==", "ne", "!=", "sameas"), "eq"),
@@ -34,11 +40,13 @@ _NEVER_TRUE = frozenset(
 class LabelUse(NamedTuple):
     """`named` are the labels that it looks at; `missed` those of them that servers may lack on purpose, because it asks.
 
-    `mistakes` are pairs of what is wrong and what to write.
+    `by_variable` are the variables that name labels, but for those that are missed on purpose. `mistakes` are pairs of what
+    is wrong and what to write.
     """
 
     named: frozenset[str]
     missed: frozenset[str]
+    by_variable: frozenset[str]
     mistakes: tuple[tuple[str, str], ...]
 
 
@@ -47,17 +55,24 @@ def label_use(expression: nodes.Expr, *, is_condition: bool) -> LabelUse:
     found = _Reading()
     found.mistakes += _truth(expression) if is_condition else ()
     found.read(expression)
-    return LabelUse(frozenset(found.named), frozenset(found.missed), tuple(dict.fromkeys(found.mistakes)))
+    by_variable = frozenset(found.by_variable - found.missed_by_variable)
+    return LabelUse(frozenset(found.named), frozenset(found.missed), by_variable, tuple(dict.fromkeys(found.mistakes)))
 
 
 class _Reading:
     def __init__(self) -> None:
         self.named: set[str] = set()
         self.missed: set[str] = set()
+        self.by_variable: set[str] = set()
+        self.missed_by_variable: set[str] = set()
         self.mistakes: list[tuple[str, str]] = []
 
     def read(self, node: nodes.Node) -> None:
         self.missed |= set(_asked_for(node))
+        if (variable := variable_of_label(node)) is not None:
+            self.by_variable.add(variable)
+        if _asks(node) and (variable := variable_of_label(node.node)) is not None:
+            self.missed_by_variable.add(variable)
         if isinstance(node, nodes.Expr):
             self.mistakes += _mistakes(node)
             if (name := label_of(node)) is not None:
@@ -72,11 +87,20 @@ class _Reading:
             self.read(child)
 
 
+def _asks(node: nodes.Node) -> TypeGuard[nodes.Test | nodes.Filter]:
+    """Whether a node asks if what it is about is there."""
+    match node:
+        case nodes.Test(name="defined" | "undefined") | nodes.Filter(name="default" | "d"):
+            return True
+        case _:
+            return False
+
+
 def _asked_for(node: nodes.Node) -> Iterator[str]:
     """The labels of which a node asks whether they are there."""
     name: str | None = None
     match node:
-        case nodes.Test(name="defined" | "undefined") | nodes.Filter(name="default" | "d"):
+        case nodes.Test() | nodes.Filter() if _asks(node):
             name = label_of(node.node)
         case nodes.Call():
             name = label_of(node)
@@ -207,7 +231,7 @@ def _kind(node: nodes.Node | None) -> str:  # noqa: PLR0911  one row for each ki
         case nodes.CondExpr():
             return _same(_kind(node.expr1), _kind(node.expr2))
         case nodes.Getitem():
-            return _TEXT if _kind(node.node) == _TEXT else _UNKNOWN
+            return _TEXT if is_labels(node.node) or _kind(node.node) == _TEXT else _UNKNOWN
         case _:
             return _UNKNOWN
 
@@ -223,10 +247,13 @@ def _of_constant(value: object) -> str:
 def _of_filter(node: nodes.Filter) -> str:
     if node.name in _COUNTS:
         return _NUMBER
-    inner = _kind(node.node)
+    if node.name in _GIVES_TEXT:
+        return _TEXT
+    if node.name in _GIVES_TRUTH:
+        return _TRUTH
     if node.name in {"default", "d"}:
-        return _same(inner, _kind(node.args[0]) if node.args else _TEXT)
-    return inner if node.name in _KEEPS_TEXT else _UNKNOWN
+        return _same(_kind(node.node), _kind(node.args[0]) if node.args else _TEXT)
+    return _UNKNOWN
 
 
 def _same(one: str, other: str) -> str:

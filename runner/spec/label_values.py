@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 from jinja2 import Undefined
 from jinja2.filters import do_float, do_int
 
+from runner.spec.numbers import Written
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -31,6 +33,10 @@ class LabelText(str):
     __hash__: ClassVar[Callable[[str], int]] = str.__hash__
 
     def __eq__(self, other: object) -> bool:
+        if isinstance(other, Written):  # what a variable has as a number is compared as it was written
+            return str.__eq__(self, str(other))
+        if isinstance(other, Undefined):  # it says itself what it is equal to, or that it must not be asked
+            return NotImplemented
         return str.__eq__(self, other) if isinstance(other, str) else self._unlike(other)
 
     def __ne__(self, other: object) -> bool:

@@ -12,14 +12,15 @@ from runner.spec.checks import check_structure, check_values
 from runner.spec.document import GroupDocument, JobspecDocument, LaneDocument, StepDocument
 from runner.spec.json_source import read_document
 from runner.spec.mistakes import shape_problem
-from runner.spec.placing import place_of, template_of
+from runner.spec.placing import place_of, template_of, tree_of
 from runner.spec.quantities import parse_duration, parse_rate
 from runner.spec.rollout.loading import load_rollout
+from runner.spec.variables import jobspec_name_problems
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runner.model import Json, JsonMapping
+    from runner.model import JsonMapping
     from runner.spec.yaml_source import Path, Source
 
 
@@ -40,23 +41,20 @@ class LoadedJobspec(NamedTuple):
 NOTHING_LOADED = LoadedJobspec(None, (), is_sound=False, inventory=None)
 
 
-def load_campaign(text: str, file: str, *, planned: bool = False) -> Campaign:
-    """Read a jobspec; `planned`: it was read before, for a plan, and means what it meant then.
+def load_campaign(text: str, file: str) -> Campaign:
+    """Read a jobspec.
 
     Raises:
         InvalidInput: with every problem of the file, in the order of its lines.
     """
-    loaded = read_jobspec(text, file, planned=planned)
+    loaded = read_jobspec(text, file)
     if loaded.campaign is None or loaded.problems:
         raise InvalidInput(*loaded.problems)
     return loaded.campaign
 
 
-def read_jobspec(text: str, file: str, *, planned: bool = False) -> LoadedJobspec:
-    """Read a jobspec as far as that goes: whoever looks for more mistakes goes on with what there is of it.
-
-    `planned` as for `load_campaign`.
-    """
+def read_jobspec(text: str, file: str) -> LoadedJobspec:
+    """Read a jobspec as far as that goes: whoever looks for more mistakes goes on with what there is of it."""
     try:
         source = read_document(text, file)
     except InvalidInput as error:
@@ -72,10 +70,9 @@ def read_jobspec(text: str, file: str, *, planned: bool = False) -> LoadedJobspe
         problems = in_order(shape_problem(details, source) for details in error.errors())
         return LoadedJobspec(None, problems, is_sound=False, inventory=inventory)
     campaign = _Builder(source).campaign(document)
-    if planned:
-        return LoadedJobspec(campaign, (), is_sound=True, inventory=inventory)
     unsound = check_structure(campaign)
-    return LoadedJobspec(campaign, in_order([*unsound, *check_values(campaign)]), not unsound, inventory)
+    problems = in_order([*unsound, *jobspec_name_problems(source), *check_values(campaign)])
+    return LoadedJobspec(campaign, problems, not unsound, inventory)
 
 
 class _Builder:
@@ -155,14 +152,7 @@ class _Builder:
         )
 
     def _variables(self, values: JsonMapping, path: Path) -> dict[str, object]:
-        return {key: self._tree(value, (*path, key)) for key, value in values.items()}
-
-    def _tree(self, value: Json, path: Path) -> object:
-        if isinstance(value, dict):
-            return {key: self._tree(item, (*path, key)) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self._tree(item, (*path, index)) for index, item in enumerate(value)]
-        return self._template(value, path) if isinstance(value, str) else value
+        return {key: tree_of(self._source, value, (*path, key)) for key, value in values.items()}
 
     def _maybe(self, value: str | None, path: Path) -> Template | None:
         return None if value is None else self._template(value, path)

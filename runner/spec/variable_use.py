@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from jinja2 import TemplateSyntaxError, nodes
 
 from runner.spec.checks import all_templates, expressions
-from runner.spec.templates import ENVIRONMENT, has_template
+from runner.spec.sandbox import TEMPLATES
+from runner.spec.templates import has_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,7 +56,7 @@ def variables_of_campaign(campaign: Campaign) -> VariableUse:
 
 def _look(source: str, template: Template, found: VariableUse) -> None:
     try:
-        _read(ENVIRONMENT.parse(source), template.place, found)
+        _read(TEMPLATES.parse(source), template.place, found)
     except (TemplateSyntaxError, RecursionError):
         return  # said elsewhere
 

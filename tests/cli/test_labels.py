@@ -324,7 +324,7 @@ def test_a_part_is_not_called_as_another_group(program: Program) -> None:
 
 def test_what_a_group_is_split_by_must_be_text(program: Program) -> None:
     with_group(program, "{name: g, select: 'true', split_by: 'labels.slot.split(\"-\")'}")
-    says = "groups[0].split_by: gives a list, for server s1 for one; expected text"
+    says = "groups[0].split_by: for server s1: a list, where text is wanted"
     refused(program, "plan", program.jobspec, *REGION, code=2, says=says)
     with_group(program, "{name: g, select: 'true', split_by: 'labels.ring == \"main\"'}")
     assert plan(program)["groups"] == {"g-false": ["s1"], "g-true": ["s2", "s3", "s4"]}

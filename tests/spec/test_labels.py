@@ -186,7 +186,7 @@ def test_long_chains_mean_what_they_meant(values: list[str], operators: list[str
     "source", ["(" * 500 + "true" + ")" * 500, "not " * 5000 + "true", " + ".join(["1"] * 9000) + " == 2"]
 )
 def test_what_is_nested_too_deep_is_an_error_of_the_expression(source: str) -> None:
-    assert problem(source).message == "expression: it is too long, or nested too deep"
+    assert problem(source).message == "expression: nested too deep, or too long"
 
 
 @pytest.mark.parametrize(

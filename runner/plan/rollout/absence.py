@@ -68,7 +68,9 @@ class Absence:
     def _parts(self, place: int) -> dict[str, Sequence[Server]]:
         own, _ = matching(self.groups, place, self.inventory, self.contexts)
         return {
-            part.name: part.servers for part in split_group(self.groups[place], own, self.groups, []) if part.servers
+            part.name: part.servers
+            for part in split_group(self.groups[place], own, self.contexts[place], self.groups, [])
+            if part.servers
         }
 
 
