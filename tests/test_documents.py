@@ -22,7 +22,7 @@ from runner.report.models import ReportFile
 from runner.simulator.behaviour import Behaviour, Deviations
 from runner.spec.document import JobspecDocument
 from runner.spec.loading import load_campaign
-from runner.spec.templates import scalar_text
+from runner.spec.texts import text_of
 from tests import jobspec_document
 
 ROOT = Path(__file__).parents[1]
@@ -65,7 +65,7 @@ def test_a_value_becomes_the_text_of_the_table(written: str, value: str, label: 
         with pytest.raises(InvalidInput):
             load_campaign(jobspec, "f.yaml")
     else:
-        assert scalar_text(load_campaign(jobspec, "f.yaml").steps[0].items[0].spec["version"].source) == value.replace(
+        assert text_of(load_campaign(jobspec, "f.yaml").steps[0].items[0].spec["version"].source) == value.replace(
             "(empty)", ""
         )
     if label == "refused":
@@ -73,7 +73,14 @@ def test_a_value_becomes_the_text_of_the_table(written: str, value: str, label: 
             InventoryFile(path).read()
     else:
         (server,) = InventoryFile(path).read().servers
-        assert server.labels == ({} if label == "no label" else {"x": label.replace("(empty)", "")})
+        assert server.labels == labels_of_the_table(label)
+
+
+def labels_of_the_table(label: str) -> dict[str, str]:
+    if label == "no label":
+        return {}
+    name, colon, text = label.partition(": ")
+    return {name: text} if colon else {"x": label}
 
 
 def test_the_table_of_values_is_read() -> None:

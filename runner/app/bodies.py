@@ -11,8 +11,7 @@ from runner.errors import InvalidInput, Problem
 from runner.plain import is_text
 from runner.plan.codec import request_body
 from runner.plan.keys import job_name, request_key, run_token
-from runner.spec.secrets import redactor, resolve, secret_names
-from runner.spec.suggest import did_you_mean
+from runner.spec.secrets import is_empty, redactor, resolve, secret_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -70,6 +69,10 @@ class BodyMaker:
         return before, after
 
 
+def _missing(name: str, env: Mapping[str, str]) -> str:
+    return f"the secret {name} is empty" if is_empty(env.get(name)) else f"the secret {name} is not in the environment"
+
+
 def job_names_of(facts: Facts, run_id: str) -> Callable[[int], str]:
     """What tells the names of the jobs of a run's requests."""
     token, requests = run_token(run_id), facts.requests
@@ -91,16 +94,9 @@ def secrets_of(plan: Plan) -> set[str]:
 
 def _secrets(plan: Plan, env: Mapping[str, str]) -> dict[str, str]:
     names = secrets_of(plan)
-    missing = sorted(names - env.keys())
+    missing = [name for name in sorted(names) if not env.get(name, "").strip()]
     if missing:
-        raise InvalidInput(
-            *(
-                Problem(
-                    f"the secret {name} is not in the environment", hint=did_you_mean(name, ()) or f"export {name}=..."
-                )
-                for name in missing
-            )
-        )
+        raise InvalidInput(*(Problem(_missing(name, env), hint=f"export {name}=...") for name in missing))
     broken = [name for name in sorted(names) if not is_text(env[name])]
     if broken:
         raise InvalidInput(*(Problem(f"the secret {name} is not UTF-8") for name in broken))

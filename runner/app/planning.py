@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner import __version__
 from runner.app.approving import refuse_unfitting, refuse_vanished
+from runner.app.given_variables import refuse_unfitting_variables
 from runner.app.kinds import file_name, is_plan, read_file
 from runner.app.programs import with_programs
+from runner.app.server_lists import server_names
 from runner.app.stages import Findings, Validation
 from runner.errors import InvalidInput, Problem
 from runner.inventory.files import InventoryFile
@@ -17,14 +20,13 @@ from runner.model import JsonObject, Lane
 from runner.plan.codec import plan_from_json, plan_to_json
 from runner.plan.expansion import PlanOptions, campaign_context, expand
 from runner.report.files import write_whole
-from runner.spec.json_source import read_document
 from runner.spec.loading import NOTHING_LOADED, load_campaign, read_jobspec
 from runner.spec.templates import TemplateProblem, has_template, render_text
+from runner.spec.variables import jobspec_variables, load_variables, refuse_names, variables_of_plan
 from runner.spec.yaml_source import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Collection, Mapping, Sequence
 
     from runner.app.host import Host
     from runner.inventory.source import InventorySource
@@ -39,11 +41,16 @@ SIMULATED_LANE = Lane(region=None, endpoint="http://127.0.0.1", project_id="0123
 
 @dataclass(frozen=True, slots=True)
 class PlanInputs:
-    """All that a plan is made from, as a person gave it (`PlanOptions`). `jobspec` may be a plan file (`.json`) to run."""
+    """All that a plan is made from, as a person gave it (`PlanOptions`). `jobspec` may be a plan file to run.
+
+    A path `-` is standard input. `read` has all there was of those paths that can be read only once. `limit` is an
+    expression, or `@FILE`. `variables` are those of `-e`, None where one was given empty; `once_key` is a template that
+    may use them.
+    """
 
     jobspec: Path
     inventory: Path | None = None
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, object] = field(default_factory=dict)
     vars_file: Path | None = None
     groups: tuple[str, ...] = ()
     limit: str | None = None
@@ -52,6 +59,17 @@ class PlanInputs:
     project_id: str | None = None
     strict: bool = False
     allow_empty_wave: bool = False
+    allow_new_vars: bool = False
+    read: Mapping[Path, bytes] = field(default_factory=dict)
+    once_key: str | None = None
+
+    def content(self, path: Path) -> bytes:
+        """All of a file that a person named.
+
+        Raises:
+            InvalidInput: it cannot be read.
+        """
+        return read_file(path, self.read)
 
 
 def make_plan(host: Host, inputs: PlanInputs, *, simulated: bool = False) -> Plan:
@@ -66,27 +84,39 @@ def make_plan(host: Host, inputs: PlanInputs, *, simulated: bool = False) -> Pla
 def try_plan(host: Host, inputs: PlanInputs, *, simulated: bool = False) -> Validation:
     """The same, with what is wrong in place of an error, and with what was not looked at."""
     findings = Findings()
-    loaded = findings.of(lambda: _load(inputs.jobspec)) or NOTHING_LOADED
+    loaded = findings.of(lambda: _load(inputs)) or NOTHING_LOADED
     findings.problems += loaded.problems
-    variables = findings.of(lambda: _read_variables(inputs.vars_file))
+    variables = findings.of(lambda: _read_variables(inputs))
+    fitting = variables is not None and _are_fitting(loaded, inputs, variables, findings)
     options = _plan_options(inputs, host.environ, host.clock.wall(), variables or {}, simulated=simulated)
+    limited = findings.of(lambda: _limited(inputs, options))
     found = findings.of(lambda: _read_servers(loaded, inputs, options))
     plan = None
-    if loaded.campaign is None or not loaded.is_sound or variables is None or found is None:
+    if loaded.campaign is None or not loaded.is_sound or not fitting or limited is None or found is None:
         findings.unchecked.append(_FOLLOWS)
     else:
-        plan = _expanded(loaded.campaign, found, options, host, inputs, findings)
+        plan = _expanded(loaded.campaign, found, limited, host, inputs, findings)
     return Validation(plan, findings.problems, findings.unchecked)
 
 
 _FOLLOWS = "which servers the groups have, the requests, and the programs of checks: they follow from what is wrong"
 
 
+def _are_fitting(
+    loaded: LoadedJobspec, inputs: PlanInputs, variables: Mapping[str, object], findings: Findings
+) -> bool:
+    """Whether the variables that were given may have their names, and the jobspec, if it is one, uses them."""
+    campaign = loaded.campaign
+    if not findings.none_in(lambda: refuse_names(inputs.variables, "-e")):
+        return False
+    return campaign is None or findings.none_in(lambda: refuse_unfitting_variables(campaign, inputs, variables))
+
+
 def _expanded(
     campaign: Campaign, found: _Found, options: PlanOptions, host: Host, inputs: PlanInputs, findings: Findings
 ) -> Plan | None:
-    options = replace(options, inventory_fingerprint=found.fingerprint)
-    plan = findings.of(lambda: expand(campaign, found.servers, options))
+    known = replace(options, inventory_fingerprint=found.fingerprint, different_labels=found.different_labels)
+    plan = findings.of(lambda: expand(campaign, found.servers, known))
     if plan is None:
         findings.unchecked.append(_FOLLOWS)
         return None
@@ -95,10 +125,11 @@ def _expanded(
 
 
 class _Found(NamedTuple):
-    """The servers of an inventory and its fingerprint; None: there is no inventory."""
+    """What an inventory has (`Inventory`); None: there is no inventory."""
 
     servers: Sequence[Server] | None
     fingerprint: str
+    different_labels: Collection[Mapping[str, str]] | None
 
 
 def _read_servers(loaded: LoadedJobspec, inputs: PlanInputs, options: PlanOptions) -> _Found | None:
@@ -106,15 +137,15 @@ def _read_servers(loaded: LoadedJobspec, inputs: PlanInputs, options: PlanOption
     if loaded.campaign is not None:
         source = _inventory_source(loaded.campaign, inputs, options)
     elif inputs.inventory is not None:
-        source = InventoryFile(inputs.inventory)
+        source = _inventory_file(inputs)
     elif loaded.inventory is None or has_template(loaded.inventory):
         return None
     else:
         source = InventoryFile(inputs.jobspec.parent / loaded.inventory)
     if source is None:
-        return _Found(None, "")
+        return _Found(None, "", None)
     inventory = source.read()
-    return _Found(inventory.servers, inventory.fingerprint)
+    return _Found(inventory.servers, inventory.fingerprint, inventory.different_labels)
 
 
 def once_context(
@@ -125,20 +156,31 @@ def once_context(
     Raises:
         InvalidInput: the jobspec or plan cannot be read.
     """
-    file, data = file_name(inputs.jobspec), read_file(inputs.jobspec)
-    options = _plan_options(inputs, environ, now, _read_variables(inputs.vars_file), simulated=simulated)
-    if is_plan(inputs.jobspec):
+    refuse_names(inputs.variables, "-e")
+    file, data = file_name(inputs.jobspec), inputs.content(inputs.jobspec)
+    options = _plan_options(inputs, environ, now, _read_variables(inputs), simulated=simulated)
+    if is_plan(inputs.jobspec, inputs.read):
         plan = plan_from_json(data, file)
-        campaign = load_campaign(plan.jobspec, f"the jobspec in {file}")
-        options = replace(options, variables=plan.variables)
-    else:
-        campaign = load_campaign(decode(data, file), file)
-    return campaign.name, campaign_context(campaign, options)
+        options = replace(options, variables=variables_of_plan(plan.variables, file))
+        jobspec = jobspec_variables(plan.jobspec, f"the jobspec in {file}")
+        return plan.campaign, campaign_context(jobspec, options)
+    campaign = load_campaign(decode(data, file), file)
+    return campaign.name, campaign_context(campaign.vars, options)
 
 
-def _load(path: Path) -> LoadedJobspec:
-    file = file_name(path)
-    return read_jobspec(decode(read_file(path), file), file)
+def _load(inputs: PlanInputs) -> LoadedJobspec:
+    file = file_name(inputs.jobspec)
+    return read_jobspec(decode(inputs.content(inputs.jobspec), file), file)
+
+
+def _limited(inputs: PlanInputs, options: PlanOptions) -> PlanOptions:
+    """With the servers that the file of `--limit @FILE` lists."""
+    if inputs.limit is None or not inputs.limit.startswith("@"):
+        return options
+    path = Path(inputs.limit[1:])
+    listed = server_names(inputs.content(path), file_name(path))
+    warnings = (listed.warning,) if listed.warning else ()
+    return replace(options, limit=None, limit_list=listed.names, warnings=warnings)
 
 
 def _plan_options(
@@ -167,7 +209,7 @@ def _plan_options(
 
 def read_or_make_plan(host: Host, inputs: PlanInputs, *, simulated: bool = False) -> Plan:
     """The plan in a file, exactly as it was written; or the plan that a jobspec makes now."""
-    if is_plan(inputs.jobspec):
+    if is_plan(inputs.jobspec, inputs.read):
         return read_plan(inputs)
     return make_plan(host, inputs, simulated=simulated)
 
@@ -175,13 +217,13 @@ def read_or_make_plan(host: Host, inputs: PlanInputs, *, simulated: bool = False
 def read_plan(inputs: PlanInputs) -> Plan:
     """The plan in a file. An inventory given beside it is what its servers are checked against."""
     path, file = inputs.jobspec, file_name(inputs.jobspec)
-    if replace(inputs, inventory=None) != PlanInputs(jobspec=path):
+    if replace(inputs, inventory=None, read={}, once_key=None) != PlanInputs(jobspec=path):
         raise InvalidInput(
             Problem("a plan is carried out exactly as it is", file, hint="give these options to `runner plan`")
         )
-    plan = plan_from_json(read_file(path), file)
+    plan = plan_from_json(inputs.content(path), file)
     if inputs.inventory is not None:
-        source = InventoryFile(inputs.inventory)
+        source = _inventory_file(inputs)
         refuse_vanished(plan, (server.id for server in source.read().servers), source.name)
     return plan
 
@@ -194,21 +236,24 @@ def write_plan(plan: Plan, path: Path) -> None:
 def _inventory_source(campaign: Campaign, inputs: PlanInputs, options: PlanOptions) -> InventorySource | None:
     """Where the servers come from; None where the groups list them."""
     if inputs.inventory is not None:
-        return InventoryFile(inputs.inventory)
+        return _inventory_file(inputs)
     if campaign.inventory is None:
         return None
     try:
-        path = render_text(campaign.inventory, campaign_context(campaign, options))
+        path = render_text(campaign.inventory, campaign_context(campaign.vars, options))
         return InventoryFile(inputs.jobspec.parent / path)
     except TemplateProblem as error:
         raise InvalidInput(error.problem) from error
 
 
-def _read_variables(path: Path | None) -> dict[str, object]:
+def _inventory_file(inputs: PlanInputs) -> InventoryFile:
+    path = inputs.inventory or Path()
+    return InventoryFile(path, inputs.read.get(path))
+
+
+def _read_variables(inputs: PlanInputs) -> dict[str, object]:
+    path = inputs.vars_file
     if path is None:
         return {}
     file = file_name(path)
-    data = read_document(decode(read_file(path), file), file).data
-    if not isinstance(data, dict):
-        raise InvalidInput(Problem("expected a mapping of variables to values", file, 1))
-    return data
+    return load_variables(decode(inputs.content(path), file), file)

@@ -14,8 +14,9 @@ from runner.rules import slots
 from runner.rules.slots import Attempt, CatchUp, Holder, Leave, Refuse, Resume, Start
 from runner.spec.campaign import Place, Template
 from runner.spec.moments import is_too_late, next_at, slot_day
+from runner.spec.names import Names
 from runner.spec.secrets import secret_names
-from runner.spec.templates import TemplateProblem, render_text
+from runner.spec.templates import TemplateProblem, TextRenderer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -122,7 +123,7 @@ def _attempt(slot: Slot, inputs: PlanInputs, environ: Mapping[str, str], now: fl
     campaign, key = "", None
     if slot.once_key is not None:
         campaign, context = once_context(inputs, environ, now, simulated=simulated)
-        context["run"] |= _slot_day(slot, now)
+        context["run"] = Names("run", {**context["run"].values, **_slot_day(slot, now)})
         key = ("(simulated) " if simulated else "") + _rendered(slot.once_key, context)
     closed = None
     if slot.latest is not None and is_too_late(slot.latest, now, None):
@@ -144,7 +145,7 @@ def _slot_day(slot: Slot, now: float) -> dict[str, str]:
 def _rendered(once_key: str, context: JsonObject) -> str:
     place = Place("command line", 1, 1, "--once-key")
     try:
-        key = render_text(Template(once_key, place), context).strip()
+        key = TextRenderer(Template(once_key, place))(context).strip()
     except TemplateProblem as error:
         raise InvalidInput(error.problem) from error
     if secret_names(key):

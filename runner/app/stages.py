@@ -56,3 +56,9 @@ class Findings:
         except TemplateProblem as error:
             self.problems.append(error.problem)
         return None
+
+    def none_in(self, stage: Callable[[], object]) -> bool:
+        """Whether a stage finds nothing wrong; what it finds is noted."""
+        before = len(self.problems)
+        self.of(stage)
+        return len(self.problems) == before

@@ -26,7 +26,7 @@ def validate(host: Host, inputs: PlanInputs) -> Validation:
     Raises:
         RefusedToStart: the plan, or a program of its checks, was changed after it was made; servers of it are gone.
     """
-    return _plan(host, inputs) if is_plan(inputs.jobspec) else _jobspec(host, inputs)
+    return _plan(host, inputs) if is_plan(inputs.jobspec, inputs.read) else _jobspec(host, inputs)
 
 
 def _jobspec(host: Host, inputs: PlanInputs) -> Validation:

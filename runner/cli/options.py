@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from runner.app.kinds import read_file
 from runner.app.planning import PlanInputs
+from runner.errors import InvalidInput
 from runner.plain import is_text, plain
 from runner.settings import default_state_dir
+from runner.spec.json_source import read_document
 from runner.spec.quantities import EXPECTED_DURATION, parse_duration
 
 if TYPE_CHECKING:
@@ -46,24 +49,48 @@ def pass_host(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_host
 
 
-def _variable(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    variables = {}
+_STDIN = Path("-")
+_EXPECTED_VARIABLE = "expected KEY=VALUE, such as -e version=24.1.0.3, or KEY:=VALUE with a value as YAML has it"
+
+
+def _variable(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, object]:
+    """The variables; None for one that is given empty."""
+    variables: dict[str, object] = {}
     for value in values:
         name, equals, text = value.partition("=")
+        typed = name.endswith(":")
+        name = name.removesuffix(":")
         if not equals or not name.isidentifier():
-            raise click.BadParameter(f"{value!r}: expected KEY=VALUE, such as -e version=24.1.0.3", ctx, param)
-        variables[name] = text
+            raise click.BadParameter(f"{value!r}: {_EXPECTED_VARIABLE}", ctx, param)
+        try:
+            typed_value = read_document(text, f"-e {name}").data if typed else None
+            variables[name] = typed_value if typed else text if text.strip() else None
+        except InvalidInput as error:
+            raise click.BadParameter(f"{value!r}: {error.problems[0].message}", ctx, param) from error
     return variables
 
 
 campaign_options = all_of(
-    click.option("-i", "--inventory", type=click.Path(path_type=Path), help="The servers; replaces the jobspec's."),
     click.option(
-        "-e", "--var", "variables", metavar="KEY=VALUE", multiple=True, callback=_variable, help="Set a variable."
+        "-i", "--inventory", type=click.Path(path_type=Path), help="The servers; replaces the jobspec's. - is stdin."
     ),
+    click.option(
+        "-e",
+        "--var",
+        "variables",
+        metavar="KEY=VALUE",
+        multiple=True,
+        callback=_variable,
+        help="Set a variable to a text; KEY:=VALUE to a value as YAML has it.",
+    ),
+    click.option("--allow-new-vars", is_flag=True, help="-e may set what the jobspec does not know."),
     click.option("--vars-file", type=click.Path(path_type=Path), help="A YAML or JSON file of variables."),
     click.option("--group", "groups", metavar="NAME", multiple=True, help="Only this group (repeatable)."),
-    click.option("--limit", metavar="EXPR", help="Only servers for which this expression holds."),
+    click.option(
+        "--limit",
+        metavar="EXPR|@FILE",
+        help="Only servers for which this expression holds; or those of a file of ids or names, or of a report.",
+    ),
     click.option("--endpoint", metavar="URL", help="The service; replaces the lane's."),
     click.option("--region", metavar="ID", help="The region; replaces the lane's."),
     click.option("--project-id", metavar="ID", help="The project; replaces the lane's."),
@@ -72,10 +99,35 @@ campaign_options = all_of(
 )
 
 
-def plan_inputs(file: Path, options: JsonObject) -> PlanInputs:
-    """The inputs of a plan, from the values of `campaign_options`; those are taken out of `options`."""
-    names = (field.name for field in fields(PlanInputs) if field.name != "jobspec")
-    return PlanInputs(jobspec=file, **{name: options.pop(name) for name in names})
+def plan_inputs(file: Path, options: JsonObject, *, once_key: str | None = None) -> PlanInputs:
+    """The inputs of a plan, from the values of `campaign_options`; those are taken out of `options`.
+
+    Raises:
+        UsageError: several of them are to be read from standard input.
+    """
+    beside = {"jobspec", "read", "once_key"}
+    given = {field.name: options.pop(field.name) for field in fields(PlanInputs) if field.name not in beside}
+    listed = given["limit"] is not None and given["limit"].startswith("@")
+    limit = Path(given["limit"][1:]) if listed else None
+    paths = {"JOBSPEC": file, "-i": given["inventory"], "--vars-file": given["vars_file"], "--limit": limit}
+    from_stdin = [name for name, path in paths.items() if path == _STDIN]
+    if len(from_stdin) > 1:
+        raise click.UsageError(f"{' and '.join(from_stdin)} cannot both be read from standard input")
+    if from_stdin and sys.stdin is None:
+        raise click.UsageError(f"{from_stdin[0]} is to be read from standard input, which is closed")
+    read = {path: _content(path) for path in paths.values() if path is not None and _is_read_once(path)}
+    return PlanInputs(jobspec=file, read=read, once_key=once_key, **given)
+
+
+def _is_read_once(path: Path) -> bool:
+    try:
+        return path == _STDIN or path.is_fifo()
+    except OSError:
+        return False  # said when it is read
+
+
+def _content(path: Path) -> bytes:
+    return sys.stdin.buffer.read() if path == _STDIN else read_file(path, {})
 
 
 def _text_path(ctx: click.Context, param: click.Parameter, value: Path) -> Path:

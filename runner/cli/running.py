@@ -82,7 +82,7 @@ def _outcomes(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @pass_host
 def run_command(host: Host, file: Path, **options: Any) -> int:  # noqa: ANN401  click hands options over by name
     """Carry out a jobspec, or exactly a plan that `runner plan -o` wrote."""
-    inputs = plan_inputs(file, options)
+    inputs = plan_inputs(file, options, once_key=options["once_key"])
     simulate = options.pop("simulate") or options["behaviour"] is not None
     dry_run = options.pop("dry_run")
     behaviour = simulating.simulator_behaviour(options.pop("behaviour"), demo=True) if simulate else None

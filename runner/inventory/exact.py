@@ -21,8 +21,17 @@ _TOO_LARGE = "infinity"  # what the quick reading says of 1e999
 
 
 def may_be_changed(value: Json) -> bool:
-    """Whether the quick reading may have made another number of it: a fraction, too many digits, or -0."""
-    return type(value) is float or (type(value) is int and value == 0)
+    """Whether the quick reading may have made other numbers, at any depth: of fractions, too many digits, or -0."""
+    left = [value]
+    while left:
+        value = left.pop()
+        if type(value) is float or (type(value) is int and value == 0):
+            return True
+        if isinstance(value, dict):
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+    return False
 
 
 def read_texts(data: bytes, file: str) -> Json:

@@ -1,17 +1,16 @@
-"""Servers from a file: CSV, JSON, NDJSON or YAML, by its ending. Large fleets belong in NDJSON or CSV.
+"""Servers from a file: CSV, TSV, JSON, NDJSON or YAML, by its ending. Large fleets belong in NDJSON or CSV.
 
 A row has an `id`, a `name` (the id, if there is none), and labels: a `labels` mapping, and any other column.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
+import re
 from codecs import BOM_UTF8
 from dataclasses import dataclass
 from functools import cache
-from io import TextIOWrapper
-from pathlib import Path
+from io import BufferedReader, BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
 import orjson
@@ -19,26 +18,31 @@ import orjson
 from runner.errors import InvalidInput, Problem
 from runner.inventory.exact import read_quickly, read_texts
 from runner.inventory.rows import RowReader
+from runner.inventory.shapes import entries
 from runner.inventory.source import Inventory
+from runner.inventory.tables import read_table, separator_of
 from runner.spec.json_source import read_document
 from runner.spec.yaml_source import decode, path_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from runner.model import Json
+STANDARD_INPUT = "standard input"
+_YAML_LINE = re.compile(r"^(?:- |---|#|%|[^,;\t|]*:(?:\s|$))")
 
 
 @dataclass(frozen=True, slots=True)
 class InventoryFile:
-    """The servers of a file."""
+    """The servers of a file; `data` is what was read already, of one that can be read only once."""
 
     path: Path
+    data: bytes | None = None
 
     @property
     def name(self) -> str:
         """The path as it was given."""
-        return str(self.path)
+        return STANDARD_INPUT if str(self.path) == "-" else str(self.path)
 
     def read(self) -> Inventory:
         """Read them all.
@@ -48,11 +52,11 @@ class InventoryFile:
         """
         reader = _READERS.get(self.path.suffix.lower())
         if reader is None:
-            ending = self.path.suffix or "no ending"
-            raise InvalidInput(Problem(f"{ending}: expected one of {', '.join(_READERS)}", file=self.name))
+            expected = f"expected one of {', '.join(filter(None, _READERS))}, or none"
+            raise InvalidInput(Problem(f"{self.path.suffix}: {expected}", file=self.name))
         rows = RowReader(self.name)
         try:
-            with self.path.open("rb") as file:
+            with self._open() as file:
                 fingerprint = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
                 file.seek(0)
                 reader(file, rows)
@@ -61,7 +65,16 @@ class InventoryFile:
                 Problem(f"cannot be read: {error.strerror}", self.name, hint="check inventory: or -i")
             ) from error
         rows.finish()
-        return Inventory(rows.servers, fingerprint)
+        return Inventory(rows.servers, fingerprint, rows.different_labels())
+
+    def _open(self) -> BufferedReader | BytesIO:
+        if self.data is not None:
+            return BytesIO(self.data)
+        file = self.path.open("rb")
+        if file.seekable():
+            return file
+        with file:  # such as a pipe: it is read twice, for its fingerprint and for its servers
+            return BytesIO(file.read())
 
 
 def _read_ndjson(file: BinaryIO, rows: RowReader) -> None:
@@ -87,51 +100,6 @@ def _add_unusual(line: bytes, number: int, rows: RowReader) -> None:
         rows.problem(f"not valid JSON: {error.msg}", number, error.colno)
 
 
-def _read_csv(file: BinaryIO, rows: RowReader) -> None:
-    text = TextIOWrapper(file, "utf-8-sig", newline="")
-    reader = csv.reader(text, strict=True)
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        if _header_is_fine(header, rows):
-            for row in reader:
-                _add_csv(header, row, rows, reader.line_num)
-    except csv.Error as error:
-        rows.problem(f"not valid CSV: {error}", reader.line_num)
-    except UnicodeDecodeError:
-        rows.problem("not UTF-8; save the file as UTF-8", _first_line_not_utf8(rows.file))
-    finally:
-        text.detach()
-
-
-def _first_line_not_utf8(file: str) -> int:
-    data = Path(file).read_bytes()
-    try:
-        data.decode()
-    except UnicodeDecodeError as error:
-        return data.count(b"\n", 0, error.start) + 1
-    return 1
-
-
-def _header_is_fine(header: list[str], rows: RowReader) -> bool:
-    if "id" not in header:
-        rows.problem("the first line must name the columns, one of them `id`", 1)
-        return False
-    doubles = sorted({name for name in header if header.count(name) > 1})
-    if doubles:
-        rows.problem(f"column `{doubles[0]}` stands twice", 1)
-    return not doubles
-
-
-def _add_csv(header: list[str], row: list[str], rows: RowReader, line: int) -> None:
-    if not row:
-        return
-    if len(row) != len(header):
-        rows.problem(f"{len(row)} values, the first line names {len(header)} columns", line)
-        return
-    # An empty cell is a label that the server lacks.
-    rows.add({name: value for name, value in zip(header, row, strict=True) if value}, line)
-
-
 def _read_json(file: BinaryIO, rows: RowReader) -> None:
     data = file.read().removeprefix(BOM_UTF8)
     try:
@@ -139,33 +107,56 @@ def _read_json(file: BinaryIO, rows: RowReader) -> None:
     except orjson.JSONDecodeError as error:
         rows.problem(f"not valid JSON: {error.msg}", error.lineno, error.colno)
         return
-    exactly = cache(lambda: _entries(read_texts(data, rows.file), rows))
+    exactly = cache(lambda: list(entries(read_texts(data, rows.file), RowReader(rows.file))))
     index = 0
-    rows.read_again = lambda: exactly()[index]
-    for index, row in enumerate(_entries(document, rows)):
+    rows.read_again = lambda: exactly()[index].row
+    for index, (row, _) in enumerate(entries(document, rows)):
         rows.add(row, None, f"entry {index + 1}")
 
 
 def _read_yaml(file: BinaryIO, rows: RowReader) -> None:
     source = read_document(decode(file.read(), rows.file), rows.file)
-    prefix = ("servers",) if isinstance(source.data, dict) else ()
-    for index, row in enumerate(_entries(source.data, rows)):
-        rows.add(row, source.position((*prefix, index))[0], path_text((*prefix, index)))
+    for row, path in entries(source.data, rows):
+        rows.add(row, source.position(path)[0], path_text(path))
 
 
-def _entries(document: Json, rows: RowReader) -> list[Json]:
-    entries = document.get("servers") if isinstance(document, dict) else document
-    if not isinstance(entries, list):
-        rows.problem("expected a list of servers, or a mapping with `servers`", 1)
-        return []
-    return entries
+def _read_by_content(file: BinaryIO, rows: RowReader) -> None:
+    """A file without an ending, such as what a program writes: JSON, NDJSON, CSV or YAML, as it begins."""
+    data = file.read()
+    file.seek(0)
+    lines = data.removeprefix(BOM_UTF8).lstrip().splitlines()
+    if not lines:
+        rows.problem("it is empty; expected servers", 1)
+    elif lines[0][:1] == b"{" and len(lines) > 1 and _is_json(lines[0]):
+        _read_ndjson(file, rows)
+    elif lines[0][:1] in {b"[", b"{"}:
+        _read_json(BytesIO(data.removeprefix(BOM_UTF8)), rows)
+    elif _begins_a_table(lines[0]):
+        read_table(file, rows)
+    else:
+        _read_yaml(file, rows)
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        read_quickly(line, "")
+    except (orjson.JSONDecodeError, InvalidInput):
+        return False
+    return True
+
+
+def _begins_a_table(line: bytes) -> bool:
+    text = line.decode(errors="replace")
+    return text.lower().startswith("sep=") or separator_of(text) is not None or not _YAML_LINE.search(text)
 
 
 _READERS: dict[str, Callable[[BinaryIO, RowReader], None]] = {
-    ".csv": _read_csv,
+    ".csv": read_table,
+    ".tsv": read_table,
     ".json": _read_json,
     ".ndjson": _read_ndjson,
     ".jsonl": _read_ndjson,
     ".yaml": _read_yaml,
     ".yml": _read_yaml,
+    "": _read_by_content,
 }

@@ -12,12 +12,15 @@ from runner.spec.found import in_quotes, is_number
 from runner.spec.rules import SERVER_ID, are_server_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 MOST_PROBLEMS = 20
 # Not Server._make, which is Python: a call less per server of a million.
 _make = partial(tuple.__new__, Server)
 _Labels = dict[str, str]
+_USUAL = frozenset(
+    {"id", "ids", "serverid", "uuid", "instanceid", "deviceid", "nodeid", "hostid", "devserverid", "liteserverid"}
+)
 
 
 class RowReader:
@@ -63,9 +66,7 @@ class RowReader:
             server_id = row.pop("id")
             name = row.pop("name", None) or server_id
         except (AttributeError, KeyError, TypeError):
-            self.problem(
-                "`id` is missing" if isinstance(row, dict) else "expected a mapping with `id`", line, None, where
-            )
+            self.problem(_without_id(row), line, None, where)
             return
         if type(server_id) is not str or type(name) is not str:
             self._no_text(server_id, name, line, where)
@@ -84,12 +85,20 @@ class RowReader:
     def _flatten(self, row: JsonObject, line: int | None, where: str | None) -> None:
         nested = row.pop("labels")
         if isinstance(nested, dict):
-            for label in row.keys() & nested.keys():
-                if row[label] != nested[label]:
-                    self.problem(f"label `{label}` stands twice: in `labels` and beside them", line, None, where)
+            if row.keys() & nested.keys():
+                self._refuse_different(row, nested, line, where)
             row.update(nested)
         elif nested is not None:
             self.problem("`labels` must be a mapping of names to text", line, None, where)
+
+    def _refuse_different(self, row: JsonObject, nested: JsonObject, line: int | None, where: str | None) -> None:
+        again = {**row, "labels": nested} if self.read_again is None else self.read_again()
+        for name in sorted(row.keys() & nested.keys()):
+            one, other = again[name], again["labels"][name]
+            if one != other:
+                self.problem(
+                    f"label `{name}` stands twice: as {one!r}, and in `labels` as {other!r}", line, None, where
+                )
 
     def _invalid(self, server_id: Json, line: int | None, where: str | None) -> None:
         self.problem(f"{server_id!r} is no valid id; expected {SERVER_ID.expected}", line, None, where)
@@ -119,21 +128,66 @@ class RowReader:
 
     def _new_labels(self, row: JsonObject, line: int | None, where: str | None) -> _Labels:
         if self.read_again is not None and any(map(may_be_changed, row.values())):
-            row = self._exactly(self.read_again())
-        labels = dict(self._text_items(row, line, where))
-        # Found again by text only: 1 and true are equal as keys, and not as labels.
-        return self._labels.setdefault((*labels, *labels.values()), labels)
-
-    @staticmethod
-    def _exactly(again: JsonObject) -> JsonObject:
-        nested = again.pop("labels", None)
-        return {name: value for name, value in again.items() if name not in {"id", "name"}} | (nested or {})
-
-    def _text_items(self, row: JsonObject, line: int | None, where: str | None) -> list[tuple[str, str]]:
-        items: list[tuple[str, str]] = []
+            row = _exactly(self.read_again())
+        labels: _Labels = {}
         for name, value in row.items():
-            if isinstance(value, list | dict):
-                self.problem(f"label `{name}` is a {type(value).__name__}; expected text", line, None, where)
-            elif value is not None:
-                items.append((name, ("true" if value else "false") if isinstance(value, bool) else str(value)))
-        return items
+            for full, text in flattened(name, value):
+                if labels.setdefault(full, text) != text:
+                    self.problem(f"label `{full}` stands twice, as {labels[full]!r} and {text!r}", line, None, where)
+        labels = self._labels.setdefault((*labels, *labels.values()), labels)
+        # Else found again by text only: 1 and true are equal as keys, and not as labels.
+        if all(value is None or type(value) is str for value in row.values()):
+            self._labels[(*row, *row.values())] = labels
+        return labels
+
+    def different_labels(self) -> Collection[_Labels]:
+        """All labels that servers have, each once."""
+        return {id(labels): labels for labels in self._labels.values()}.values()
+
+
+def _exactly(again: JsonObject) -> JsonObject:
+    nested = again.get("labels")
+    beside = {name: value for name, value in again.items() if name not in {"id", "name", "labels"}}
+    return beside | nested if isinstance(nested, dict) else beside
+
+
+def flattened(name: str, value: Json) -> Iterator[tuple[str, str]]:
+    """The labels that a value comes to: nested values get their names joined by dots. Nothing, or empty text, is none.
+
+    Of a list its places count from 0, but for a list of tags as clouds have it: `[{"key": K, "value": V}]` is `name.K`.
+    """
+    left = [(name, value)]
+    while left:
+        name, value = left.pop()
+        if isinstance(value, dict):
+            left += [(f"{name}.{key}", item) for key, item in reversed(value.items())]
+        elif isinstance(value, list):
+            left += [(f"{name}.{key}", item) for key, item in reversed(_named(value))]
+        elif isinstance(value, bool):
+            yield name, "true" if value else "false"
+        elif value is not None and (text := str(value)):
+            yield name, text
+
+
+def _named(values: list[Json]) -> list[tuple[object, Json]]:
+    if all(
+        isinstance(item, dict) and item.keys() == {"key", "value"} and isinstance(item["key"], str) for item in values
+    ):
+        return [(item["key"], item["value"]) for item in values]
+    return list(enumerate(values))
+
+
+def id_column(names: Iterable[object]) -> str | None:
+    """The name among these under which ids are usually found; it is not guessed, only told."""
+    return next((str(name) for name in names if _usual(name) in _USUAL), None)
+
+
+def _usual(name: object) -> str:
+    return "".join(character for character in str(name).lower() if character.isalnum())
+
+
+def _without_id(row: Json) -> str:
+    if not isinstance(row, dict):
+        return "expected a mapping with `id`"
+    meant = id_column(row)
+    return f"`id` is missing; if `{meant}` is it, call it `id`" if meant else "`id` is missing"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 if TYPE_CHECKING:
     from runner.model import JsonObject
 
-Label = str | int | float | bool | None
+Label: TypeAlias = "str | int | float | bool | list[Any] | dict[str, Any] | None"
+"""Nested values are labels with dots in their names."""
 
 
 class ServerRow(BaseModel):
@@ -31,7 +32,14 @@ class ServerList(BaseModel, frozen=True):
     servers: list[ServerRow]
 
 
+class ServerAnswer(BaseModel, frozen=True):
+    """Servers as the service answers them; `total` must not be more than there are."""
+
+    data: list[ServerRow]
+    total: int | None = None
+
+
 def inventory_schema() -> JsonObject:
-    """The JSON Schema of the whole file: a list of servers, or a mapping with `servers`."""
-    schema = TypeAdapter(list[ServerRow] | ServerList).json_schema()
+    """The JSON Schema of the whole file: a list of servers, or a mapping with `servers` or `data`."""
+    schema = TypeAdapter(list[ServerRow] | ServerList | ServerAnswer).json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "inventory"}

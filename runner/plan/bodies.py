@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import Problem
 from runner.model import JsonMapping, JsonObject
+from runner.spec.names import Names
 from runner.spec.rules import DESCRIPTION, NAME, TYPE, Rule
 from runner.spec.secrets import secret_names
 from runner.spec.templates import TemplateProblem, TextRenderer
@@ -31,25 +32,34 @@ class BodyTemplate:
     def __init__(self, step: StepSpec) -> None:
         self._step = step
         self._fields = list(_fields(step))
-        self._renderer = TextRenderer([field.template for field in self._fields])
-        self._per_batch = "batch" in self._renderer.names_used
+        self._renderers = [TextRenderer(field.template) for field in self._fields]
+        self._per_batch = [place for place, text in enumerate(self._renderers) if "batch" in text.names_used]
+        self._texts = [""] * len(self._fields)
         self._rendered: Body | None = None
+        self._failed = False
 
     def render(self, context: JsonMapping, index: int, count: int, problems: list[Problem]) -> Body:
         """The body of one batch, without `server_ids`; `index` counts from 1. What is wrong goes to `problems`."""
-        if self._rendered is not None and not self._per_batch:
+        if self._rendered is not None and (self._failed or not self._per_batch):
             return self._rendered
-        full = {**context, "step": {"name": self._step.name}, "batch": {"index": index, "count": count}}
+        batch = Names("batch", {"index": index, "count": count})
+        full = {**context, "step": Names("step", {"name": self._step.name}), "batch": batch}
+        before = len(problems)
+        for place in range(len(self._fields)) if self._rendered is None else self._per_batch:
+            self._texts[place] = self._text(place, full, problems)
+        self._failed = len(problems) > before  # one batch is enough to say it
+        self._rendered = self._body(self._texts)
+        return self._rendered
+
+    def _text(self, place: int, context: JsonMapping, problems: list[Problem]) -> str:
+        field = self._fields[place]
         try:
-            texts = self._renderer(full)
+            text = self._renderers[place](context)
         except TemplateProblem as error:
             problems.append(error.problem)
-            texts = ["" for _ in self._fields]
-        else:
-            for field, text in zip(self._fields, texts, strict=True):
-                problems += _problems(field, text)
-        self._rendered = self._body(texts)
-        return self._rendered
+            return ""
+        problems += _problems(field, text)
+        return text
 
     def _body(self, texts: Sequence[str]) -> Body:
         values = iter(texts)

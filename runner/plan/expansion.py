@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from itertools import compress
-from operator import not_
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import InvalidInput, Problem
 from runner.model import JsonMapping, JsonObject, Lane, Server
 from runner.plan.bodies import BodyTemplate
 from runner.plan.codec import hash_plan
-from runner.plan.grouping import SelectedGroup, select_groups
+from runner.plan.grouping import SelectedGroup, listed_names, select_groups
+from runner.plan.label_checks import Contexts, LabelChecks, misused_labels
 from runner.plan.lanes import LaneTable
+from runner.plan.limiting import ServerLimit
 from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary
+from runner.plan.remarks import changed_names, overridden_variables
 from runner.plan.rollout.absence import Absence, empty_waves
 from runner.plan.rollout.expansion import ChosenGroup, RolloutExpansion, ordered_steps
-from runner.plan.variables import base_context, context_with, resolve_variables
-from runner.spec.campaign import Place, Template
-from runner.spec.expressions import ServerExpression
+from runner.plan.variables import as_written, base_context, context_with, expression_problems, resolve_variables
+from runner.spec.names import Names
 from runner.spec.numbers import plain_numbers
-from runner.spec.ranges import expand_ranges
 from runner.spec.suggest import did_you_mean
 from runner.spec.templates import TemplateProblem, render_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from runner.plan.rollout.model import Rollout
-    from runner.spec.campaign import Campaign, GroupSpec
+    from runner.spec.campaign import Campaign, GroupSpec, Template
     from runner.spec.rollout.model import RolloutSpec
-
-_COMMAND_LINE = "command line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +36,9 @@ class PlanOptions:
     """What a person gave beside the jobspec. `vars_file` and `variables` (from `-e`) are in order of precedence.
 
     Fields of `lane` that are not None replace those of every lane. `created_at` is epoch seconds, `run_date` its day.
-    An entry of `rollout.waves` without servers is an error, or with `allow_empty_waves` a warning.
+    An entry of `rollout.waves` without servers is an error, or with `allow_empty_waves` a warning. `limit` is an expression;
+    `limit_list` are ids and names instead. `different_labels` are those of the inventory, if they are known.
+    `warnings` are for the plan. A variable that is None was given empty, and is undefined.
     """
 
     env: Mapping[str, str]
@@ -52,20 +50,23 @@ class PlanOptions:
     vars_file: Mapping[str, object] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
     limit: str | None = None
+    limit_list: Mapping[str, Template] | None = None
+    different_labels: Collection[Mapping[str, str]] | None = None
+    warnings: tuple[str, ...] = ()
     strict: bool = False
     allow_empty_waves: bool = False
     lane: Lane = field(default_factory=lambda: Lane(None, None, None))
 
 
-def campaign_context(campaign: Campaign, options: PlanOptions) -> JsonObject:
-    """What templates outside of groups see.
+def campaign_context(variables: Mapping[str, object], options: PlanOptions) -> JsonObject:
+    """What templates outside of groups see. `variables` are the jobspec's.
 
     Raises:
         InvalidInput: a variable cannot be rendered.
     """
     base = base_context(options.env, options.run_date)
     try:
-        return context_with(base, resolve_variables(_variables(campaign, None, options), base))
+        return context_with(base, resolve_variables(_variables(variables, {}, options), base))
     except TemplateProblem as error:
         raise InvalidInput(error.problem) from error
 
@@ -76,12 +77,10 @@ def expand(campaign: Campaign, servers: Sequence[Server] | None, options: PlanOp
     Raises:
         InvalidInput: with all that is wrong.
     """
-    if servers is None:
-        servers = _listed_servers(campaign)
     return _Expansion(campaign, options).plan(servers)
 
 
-def _listed_servers(campaign: Campaign) -> list[Server]:
+def _listed_servers(campaign: Campaign, contexts: Sequence[JsonMapping], problems: list[Problem]) -> list[Server]:
     """The servers of groups that list ids, where no inventory is given: nothing else is known of them."""
     for group in campaign.groups:
         if group.servers is None:
@@ -96,13 +95,15 @@ def _listed_servers(campaign: Campaign) -> list[Server]:
                     "name a file with `inventory:` or -i",
                 )
             )
-    entries = (str(template.source) for group in campaign.groups for template in group.servers or ())
-    ids = dict.fromkeys(server_id for entry in entries for server_id in expand_ranges(entry))
-    return [Server(server_id, server_id, {}) for server_id in ids]
+    listed = zip(campaign.groups, contexts, strict=True)
+    ids = (server_id for group, context in listed for server_id in listed_names(group, context, problems))
+    return [Server(server_id, server_id, {}) for server_id in dict.fromkeys(ids)]
 
 
-def _variables(campaign: Campaign, group: GroupSpec | None, options: PlanOptions) -> dict[str, object]:
-    return {**campaign.vars, **options.vars_file, **options.variables, **(group.vars if group else {})}
+def _variables(jobspec: Mapping[str, object], group: Mapping[str, object], options: PlanOptions) -> dict[str, object]:
+    given = {**jobspec, **options.vars_file, **options.variables}
+    empty = {name for name, value in options.variables.items() if value is None}
+    return {**{name: given[name] for name in given if name not in empty}, **group}
 
 
 class _Planned(NamedTuple):
@@ -118,21 +119,39 @@ class _Expansion:
         self._options = options
         self._base = base_context(options.env, options.run_date)
         self._problems: list[Problem] = []
-        self._warnings: list[str] = []
+        self._warnings = list(options.warnings)
         self._inventory: Sequence[Server] = ()
+        self._limit = ServerLimit(options.limit, options.limit_list)
 
-    def plan(self, servers: Sequence[Server]) -> Plan:
-        self._inventory = servers
+    def plan(self, listed: Sequence[Server] | None) -> Plan:
         specs = self._asked_for()
+        self._warnings += overridden_variables(specs, self._options.variables)
         contexts = [self._context_of(group) for group in specs]
         self._fail_on_problems()
-        allowed, left_out = self._limited(servers)
+        of_rollout = self._rollout_context()
+        self._problems += expression_problems(self._campaign, contexts, of_rollout)
+        servers = _listed_servers(self._campaign, contexts, self._problems) if listed is None else listed
+        self._fail_on_problems()
+        self._inventory = servers
+        seen = Contexts(contexts, of_rollout)
+        labels = LabelChecks(self._campaign, self._limit.template, servers, self._options.different_labels, seen)
+        self._problems += labels.unknown()
+        self._fail_on_problems()
+        allowed, left_out = self._limit.split(servers)
         selected = select_groups(specs, allowed, contexts, self._problems, left_out)
         self._fail_on_problems()
-        planned = self._planned(selected, contexts)
+        asked_for = [group for group in selected if self._is_asked_for(group.spec, group.name)]
+        self._problems += misused_labels(self._campaign, [group.servers for group in asked_for], of_rollout)
+        self._fail_on_problems()
+        planned = self._planned(asked_for, contexts)
         description = self._description()
         self._fail_on_problems()
+        self._warnings += [*changed_names(asked_for), *labels.lacking(allowed, asked_for)]
         return self._assemble(planned, len(servers), description)
+
+    def _rollout_context(self) -> JsonMapping:
+        """What expressions outside of groups see."""
+        return {} if self._campaign.rollout is None else campaign_context(self._campaign.vars, self._options)
 
     def _asked_for(self) -> list[GroupSpec]:
         groups = self._campaign.groups
@@ -146,26 +165,11 @@ class _Expansion:
 
     def _context_of(self, group: GroupSpec) -> JsonObject:
         try:
-            variables = resolve_variables(_variables(self._campaign, group, self._options), self._base)
+            variables = resolve_variables(_variables(self._campaign.vars, group.vars, self._options), self._base)
         except TemplateProblem as error:
             self._problems.append(error.problem)
             return {}
-        return context_with(self._base, variables) | {"group": {"name": group.name}}
-
-    def _limited(self, servers: Sequence[Server]) -> tuple[Sequence[Server], Sequence[Server]]:
-        """The servers that --limit allows, and those that it leaves out."""
-        if self._options.limit is None:
-            return servers, ()
-        try:
-            allowed = [bool(self._is_allowed(server)) for server in servers]
-        except TemplateProblem as error:
-            raise InvalidInput(error.problem) from error
-        return list(compress(servers, allowed)), list(compress(servers, map(not_, allowed)))
-
-    @cached_property
-    def _is_allowed(self) -> Callable[[Server], object]:
-        limit = "true" if self._options.limit is None else self._options.limit
-        return ServerExpression(Template(limit, Place(_COMMAND_LINE, 1, 1, "--limit"))).value
+        return context_with(self._base, variables) | {"group": Names("group", {"name": group.name})}
 
     def _is_asked_for(self, group: GroupSpec, name: str) -> bool:
         """Whether --group names a group, or the part of it with this name."""
@@ -176,17 +180,15 @@ class _Expansion:
         lanes = LaneTable(self._campaign.lane, self._options.lane)
         chosen: list[ChosenGroup] = []
         for group in selected:
-            if not self._is_asked_for(group.spec, group.name):
-                continue
             if not group.servers:
                 self._empty(group)
                 continue
-            context = {**contexts[group.spec.name], "group": {"name": group.name}}
+            context = {**contexts[group.spec.name], "group": Names("group", {"name": group.name})}
             lane = lanes.index_of(group.spec.lane, context, self._problems)
             context["lane"] = lanes.context_of(lane)
             chosen.append(ChosenGroup(group.name, group.spec.name, lane, group.servers, context))
         if self._campaign.rollout is not None:
-            absence = Absence(self._campaign.groups, by_spec, self._inventory, self._is_asked_for, self._is_allowed)
+            absence = Absence(self._campaign.groups, by_spec, self._inventory, self._is_asked_for, self._limit.allows)
             self._refuse_empty(self._campaign.rollout, chosen, absence)
             if chosen:
                 return self._rolled_out(lanes, chosen, self._campaign.rollout, absence)
@@ -211,7 +213,7 @@ class _Expansion:
         named = {name for wave in spec.waves for name in wave.groups or ()}
         known = {name for group in chosen for name in (group.name, group.spec_name)}
         parts = absence.parts() if named - known else ()
-        context = campaign_context(self._campaign, self._options)
+        context = campaign_context(self._campaign.vars, self._options)
         expansion = RolloutExpansion(self._campaign, spec, chosen, parts, context, self._problems)
         return _Planned(lanes, *expansion.plan(self._inventory))
 
@@ -242,7 +244,7 @@ class _Expansion:
             campaign=campaign.name,
             description=description,
             jobspec=campaign.source,
-            variables=plain_numbers({**options.vars_file, **options.variables}),
+            variables=plain_numbers(as_written({**options.vars_file, **options.variables})),
             inventory_fingerprint=options.inventory_fingerprint,
             runner_version=options.runner_version,
             created_at=options.created_at,
@@ -262,7 +264,7 @@ class _Expansion:
         if self._campaign.description is None:
             return ""
         try:
-            return render_text(self._campaign.description, campaign_context(self._campaign, self._options))
+            return render_text(self._campaign.description, campaign_context(self._campaign.vars, self._options))
         except TemplateProblem as error:
             self._problems.append(error.problem)
             return ""

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.errors import Problem
-from runner.spec.expressions import ServerExpression, once_per_labels
+from runner.plan.listing import ListedServers
+from runner.plan.part_names import part_name
+from runner.plan.variables import server_expression
+from runner.spec.expressions import once_per_labels
 from runner.spec.ranges import RangeError, expand_ranges
-from runner.spec.rules import SERVER_ID
-from runner.spec.suggest import did_you_mean
 from runner.spec.templates import TemplateProblem, render_text
+from runner.spec.texts import NotRendered, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from runner.model import JsonMapping, Server
     from runner.spec.campaign import GroupSpec, Template
 
-_NOT_IN_NAMES = re.compile(r"[^-_.a-zA-Z0-9]+")
-
 
 @dataclass(frozen=True, slots=True)
 class SelectedGroup:
-    """A group and its servers, in the inventory's order. `name` differs from the spec's where the group was split."""
+    """A group and its servers, in the inventory's order.
+
+    `name` differs from the spec's where the group was split, by the `value` of which this is the part.
+    """
 
     name: str
     spec: GroupSpec
     servers: Sequence[Server]
+    value: str | None = None
 
 
 def select_groups(
@@ -44,7 +48,7 @@ def select_groups(
     """
     listed = [_listed(group, context, problems) for group, context in zip(groups, contexts, strict=True)]
     chosen: list[list[Server]] = [[] for _ in groups]
-    choose = _chooser(groups, listed)
+    choose = _chooser(groups, listed, contexts)
     try:
         for server in servers:
             index = choose(server)
@@ -54,9 +58,12 @@ def select_groups(
         problems.append(error.problem)
         return []
     selected: list[SelectedGroup] = []
-    for group, members, entries in zip(groups, chosen, listed, strict=True):
-        _refuse_absent(entries, left_out, problems)
-        selected += split_group(group, members, problems)
+    for group, members, entries, context in zip(groups, chosen, listed, contexts, strict=True):
+        if entries is not None:
+            for server in left_out:
+                entries.has(server)
+            problems += entries.problems()
+        selected += split_group(group, members, context, groups, problems)
     return selected
 
 
@@ -69,53 +76,43 @@ def matching(
         TemplateProblem: a server cannot be looked at.
     """
     listed = [_listed(group, context, []) for group, context in zip(groups, contexts, strict=True)]
-    choose, is_wanted = _chooser(groups, listed), _test(groups[index], listed[index])
+    choose, is_wanted = _chooser(groups, listed, contexts), _test(groups[index], listed[index], contexts[index])
     wanted = [server for server in servers if is_wanted(server)]
     own = [server for server in wanted if choose(server) == index]
     return own, len(wanted) - len(own)
 
 
-class _Entries:
-    """The servers that a group lists: by id or name, with where each was written, and which were seen."""
-
-    def __init__(self) -> None:
-        self.templates: dict[str, Template] = {}
-        self.seen: set[str] = set()
-
-    def has(self, server: Server) -> bool:
-        found = False
-        for key in (server.id, server.name):
-            if key in self.templates:
-                self.seen.add(key)
-                found = True
-        return found
+def _listed(group: GroupSpec, context: JsonMapping, problems: list[Problem]) -> ListedServers | None:
+    return None if group.servers is None else ListedServers(listed_names(group, context, problems))
 
 
-def _listed(group: GroupSpec, context: JsonMapping, problems: list[Problem]) -> _Entries | None:
-    if group.servers is None:
-        return None
-    entries = _Entries()
-    for template in group.servers:
+def listed_names(group: GroupSpec, context: JsonMapping, problems: list[Problem]) -> dict[str, Template]:
+    """The ids and names of the servers that a group lists, each with where it was first written."""
+    names: dict[str, Template] = {}
+    for template in group.servers or ():
         try:
             for name in expand_ranges(render_text(template, context)):
-                entries.templates.setdefault(name, template)
+                names.setdefault(name, template)
         except RangeError as error:
             problems.append(_at(template, str(error)))
         except TemplateProblem as error:
             problems.append(error.problem)
-    return entries
+    return names
 
 
-def _chooser(groups: Sequence[GroupSpec], listed: Sequence[_Entries | None]) -> Callable[[Server], int | None]:
+def _chooser(
+    groups: Sequence[GroupSpec], listed: Sequence[ListedServers | None], contexts: Sequence[JsonMapping]
+) -> Callable[[Server], int | None]:
     """The function that gives a server's group. Where only labels matter, equal labels are looked at once."""
     tests: list[Callable[[Server], object]] = []
     by_labels_alone = True
-    for group, entries in zip(groups, listed, strict=True):
-        tests.append(_test(group, entries))
+    for group, entries, context in zip(groups, listed, contexts, strict=True):
+        tests.append(_test(group, entries, context))
         if entries is not None:
             by_labels_alone = False
         elif group.select is not None:
-            by_labels_alone = by_labels_alone and ServerExpression(group.select).uses_only_labels
+            expression = server_expression(group.select, context, is_condition=True)
+            by_labels_alone = by_labels_alone and expression.uses_only_labels
 
     def first(server: Server) -> int | None:
         # Every list is asked, so that an entry taken by an earlier group does not count as absent.
@@ -128,61 +125,61 @@ def _chooser(groups: Sequence[GroupSpec], listed: Sequence[_Entries | None]) -> 
     return once_per_labels(first) if by_labels_alone else first
 
 
-def _test(group: GroupSpec, entries: _Entries | None) -> Callable[[Server], object]:
+def _test(group: GroupSpec, entries: ListedServers | None, context: JsonMapping) -> Callable[[Server], object]:
     if entries is not None:
         return entries.has
-    return ServerExpression(group.select).value if group.select is not None else lambda _: False
+    if group.select is None:
+        return lambda _: False
+    return server_expression(group.select, context, is_condition=True).value
 
 
-def _refuse_absent(entries: _Entries | None, left_out: Sequence[Server], problems: list[Problem]) -> None:
-    if entries is None:
-        return
-    for server in left_out:
-        entries.has(server)
-    absent: dict[str, list[str]] = {}
-    for name, template in entries.templates.items():
-        if name not in entries.seen:
-            absent.setdefault(template.place.path, []).append(name)
-    for names in absent.values():
-        template = entries.templates[names[0]]
-        more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
-        hint = did_you_mean(names[0], sorted(entries.seen)[:1000]) if entries.seen else "check the inventory"
-        problems.append(_at(template, f"no server in the inventory has the id or name {names[0]!r}{more}", hint))
+def split_group(
+    group: GroupSpec,
+    members: Sequence[Server],
+    context: JsonMapping,
+    groups: Sequence[GroupSpec],
+    problems: list[Problem],
+) -> list[SelectedGroup]:
+    """The parts of a group by the values of its `split_by`, or else the group itself. What is wrong goes to `problems`.
 
-
-def split_group(group: GroupSpec, members: Sequence[Server], problems: list[Problem]) -> list[SelectedGroup]:
-    """The parts of a group by the values of its `split_by`, or else the group itself. What is wrong goes to `problems`."""
+    `context` is what the group's templates see. `groups` are all of the jobspec, for a part must not be called as another.
+    """
     if group.split_by is None:
         return [SelectedGroup(group.name, group, members)]
-    expression = ServerExpression(group.split_by)
-    parts: dict[str, list[Server]] = {}
-    lacking: list[str] = []
-    value_of = once_per_labels(expression.value) if expression.uses_only_labels else expression.value
-    for server in members:
-        value = value_of(server)
-        if value is None or value == "":
-            lacking.append(server.id)
-        else:
-            parts.setdefault(value, []).append(server)
-    parts = _named(parts)
+    parts, lacking = _by_value(group.split_by, members, context, problems)
     if lacking:
-        message = f"{len(lacking):,} servers of group `{group.name}` have no value to split by, such as {lacking[0]}"
+        message = f"{len(lacking):,} servers of group `{group.name}` have no value to split by, such as {lacking[0].id}"
         problems.append(_at(group.split_by, message, "select only servers that have it"))
-    names = [f"{group.name}-{value}" for value in parts]
-    problems += [
-        _at(group.split_by, f"{name!r} is no valid group name") for name in names if not SERVER_ID.accepts(name)
-    ]
     if not parts:
         return [SelectedGroup(group.name, group, ())]
-    return [SelectedGroup(name, group, part) for name, part in zip(names, parts.values(), strict=True)]
-
-
-def _named(parts: Mapping[Any, list[Server]]) -> dict[str, list[Server]]:
-    """Parts by what their values are called in names; values that are called the same become one part."""
-    named: dict[str, list[Server]] = {}
-    for value, part in parts.items():
-        named.setdefault(_NOT_IN_NAMES.sub("-", str(value)), []).extend(part)
+    named = [SelectedGroup(part_name(group, value, groups), group, part, value) for value, part in parts.items()]
+    doubles = [name for name, count in Counter(part.name for part in named).items() if count > 1]
+    problems += [_at(group.split_by, f"several parts would be called {name!r}") for name in doubles]
     return named
+
+
+def _by_value(
+    split_by: Template, members: Sequence[Server], context: JsonMapping, problems: list[Problem]
+) -> tuple[dict[str, list[Server]], list[Server]]:
+    """The servers by the text of what they are split by, and those for which it gives none."""
+    expression = server_expression(split_by, context)
+
+    def text(server: Server) -> str:
+        value = expression.value(server)
+        try:
+            return "" if value is None else text_of(value)
+        except NotRendered as error:
+            raise TemplateProblem(_at(split_by, f"for server {server.id}: {error.message}", error.hint)) from error
+
+    value_of = once_per_labels(text) if expression.uses_only_labels else text
+    parts: dict[str, list[Server]] = {}
+    try:
+        for server in members:
+            parts.setdefault(value_of(server), []).append(server)
+    except TemplateProblem as error:
+        problems.append(error.problem)
+    lacking = parts.pop("", [])
+    return parts, lacking
 
 
 def _at(template: Template, message: str, hint: str = "") -> Problem:

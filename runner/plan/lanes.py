@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import Problem
 from runner.model import JsonMapping, Lane
+from runner.spec.names import Names
 from runner.spec.templates import TemplateProblem, render_text
 
 if TYPE_CHECKING:
@@ -41,9 +42,9 @@ class LaneTable:
             problems.append(problem)
         return self._index.setdefault(lane, len(self._index))
 
-    def context_of(self, index: int) -> dict[str, str | None]:
+    def context_of(self, index: int) -> Names:
         """The lane as templates see it."""
-        return dict(self.lanes[index]._asdict())
+        return Names("lane", self.lanes[index]._asdict())
 
     def _field(self, name: str, spec: LaneSpec, context: JsonMapping, problems: list[Problem]) -> str | None:
         given: str | None = getattr(self._given, name)

@@ -14,7 +14,7 @@ from runner.plan.codec import hash_plan
 from runner.plan.digests import LaneServer
 from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary
 from runner.plan.rollout.limits import domain_tables
-from runner.plan.rollout.model import PlannedBudget, PlannedDomains
+from runner.plan.rollout.model import PlannedBudget
 from runner.spec.rollout.limits import LIMITS, Scope
 from runner.spec.rollout.model import Share
 
@@ -122,7 +122,7 @@ def _as_counts(plan: Plan, budget: PlannedBudget) -> PlannedBudget:
     }
     per = []
     for rule, table in zip([rule for rule in budget.per if rule.most], domain_tables(plan), strict=True):
-        per.append(PlannedDomains(rule.expression, _smallest(limit.most for limit in table.limits)))
+        per.append(replace(rule, most=_smallest(limit.most for limit in table.limits)))
     limits = {
         kind.name: _smallest(map(share.of, totals[kind.scope]))
         for kind in LIMITS

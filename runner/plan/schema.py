@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
@@ -98,6 +98,10 @@ else:
         __doc__="Limits as they were written; `per` is by expression.",
         **{kind.name: (str | None, Field() if kind.always_written else None) for kind in LIMITS},
         per=(dict[str, str], Field()),
+        variables=(
+            dict[str, dict[str, Any]],
+            Field(default_factory=dict, description="Variables that an expression of `per` uses."),
+        ),
     )
 
 

@@ -12,14 +12,17 @@ from runner.run.decisions import LeaveOut, SplitUp
 from runner.run.intake import nothing_left
 from runner.run.phases import IN_FLIGHT, UNSENT, Phase
 from runner.spec.campaign import Place, Template
-from runner.spec.expressions import ServerExpression
+from runner.spec.expressions import ServerExpression, once_per_labels
+from runner.spec.suggest import did_you_mean
 from runner.spec.templates import TemplateProblem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from runner.model import Server
     from runner.plan.plan import Plan
     from runner.run.facts import Facts
+    from runner.spec.label_use import LabelUse
 
 _SHOWN = 3
 
@@ -54,17 +57,35 @@ def matching_servers(plan: Plan, text: str) -> set[str]:
     """
     servers = [server for group in plan.groups for server in group.servers]
     named = {server.id for server in servers if text in {server.id, server.name}}
+    if len(named) > 1:
+        ids = ", ".join(sorted(named)[:_SHOWN]) + ", ..." * (len(named) > _SHOWN)
+        raise NoSuchServers(f"{text!r} is the id or the name of several servers: {ids}; name one by its id")
     if named:
         return named
     try:
-        expression = ServerExpression(Template(text, Place("exclude", 1, 1, "SERVER|EXPR")))
-        found = {server.id for server in servers if expression.value(server)}
+        expression = ServerExpression(Template(text, Place("exclude", 1, 1, "SERVER|EXPR")), is_condition=True)
+        selects = once_per_labels(expression.value) if expression.uses_only_labels else expression.value
+        found = {server.id for server in servers if selects(server)}
     except TemplateProblem as error:
-        raise NoSuchServers(f"{text!r} is no server of the run, nor an expression: {error.problem.message}") from error
+        hint = f"; {error.problem.hint}" if error.problem.hint else ""
+        message = f"{text!r} is no server of the run, nor an expression: {error.problem.message}{hint}"
+        raise NoSuchServers(message) from error
+    _refuse_unknown_labels(plan, servers, expression.use)
     if not found:
-        labels = "" if plan.rollout else "; a run without a rollout knows ids and names of its servers, and no labels"
-        raise NoSuchServers(f"no server of the run is {text}{labels}")
+        raise NoSuchServers(f"no server of the run is {text}")
     return found
+
+
+def _refuse_unknown_labels(plan: Plan, servers: Collection[Server], use: LabelUse) -> None:
+    named = use.named - use.missed
+    known = (
+        set[str]().union(*{id(server.labels): server.labels for server in servers}.values()) if named else set[str]()
+    )
+    if unknown := sorted(named - known):
+        hint = did_you_mean(unknown[0], known) if known else ""
+        if plan.rollout is None:
+            hint = "a run without a rollout knows ids and names of its servers, and no labels"
+        raise NoSuchServers(f"no server of the run has a label `{unknown[0]}`{'; ' if hint else ''}{hint}")
 
 
 def exclusion_scope(facts: Facts, ids: Collection[str]) -> ExclusionScope:

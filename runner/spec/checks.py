@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from runner.errors import Problem
 from runner.spec.campaign import Template
 from runner.spec.expression_mistakes import ALL_SERVERS
-from runner.spec.expressions import ServerExpression
+from runner.spec.expressions import check_expression
 from runner.spec.ranges import RangeError, expand_ranges
 from runner.spec.rollout.checks import check_rollout, public_templates
 from runner.spec.rules import DESCRIPTION, NAME, TYPE
@@ -35,7 +35,7 @@ def check_values(campaign: Campaign) -> list[Problem]:
     return [
         *(problem for step in campaign.steps for problem in _check_step(step)),
         *_no_secrets(_public_templates(campaign)),
-        *(problem for template in _all_templates(campaign) for problem in _syntax(template)),
+        *(problem for template in all_templates(campaign) for problem in _syntax(template)),
     ]
 
 
@@ -54,9 +54,10 @@ def _check_group(group: GroupSpec) -> Iterator[Problem]:
         yield _at(
             group.place, f"group `{group.name}` has {found} of `select` and `servers`; expected exactly one", hint
         )
-    for expression in (group.select, group.split_by):
-        if expression is not None:
-            yield from _expression(expression)
+    if group.select is not None:
+        yield from _expression(group.select, is_condition=True)
+    if group.split_by is not None:
+        yield from _expression(group.split_by)
     for entry in group.servers or ():
         if not has_template(entry.source):
             try:
@@ -65,9 +66,9 @@ def _check_group(group: GroupSpec) -> Iterator[Problem]:
                 yield _at(entry.place, str(error))
 
 
-def _expression(template: Template) -> Iterator[Problem]:
+def _expression(template: Template, *, is_condition: bool = False) -> Iterator[Problem]:
     try:
-        ServerExpression(template)
+        check_expression(template, is_condition=is_condition)
     except TemplateProblem as error:
         yield error.problem
 
@@ -121,7 +122,17 @@ def _public_templates(campaign: Campaign) -> Iterator[Template]:
         yield from public_templates(campaign.rollout)
 
 
-def _all_templates(campaign: Campaign) -> Iterator[Template]:
+def expressions(campaign: Campaign) -> Iterator[Template]:
+    """Every expression over servers."""
+    for group in campaign.groups:
+        yield from (template for template in (group.select, group.split_by) if template is not None)
+    if campaign.rollout is not None:
+        yield from (limit.expression for limit in campaign.rollout.budget.per)
+        yield from campaign.rollout.strata or ()
+
+
+def all_templates(campaign: Campaign) -> Iterator[Template]:
+    """Every template."""
     yield from _public_templates(campaign)
     for step in campaign.steps:
         for item in step.items:

@@ -1,45 +1,73 @@
-"""`select`, `split_by` and `--limit`: Jinja expressions over one server's `id`, `name` and `labels`.
+"""`select`, `split_by` and `--limit`: Jinja expressions over one server's `id`, `name` and `labels`, and the variables.
 
-A label that a server lacks is undefined: it equals nothing and is false, so that `labels.ring == "canary"` simply does
-not select it. Comparing it by size, or using it in arithmetic, is an error.
+A label that a server lacks is undefined: it equals nothing, so that `labels.ring == "canary"` simply does not select it.
+Comparing it by size, or using it in arithmetic, is an error. So is a label that is taken for a number or a boolean
+(`runner.spec.label_use`): labels are text.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from jinja2 import TemplateSyntaxError, Undefined, UndefinedError, meta
+from jinja2 import Undefined
 
-from runner.errors import Problem
 from runner.spec.expression_mistakes import expression_hint
+from runner.spec.filters import FoundText
+from runner.spec.label_syntax import ALL_LABELS, balanced, by_name
+from runner.spec.label_use import LabelUse, label_use
+from runner.spec.label_values import LabelMisuse, Labels, LabelText, PlannedLabels
+from runner.spec.names import Names
+from runner.spec.sandbox import OF_PLANS, SELECTORS, NoSuchKey
 from runner.spec.suggest import did_you_mean
-from runner.spec.templates import TemplateProblem, make_environment
+from runner.spec.syntax import Expression, SyntaxMistake, compiled_expression
+from runner.spec.templates import TemplateProblem, as_problem, problem_at
+from runner.spec.texts import Guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runner.model import Json, Server
-    from runner.spec.campaign import Place, Template
+    from jinja2 import nodes
 
-_NAMES = frozenset({"id", "name", "labels"})
-_ENVIRONMENT = make_environment()
-_ENVIRONMENT.undefined = Undefined
+    from runner.errors import Problem
+    from runner.model import Json, JsonMapping, JsonObject, Server
+    from runner.spec.campaign import Template
+
+_OF_A_SERVER = frozenset({"id", "name", "labels"})
+_KEPT = 4_096
 _T = TypeVar("_T")
 
 
 class ServerExpression:
-    """A compiled expression. `uses_only_labels`: servers with equal labels give equal values."""
+    """A compiled expression. `uses_only_labels`: servers with equal labels give equal values.
 
-    def __init__(self, template: Template) -> None:
-        source = str(template.source)
-        self._place = template.place
-        try:
-            names = meta.find_undeclared_variables(_ENVIRONMENT.parse("{{ " + source + " }}"))
-            self._evaluate = _ENVIRONMENT.compile_expression(source)
-        except TemplateSyntaxError as error:
-            raise TemplateProblem(self._problem(f"expression: {error.message}", expression_hint(source))) from error
-        self._refuse_unknown(names)
-        self.uses_only_labels = names <= {"labels"}
+    `variables` are seen by name and as `vars.NAME`, where there are such (not None); a server's `id`, `name` and `labels`
+    come first. `variables_used` are those that it needs. `is_condition`: its value says whether a server is meant.
+    `planned`: it stands in a plan, where it means what it meant when that was made. `use` is what it does with labels.
+    """
+
+    def __init__(
+        self,
+        template: Template,
+        variables: JsonMapping | None = None,
+        *,
+        is_condition: bool = False,
+        planned: bool = False,
+    ) -> None:
+        self._template = template
+        self._is_condition = is_condition
+        self._planned = planned
+        compiled, self.use = _compiled(template, is_condition=is_condition, planned=planned)
+        self._evaluate = compiled.evaluate
+        fixed = {} if variables is None else {**variables, "vars": Names("vars", variables)}
+        if not planned:
+            _refuse_mistakes(template, self.use)
+        self._refuse_unknown(compiled.names, fixed)
+        variables = variables or {}
+        used = variables.keys() if compiled.of_vars is None else compiled.names | compiled.of_vars
+        self.variables_used = {name: variables[name] for name in sorted(used) if name in variables}
+        self._fixed = {name: fixed[name] for name in compiled.names if name in fixed}
+        self.uses_only_labels = not {"id", "name"} & compiled.names
 
     def value(self, server: Server) -> Json:
         """What the expression gives for a server; None where it is undefined.
@@ -47,27 +75,103 @@ class ServerExpression:
         Raises:
             TemplateProblem: it cannot be evaluated for this server.
         """
+        values = self._seen(server)
         try:
-            return self._evaluate(id=server.id, name=server.name, labels=server.labels)
-        except UndefinedError as error:
-            raise TemplateProblem(self._problem(f"for server {server.id}: {error}")) from error
+            found = self._evaluate(values)
+            if isinstance(found, Undefined):
+                return str(found) or None  # raises, where it cannot be there for any server
+        except LabelMisuse as error:
+            raise TemplateProblem(self._problem(f"for server {server.id}: {error}", error.hint)) from error
         except Exception as error:
-            raise TemplateProblem(self._problem(f"for server {server.id}: {error}")) from error
+            raise self._failed(error, server, values) from error
+        if isinstance(found, Guarded):
+            raise TemplateProblem(self._problem(found.refusal().message, found.refusal().hint))
+        if isinstance(found, str):
+            return self._text(found, server)
+        return found
 
-    def _refuse_unknown(self, names: set[str]) -> None:
-        unknown = sorted(names - _NAMES - set(_ENVIRONMENT.globals))
+    def _seen(self, server: Server) -> JsonObject:
+        if self._planned:
+            labels = {"labels": PlannedLabels(server.labels), "id": server.id, "name": server.name}
+            return {ALL_LABELS: server.labels, **self._fixed, **labels}
+        labels = {"labels": Labels(server.labels), "id": LabelText(server.id), "name": LabelText(server.name)}
+        return {**self._fixed, **labels}
+
+    def _text(self, found: str, server: Server) -> str:
+        """Text that an expression gives. What a pattern found is a condition; no other text is."""
+        if self._is_condition and type(found) is not FoundText:
+            message = f'for server {server.id}: it gives the text "{found}"; expected true or false'
+            raise TemplateProblem(self._problem(message, f'write ... == "{found}"'))
+        return str(found)
+
+    def _failed(self, error: Exception, server: Server, values: JsonMapping) -> TemplateProblem:
+        if isinstance(error, NoSuchKey) and error.is_label:
+            message, hint = f"it has no label `{error.asked}`", "write |default(...) to say what stands for it"
+        else:
+            problem = as_problem(error, self._template.place, values).problem
+            message, hint = problem.message.removeprefix("template: "), problem.hint
+        return TemplateProblem(self._problem(f"for server {server.id}: {message}", hint))
+
+    def _refuse_unknown(self, names: frozenset[str], fixed: JsonMapping) -> None:
+        known = {*_OF_A_SERVER, *fixed}
+        unknown = sorted(names - {*known, *SELECTORS.globals, *([ALL_LABELS] if self._planned else ())})
         if unknown:
             name = unknown[0]
-            raise TemplateProblem(
-                self._problem(
-                    f"unknown name `{name}`; a server has id, name and labels",
-                    expression_hint(name) or did_you_mean(name, _NAMES),
-                )
-            )
+            seen = "a server has id, name and labels" + (", and there are the variables" if fixed else "")
+            hint = expression_hint(name) or did_you_mean(name, known)
+            raise TemplateProblem(self._problem(f"unknown name `{name}`; {seen}", hint))
 
     def _problem(self, message: str, hint: str = "") -> Problem:
-        place: Place = self._place
-        return Problem(message, place.file, place.line, place.column, place.path, hint)
+        return problem_at(self._template.place, message, hint)
+
+
+def check_expression(template: Template, *, is_condition: bool = False) -> None:
+    """Raise TemplateProblem if the expression cannot be compiled, or takes labels for what they are not.
+
+    Which names it may use is known later.
+    """
+    _refuse_mistakes(template, label_use_of(template, is_condition=is_condition))
+
+
+def label_use_of(template: Template, *, is_condition: bool = False) -> LabelUse:
+    """What an expression does with labels.
+
+    Raises:
+        TemplateProblem: it is none.
+    """
+    return _compiled(template, is_condition=is_condition, planned=False).use
+
+
+class _Compiled(NamedTuple):
+    expression: Expression
+    use: LabelUse
+
+
+def _compiled(template: Template, *, is_condition: bool, planned: bool) -> _Compiled:
+    source = str(template.source)
+    try:
+        return _read(source, is_condition, planned)
+    except SyntaxMistake as error:
+        hint = error.hint or expression_hint(source)
+        raise TemplateProblem(problem_at(template.place, f"expression: {error.message}", hint)) from error
+
+
+@lru_cache(maxsize=_KEPT)
+def _read(source: str, is_condition: bool, planned: bool) -> _Compiled:  # noqa: FBT001  a cache's key
+    uses: list[LabelUse] = []
+
+    def prepared(parsed: nodes.Expr) -> nodes.Expr:
+        expression = balanced(parsed)
+        uses.append(label_use(expression, is_condition=is_condition))
+        return by_name(expression)
+
+    expression = compiled_expression(OF_PLANS if planned else SELECTORS, source, prepared)
+    return _Compiled(expression, uses[0])
+
+
+def _refuse_mistakes(template: Template, use: LabelUse) -> None:
+    if use.mistakes:
+        raise TemplateProblem(problem_at(template.place, *use.mistakes[0]))
 
 
 def once_per_labels(function: Callable[[Server], _T]) -> Callable[[Server], _T]:

@@ -12,14 +12,15 @@ from runner.spec.checks import check_structure, check_values
 from runner.spec.document import GroupDocument, JobspecDocument, LaneDocument, StepDocument
 from runner.spec.json_source import read_document
 from runner.spec.mistakes import shape_problem
-from runner.spec.placing import place_of, template_of
+from runner.spec.placing import place_of, template_of, tree_of
 from runner.spec.quantities import parse_duration, parse_rate
 from runner.spec.rollout.loading import load_rollout
+from runner.spec.variables import jobspec_name_problems
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runner.model import Json, JsonMapping
+    from runner.model import JsonMapping
     from runner.spec.yaml_source import Path, Source
 
 
@@ -70,7 +71,8 @@ def read_jobspec(text: str, file: str) -> LoadedJobspec:
         return LoadedJobspec(None, problems, is_sound=False, inventory=inventory)
     campaign = _Builder(source).campaign(document)
     unsound = check_structure(campaign)
-    return LoadedJobspec(campaign, in_order([*unsound, *check_values(campaign)]), not unsound, inventory)
+    problems = in_order([*unsound, *jobspec_name_problems(source), *check_values(campaign)])
+    return LoadedJobspec(campaign, problems, not unsound, inventory)
 
 
 class _Builder:
@@ -150,14 +152,7 @@ class _Builder:
         )
 
     def _variables(self, values: JsonMapping, path: Path) -> dict[str, object]:
-        return {key: self._tree(value, (*path, key)) for key, value in values.items()}
-
-    def _tree(self, value: Json, path: Path) -> object:
-        if isinstance(value, dict):
-            return {key: self._tree(item, (*path, key)) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self._tree(item, (*path, index)) for index, item in enumerate(value)]
-        return self._template(value, path) if isinstance(value, str) else value
+        return {key: tree_of(self._source, value, (*path, key)) for key, value in values.items()}
 
     def _maybe(self, value: str | None, path: Path) -> Template | None:
         return None if value is None else self._template(value, path)

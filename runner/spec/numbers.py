@@ -95,6 +95,17 @@ def plain_numbers(value: Json) -> Json:
     return value
 
 
+def written_numbers(value: Json) -> Json:
+    """A value of JSON with its numbers as they are written there, at any depth; what `plain_numbers` made text stays so."""
+    if isinstance(value, bool | Written):
+        return value
+    if isinstance(value, int | float):
+        return written_number(repr(value))
+    if isinstance(value, dict):
+        return {key: written_numbers(item) for key, item in value.items()}
+    return [written_numbers(item) for item in value] if isinstance(value, list) else value
+
+
 def _plain(value: Written) -> Json:
     text = str(value)
     if isinstance(value, int):

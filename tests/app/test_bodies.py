@@ -30,7 +30,7 @@ def with_spec(plan: Plan, spec: dict[str, str], description: str | None) -> Plan
 @given(
     spec=st.dictionaries(st.text(min_size=1), st.one_of(st.text(), st.just(f"x{SECRET}y")), max_size=4),
     description=st.one_of(st.none(), st.from_regex(r"[-_.a-zA-Z0-9]{1,64}", fullmatch=True)),
-    secret=st.text(min_size=1),
+    secret=st.text(min_size=1).filter(str.strip),
 )
 def test_the_bytes_are_the_planned_body(spec: dict[str, str], description: str | None, secret: str) -> None:
     plan = with_spec(small_plan((3,), (2,)), spec, description)

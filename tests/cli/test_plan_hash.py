@@ -28,7 +28,7 @@ def planned(program: Program, jobspec: str | Path, url: str, name: str) -> dict[
 
 def test_a_jobspec_that_was_approved_as_a_plan_may_be_run_later(program: Program, simulator: StartSimulator) -> None:
     # A group without servers is a warning, which names the file.
-    none = '  - {name: none, select: labels.ring == "none"}\n'
+    none = '  - {name: none, select: "false"}\n'
     program.jobspec.write_text(JOBSPEC.replace("groups:\n", "groups:\n" + none))
     url = simulator()
     one, other = planned(program, "job.yaml", url, "one.json"), planned(program, program.jobspec, url, "other.json")

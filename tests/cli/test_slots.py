@@ -107,7 +107,7 @@ def test_the_key_sees_variables_and_the_environment_and_a_plan_has_its_own(progr
 @pytest.mark.parametrize(
     ("key", "says"),
     [
-        ("nightly-{{ run.dat }}", "--once-key: template: 'dict object' has no attribute 'dat'\n  did you mean `date`?"),
+        ("nightly-{{ run.dat }}", "--once-key: template: `run` has no 'dat'\n  did you mean `date`?"),
         ("nightly-{{ date }}", "--once-key: template: 'date' is undefined"),
         ("nightly-{{ run.date", "--once-key: template: unexpected end of template"),
         (

@@ -39,7 +39,7 @@ def test_a_jobspec_that_is_valid(program: Program) -> None:
         f"  {SERVICE}",
         f"  {VARIABLES}",
     ]
-    assert validated(program, program.jobspec, *REGION, "-e", "v=1", code=0)[0] == [SERVICE]
+    assert validated(program, program.jobspec, *REGION, "-e", "v=1", "--allow-new-vars", code=0)[0] == [SERVICE]
 
 
 def test_mistakes_of_shape_variables_and_inventory_are_said_at_once(program: Program) -> None:

@@ -45,11 +45,13 @@ def says(text: str, servers: list[Server] | None, **changes: Any) -> str:
     return str(caught.value)
 
 
+# A label that no server has is a mistake.
+ALL_LABELS = {"flavor": "f1", "ring": "b", "role": "y"}
 labels = st.fixed_dictionaries(
     {"flavor": st.sampled_from(["f1", "f2"])}, optional={"ring": st.sampled_from("ab"), "role": st.sampled_from("xy")}
 )
 fleets = st.lists(labels, max_size=40).map(
-    lambda found: [Server(f"id-{i}", f"name-{i}", row) for i, row in enumerate(found)]
+    lambda found: [Server(f"id-{i}", f"name-{i}", row) for i, row in enumerate([ALL_LABELS, *found])]
 )
 
 
@@ -87,7 +89,7 @@ def test_a_plan_is_the_same_every_time_and_survives_its_file(servers: list[Serve
 
 
 def test_any_change_of_a_plan_file_is_refused() -> None:
-    text = plan_to_json(plan_of(HEAD + GROUPS + STEP, [Server("id-7", "n", {})]))
+    text = plan_to_json(plan_of(HEAD + GROUPS + STEP, [Server("id-7", "n", {}), Server("id-8", "m", ALL_LABELS)]))
     for old, new in ((b'"24.1"', b'"24.2"'), (b'"id-7"', b'"id-8"'), (b'"rate":10.0', b'"rate":99.0')):
         assert old in text
         with pytest.raises(RefusedToStart, match="was changed"):
@@ -152,7 +154,8 @@ def test_group_and_limit_leave_servers_out() -> None:
 
 def test_a_server_without_a_value_to_split_by_is_said() -> None:
     text = HEAD + 'groups: [{name: g, select: "true", split_by: labels.rack}]\n' + STEP
-    assert "7 servers of group `g` have no value to split by" in says(text, FLEET)
+    some = [*FLEET, Server("id-7", "name-7", {"rack": "r1"})]
+    assert "7 servers of group `g` have no value to split by, such as id-0" in says(text, some)
 
 
 @given(st.integers(1, 60), st.integers(1, 9), st.integers(1, 9))

@@ -35,7 +35,7 @@ name: c
 description: of {{ run.date }}
 vars: {a: x, b: y}
 groups:
-  - {name: none, select: labels.ring == "canary"}
+  - {name: none, select: labels.rack == "none"}
   - {name: g, select: "true"}
 steps:
   - {name: s, type: T, job_name: "n-{{ a }}", servers_per_job: 1, items: [{type: I, spec: {v: "{{ b }}"}}]}

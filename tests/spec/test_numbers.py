@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.spec.numbers import plain_numbers, written_number
-from runner.spec.templates import ENVIRONMENT
+from runner.spec.syntax import compiled_text
 
 DIGITS = "12345678901234567890123"
 FORMS = {
@@ -98,7 +98,7 @@ def test_a_copy_is_the_same() -> None:
 )
 def test_templates_see_the_text_and_reckon_with_the_value(source: str, text: str) -> None:
     names = {"v": written_number("24.10"), "n": written_number("012"), "zero": written_number("0")}
-    assert ENVIRONMENT.from_string(source).render(**names, images={"24.10": "a", "012": "b"}) == text
+    assert compiled_text(source).render({**names, "images": {"24.10": "a", "012": "b"}}) == text
 
 
 def test_a_plan_has_usual_numbers_as_numbers_and_others_as_text() -> None:

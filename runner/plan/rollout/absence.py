@@ -67,7 +67,11 @@ class Absence:
 
     def _parts(self, place: int) -> dict[str, Sequence[Server]]:
         own, _ = matching(self.groups, place, self.inventory, self.contexts)
-        return {part.name: part.servers for part in split_group(self.groups[place], own, []) if part.servers}
+        return {
+            part.name: part.servers
+            for part in split_group(self.groups[place], own, self.contexts[place], self.groups, [])
+            if part.servers
+        }
 
 
 def empty_waves(spec: RolloutSpec, names: Collection[tuple[str, str]], absence: Absence) -> Iterator[Problem]:

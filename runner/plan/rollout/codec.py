@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from runner.plan.rollout.model import PlannedBudget, PlannedCheck, PlannedDomains, PlannedWave, Rollout
+from runner.spec.numbers import plain_numbers, written_numbers
 from runner.spec.quantities import WHOLE, parse_share
 from runner.spec.rollout.limits import LIMITS
 from runner.spec.rollout.model import AbortRules, SequentialRule, WindowRules
@@ -33,6 +34,7 @@ def rollout_to_json(rollout: Rollout) -> JsonObject:
                 if kind.always_written or kind.name in budget.limits
             },
             "per": {domains.expression: _text(domains.most) or WHOLE for domains in budget.per},
+            **_variables(budget),
         },
         "abort": asdict(rollout.abort),
         "on_breach": rollout.on_breach,
@@ -92,12 +94,21 @@ def _check(check: JsonMapping) -> PlannedCheck:
 
 
 def _budget(budget: JsonMapping) -> PlannedBudget:
+    variables = written_numbers(budget.get("variables", {}))
     shares = {kind.name: parse_share(text) for kind in LIMITS if (text := budget.get(kind.name)) is not None}
     per = (
-        PlannedDomains(expression, None if most == WHOLE else parse_share(most))
+        PlannedDomains(expression, None if most == WHOLE else parse_share(most), variables.get(expression, {}))
         for expression, most in budget["per"].items()
     )
     return PlannedBudget({name: share for name, share in shares.items() if share is not None}, tuple(per))
+
+
+def _variables(budget: PlannedBudget) -> JsonObject:
+    """Those that expressions use; left out where none does, as in plans that were made before they could."""
+    variables = {
+        domains.expression: plain_numbers(dict(domains.variables)) for domains in budget.per if domains.variables
+    }
+    return {"variables": variables} if variables else {}
 
 
 def _text(share: Share | None) -> str | None:

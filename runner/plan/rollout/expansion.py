@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.plan.batching import Cap, batch_sizes
@@ -11,6 +12,9 @@ from runner.plan.rollout.feasibility import infeasible
 from runner.plan.rollout.limits import domain_table, part_limits, value_getter
 from runner.plan.rollout.model import PlannedBudget, PlannedCheck, PlannedDomains, PlannedWave, Rollout
 from runner.plan.rollout.waves import GroupServers, NamedWave, WavePlan, make_waves
+from runner.spec.expressions import ServerExpression
+from runner.spec.names import Names
+from runner.spec.numbers import plain_numbers, written_numbers
 from runner.spec.rollout.checks import side_steps
 from runner.spec.rollout.limits import Scope
 from runner.spec.rollout.model import DEFAULT_EXPECTED_S
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
     from runner.model import JsonMapping, Server
     from runner.plan.bodies import Body
     from runner.spec.campaign import Campaign, StepSpec
-    from runner.spec.rollout.model import BudgetRules, CheckSpec, RolloutSpec
+    from runner.spec.rollout.model import CheckSpec, DomainLimit, RolloutSpec
 
 
 class ChosenGroup(NamedTuple):
@@ -58,14 +62,14 @@ class RolloutExpansion:
         context: JsonMapping,
         problems: list[Problem],
     ) -> None:
-        self._spec = spec
+        self._spec = replace(spec, variables=context["vars"].values)
         self._chosen = chosen
         self._context = context
         self._problems = problems
         self._steps = ordered_steps(campaign)
         self._main = len(campaign.steps) - len(side_steps(spec))
         self._known = [*(group.name for group in campaign.groups), *parts]
-        self._budget = _planned_budget(spec.budget)
+        self._budget = _planned_budget(self._spec)
         self._failure_bodies: list[Body] = []
         self._caps: list[Cap] = []
 
@@ -147,7 +151,7 @@ class RolloutExpansion:
         )
 
     def _wave(self, wave: NamedWave, places: Mapping[str, int]) -> PlannedWave:
-        context = {**self._context, "wave": {"name": wave.name}}
+        context = {**self._context, "wave": Names("wave", {"name": wave.name})}
         return PlannedWave(
             name=wave.name,
             servers=wave.servers,
@@ -169,10 +173,14 @@ class RolloutExpansion:
         return PlannedCheck(check.name, rendered, address, step, check.timeout_s, check.attempts, check.env)
 
 
-def _planned_budget(budget: BudgetRules) -> PlannedBudget:
-    return PlannedBudget(
-        budget.limits, tuple(PlannedDomains(str(limit.expression.source), limit.most) for limit in budget.per)
-    )
+def _planned_budget(spec: RolloutSpec) -> PlannedBudget:
+    return PlannedBudget(spec.budget.limits, tuple(_planned_domains(limit, spec) for limit in spec.budget.per))
+
+
+def _planned_domains(limit: DomainLimit, spec: RolloutSpec) -> PlannedDomains:
+    used = ServerExpression(limit.expression, spec.variables).variables_used
+    as_read = written_numbers(plain_numbers(used))  # as whoever reads the plan has them
+    return PlannedDomains(str(limit.expression.source), limit.most, as_read)
 
 
 def _caps(budget: PlannedBudget, groups: Sequence[Sequence[Server]]) -> list[Cap]:
@@ -180,7 +188,7 @@ def _caps(budget: PlannedBudget, groups: Sequence[Sequence[Server]]) -> list[Cap
     caps = []
     for rule in budget.per:
         if rule.most is not None:
-            limits = domain_table(rule.expression, rule.most, groups).limits
+            limits = domain_table(rule, rule.most, groups).limits
             most = {limit.scope.removeprefix(f"{rule.expression}="): limit.most for limit in limits}
-            caps.append(Cap(value_getter(rule.expression), most))
+            caps.append(Cap(value_getter(rule.expression, rule.variables), most))
     return caps

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from runner.model import Server
-    from runner.plan.rollout.model import PlannedBudget
+    from runner.plan.rollout.model import PlannedBudget, PlannedDomains
     from runner.plan.rollout.waves import GroupServers, WavePlan
     from runner.spec.campaign import StepSpec
     from runner.spec.rollout.model import RolloutSpec
@@ -69,8 +69,8 @@ def _domains(
     for rule in budget.per:
         if rule.most is None:
             continue
-        together = _together(rule.expression, units)
-        limits = domain_table(rule.expression, rule.most, servers).limits
+        together = _together(rule, units)
+        limits = domain_table(rule, rule.most, servers).limits
         small = [limit for limit in limits if limit.most < together.get(limit.scope, 1)]
         if small:
             first, needed = small[0], together.get(small[0].scope, 1)
@@ -80,13 +80,13 @@ def _domains(
             yield _at(spec, f"budget.per.{rule.expression}", message, _ZERO_HINT)
 
 
-def _together(expression: str, units: Sequence[Sequence[Server]]) -> dict[str, int]:
+def _together(rule: PlannedDomains, units: Sequence[Sequence[Server]]) -> dict[str, int]:
     """By the scope of a limit, how many of its servers are in one unit at most."""
-    value_of = value_getter(expression)
+    value_of = value_getter(rule.expression, rule.variables)
     most: dict[str, int] = {}
     for unit in units:
         for value, count in Counter(map(value_of, unit)).items():
-            scope = domain_scope(expression, value)
+            scope = domain_scope(rule.expression, value)
             most[scope] = max(count, most.get(scope, 1))
     return most
 
@@ -99,7 +99,7 @@ def _selected_in_part(
     for rule in budget.per:
         if rule.most is not None:
             continue
-        value_of = value_getter(rule.expression)
+        value_of = value_getter(rule.expression, rule.variables)
         values = {value_of(server) for group in groups for server in group.servers} - {None}
         missing = [server for server in inventory if server.id not in selected and value_of(server) in values]
         if missing:

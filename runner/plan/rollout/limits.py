@@ -18,10 +18,13 @@ from runner.spec.rollout.limits import LIMITS, PER, Counted, Scope
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from runner.model import Server
+    from runner.model import JsonMapping, Server
     from runner.plan.plan import Plan
-    from runner.plan.rollout.model import PlannedBudget
+    from runner.plan.rollout.model import PlannedBudget, PlannedDomains
     from runner.spec.rollout.model import Share
+
+
+_NO_VARIABLES: JsonMapping = {}
 
 
 class Limit(NamedTuple):
@@ -37,13 +40,14 @@ class Limit(NamedTuple):
     counts: Counted
 
 
-def value_getter(expression: str) -> Callable[[Server], str | None]:
-    """The value of an expression for a server, as text; None where there is none.
+def value_getter(expression: str, variables: JsonMapping = _NO_VARIABLES) -> Callable[[Server], str | None]:
+    """The value of an expression for a server, as text; None where there is none. `variables` are those that it uses.
 
     Raises:
         TemplateProblem: it cannot be evaluated for a server.
     """
-    return text_getter(ServerExpression(Template(expression, Place("rollout", 1, 1, "budget.per"))))
+    template = Template(expression, Place("rollout", 1, 1, "budget.per"))
+    return text_getter(ServerExpression(template, variables, planned=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +80,17 @@ def domain_tables(plan: Plan) -> list[DomainTable]:
     if plan.rollout is None:
         return []
     groups = [group.servers for group in plan.groups]
-    return [domain_table(rule.expression, rule.most, groups) for rule in plan.rollout.budget.per if rule.most]
+    return [domain_table(rule, rule.most, groups) for rule in plan.rollout.budget.per if rule.most]
 
 
-def domain_table(expression: str, most: Share, groups: Sequence[Sequence[Server]]) -> DomainTable:
-    """The limits of an expression for the servers of each group."""
-    value_of = value_getter(expression)
+def domain_table(rule: PlannedDomains, most: Share, groups: Sequence[Sequence[Server]]) -> DomainTable:
+    """The limits of a rule for the servers of each group."""
+    value_of = value_getter(rule.expression, rule.variables)
     values = [[value_of(server) for server in servers] for servers in groups]
     sizes = Counter(value for servers in values for value in servers if value is not None)
     place = {value: index for index, value in enumerate(sizes)}
     limits = tuple(
-        Limit(PER.name, domain_scope(expression, value), most.of(total), total, PER.counts)
+        Limit(PER.name, domain_scope(rule.expression, value), most.of(total), total, PER.counts)
         for value, total in sizes.items()
     )
     places = tuple(tuple(None if value is None else place[value] for value in servers) for servers in values)
@@ -105,7 +109,7 @@ def unit_starts(plan: Plan) -> list[Sequence[bool]] | None:
     """
     if plan.rollout is None:
         return None
-    whole = [value_getter(rule.expression) for rule in plan.rollout.budget.per if rule.most is None]
+    whole = [value_getter(rule.expression, rule.variables) for rule in plan.rollout.budget.per if rule.most is None]
     if not whole:
         return None
     return [_starts(group.servers, whole) for group in plan.groups]

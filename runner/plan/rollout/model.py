@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from runner.model import JsonMapping
     from runner.spec.rollout.model import AbortRules, OnBreach, Share, WindowRules
 
 
@@ -48,10 +49,14 @@ class PlannedWave:
 
 @dataclass(frozen=True, slots=True)
 class PlannedDomains:
-    """A limit for each value of an expression over servers; `most` None: the servers of a value are never parted."""
+    """A limit for each value of an expression over servers; `most` None: the servers of a value are never parted.
+
+    `variables` are those that the expression uses.
+    """
 
     expression: str
     most: Share | None
+    variables: JsonMapping = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,7 +168,7 @@ def _parted(spec: RolloutSpec, groups: Sequence[GroupServers]) -> Iterator[Probl
         return
     servers = [server for group in groups for server in group.servers]
     group_of = [index for index, group in enumerate(groups) for _ in group.servers]
-    units = units_of([_values(expression, servers) for expression in whole], len(servers))
+    units = units_of([_values(spec, expression, servers) for expression in whole], len(servers))
     parted = [unit for unit in units if len({group_of[place] for place in unit}) > 1]
     if parted:
         names = ", ".join(servers[place].name for place in parted[0][:_SHOWN])
@@ -191,24 +191,24 @@ def _whole(spec: RolloutSpec) -> list[Template]:
 
 
 def _ordered(spec: RolloutSpec, servers: Sequence[Server]) -> list[Unit]:
-    units = units_of([_values(expression, servers) for expression in _whole(spec)], len(servers))
+    units = units_of([_values(spec, expression, servers) for expression in _whole(spec)], len(servers))
     if spec.order == "listed":
         return units
     if spec.order == "shuffled":
         return shuffled(units, [server.id for server in servers], spec.seed)
     strata = spec.strata
     if strata is not None:
-        return stratified(units, [_values(expression, servers) for expression in strata])
+        return stratified(units, [_values(spec, expression, servers) for expression in strata])
     domains = [limit.expression for limit in spec.budget.per if limit.most is not None]
     try:
-        return stratified(units, [_values(expression, servers) for expression in domains])
+        return stratified(units, [_values(spec, expression, servers) for expression in domains])
     except StrataError:
         return units  # nobody asked for these strata by name
 
 
-def _values(expression: Template, servers: Sequence[Server]) -> list[str | None]:
+def _values(spec: RolloutSpec, expression: Template, servers: Sequence[Server]) -> list[str | None]:
     """Values as text, as the limits know them: an expression may give what cannot be a key, such as a list."""
-    value_of = text_getter(ServerExpression(expression))
+    value_of = text_getter(ServerExpression(expression, spec.variables))
     return [value_of(server) for server in servers]
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from runner.errors import Problem
-from runner.spec.expressions import ServerExpression
+from runner.spec.expressions import check_expression
 from runner.spec.rollout.sizes import Adaptive, Ramp, Rest, takes_all
 from runner.spec.suggest import did_you_mean
 from runner.spec.templates import TemplateProblem
@@ -97,7 +97,7 @@ def _steps(campaign: Campaign, rollout: RolloutSpec) -> Iterator[Problem]:
 
 def _expression(template: Template) -> Iterator[Problem]:
     try:
-        ServerExpression(template)
+        check_expression(template)
     except TemplateProblem as error:
         yield error.problem
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from runner.model import JsonMapping
     from runner.spec.campaign import Place, Template
     from runner.spec.rollout.sizes import Sizes
 
@@ -126,7 +127,8 @@ class WaveSpec:
 class RolloutSpec:
     """How carefully a campaign goes. `strata` None: those that the budget has limits for.
 
-    `places` says where its parts stand, by their path in it, such as `budget.max_abnormal`.
+    `places` says where its parts stand, by their path in it, such as `budget.max_abnormal`. `variables` are what its
+    expressions see beside the server, once a plan is made.
     """
 
     place: Place
@@ -142,6 +144,7 @@ class RolloutSpec:
     checks: tuple[CheckSpec, ...] = ()
     on_failure: str | None = None
     places: Mapping[str, Place] = field(default_factory=dict)
+    variables: JsonMapping = field(default_factory=dict)
 
     def place_of(self, path: str) -> Place:
         """Where a part stands, or else the rollout."""

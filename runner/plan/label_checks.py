@@ -1,0 +1,178 @@
+"""Labels that a plan is asked to look at, held against those that there are.
+
+A label that no server has is a mistake, wherever it is named: what is left of a limit by a label that is mistyped is no
+limit. A label that only some servers lack is told of, with what became of these.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+from runner.errors import Problem
+from runner.plan.variables import server_expression
+from runner.spec.expressions import label_use_of
+from runner.spec.suggest import did_you_mean
+from runner.spec.templates import TemplateProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from runner.model import JsonMapping, Server
+    from runner.plan.grouping import SelectedGroup
+    from runner.spec.campaign import Campaign, Template
+
+_SELECT, _SPLIT, _LIMIT, _ROLLOUT = "select", "split_by", "--limit", "rollout"
+_LABELS = itemgetter(2)
+
+
+class LabelName(NamedTuple):
+    """A label that an expression names without asking whether it is there.
+
+    `kind` says what the expression is for, `group` for which group it is; `fate` is what becomes of planned servers that
+    lack the label, where it is for the rollout.
+    """
+
+    label: str
+    kind: str
+    template: Template
+    group: str = ""
+    fate: str = ""
+
+
+class Contexts(NamedTuple):
+    """What expressions see beside a server: those of each group, and those of the rollout."""
+
+    of_groups: Sequence[JsonMapping]
+    of_rollout: JsonMapping
+
+
+class LabelChecks:
+    """The labels that a campaign and `--limit` name, and the servers of an inventory.
+
+    `different` are the different labels of servers, each once at least, where they are known. `contexts` are what the
+    expressions see beside a server: a variable may name a label.
+    """
+
+    def __init__(
+        self,
+        campaign: Campaign,
+        limit: Template | None,
+        servers: Sequence[Server],
+        different: Collection[Mapping[str, str]] | None,
+        contexts: Contexts,
+    ) -> None:
+        if different is None:
+            different = {id(server.labels): server.labels for server in servers}.values()
+        self._names = _names_of(campaign, limit, contexts)
+        self._servers = servers
+        self._different = different
+
+    def unknown(self) -> Iterator[Problem]:
+        """A problem for each label that no server has."""
+        known: set[str] = set().union(*self._different)
+        for name in self._names if self._servers else ():
+            if name.label not in known:
+                yield _unknown(name, known)
+
+    def lacking(self, limited: Sequence[Server], selected: Iterable[SelectedGroup]) -> Iterator[str]:
+        """For each label that some servers lack: how many, and what became of them.
+
+        `limited` are the servers that --limit takes, `selected` the groups with those that are planned.
+        """
+        without = {n.label: {id(labels) for labels in self._different if n.label not in labels} for n in self._names}
+        if not any(without.values()):
+            return
+        members: dict[str, list[Sequence[Server]]] = {}
+        for group in selected:
+            members.setdefault(group.spec.name, []).append(group.servers)
+        sizes = Counter(map(id, map(_LABELS, self._servers)))
+        for label, places in without.items():
+            if total := sum(sizes[place] for place in places):
+                names = [name for name in self._names if name.label == label]
+                fates = dict.fromkeys(fate for name in names for fate in _fate(name, places, limited, members))
+                lack = "lacks" if total == 1 else "lack"
+                what = f": {'; '.join(fates)}" if fates else ""
+                yield f"{total:,} of {len(self._servers):,} servers {lack} the label `{label}`{what}"
+
+
+def _names_of(campaign: Campaign, limit: Template | None, contexts: Contexts) -> list[LabelName]:
+    """Every label that the expressions of a campaign, and `--limit`, name."""
+    found: list[LabelName] = []
+    for group, seen in zip(campaign.groups, contexts.of_groups, strict=True):
+        if group.select is not None:
+            found += _named(group.select, _SELECT, seen, group.name)
+        if group.split_by is not None:
+            found += _named(group.split_by, _SPLIT, seen, group.name)
+    if campaign.rollout is not None:
+        for rule in campaign.rollout.budget.per:
+            fate = "no limit" if rule.most is not None else "nothing that goes together"
+            found += _named(
+                rule.expression, _ROLLOUT, contexts.of_rollout, fate=f"have {fate} by {rule.expression.source}"
+            )
+        for stratum in campaign.rollout.strata or ():
+            found += _named(
+                stratum, _ROLLOUT, contexts.of_rollout, fate=f"count as alike in the stratum {stratum.source}"
+            )
+    if limit is not None:
+        found += _named(limit, _LIMIT, {})
+    return found
+
+
+def _named(template: Template, kind: str, context: JsonMapping, group: str = "", fate: str = "") -> list[LabelName]:
+    use = label_use_of(template, is_condition=kind in {_SELECT, _LIMIT})
+    variables = context["vars"].values if use.by_variable else {}
+    by_variable = {value for name in use.by_variable if isinstance(value := variables.get(name), str)}
+    return [LabelName(label, kind, template, group, fate) for label in sorted((use.named - use.missed) | by_variable)]
+
+
+def _unknown(name: LabelName, known: Collection[str]) -> Problem:
+    place = name.template.place
+    hint = did_you_mean(name.label, known) if known else "the servers have no labels, only ids and names"
+    hint += f'\n  `labels["{name.label}"] is defined` asks for a label that may be missing'
+    return Problem(f"no server has a label `{name.label}`", place.file, place.line, place.column, place.path, hint)
+
+
+def _fate(
+    name: LabelName, without: set[int], limited: Sequence[Server], members: Mapping[str, Sequence[Sequence[Server]]]
+) -> Iterator[str]:
+    """What became of the servers that lack the label."""
+    if name.kind == _SELECT and name.group in members:
+        yield f"{_words(members[name.group], without)} in group `{name.group}`"
+    elif name.kind == _LIMIT:
+        yield f"{_words([limited], without)} taken by --limit"
+    elif name.kind == _ROLLOUT:
+        found = _count((part for parts in members.values() for part in parts), without)
+        if found:
+            yield f"{found:,} of those planned {name.fate}"
+
+
+def _words(parts: Iterable[Sequence[Server]], without: set[int]) -> str:
+    found = _count(parts, without)
+    return {0: "none is", 1: "1 is"}.get(found, f"{found:,} are")
+
+
+def _count(parts: Iterable[Sequence[Server]], without: set[int]) -> int:
+    return sum(id(server.labels) in without for part in parts for server in part)
+
+
+def misused_labels(
+    campaign: Campaign, planned: Collection[Sequence[Server]], context: JsonMapping
+) -> Iterator[Problem]:
+    """What is wrong with the values that limits and strata get of the planned servers: one problem an expression.
+
+    `context` is what these see beside a server.
+    """
+    if campaign.rollout is None:
+        return
+    expressions = [rule.expression for rule in campaign.rollout.budget.per] + list(campaign.rollout.strata or ())
+    alike = [{id(server.labels): server for server in part}.values() for part in planned] if expressions else []
+    for template in expressions:
+        expression = server_expression(template, context)
+        try:
+            for part in alike if expression.uses_only_labels else planned:
+                for server in part:
+                    expression.value(server)
+        except TemplateProblem as error:
+            yield error.problem
