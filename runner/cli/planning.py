@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("jobspec", metavar="JOBSPEC|PLAN.json", type=click.Path(path_type=Path))
 @campaign_options
 @pass_host
-def validate_command(host: Host, jobspec: Path, **options: Any) -> None:  # noqa: ANN401  click hands options over by name
+def validate_command(host: Host, jobspec: Path, **options: Any) -> None:
     """Check a jobspec with its inventory and variables, or a plan, and show the mistakes of all of them at once.
 
     What follows from a mistake is looked at once that is mended. Nothing is asked of the network, so credentials,
@@ -41,7 +41,7 @@ def validate_command(host: Host, jobspec: Path, **options: Any) -> None:  # noqa
 @format_option
 @click.option("-o", "--output", "plan_file", type=click.Path(path_type=Path), help="Write the plan, with its hash.")
 @pass_host
-def plan_command(host: Host, jobspec: Path, **options: Any) -> None:  # noqa: ANN401  likewise
+def plan_command(host: Host, jobspec: Path, **options: Any) -> None:
     """Show every group, how many requests it comes to, how long they take, and the first of them. No network.
 
     Of a plan, what it is; `runner diff` compares two.

@@ -80,7 +80,7 @@ def _outcomes(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @state_options
 @log_options
 @pass_host
-def run_command(host: Host, file: Path, **options: Any) -> int:  # noqa: ANN401  click hands options over by name
+def run_command(host: Host, file: Path, **options: Any) -> int:
     """Carry out a jobspec, or exactly a plan that `runner plan -o` wrote."""
     inputs = plan_inputs(file, options, once_key=options["once_key"])
     simulate = options.pop("simulate") or options["behaviour"] is not None
@@ -114,7 +114,7 @@ def run_command(host: Host, file: Path, **options: Any) -> int:  # noqa: ANN401 
 @state_options
 @log_options
 @pass_host
-def resume_command(host: Host, run: str, **options: Any) -> int:  # noqa: ANN401  likewise
+def resume_command(host: Host, run: str, **options: Any) -> int:
     """Go on with a run that was stopped or crashed. RUN is its id, the start of it, or `last`."""
     return _finish(
         running.resume_run(host, run, _how(host, options, watch=True, behaviour=None)), quiet=options["quiet"]
@@ -138,7 +138,7 @@ def resume_command(host: Host, run: str, **options: Any) -> int:  # noqa: ANN401
 @state_options
 @log_options
 @pass_host
-def retry_command(host: Host, runs: tuple[str, ...], only: tuple[str, ...], **options: Any) -> int:  # noqa: ANN401  likewise
+def retry_command(host: Host, runs: tuple[str, ...], only: tuple[str, ...], **options: Any) -> int:
     """Do again, as a new run, those servers of earlier runs that did not succeed, and have not since.
 
     A server goes on at the step that it did not get through. OUTCOMEs: failed, timed_out, unknown, not_started, skipped.

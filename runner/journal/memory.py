@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import contextmanager
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from runner.engine.refusals import KeptInProcess
@@ -225,7 +224,7 @@ class MemoryStore:
         """The runs, newest first."""
         rows = map(self._row, reversed(self._contents.runs.values()))
         wanted = (row for row in rows if campaign in {None, row.campaign} and state in {None, row.state})
-        return list(islice(wanted, limit))
+        return list(wanted)[:limit]
 
     def open_run(self, run_id: str, owner: Owner) -> MemoryJournal:
         """Take ownership of a run and open its journal for appending."""

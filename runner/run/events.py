@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from runner.model import Job
 from runner.rules.answers import Cause, ReadFailures, ServiceError
+from runner.run.call_events import CallsFailing, CallsWorking
 from runner.run.gate_events import (
     Aborted,
     ApprovalAsked,
@@ -255,39 +256,6 @@ class Settled:
     reason: str = ""
     reads: int = 0
     failures: ReadFailures | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CallsFailing:
-    """Calls of a lane fail, and have `failed` times since `since`: told when it has lasted a moment, then every minute.
-
-    What fails is the reading of `jobs` jobs, the lookups of `doubts` requests in doubt, `creates`, or the job list. `until`
-    is when the first of them is given up, epoch seconds, and `then` what happens at that (`runner.run.outages.AfterThat`).
-    """
-
-    kind: ClassVar[str] = "calls_failing"
-    at: float
-    lane: int
-    since: float
-    failed: int
-    error: ServiceError
-    jobs: int
-    doubts: int
-    creates: bool
-    until: float
-    then: str
-
-
-@dataclass(frozen=True, slots=True)
-class CallsWorking:
-    """No call of a lane fails any more, after `failed` that did since `since`; what failed last works, or is given up."""
-
-    kind: ClassVar[str] = "calls_working"
-    at: float
-    lane: int
-    since: float
-    failed: int
-    given_up: bool
 
 
 @dataclass(frozen=True, slots=True)

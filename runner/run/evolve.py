@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.model import Outcome
-from runner.rules.answers import Cause, ServiceError
+from runner.rules.answers import ServiceError
 from runner.rules.outcomes import Outcomes, outcomes_of
 from runner.run import events as e
 from runner.run.closing import close, foresee, reopen
+from runner.run.evolve_refused import busy_in_doubt, refused, set_aside
 from runner.run.evolve_rollout import HANDLERS as ROLLOUT_HANDLERS
 from runner.run.evolve_run import HANDLERS as RUN_HANDLERS
-from runner.run.facts import Busy, Exclusion, Facts, LaneFacts, OpenJob, set_phase
+from runner.run.facts import Exclusion, Facts, LaneFacts, OpenJob, set_phase
 from runner.run.impossible import impossible
 from runner.run.phases import UNSENT, Phase
 from runner.run.unblocking import doubt, void
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
 _AT_WORK = {Outcome.SUCCEEDED, Outcome.FAILED}
-_OF_THE_REQUEST = frozenset({Cause.INVALID, Cause.BUSY})
 _NOT_SEEN = {Outcome.UNKNOWN, Outcome.TIMED_OUT}
 
 
@@ -98,69 +98,6 @@ def _unsent(facts: Facts, request: int) -> None:
     set_phase(facts, request, Phase.READY)
 
 
-def _refused(facts: Facts, event: e.Refused) -> None:
-    request, lane = event.request, facts.lane_of(event.request)
-    facts.errors[request] = event.error
-    lane.in_flight -= 1
-    if event.cause is Cause.UNAUTHENTICATED:
-        lane.unauthenticated_in_a_row += 1
-        lane.proven = False
-    if event.cause is Cause.UNREACHABLE:
-        _unreachable(facts, lane, event)
-    else:
-        lane.unreachable_since = None
-    if event.cause in _OF_THE_REQUEST:
-        _of_the_request(facts, request)
-    if event.cause is Cause.BUSY:
-        facts.attempts[request] -= 1
-        lane.ever_busy.add(request)
-        _busy(facts, event)
-    _may_go_later(facts, event)
-
-
-def _set_aside(facts: Facts, event: e.SetAside) -> None:
-    facts.errors[event.request] = event.error
-    if event.cause is Cause.BUSY:
-        _busy(facts, event)
-    _may_go_later(facts, event)
-
-
-def _may_go_later(facts: Facts, event: e.Refused | e.SetAside) -> None:
-    """The request is sent again, or it never is."""
-    request = event.request
-    if event.retry_at is not None:
-        facts.retry_at[request] = event.retry_at
-        set_phase(facts, request, Phase.RETRY)
-        return
-    facts.retry_at.pop(request, None)
-    facts.busy.pop(request, None)
-    facts.refused += 1
-    facts.lane_of(request).unsubmitted -= 1
-    close(facts, request, Phase.REFUSED, _all(facts, request, Outcome.NOT_STARTED), event.at)
-
-
-def _of_the_request(facts: Facts, request: int) -> None:
-    """Refused for what it asks: once for each that asks for more than one server, however often it is asked."""
-    entry = facts.requests.entries[request]
-    if entry.stop - entry.start > 1 and request not in facts.busy:
-        facts.lane_of(request).refused_in_a_row += 1
-
-
-def _busy(facts: Facts, event: e.Refused | e.SetAside | e.InDoubt) -> None:
-    """That servers are in another operation is no failed attempt: it is waited for."""
-    before = facts.busy.get(event.request, Busy(event.at, 0))
-    facts.busy[event.request] = before._replace(since=min(before.since, event.at), answers=before.answers + 1)
-
-
-def _unreachable(facts: Facts, lane: LaneFacts, event: e.Refused) -> None:
-    """Nothing reached the service, so it is no attempt, and says nothing of the request."""
-    facts.attempts[event.request] -= 1
-    lane.proven = False
-    if lane.unreachable_since is None:
-        lane.unreachable_since = event.at
-    lane.try_again_at = event.at if event.retry_at is None else event.retry_at
-
-
 def _accepted(facts: Facts, event: e.Accepted) -> None:
     lane = facts.lane_of(event.request)
     lane.in_flight -= 1
@@ -196,9 +133,7 @@ def _in_doubt(facts: Facts, event: e.InDoubt) -> None:
     lane.in_flight -= 1
     doubt(facts, event.request, event.at)
     if event.busy:
-        facts.attempts[event.request] -= 1
-        _of_the_request(facts, event.request)
-        _busy(facts, event)
+        busy_in_doubt(facts, event)
     if event.request in facts.busy:
         facts.busy[event.request] = facts.busy[event.request]._replace(looked_up=event.busy)
 
@@ -335,8 +270,8 @@ _STEPS: dict[type, _Step] = {
     e.Intended: _Step(_intended, frozenset({Phase.READY, Phase.RETRY})),
     e.Lapsed: _Step(_lapsed, _SENT),
     e.Throttled: _Step(_throttled, _SENT),
-    e.Refused: _Step(_refused, _SENT),
-    e.SetAside: _Step(_set_aside, frozenset({Phase.READY, Phase.RETRY})),
+    e.Refused: _Step(refused, _SENT),
+    e.SetAside: _Step(set_aside, frozenset({Phase.READY, Phase.RETRY})),
     e.Accepted: _Step(_accepted, _SENT),
     e.InDoubt: _Step(_in_doubt, _SENT),
     e.Suspected: _Step(_suspected, UNSENT),

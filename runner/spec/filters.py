@@ -172,15 +172,15 @@ def _pattern(pattern: object, ignorecase: object) -> re.Pattern[str]:
         raise NotRendered(f"{pattern!r} is no regular expression: {error}") from error
 
 
-def _regex_match(value: object, pattern: object, ignorecase: object = False) -> FoundText | None:  # noqa: FBT002  named in templates
+def _regex_match(value: object, pattern: object, ignorecase: object = False) -> FoundText | None:
     return _found(_pattern(pattern, ignorecase).match(text_of(value)))
 
 
-def _regex_search(value: object, pattern: object, ignorecase: object = False) -> FoundText | None:  # noqa: FBT002  likewise
+def _regex_search(value: object, pattern: object, ignorecase: object = False) -> FoundText | None:
     return _found(_pattern(pattern, ignorecase).search(text_of(value)))
 
 
-def _regex_replace(value: object, pattern: object, new: object, ignorecase: object = False) -> str:  # noqa: FBT002  likewise
+def _regex_replace(value: object, pattern: object, new: object, ignorecase: object = False) -> str:
     try:
         return _pattern(pattern, ignorecase).sub(text_of(new), text_of(value))
     except (re.error, IndexError) as error:
@@ -193,11 +193,11 @@ def _version_compare(value: object, other: object, how: str = "==") -> bool:
     return _OPERATORS[how](compare_versions(text_of(value), text_of(other)), 0)
 
 
-def _is_match(value: object, pattern: object, ignorecase: object = False) -> bool:  # noqa: FBT002  named in templates
+def _is_match(value: object, pattern: object, ignorecase: object = False) -> bool:
     return _pattern(pattern, ignorecase).match(text_of(value)) is not None
 
 
-def _is_found(value: object, pattern: object, ignorecase: object = False) -> bool:  # noqa: FBT002  likewise
+def _is_found(value: object, pattern: object, ignorecase: object = False) -> bool:
     return _pattern(pattern, ignorecase).search(text_of(value)) is not None
 
 

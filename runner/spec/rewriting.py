@@ -36,7 +36,7 @@ class Rewriter(NodeTransformer):
     def __init__(self, environment: Sandbox) -> None:
         self._environment = environment
 
-    def visit_Output(self, node: nodes.Output) -> nodes.Node:  # noqa: N802  jinja2's own way to name these
+    def visit_Output(self, node: nodes.Output) -> nodes.Node:
         """Each value that is put out goes through `put_out`, with how it is called."""
         described = [None if isinstance(part, nodes.TemplateData) else _described(part) for part in node.nodes]
         self.generic_visit(node)
@@ -48,14 +48,14 @@ class Rewriter(NodeTransformer):
         ]
         return node
 
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802  likewise
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
         """`~`."""
         self.generic_visit(node)
         return self._filter(
             nodes.List(node.nodes, lineno=node.lineno, environment=self._environment), CONCATENATION, []
         )
 
-    def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802  likewise
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:
         """`value.method(...)`."""
         self.generic_visit(node)
         called = node.node
@@ -64,28 +64,28 @@ class Rewriter(NodeTransformer):
         parts = (METHOD + called.attr, node.args, node.kwargs, node.dyn_args, node.dyn_kwargs)
         return nodes.Filter(called.node, *parts, lineno=node.lineno, environment=self._environment)
 
-    def visit_Filter(self, node: nodes.Filter) -> nodes.Node:  # noqa: N802  likewise
+    def visit_Filter(self, node: nodes.Filter) -> nodes.Node:
         """A filter that is known."""
         self._known("filter", node, self._environment.filters)
         return self.generic_visit(node)
 
-    def visit_Test(self, node: nodes.Test) -> nodes.Node:  # noqa: N802  likewise
+    def visit_Test(self, node: nodes.Test) -> nodes.Node:
         """A test that is known."""
         self._known("test", node, self._environment.tests)
         return self.generic_visit(node)
 
-    def visit_Or(self, node: nodes.Or) -> nodes.Node:  # noqa: N802  likewise
+    def visit_Or(self, node: nodes.Or) -> nodes.Node:
         """Hundreds of clauses are as deep as a few."""
         return self._balanced(nodes.Or, self._operands(node, nodes.Or))
 
-    def visit_And(self, node: nodes.And) -> nodes.Node:  # noqa: N802  likewise
+    def visit_And(self, node: nodes.And) -> nodes.Node:
         """Likewise."""
         return self._balanced(nodes.And, self._operands(node, nodes.And))
 
     def _no_files(self, node: nodes.Node) -> nodes.Node:
         raise MistakenName("other files cannot be named here", "write it out, or make a variable of it", node.lineno)
 
-    visit_Include = visit_Import = visit_FromImport = visit_Extends = _no_files  # noqa: N815  likewise
+    visit_Include = visit_Import = visit_FromImport = visit_Extends = _no_files
 
     def _known(self, kind: str, node: nodes.Filter | nodes.Test, known: Mapping[str, object]) -> None:
         if node.name not in known:
@@ -128,21 +128,21 @@ class VariablesUsed(NodeVisitor):
         visitor.visit(tree)
         return None if visitor._others else frozenset(visitor._found)
 
-    def visit_Getattr(self, node: nodes.Getattr) -> None:  # noqa: N802  jinja2's own way to name these
+    def visit_Getattr(self, node: nodes.Getattr) -> None:
         """`vars.NAME`."""
         if _is_vars(node.node):
             self._found.add(node.attr)
         else:
             self.generic_visit(node)
 
-    def visit_Getitem(self, node: nodes.Getitem) -> None:  # noqa: N802  likewise
+    def visit_Getitem(self, node: nodes.Getitem) -> None:
         """`vars["NAME"]`."""
         if _is_vars(node.node) and isinstance(node.arg, nodes.Const):
             self._found.add(str(node.arg.value))
         else:
             self.generic_visit(node)
 
-    def visit_Name(self, node: nodes.Name) -> None:  # noqa: N802  likewise
+    def visit_Name(self, node: nodes.Name) -> None:
         """`vars` used otherwise."""
         self._others = self._others or _is_vars(node)
 
