@@ -89,11 +89,14 @@ class Credential:
         self._not_before = -math.inf
         self._news.tell()
         begun: Call | None = None
-        async with self._turn:
-            while begun is None and await self._is_free(lane, still):
-                begun = self._begun_alone(lane)
+        try:
+            async with self._turn:
+                while begun is None and await self._is_free(lane, still):
+                    begun = self._begun_alone(lane)
+        finally:
+            if begun is None:  # it may be broken off, too
+                self.begin(lane)  # whose end follows
         if begun is None:
-            self.begin(lane)  # whose end follows
             return False
         call.round, call.is_alone = begun.round, begun.is_alone
         return True

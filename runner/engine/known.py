@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 # A job that had not been listed after some time may take this many times as long.
 _LATER = 2.0
-# But so many seconds at most: a list that lies now and then shows old jobs late, too.
-_LATEST_S = 600.0
 # So many jobs that are over are asked for until one is found that was not deleted since.
 _MOST_ASKED = 3
 
@@ -45,7 +43,7 @@ class KnownJobs:
     @property
     def settle_s(self) -> float:
         """How long a job may take to be listed: what the plan says, or longer, as was seen."""
-        return max(self._lane.run.plan.submit.settle_s, min(_LATER * self._late_s, _LATEST_S))
+        return max(self._lane.run.plan.submit.settle_s, _LATER * self._late_s)
 
     def is_known(self, job_id: str) -> bool:
         """Whether the job is that of a request already."""

@@ -222,7 +222,8 @@ class Promises:
                 f"two jobs of {name} are hidden"
             )
             # After an abort what was found late is not looked into any more, and what is made later is not known.
-            in_doubt = aborted and told[name]["state"] == "in_doubt"
+            # Of an earlier step of the same servers it is told that it is in doubt: then of the later one nothing is.
+            in_doubt = aborted and told[name]["state"] in {"in_doubt", "void"}
             in_doubt |= self.may_double and told[name]["state"] in {"planned", "withdrawn"}
             in_doubt |= self.is_lied_to and (self.may_double or told[name]["state"] == "given_up")
             is_told = all(any(job_id in text for text in said if text) for job_id in seen)

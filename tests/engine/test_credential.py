@@ -256,6 +256,31 @@ def test_with_another_proof_one_call_leaves_once_more_and_the_others_after_it_wo
     in_virtual_time(story)
 
 
+def test_one_that_is_broken_off_while_it_waits_to_leave_once_more_lets_others_go() -> None:
+    """Of two that were refused, and have another proof, the second waits for the first; then nothing may be sent any more."""
+
+    async def story(clock: VirtualClock) -> None:
+        calls = Calls(clock, JOB, JOB)
+        assert await calls.call()
+        first, second = calls.credential.begin(), calls.credential.begin()
+        assert first.leave_now()
+        assert second.leave_now()
+        first.refused()
+        second.refused()
+        goes, waits = asyncio.create_task(first.again()), asyncio.create_task(second.again())
+        assert await goes
+        await clock.sleep(1.0)
+        assert not waits.done()
+        waits.cancel()
+        await asyncio.wait([waits])
+        calls.credential.end(second, None)
+        calls.credential.end(first, CREATE_REFUSED)
+        async with asyncio.timeout(60.0):
+            assert await calls.call()
+
+    in_virtual_time(story)
+
+
 def test_processes_that_begin_at_once_make_three_calls_in_all_and_later_ones_none() -> None:
     async def story(clock: VirtualClock) -> None:
         kept = KeptInProcess()
