@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import StrictUndefined, Undefined, UndefinedError
+from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
@@ -120,4 +121,4 @@ def _owner(value: object) -> str:
 TEMPLATES = Sandbox(StrictUndefined)
 SELECTORS = Sandbox(Undefined, {"int": whole_number, "float": number})
 # What stands in a plan means what it meant when that was made.
-OF_PLANS = Sandbox(Undefined)
+OF_PLANS = Sandbox(Undefined, {name: jinja for name, jinja in JINJA_FILTERS.items() if name not in {*FILTERS, "attr"}})

@@ -203,6 +203,9 @@ def test_what_is_no_expression_is_an_error_of_the_file(source: str) -> None:
         ('labels.absent or "x"', "x"),
         ('labels.get("rack")', "7"),
         ("labels.rack == 7", False),
+        ("labels.rack|striptags", "7"),
+        ('labels.get("rack")|int + labels.rack|int', 14),
+        ("name|int", 0),
     ],
 )
 def test_an_expression_of_a_plan_means_what_it_meant_when_that_was_made(source: str, expected: object) -> None:
