@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 MOST_SOURCE = 262_144
 _KEPT = 4_096
+_DEEPEST = 100
+_TOO_DEEP = ("nested too deep, or too long", "write it in parts")
 _RESULT = "result"
 _AS_IT_STANDS = "to have it sent as it stands, write {% raw %}...{% endraw %} around it"
 
@@ -70,7 +72,7 @@ def compiled_text(source: str) -> Text:
         _refuse_cut_text(source)
     with _mistakes_said(_AS_IT_STANDS):
         _refuse_long(source)
-        tree = Rewriter(TEMPLATES).visit(TEMPLATES.parse(source))
+        tree = Rewriter(TEMPLATES).visit(_parsed(source))
         names = frozenset(meta.find_undeclared_variables(tree))
         return Text(TEMPLATES.from_string(tree).render, names, VariablesUsed.in_tree(tree))
 
@@ -83,7 +85,7 @@ def single_expression(source: str) -> Expression | None:
         SyntaxMistake: it is no template.
     """
     with _mistakes_said(_AS_IT_STANDS):
-        body = TEMPLATES.parse(source.strip()).body
+        body = _parsed(source.strip()).body
         if len(body) != 1 or not isinstance(body[0], nodes.Output) or len(body[0].nodes) != 1:
             return None
         (expression,) = body[0].nodes
@@ -102,6 +104,7 @@ def compiled_expression(environment: Sandbox, source: str, prepared: Callable[[n
         expression = parser.parse_expression()
         if not parser.stream.eos:
             raise TemplateSyntaxError(f"unexpected {parser.stream.current.value!r}", parser.stream.current.lineno)
+        _refuse_deep(expression)
         expression = prepared(expression)
         expression.set_environment(environment)
         return _expression(environment, expression)
@@ -145,13 +148,33 @@ class _mistakes_said:  # noqa: N801  a context manager, named as one
             case TemplateSyntaxError():
                 raise SyntaxMistake(error.message or "not valid", self._hint, error.lineno - 1) from error
             case RecursionError() | MemoryError() | SyntaxError() | OverflowError():
-                raise SyntaxMistake("nested too deep, or too long", "write it in parts") from error
+                raise SyntaxMistake(*_TOO_DEEP) from error
             case SyntaxMistake() | None:
                 return
             case NotRendered():  # constants are computed when they are compiled
                 raise SyntaxMistake(error.message, error.hint) from error
             case Exception():
                 raise SyntaxMistake(str(error) or type(error).__name__, self._hint) from error
+
+
+def _parsed(source: str) -> nodes.Template:
+    tree = TEMPLATES.parse(source)
+    _refuse_deep(tree)
+    return tree
+
+
+def _refuse_deep(tree: nodes.Node) -> None:
+    """Before anything goes down it by recursion: what breaks off in the middle leaves generators that complain later.
+
+    A chain of `and` or of `or` is as deep as its parts.
+    """
+    left = [(tree, 0)]
+    while left:
+        node, depth = left.pop()
+        if depth > _DEEPEST:
+            raise SyntaxMistake(*_TOO_DEEP)
+        chain = type(node) if isinstance(node, nodes.And | nodes.Or) else None
+        left += [(part, depth if type(part) is chain else depth + 1) for part in node.iter_child_nodes()]
 
 
 def _refuse_long(source: str) -> None:
