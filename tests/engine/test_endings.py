@@ -78,16 +78,19 @@ def check_error(seen: Seen, fault: str) -> None:
     assert text in str(seen.report["jobs"]) + seen.report["run"]["reason"]
 
 
+async def while_at_work(world: World, after_s: float, happens: Callable[[], None]) -> Any:
+    """A run to its end, in which something happens after so long."""
+    asyncio.get_running_loop().call_later(after_s, happens)
+    return await world.run()
+
+
 @pytest.mark.parametrize("fault", FAILING)
 def test_watching(plan_of: PlanMaker, in_world: InWorld, fault: str) -> None:
     """To the job's time-out."""
 
     async def story(world: World) -> None:
         async def run() -> Any:
-            running = asyncio.ensure_future(world.run())
-            await asyncio.sleep(30.0)
-            world.network.breaks_reads = fault
-            return await running
+            return await while_at_work(world, 30.0, lambda: setattr(world.network, "breaks_reads", fault))
 
         seen = await told(world, run, lambda _: 1_000_000.0 + 30.0)
         check_error(seen, fault)
@@ -192,12 +195,12 @@ def test_listing(plan_of: PlanMaker, in_world: InWorld, fault: str) -> None:
 
 def test_a_job_that_is_deleted_for_ever_ends_after_the_settle_time(plan_of: PlanMaker, in_world: InWorld) -> None:
     async def story(world: World) -> None:
-        async def run() -> Any:
-            running = asyncio.ensure_future(world.run())
-            await asyncio.sleep(30.0)
+        def delete_all() -> None:
             for job in world.service.jobs.values():
                 job.deleted = True
-            return await running
+
+        async def run() -> Any:
+            return await while_at_work(world, 30.0, delete_all)
 
         seen = await told(world, run, lambda _: 1_000_000.0 + 30.0)
         assert seen.took_s < 15.0 + SLACK_S
@@ -216,10 +219,7 @@ def test_a_job_that_is_shown_as_deleted_ends_at_once(
         world.network.deleted_is_shown_s = shown_s
 
         async def run() -> Any:
-            running = asyncio.ensure_future(world.run())
-            await asyncio.sleep(30.0)
-            world.network.delete_one()
-            return await running
+            return await while_at_work(world, 30.0, world.network.delete_one)
 
         seen = await told(world, run, lambda _: 1_000_000.0 + 30.0)
         assert f"1 UNKNOWN: {reason} (" in seen.summary
@@ -235,10 +235,7 @@ def test_a_large_fleet_of_which_nothing_can_be_read_ends_no_later(
 
     async def story(world: World) -> None:
         async def run() -> Any:
-            running = asyncio.ensure_future(world.run())
-            await asyncio.sleep(100.0)
-            world.network.breaks_reads = fault
-            return await running
+            return await while_at_work(world, 100.0, lambda: setattr(world.network, "breaks_reads", fault))
 
         seen = await told(world, run, lambda _: 1_000_000.0 + 100.0)
         assert seen.code is ExitCode.ABNORMAL
