@@ -27,6 +27,11 @@ _ERROR_KEYS = _ERROR_CODES | {
 _SUCCESS_KEYS = frozenset({"success", "issuccess", "succeeded", "ok"})
 _SAYS_SUCCESS = frozenset({"", "0", "00", "200", "ok", "success", "succeeded", "true"})
 _LONGEST = 128
+_NESTED = (dict, list)
+# What nearly every answer is made of, and what says nothing of errors.
+_OF_JOBS = frozenset(
+    {"id", "name", "type", "status", "abnormal_count", "template_id", "user_name", "create_at", "update_at", "server_id"}
+)
 # What the envelope of an empty list may tell beside its five documented fields: where it stands, and which answer it is.
 _HARMLESS = re.compile(
     r"data|current|(has|is)?(next|prev|previous|last|first|more)?"
@@ -49,10 +54,11 @@ def carried_error(value: object, apart: Collection[str] = ()) -> str | None:
             waiting += [(inner, is_error) for inner in part]
         elif isinstance(part, dict):
             for key, inner in part.items():
-                if part is value and key in apart:
+                is_nested = isinstance(inner, _NESTED)
+                if (key in _OF_JOBS and not is_nested and not is_error) or (part is value and key in apart):
                     continue
                 letters = _letters(key)
-                if isinstance(inner, dict | list):
+                if is_nested:
                     waiting.append((inner, is_error or letters in _ERROR_KEYS))
                 elif (error := _error_in(letters, inner, is_error=is_error)) is not None:
                     return error

@@ -79,6 +79,9 @@ class RunClock:
 
     def __init__(self, machine: MachineClock, before: Reading | None = None, last_at: float = -math.inf) -> None:
         self._machine = machine
+        # These are asked a dozen times for each create, so there is nothing in between.
+        self.monotonic = machine.monotonic
+        self.wall = machine.wall
         now = machine.monotonic()
         if before is not None and before.boot and before.boot == machine.boot and before.monotonic <= now:
             self._offset = before.at - before.monotonic
@@ -87,20 +90,12 @@ class RunClock:
 
     def now(self) -> float:
         """Epoch seconds by which the run counts: for records and intervals."""
-        return self._offset + self._machine.monotonic()
+        return self._offset + self.monotonic()
 
     def reading(self) -> Reading:
         """What the clocks show."""
         monotonic = self._machine.monotonic()
         return Reading(self._offset + monotonic, self._machine.boot, monotonic)
-
-    def wall(self) -> float:
-        """Epoch seconds, as the wall clock shows them now: for moments that people gave."""
-        return self._machine.wall()
-
-    def monotonic(self) -> float:
-        """Seconds that never go back, and go on while the machine sleeps."""
-        return self._machine.monotonic()
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""

@@ -206,7 +206,7 @@ class Submitter:
         why = about_another(
             job,
             sent=lane.job_name_of(request),
-            server_ids=(server.id for server in lane.run.servers_of(request)),
+            server_ids=(server.id for server in (lane.run.servers_of(request) if job.tasks else ())),
             manner=lane.known.manner,
             is_known=lane.known.is_known,
         )
