@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import math
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.engine.coming_back import why_to_stop
-from runner.engine.connections import Connections
 from runner.engine.failing import About, What
-from runner.engine.leaving import LastLook, NotLeft
+from runner.engine.leaving import NotLeft
+from runner.engine.senders import Senders
 from runner.model import RUNNER
 from runner.rules import answers
 from runner.rules.answers import Cause
@@ -44,6 +44,14 @@ _FADE = 0.9
 _CREATES = About("creates", What.CREATE, AfterThat.LANE_STOPS)
 
 
+class Intent(NamedTuple):
+    """A request that is to be sent once that is `durable`. `at` is when it was intended (monotonic)."""
+
+    request: int
+    at: float
+    durable: Awaitable[None]
+
+
 class Submitter:
     """Sends the requests of one lane, as many at once as the plan allows, at the lane's pace."""
 
@@ -52,7 +60,7 @@ class Submitter:
         self._unsent = 0
         self._commit_s = 0.0
         self._goes_ahead = True  # without a limit, of a free connection: not where answers take too long for that
-        self._connections = Connections(lambda: self._at_once)
+        self._senders = Senders(self._send, lambda: self._at_once)
         self._unreached = ReadHistory()
         self._not_left = NotLeft()
 
@@ -98,7 +106,7 @@ class Submitter:
         The slot itself is taken right before the create: commits in between would bunch the creates.
         """
         lane = self._lane
-        if not self._goes_ahead and self._unsent + self._connections.used >= self._at_once:
+        if not self._goes_ahead and self._senders.are_all_busy:
             await lane.submit_news.wait()
         elif near_in := lane.creates.near_in(self._unsent, self._lead_s):
             await lane.submit_news.wait(near_in)
@@ -111,40 +119,33 @@ class Submitter:
 
     def _intend(self, request: int, sends: asyncio.TaskGroup) -> None:
         lane = self._lane
-        intended_at = lane.clock.monotonic()
-        durable = lane.recorder.record(e.Intended(lane.clock.now(), request))
+        at = lane.clock.monotonic()
         self._unsent += 1
-        sends.create_task(self._send(request, durable, intended_at))
+        self._senders.put(Intent(request, at, lane.recorder.record(e.Intended(lane.clock.now(), request))), sends)
 
-    async def _send(self, request: int, durable: Awaitable[None], intended_at: float) -> None:
+    async def _send(self, intent: Intent) -> None:
         lane = self._lane
-        body = lane.body_of(request)
-        await durable
+        await intent.durable
         if lane.creates.limited:
-            self._commit_s = max(lane.clock.monotonic() - intended_at, _FADE * self._commit_s)
+            self._commit_s = max(lane.clock.monotonic() - intent.at, _FADE * self._commit_s)
+        if lane.creates.limited or lane.credential.is_doubted:
+            call = await lane.credential.enter(partial(self.take_slot, intent), partial(self.may_send_now, intent))
+        else:
+            call = lane.credential.begin()
+        self._unsent -= 1
+        sent_at = lane.clock.monotonic()
         answer: answers.Answer | None = None
-        async with self._connections:
-            if lane.creates.limited or lane.credential.is_doubted:
-                call = await lane.credential.enter(
-                    partial(self.take_slot, request, intended_at), partial(self.may_send_now, request, intended_at)
-                )
-            else:
-                call = lane.credential.begin()
-            self._unsent -= 1
-            sent_at = lane.clock.monotonic()
-            if call is not None:
-                if (
-                    not lane.sends_no_more
-                ):  # else there might be a login for nothing; the last look is that of `_leaving`
-                    departure = _Departure(self, call, request, intended_at, sent_at)
-                    answer = await LastLook(self._not_left, departure).answer(partial(lane.service.create, body))
-                lane.credential.end(call, answer)
+        if call is not None:
+            if not lane.sends_no_more:  # else there might be a login for nothing; the last look is that of `_Departure`
+                departure = _Departure(self, call, intent, sent_at)
+                answer = await self._not_left.answer(lane.service.create(lane.body_of(intent.request), departure))
+            lane.credential.end(call, answer)
         if answer is None:
-            self._goes_ahead = self._goes_ahead and sent_at - intended_at <= INTENT_GOOD_FOR_S
-            self._lapsed(request)
+            self._goes_ahead = self._goes_ahead and sent_at - intent.at <= INTENT_GOOD_FOR_S
+            self._lapsed(intent.request)
         else:
             self._goes_ahead = self._goes_ahead or lane.clock.monotonic() - sent_at < INTENT_GOOD_FOR_S / 2
-            self._answered(request, answer, sent_at)
+            self._answered(intent.request, answer, sent_at)
         lane.submit_news.tell()
 
     def _lapsed(self, request: int) -> None:
@@ -153,32 +154,38 @@ class Submitter:
         if lane.credential.is_exhausted:  # by another lane perhaps, or before this process began
             lane.stop(lane.credential.refusal.error, watched=False)
 
-    async def take_slot(self, request: int, intended_at: float) -> bool:
+    async def take_slot(self, intent: Intent) -> bool:
         """Wait for a slot of the lane's rate; False: the request may not be sent then."""
         lane = self._lane
-        return await lane.creates.wait(
-            lambda ahead: self._may_send(request, intended_at, lane.clock.monotonic() + ahead)
-        )
+        return await lane.creates.wait(lambda ahead: self._may_send(intent, lane.clock.monotonic() + ahead))
 
-    def may_send_now(self, request: int, intended_at: float) -> bool:
+    def may_send_now(self, intent: Intent) -> bool:
         """Whether the request may be sent, as things stand."""
-        return self._may_send(request, intended_at, self._lane.clock.monotonic())
+        return self._may_send(intent, self._lane.clock.monotonic())
 
-    async def is_in_time(self, request: int, intended_at: float, slot_until: float) -> bool:
+    async def may_leave(self, intent: Intent, slot_until: float) -> bool:
         """The last look of all, and another slot where the first is gone: before the first byte there may be a login."""
         lane = self._lane
         now = lane.clock.monotonic()
         if now > slot_until and lane.creates.limited:
-            return await self.take_slot(request, intended_at) and self.may_send_now(request, intended_at)
-        return self._may_send(request, intended_at, now)
+            may_leave = await self.take_slot(intent) and self.may_send_now(intent)
+        else:
+            may_leave = self._may_send(intent, now)
+        if may_leave:
+            self._not_left.leaves()
+        return may_leave
 
-    def _may_send(self, request: int, intended_at: float, at: float) -> bool:
+    def comes_back(self) -> None:
+        """What left was refused, and leaves again perhaps."""
+        self._not_left.comes_back()
+
+    def _may_send(self, intent: Intent, at: float) -> bool:
         """Whether the request may be sent `at` a time (monotonic), as things stand. The last look before it leaves.
 
         A process that was frozen, or could not renew that it has the run, may have been replaced meanwhile.
         """
         lane = self._lane
-        return at - intended_at <= INTENT_GOOD_FOR_S and lane.recorder.may_send and not lane.holds_back(request)
+        return at - intent.at <= INTENT_GOOD_FOR_S and lane.recorder.may_send and not lane.holds_back(intent.request)
 
     def _answered(self, request: int, answer: answers.Answer, sent_at: float) -> None:
         lane, now = self._lane, self._lane.clock.now()
@@ -257,25 +264,23 @@ class Submitter:
 class _Departure:
     """Whether a create may leave, as far as its credential, its slot and its intent go."""
 
-    __slots__ = ("_call", "_intended_at", "_request", "_slot_until", "_submitter")
+    __slots__ = ("_call", "_intent", "_slot_until", "_submitter")
 
-    def __init__(self, submitter: Submitter, call: Call, request: int, intended_at: float, slot_at: float) -> None:
+    def __init__(self, submitter: Submitter, call: Call, intent: Intent, slot_at: float) -> None:
         self._submitter = submitter
         self._call = call
-        self._request = request
-        self._intended_at = intended_at
+        self._intent = intent
         self._slot_until = slot_at + _SLOT_GOOD_FOR_S
 
     def refused(self) -> None:
         """See `Departure.refused`."""
         self._call.refused()
+        self._submitter.comes_back()
 
     async def leave(self) -> bool:
         """See `Departure.leave`."""
-        submitter, request, intended_at = self._submitter, self._request, self._intended_at
-        if not self._call.leave_now():
-            still = partial(submitter.may_send_now, request, intended_at)
-            if not await self._call.again(still):
-                return False
+        submitter, intent = self._submitter, self._intent
+        if not self._call.leave_now() and not await self._call.again(partial(submitter.may_send_now, intent)):
+            return False
         slot_until, self._slot_until = self._slot_until, -math.inf
-        return await submitter.is_in_time(request, intended_at, slot_until)
+        return await submitter.may_leave(intent, slot_until)
