@@ -30,7 +30,18 @@ _LONGEST = 128
 _NESTED = (dict, list)
 # What nearly every answer is made of, and what says nothing of errors.
 _OF_JOBS = frozenset(
-    {"id", "name", "type", "status", "abnormal_count", "template_id", "user_name", "create_at", "update_at", "server_id"}
+    {
+        "id",
+        "name",
+        "type",
+        "status",
+        "abnormal_count",
+        "template_id",
+        "user_name",
+        "create_at",
+        "update_at",
+        "server_id",
+    }
 )
 # What the envelope of an empty list may tell beside its five documented fields: where it stands, and which answer it is.
 _HARMLESS = re.compile(

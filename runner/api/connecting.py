@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import select
-from functools import partial, partialmethod
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -34,9 +34,10 @@ class _Protocol(ResponseHandler):
 
     was_used = False
 
-    set_response_params = partialmethod(
-        ResponseHandler.set_response_params, max_line_size=LONGEST_HEADER, max_field_size=LONGEST_HEADER
-    )
+    def set_response_params(self, **params: Any) -> None:
+        """See aiohttp."""
+        params["max_line_size"] = params["max_field_size"] = LONGEST_HEADER
+        super().set_response_params(**params)
 
 
 class Connector(aiohttp.TCPConnector):

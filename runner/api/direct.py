@@ -17,6 +17,7 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
 from runner.api.answers import NothingSent
+from runner.api.deadlines import Deadlines
 from runner.api.replies import Reply
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _INTERIM = range(100, 200)
 _SWITCHING_PROTOCOLS = 101
+_FOREVER_S = 1e6  # where a timeout has no end
 # As the session sends them.
 _ACCEPTED = "Accept: */*\r\nAccept-Encoding: gzip, deflate\r\n"
 
@@ -38,6 +40,7 @@ class DirectPost:
     def __init__(self, session: aiohttp.ClientSession, timeout: aiohttp.ClientTimeout) -> None:
         self._session = session
         self._timeout = timeout
+        self._deadlines = Deadlines(timeout.total or _FOREVER_S)
         self._to: _Destination | None = None
 
     async def exchange(
@@ -55,13 +58,23 @@ class DirectPost:
             ValueError: a header has a line end in it.
         """
         head = _head(url, headers, len(body))
-        async with asyncio.timeout(self._timeout.total):
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("exchanges are made by tasks")
+        self._deadlines.begin(task)
+        try:
             connection = await self._connect(url)
             try:
                 reply = await self._over(connection.protocol, head + body, read)
             except BaseException:
                 connection.close()
                 raise
+        except asyncio.CancelledError:
+            if self._deadlines.was_late(task):
+                raise TimeoutError from None
+            raise
+        finally:
+            self._deadlines.end(task)
         connection.release()
         return reply
 
