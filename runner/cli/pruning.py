@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +13,7 @@ from runner.app import exporting, pruning
 from runner.cli import output, streams
 from runner.cli.options import Duration, format_option, pass_host, state_options
 from runner.cli.table import table
-from runner.report.files import write_whole
+from runner.files.writing import is_stdout, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,8 +92,6 @@ def _time(at: float) -> str:
 def export_command(run: str, file: Path, state_dir: Path) -> None:
     """Write one run to a ZIP file, to hand to somebody: its plan, journal and report. FILE - is standard output."""
     data = exporting.export_run(state_dir, run)
-    if file == Path("-"):
-        sys.stdout.buffer.write(data)
-        return
-    write_whole(file, data)
-    streams.echo(f"{file}: {len(data):,} bytes")
+    write(file, data)
+    if not is_stdout(file):
+        streams.echo(f"{file}: {len(data):,} bytes")

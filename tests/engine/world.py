@@ -76,7 +76,7 @@ class World:
         ) = 0.0
         self.while_frozen: Callable[[], None] = lambda: None  # each second
         self.on_event: Callable[[e.Event], None] = lambda event: None
-        self.reports: dict[Path, bytes] = {}
+        self.files = Written()
         self._rng = random.Random(seed)
         self._living: str | None = None
         self._seen = self._processes = self._looked = 0
@@ -170,7 +170,7 @@ class World:
             result = await carry_out(host, cast("RunStore", store), work, options)
         finally:
             self._process_over(store)
-        assert result.report_path in self.reports
+        assert result.report.path in self.files.written
         return result.verdict
 
     def options(self, *, watched: bool = True, deadline: Deadline | None = None) -> RunOptions:
@@ -222,7 +222,7 @@ class World:
             open_services=self._open_services,
             open_checker=lambda redact, ca_bundle: self,
             interrupts=self._interrupts,
-            write_file=self.reports.__setitem__,
+            files=self.files,
             run_loop=_not_here,
             descriptors=self.descriptors,
         )
@@ -346,6 +346,24 @@ class World:
     def report(self) -> Report:
         assert self.run_id is not None
         return fold_report(self.plan, self.run_id, self.events())
+
+
+class Written:
+    """Files as a machine has them that keeps all that is written, and where nothing else is."""
+
+    def __init__(self) -> None:
+        self.written: dict[Path, bytes] = {}
+
+    def write(self, path: Path, data: bytes, *, private: bool = False) -> None:
+        del private
+        self.written[path] = data
+
+    def check(self, path: Path) -> None:
+        pass
+
+    def is_stream(self, path: Path) -> bool:
+        del path
+        return False
 
 
 class Blind:
