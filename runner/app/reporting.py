@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import InvalidInput, Problem
 from runner.files.places import FileNotWritten, target_of
-from runner.files.writing import check, write
+from runner.files.writing import write
 from runner.plain import is_text, plain
 
 if TYPE_CHECKING:
@@ -33,15 +33,14 @@ NOT_NAMED = ReportPlace()
 
 
 def report_place(path: Path | None) -> ReportPlace:
-    """Where a report is to go, as a person named it from this folder; looked at before anything is sent.
+    """Where a report is to go, as a person named it from this folder.
 
     Raises:
-        FileNotWritten: nothing can be written there.
+        FileNotWritten: it is a folder, or the like.
         InvalidInput: the path cannot be kept.
     """
     if path is None:
         return NOT_NAMED
-    check(path)
     if target_of(path).is_of_process:
         return ReportPlace(stream=path)
     kept = path.absolute()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from runner.app import comparing, families, history, locks, verifying
 from runner.cli import output, streams
-from runner.cli.options import format_option, pass_host, state_options
+from runner.cli.options import OutputPath, format_option, pass_host, state_options
 from runner.cli.table import table
 from runner.errors import ExitCode
 from runner.files.places import STDOUT
@@ -18,6 +17,8 @@ from runner.model import RunState
 from runner.report.files import report_to_json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runner.app.host import Host
 
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     "-o",
     "--report",
     "path",
-    type=click.Path(path_type=Path),
+    type=OutputPath(),
     help="Where to write it (default: state folder); - is stdout.",
 )
 @click.option("--lineage", is_flag=True, help="Fold all runs that were retried from one another into one, as JSON.")

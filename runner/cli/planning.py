@@ -9,7 +9,7 @@ import click
 
 from runner.app import forecasting, planning, validating
 from runner.cli import output, streams
-from runner.cli.options import campaign_options, format_option, pass_host, plan_inputs
+from runner.cli.options import OutputPath, campaign_options, format_option, pass_host, plan_inputs
 from runner.files.writing import is_stdout
 
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ def validate_command(host: Host, jobspec: Path, **options: Any) -> None:
 @click.argument("jobspec", metavar="JOBSPEC|PLAN.json", type=click.Path(path_type=Path))
 @campaign_options
 @format_option
-@click.option(
-    "-o", "--output", "plan_file", type=click.Path(path_type=Path), help="Write the plan, with its hash; - is stdout."
-)
+@click.option("-o", "--output", "plan_file", type=OutputPath(), help="Write the plan, with its hash; - is stdout.")
 @pass_host
 def plan_command(host: Host, jobspec: Path, **options: Any) -> None:
     """Show every group, how many requests it comes to, how long they take, and the first of them. No network.

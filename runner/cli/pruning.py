@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from runner.app import exporting, pruning
 from runner.cli import output, streams
-from runner.cli.options import Duration, format_option, pass_host, state_options
+from runner.cli.options import Duration, OutputPath, format_option, pass_host, state_options
 from runner.cli.table import table
 from runner.files.writing import is_stdout, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from runner.app.host import Host
     from runner.app.pruning import Pruning
@@ -87,7 +87,7 @@ def _time(at: float) -> str:
 
 @click.command("export")
 @click.argument("run", metavar="RUN")
-@click.argument("file", metavar="FILE.zip", type=click.Path(path_type=Path))
+@click.argument("file", metavar="FILE.zip", type=OutputPath())
 @state_options
 def export_command(run: str, file: Path, state_dir: Path) -> None:
     """Write one run to a ZIP file, to hand to somebody: its plan, journal and report. FILE - is standard output."""

@@ -15,6 +15,7 @@ from runner.cli.logs import Logs
 from runner.cli.operating import patience_options
 from runner.cli.options import (
     Duration,
+    OutputPath,
     campaign_options,
     credential_option,
     lock_option,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 _report_option = click.option(
     "--report",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputPath(),
     help="Where to write the report (default: state folder); - is stdout. `resume` writes the same file.",
 )
 _behaviour_option = click.option(
@@ -125,7 +126,7 @@ def resume_command(host: Host, run: str, **options: Any) -> int:
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
 @click.option("--only", callback=_outcomes, metavar="OUTCOME,...", help="Default: failed,timed_out,unknown.")
 @click.option("--no-look", is_flag=True, help="Do not read the jobs of timed-out and unknown servers once more.")
-@click.option("-o", "--output", "plan_file", type=click.Path(path_type=Path), help="Only write the plan; - is stdout.")
+@click.option("-o", "--output", "plan_file", type=OutputPath(), help="Only write the plan; - is stdout.")
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @click.option("--simulate", is_flag=True, help="Rehearse it against a simulator. A retry of a rehearsal is one anyway.")
 @_behaviour_option
@@ -202,6 +203,6 @@ def _finish(result: RunResult | slots.Untouched, options: JsonObject) -> int:
             output.warning(result.report.problem)
         if lines:
             streams.say("\n".join(lines), err=beside)
-    for trouble in write_streams(result.report, result.run_id):
-        output.warning(trouble)
+        for trouble in write_streams(result.report, result.run_id):
+            output.warning(trouble)
     return result.exit_code

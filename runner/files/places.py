@@ -27,9 +27,8 @@ class FileNotWritten(RunnerError):
 
     exit_code: ClassVar[ExitCode] = ExitCode.REFUSED
 
-    def __init__(self, path: Path, reason: str, *, hint: str = "make room there, or name another place") -> None:
-        super().__init__(f"{_shown(path)} cannot be written: {reason}", hint=hint)
-        self.reason = reason
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{_shown(path)} cannot be written: {reason}", hint="make room there, or name another place")
 
 
 class Kind(Enum):

@@ -70,7 +70,7 @@ def check(path: Path) -> None:
             with temporary_beside(_nearest(target.path), _PRIVATE):
                 pass
     except OSError as error:
-        raise FileNotWritten(path, reason_of(error), hint="nothing was sent; name another place") from error
+        raise FileNotWritten(path, reason_of(error)) from error
 
 
 def is_stdout(path: Path | None) -> bool:
@@ -147,14 +147,29 @@ def _attributes(path: Path) -> list[str]:
 
 
 def _write_in_place(path: Path, data: bytes) -> None:
+    old = _beginning(path, len(data))
     descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         _make_room(descriptor, len(data))
-        _write_all(descriptor, data)
+        try:
+            _write_all(descriptor, data)
+        except OSError:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            _write_all(descriptor, old)
+            raise
         os.ftruncate(descriptor, len(data))
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _beginning(path: Path, size: int) -> bytes:
+    """So many bytes of a file; none of one that may only be written."""
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except PermissionError:
+        return b""
 
 
 def _make_room(descriptor: int, size: int) -> None:
