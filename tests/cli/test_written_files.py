@@ -413,7 +413,8 @@ def test_a_folder_that_may_be_written_and_not_listed(program: Program) -> None:
 
 # Full disks and sudden ends.
 
-# No file may be longer than that, and whoever writes more than that is either told or killed.
+# No file may be longer than that, and whoever writes more than that is either told or killed. To be started with -B: Python
+# itself would leave half of a module that it compiles.
 _LIMITED = """\
 import resource, signal, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, ({longest}, {longest}))
@@ -429,7 +430,7 @@ def limited(
     program: Program, handler: str, *arguments: str | Path, longest: int = 2000
 ) -> subprocess.CompletedProcess[str]:
     code = _LIMITED.format(handler=handler, longest=longest)
-    return given(program, [program.command()[0], "-c", code, *map(str, arguments)])
+    return given(program, [program.command()[0], "-B", "-c", code, *map(str, arguments)])
 
 
 @process
@@ -475,3 +476,58 @@ def test_a_backup_that_is_killed_leaves_no_litter_for_long(past: Program) -> Non
     assert len(parts_in(past.folder)) == 1
     assert past("backup", path).returncode == 0
     assert parts_in(past.folder) == []
+
+
+# Other file systems.
+
+_MOUNTING = ("unshare", "--mount", "sh", "-ec")
+
+
+@process
+@pytest.mark.skipif(not works(*_MOUNTING, "true"), reason="nothing can be mounted here")
+def test_a_file_that_is_mounted_is_written_into(program: Program) -> None:
+    """As a container has a file of its host: nothing else can take its place."""
+    outside, inside = program.folder / "outside.json", program.folder / "inside.json"
+    outside.write_text(OLD * 1000)
+    inside.touch()
+    mount = f'mount --bind {outside} {inside}; exec "$@"'
+    command = program.command("plan", program.jobspec, *REGION, "-o", inside)
+    done = given(program, [*_MOUNTING, mount, "sh", *command])
+    assert done.returncode == 0, done.stderr
+    assert planned(outside.read_text())
+    assert inside.read_text() == ""
+    assert parts_in(program.folder) == []
+
+
+@process
+@pytest.mark.skipif(not works(*_MOUNTING, "true"), reason="nothing can be mounted here")
+@pytest.mark.parametrize("names", [1, 2])
+def test_a_disk_that_is_really_full_leaves_the_old_file_whole(program: Program, names: int) -> None:
+    program.servers(500)
+    disk = program.folder / "disk"
+    disk.mkdir()
+    link = "ln old.json other.json; " if names > 1 else ""
+    script = (
+        f"mount -t tmpfs -o size=32k tmpfs {disk}; cd {disk}; echo before > old.json; {link}cd ..; "
+        f'"$@" || code=$?; ls -A {disk}; cat {disk}/old.json; exit $code'
+    )
+    command = program.command("plan", program.jobspec, *REGION, "-o", disk / "old.json")
+    done = given(program, [*_MOUNTING, script, "sh", *command])
+    assert done.returncode == 6
+    assert "old.json cannot be written: No space left on device" in done.stderr
+    assert done.stdout.split() == ["old.json", *["other.json"][: names - 1], "before"]
+
+
+@process
+@pytest.mark.skipif(not works(*_MOUNTING, "true"), reason="nothing can be mounted here")
+def test_a_disk_that_can_only_be_read(program: Program) -> None:
+    disk = program.folder / "disk"
+    disk.mkdir()
+    (program.folder / "link").symlink_to("disk/old.json")
+    script = f'mount -t tmpfs tmpfs {disk}; echo before > {disk}/old.json; mount -o remount,ro {disk}; exec "$@"'
+    for place in ("disk/old.json", "disk/new.json", "disk/new/new.json", "link"):
+        done = given(
+            program, [*_MOUNTING, script, "sh", *program.command("run", "job.yaml", *SIMULATED, "--report", place)]
+        )
+        assert (done.returncode, f"{place} cannot be written: " in done.stderr) == (6, True), done.stderr
+    assert not program.state.exists()
