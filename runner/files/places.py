@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from runner.errors import ExitCode, RunnerError
+from runner.settings import JOURNAL_FILE
 
 STDOUT = Path("-")
 """What stands for standard output where a file is named."""
@@ -64,7 +65,7 @@ def target_of(path: Path) -> Target:
     """What a path leads to.
 
     Raises:
-        FileNotWritten: a folder, or what is no place to write to, such as a socket.
+        FileNotWritten: a folder, or what is no place to write to, such as a socket or a journal.
     """
     if path == STDOUT:
         return Target(Kind.STDOUT, path)
@@ -74,7 +75,7 @@ def target_of(path: Path) -> Target:
             kind = Kind.STDOUT if end == _OF_STDOUT else Kind.DESCRIPTOR
             return Target(kind, path, end)
         before = _status(end)
-        kind = Kind.FILE if before is None else _kind(before)
+        kind = Kind.FILE if before is None else _kind(end, before)
     except OSError as error:
         raise FileNotWritten(path, reason_of(error)) from error
     return Target(kind, end, before=before)
@@ -101,7 +102,9 @@ def _status(path: Path) -> os.stat_result | None:
         return None
 
 
-def _kind(status: os.stat_result) -> Kind:
+def _kind(path: Path, status: os.stat_result) -> Kind:
+    if path.name.startswith(JOURNAL_FILE):
+        raise OSError(errno.EBUSY, "it is the journal of a state folder")
     if stat.S_ISREG(status.st_mode):
         return Kind.FILE
     if stat.S_ISFIFO(status.st_mode):

@@ -176,7 +176,7 @@ def _make_room(descriptor: int, size: int) -> None:
     """Have all the room there is need of before anything is changed."""
     before = os.fstat(descriptor).st_size
     try:
-        if size:
+        if size and hasattr(os, "posix_fallocate"):
             os.posix_fallocate(descriptor, 0, size)
     except OSError as error:
         os.ftruncate(descriptor, before)

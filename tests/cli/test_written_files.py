@@ -260,6 +260,16 @@ def test_disks_and_sockets_are_refused(program: Program) -> None:
 
 
 @each_command
+def test_no_journal_is_written_over(past: Program, command: tuple[str, ...]) -> None:
+    before = (past.state / "journal.db").read_bytes()
+    (past.folder / "link").symlink_to(past.state / "journal.db")
+    for place in (past.state / "journal.db", "link"):
+        result = past(*command, place)
+        assert (result.returncode, "it is the journal of a state folder" in result.stderr) == (6, True)
+    assert (past.state / "journal.db").read_bytes() == before
+
+
+@each_command
 def test_a_folder_is_no_file(past: Program, command: tuple[str, ...]) -> None:
     (past.folder / "folder").mkdir()
     result = past(*command, "folder")
