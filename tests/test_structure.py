@@ -59,7 +59,6 @@ _MAY_ASK = {
     "journal/sqlite.py": "the clock of a store that is given none",
     "journal/writer.py": "it waits for a file that another process holds, in a thread of its own",
     "journal/database.py": "likewise, before there is a thread",
-    "journal/copying.py": "the name of a file that no other process writes",
     "simulator/server.py": "a service of its own, in its own time",
 }
 

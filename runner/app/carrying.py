@@ -18,6 +18,7 @@ from runner.app.host import share_of
 from runner.app.posted import StoredCommands
 from runner.app.process import first_error
 from runner.app.remembering import credentials_of, memory_of
+from runner.app.reporting import trouble_with, write_report
 from runner.engine.lane import LaneContext
 from runner.engine.pace import Pace
 from runner.engine.recorder import Recorder
@@ -29,9 +30,9 @@ from runner.run import events as e
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from runner.app.host import ConnectionShare, Host, Interrupts
+    from runner.app.reporting import WrittenReport
     from runner.app.running import RunOptions
     from runner.engine.clock import RunClock
     from runner.engine.ports import JobService
@@ -69,7 +70,7 @@ class RunResult:
     verdict: Verdict
     resumable: bool
     summary: str
-    report_path: Path
+    report: WrittenReport
 
     @property
     def exit_code(self) -> ExitCode:
@@ -105,10 +106,9 @@ def _ended_at_once(work: Work) -> RunStopped:
 
 def _concluded(host: Host, store: RunStore, work: Work, options: RunOptions, verdict: Verdict) -> RunResult:
     stored = stored_run(store, work.run_id, options.state_dir, work.plan)
-    path = options.report or stored.default_path
-    host.write_file(path, stored.report_bytes())
+    report = write_report(host.files, stored, options.report.stream)
     resumable = not verdict.state.is_over and options.behaviour is None
-    return RunResult(work.run_id, verdict, resumable, stored.summary(), path)
+    return RunResult(work.run_id, verdict, resumable, stored.summary(), report)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,7 @@ class _Run:
         async with AsyncExitStack() as stack:
             if work.journal is not None:
                 stack.callback(work.journal.close)
+                self._look_at_report_place()
             bodies = BodyMaker(work.plan, work.run_id, work.state, self.host.environ)
             services = await self.host.open_services(
                 stack,
@@ -152,6 +153,12 @@ class _Run:
             if journal.failure is None:
                 await let_go_patiently(self.host, self.store, work)
             return verdict
+
+    def _look_at_report_place(self) -> None:
+        """What is said of the place of a run that goes on. Nobody named it today, so it is no reason not to go on."""
+        trouble = trouble_with(self.host.files, self.store.run(self.work.run_id))
+        if trouble and self.options.report.kept is None:
+            self._notice(trouble)
 
     def _notice(self, text: str) -> None:
         with suppress(Exception):  # a display that fails does so again when the run begins, and ends then

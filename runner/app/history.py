@@ -5,20 +5,20 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.app.posted import pending_commands
 from runner.journal.sqlite import SqliteStore
 from runner.model import JsonObject, RunState
 from runner.plan.codec import plan_from_json
-from runner.report.files import report_to_json, write_whole
+from runner.report.files import report_to_json
 from runner.report.fold import Report, fold, make_report
 from runner.report.text import summary_text
 from runner.settings import JOURNAL_FILE, report_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from runner.journal.store import RunRow, RunStore
     from runner.plan.plan import Plan
@@ -54,23 +54,21 @@ def plan_of(store: RunStore, plan_hash: str, run_id: str) -> Plan:
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """A run as its journal tells it. `pending` is what people asked of it that it has not taken in yet."""
+    """A run as its journal tells it. `pending` is what people asked of it that it has not taken in yet.
+
+    `default_path` is where its report goes in the state folder, `kept_path` the file that a person named for it.
+    """
 
     row: RunObject
     report: Report
     facts: Facts
     default_path: Path
     pending: tuple[str, ...] = ()
+    kept_path: Path | None = None
 
     def report_bytes(self) -> bytes:
         """The report as JSON; the same bytes every time, once the run is over."""
         return report_to_json(self.report)
-
-    def write_report(self, path: Path | None) -> Path:
-        """Write the report, to the state folder unless told otherwise; return where."""
-        target = path or self.default_path
-        write_whole(target, self.report_bytes())
-        return target
 
     def summary(self) -> str:
         """The report in a few lines, for a person."""
@@ -94,7 +92,8 @@ def stored_run(store: RunStore, run_id: str, state_dir: Path, plan: Plan | None 
         f"{asked.command.action} {asked.command.shown()}".strip()
         for asked in pending_commands(store, run_id, folded.facts)
     )
-    return StoredRun(_run_object(row), report, folded.facts, report_path(state_dir, run_id), pending)
+    kept = Path(row.report) if row.report is not None else None
+    return StoredRun(_run_object(row), report, folded.facts, report_path(state_dir, run_id), pending, kept)
 
 
 def list_runs(

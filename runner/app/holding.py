@@ -19,6 +19,7 @@ from runner.run.unsure import unsure_requests
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from runner.app.carrying import Work
     from runner.app.host import Host
@@ -44,7 +45,7 @@ async def open_journal(host: Host, store: RunStore, work: Work, options: RunOpti
     looking_back = LookingBack(host, store, options.ca_bundle, options.try_credential)
     give_free = Freeing(looking_back, partial(_say, options)).give_free
     if work.journal is not None:
-        await patiently(host.clock, looking, partial(_lease_the_rest, store, work), give_free)
+        await patiently(host.clock, looking, partial(_lease_the_rest, store, work, options.report.kept), give_free)
         return work.journal
     owner = _owner(host)
     await patiently(host.clock, looking, _creation(store, work, _record(work, options, owner)), give_free)
@@ -76,10 +77,12 @@ def _creation(store: RunStore, work: Work, record: RunRecord) -> Callable[[], No
     return create
 
 
-def _lease_the_rest(store: RunStore, work: Work) -> None:
-    """Lease what other runs of the family have not taken or done."""
+def _lease_the_rest(store: RunStore, work: Work, report: Path | None) -> None:
+    """Lease what other runs of the family have not taken or done; from then on the report has the place it was given."""
     kept = {server for event in left_to_family(store, work) for server in event.servers}
     store.lease(work.run_id, [server for server in _servers_to_do(work.state) if server not in kept])
+    if report is not None:
+        store.keep_report(work.run_id, str(report))
 
 
 def left_to_family(store: RunStore, work: Work) -> list[LeftOut]:
@@ -122,6 +125,7 @@ def _record(work: Work, options: RunOptions, owner: Owner) -> RunRecord:
         once_key=options.once_key,
         simulated=options.behaviour is not None,
         parents=plan.parents,
+        report=str(options.report.kept) if options.report.kept is not None else None,
     )
 
 

@@ -53,6 +53,22 @@ class OpenServices(Protocol):
         ...
 
 
+class Files(Protocol):
+    """Files outside the state store (`runner.files.writing`)."""
+
+    def write(self, path: Path, data: bytes, *, private: bool = False) -> None:
+        """Write one whole, or into a stream; raises FileNotWritten. A new one is its owner's alone if `private`."""
+        ...
+
+    def check(self, path: Path) -> None:
+        """Look whether it could be written now; raises FileNotWritten."""
+        ...
+
+    def is_stream(self, path: Path) -> bool:
+        """Whether what is written there cannot be read again."""
+        ...
+
+
 class RunLoop(Protocol):
     """Runs a coroutine to its end in an event loop of its own."""
 
@@ -83,8 +99,7 @@ class Host:
 
     `chance` is the one source of randomness, of jitter and of tokens. `identity` makes an owner of a token that is unique
     to one opening of a run; `person` is who gives the command, as `user@host`. `interrupts` is entered in the task that
-    carries a run out. `write_file` writes whole or not at all, and raises StateFolderError. `descriptors` is how many files
-    and connections the process may have open.
+    carries a run out. `descriptors` is how many files and connections the process may have open.
     """
 
     clock: MachineClock
@@ -96,7 +111,7 @@ class Host:
     open_services: OpenServices
     open_checker: Callable[[Redact, Path | None], Checker]
     interrupts: Callable[[], AbstractContextManager[Interrupts]]
-    write_file: Callable[[Path, bytes], None]
+    files: Files
     run_loop: RunLoop
     descriptors: int
 

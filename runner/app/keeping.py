@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.errors import InvalidInput, Problem
+from runner.files.writing import is_stdout
 from runner.journal.sqlite import SqliteStore
 from runner.settings import JOURNAL_FILE
 
@@ -19,6 +20,10 @@ def backup(state_dir: Path, file: Path) -> int:
         InvalidInput: there is no database, or the file is there already.
         StateFolderError: one of them cannot be read, or written.
     """
+    if is_stdout(file):
+        raise InvalidInput(
+            Problem("a copy of the journal is a file, no stream", str(file), hint="name one that is new")
+        )
     journal = state_dir / JOURNAL_FILE
     if not journal.exists():
         raise InvalidInput(Problem("there is no journal to copy", str(journal), hint="is it the right --state-dir?"))

@@ -15,11 +15,12 @@ from runner.app.programs import with_programs
 from runner.app.server_lists import server_names
 from runner.app.stages import Findings, Validation
 from runner.errors import InvalidInput, Problem
+from runner.files.writing import write
 from runner.inventory.files import InventoryFile
 from runner.model import JsonObject, Lane
+from runner.plain import plain_json
 from runner.plan.codec import plan_from_json, plan_to_json
 from runner.plan.expansion import PlanOptions, campaign_context, expand
-from runner.report.files import write_whole
 from runner.spec.loading import NOTHING_LOADED, load_campaign, read_jobspec
 from runner.spec.templates import TemplateProblem, has_template, render_text
 from runner.spec.variables import jobspec_variables, load_variables, refuse_names, variables_of_plan
@@ -229,8 +230,8 @@ def read_plan(inputs: PlanInputs) -> Plan:
 
 
 def write_plan(plan: Plan, path: Path) -> None:
-    """Write a plan file, whole or not at all."""
-    write_whole(path, plan_to_json(plan, readable=True))
+    """Write a plan file, whole or not at all; or into a stream."""
+    write(path, plain_json(plan_to_json(plan, readable=True)))
 
 
 def _inventory_source(campaign: Campaign, inputs: PlanInputs, options: PlanOptions) -> InventorySource | None:

@@ -19,8 +19,8 @@ from runner.app.history import open_store
 from runner.app.host import RECEIVED, Host
 from runner.engine.clock import SystemClock
 from runner.errors import RunnerError
+from runner.files import writing
 from runner.journal.owner import this_process
-from runner.report.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -59,7 +59,7 @@ def host_of(environ: Mapping[str, str], clock: MachineClock) -> Host:
         open_services=partial(_open_services, environ, clock),
         open_checker=partial(LocalChecker, env=environ),
         interrupts=Signals,
-        write_file=write_whole,
+        files=writing,
         run_loop=run_loop,
         descriptors=_descriptors(),
     )

@@ -12,6 +12,7 @@ from runner.app.carrying import RunResult, Work, carry_out
 from runner.app.holding import own
 from runner.app.programs import refuse_unready
 from runner.app.replaying import replayed
+from runner.app.reporting import NOT_NAMED, ReportPlace
 from runner.engine.clock import RunClock
 from runner.errors import InvalidInput, Problem, RefusedToStart
 from runner.run.facts import initial_facts
@@ -40,7 +41,7 @@ class RunOptions:
 
     state_dir: Path
     progress: Progress
-    report: Path | None = None
+    report: ReportPlace = NOT_NAMED
     watch: bool = True
     behaviour: Behaviour | None = None
     ca_bundle: Path | None = None

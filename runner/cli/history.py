@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from runner.app import comparing, families, history, locks, verifying
 from runner.cli import output, streams
-from runner.cli.options import format_option, pass_host, state_options
+from runner.cli.options import OutputPath, format_option, pass_host, state_options
 from runner.cli.table import table
 from runner.errors import ExitCode
+from runner.files.places import STDOUT
+from runner.files.writing import is_stdout, write
 from runner.model import RunState
-from runner.report.files import report_to_json, write_whole
+from runner.report.files import report_to_json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runner.app.host import Host
 
 
 @click.command("report")
 @click.argument("run", metavar="RUN")
-@click.option("--report", "path", type=click.Path(path_type=Path), help="Where to write it; - is standard output.")
+@click.option(
+    "-o",
+    "--report",
+    "path",
+    type=OutputPath(),
+    help="Where to write it (default: state folder); - is stdout.",
+)
 @click.option("--lineage", is_flag=True, help="Fold all runs that were retried from one another into one, as JSON.")
 @state_options
 def report_command(run: str, path: Path | None, state_dir: Path, *, lineage: bool) -> None:
     """Write the report of a run again, from its journal."""
     if lineage:
-        family = report_to_json(families.lineage(state_dir, run))
-        if path is None or path == Path("-"):
-            sys.stdout.buffer.write(family)
-        else:
-            write_whole(path, family)
+        write(path or STDOUT, report_to_json(families.lineage(state_dir, run)))
         return
     stored = history.read_run(state_dir, run)
-    if path == Path("-"):
-        sys.stdout.buffer.write(stored.report_bytes())
-        return
-    streams.echo(f"report: {stored.write_report(path)}")
+    place = path or stored.default_path
+    write(place, stored.report_bytes(), private=path is None)
+    if not is_stdout(place):
+        streams.echo(f"report: {place}")
 
 
 @click.command("list")

@@ -12,7 +12,7 @@ from runner.cli.options import state_options
 
 
 @click.command("backup")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, readable=False))
 @state_options
 def backup_command(file: Path, state_dir: Path) -> None:
     """Copy the journal of every run to FILE, safely, while runs go on.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import fields
 from functools import wraps
@@ -13,6 +14,7 @@ import click
 from runner.app.kinds import read_file
 from runner.app.planning import PlanInputs
 from runner.errors import InvalidInput
+from runner.files.writing import check
 from runner.plain import is_text, plain
 from runner.settings import default_state_dir
 from runner.spec.json_source import read_document
@@ -178,6 +180,23 @@ class Duration(click.ParamType[float]):
         if seconds is None:
             self.fail(f"{value!r}: expected {EXPECTED_DURATION}", param, ctx)
         return seconds
+
+
+class OutputPath(click.Path):
+    """A file to write, or a stream; `-` is standard output. What cannot be written is refused before anything is done."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, readable=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ANN401  click's
+        """The path.
+
+        Raises:
+            FileNotWritten: nothing can be written there now.
+        """
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        check(path)
+        return path
 
 
 lock_option = click.option(

@@ -9,7 +9,8 @@ import click
 
 from runner.app import forecasting, planning, validating
 from runner.cli import output, streams
-from runner.cli.options import campaign_options, format_option, pass_host, plan_inputs
+from runner.cli.options import OutputPath, campaign_options, format_option, pass_host, plan_inputs
+from runner.files.writing import is_stdout
 
 if TYPE_CHECKING:
     from runner.app.host import Host
@@ -39,7 +40,7 @@ def validate_command(host: Host, jobspec: Path, **options: Any) -> None:
 @click.argument("jobspec", metavar="JOBSPEC|PLAN.json", type=click.Path(path_type=Path))
 @campaign_options
 @format_option
-@click.option("-o", "--output", "plan_file", type=click.Path(path_type=Path), help="Write the plan, with its hash.")
+@click.option("-o", "--output", "plan_file", type=OutputPath(), help="Write the plan, with its hash; - is stdout.")
 @pass_host
 def plan_command(host: Host, jobspec: Path, **options: Any) -> None:
     """Show every group, how many requests it comes to, how long they take, and the first of them. No network.
@@ -48,6 +49,8 @@ def plan_command(host: Host, jobspec: Path, **options: Any) -> None:
     """
     output_format = options.pop("output")
     plan_file = options.pop("plan_file")
+    if output_format == "json" and is_stdout(plan_file):
+        raise click.UsageError("-o - and --format json would both be on standard output: give -o a file")
     plan = planning.read_or_make_plan(host, plan_inputs(jobspec, options))
     if plan_file is not None:
         planning.write_plan(plan, plan_file)
@@ -55,11 +58,12 @@ def plan_command(host: Host, jobspec: Path, **options: Any) -> None:
 
 
 def show_plan(plan: Plan, output_format: str, plan_file: Path | None = None) -> None:
-    """Print a plan for a person, or for a machine."""
+    """Print a plan for a person, or for a machine; on stderr where standard output has the plan itself."""
+    beside = is_stdout(plan_file)
     if output_format == "json":
         output.print_json([output.plan_object(plan, forecasting.forecast_plan(plan))])
         return
     output.warnings(plan)
-    streams.echo(output.plan_text(plan, forecasting.forecast_plan(plan)))
-    if plan_file is not None:
+    streams.echo(output.plan_text(plan, forecasting.forecast_plan(plan)), err=beside)
+    if plan_file is not None and not beside:
         streams.echo(f"plan written to {plan_file}")

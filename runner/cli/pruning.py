@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from runner.app import exporting, pruning
 from runner.cli import output, streams
-from runner.cli.options import Duration, format_option, pass_host, state_options
+from runner.cli.options import Duration, OutputPath, format_option, pass_host, state_options
 from runner.cli.table import table
-from runner.report.files import write_whole
+from runner.files.writing import is_stdout, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from runner.app.host import Host
     from runner.app.pruning import Pruning
@@ -88,13 +87,11 @@ def _time(at: float) -> str:
 
 @click.command("export")
 @click.argument("run", metavar="RUN")
-@click.argument("file", metavar="FILE.zip", type=click.Path(path_type=Path))
+@click.argument("file", metavar="FILE.zip", type=OutputPath())
 @state_options
 def export_command(run: str, file: Path, state_dir: Path) -> None:
     """Write one run to a ZIP file, to hand to somebody: its plan, journal and report. FILE - is standard output."""
     data = exporting.export_run(state_dir, run)
-    if file == Path("-"):
-        sys.stdout.buffer.write(data)
-        return
-    write_whole(file, data)
-    streams.echo(f"{file}: {len(data):,} bytes")
+    write(file, data)
+    if not is_stdout(file):
+        streams.echo(f"{file}: {len(data):,} bytes")

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.app import approving, planning, retrying, running, simulating, slots
+from runner.app.reporting import report_place, write_streams
 from runner.cli import output, streams
 from runner.cli.logs import Logs
 from runner.cli.operating import patience_options
 from runner.cli.options import (
     Duration,
+    OutputPath,
     campaign_options,
     credential_option,
     lock_option,
@@ -27,6 +29,7 @@ from runner.cli.planning import show_plan
 from runner.cli.progress import LiveProgress, LoggedProgress
 from runner.cli.scheduling import deadline_option, slot_from, slot_options
 from runner.errors import ExitCode
+from runner.files.writing import is_stdout
 from runner.model import JsonObject, Outcome
 from runner.run.gate import Patience
 
@@ -39,8 +42,8 @@ if TYPE_CHECKING:
 
 _report_option = click.option(
     "--report",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Where to write the report (default: state folder).",
+    type=OutputPath(),
+    help="Where to write the report (default: state folder); - is stdout. `resume` writes the same file.",
 )
 _behaviour_option = click.option(
     "--behaviour", type=click.Path(path_type=Path), help="How the simulator behaves: a YAML file."
@@ -100,7 +103,7 @@ def run_command(host: Host, file: Path, **options: Any) -> int:
         return ExitCode.OK
     how = _how(host, options, watch=not options.pop("no_wait"), behaviour=behaviour)
     result = slots.run_in_slot(host, slot, inputs, approved_plan, how, required_hash=required_hash, warn=output.warning)
-    return _finish(result, quiet=options["quiet"])
+    return _finish(result, options)
 
 
 @click.command("resume")
@@ -116,16 +119,14 @@ def run_command(host: Host, file: Path, **options: Any) -> int:
 @pass_host
 def resume_command(host: Host, run: str, **options: Any) -> int:
     """Go on with a run that was stopped or crashed. RUN is its id, the start of it, or `last`."""
-    return _finish(
-        running.resume_run(host, run, _how(host, options, watch=True, behaviour=None)), quiet=options["quiet"]
-    )
+    return _finish(running.resume_run(host, run, _how(host, options, watch=True, behaviour=None)), options)
 
 
 @click.command("retry")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
 @click.option("--only", callback=_outcomes, metavar="OUTCOME,...", help="Default: failed,timed_out,unknown.")
 @click.option("--no-look", is_flag=True, help="Do not read the jobs of timed-out and unknown servers once more.")
-@click.option("-o", "--output", "plan_file", type=click.Path(path_type=Path), help="Only write the plan.")
+@click.option("-o", "--output", "plan_file", type=OutputPath(), help="Only write the plan; - is stdout.")
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @click.option("--simulate", is_flag=True, help="Rehearse it against a simulator. A retry of a rehearsal is one anyway.")
 @_behaviour_option
@@ -158,7 +159,7 @@ def retry_command(host: Host, runs: tuple[str, ...], only: tuple[str, ...], **op
         show_plan(plan, "text", plan_file)
         return ExitCode.OK
     how = _how(host, options, watch=True, behaviour=behaviour)
-    return _finish(running.run_plan(host, plan, how), quiet=options["quiet"])
+    return _finish(running.run_plan(host, plan, how), options)
 
 
 def _how(host: Host, options: JsonObject, *, watch: bool, behaviour: Behaviour | None) -> running.RunOptions:
@@ -169,7 +170,7 @@ def _how(host: Host, options: JsonObject, *, watch: bool, behaviour: Behaviour |
     progress = LiveProgress(host.clock.monotonic, color=colour) if live else LoggedProgress(logs)
     return running.RunOptions(
         state_dir=options["state_dir"],
-        report=options["report"],
+        report=report_place(options["report"]),
         watch=watch,
         behaviour=behaviour,
         ca_bundle=options["ca_bundle"],
@@ -186,15 +187,22 @@ def _patience(wait_s: float, deadline: Deadline | None, now: float) -> float:
     return wait_s if deadline is None else max(0.0, min(wait_s, deadline.at - now))
 
 
-def _finish(result: RunResult | slots.Untouched, *, quiet: bool) -> int:
-    """Say how it ended, as far as anybody listens; it ended so either way."""
+def _finish(result: RunResult | slots.Untouched, options: JsonObject) -> int:
+    """Say how it ended, as far as anybody listens; it ended so either way. Not on stdout where the report goes there."""
+    beside, quiet = is_stdout(options["report"]), options["quiet"]
     if isinstance(result, slots.Untouched):
-        streams.say(result.reason)
+        streams.say(result.reason, err=beside)
         return ExitCode.OK
     lines = [] if quiet else [result.summary]
-    lines.append(f"report: {result.report_path}")
+    if result.report.path is not None:
+        lines.append(f"report: {result.report.path}")
     if result.resumable and quiet:  # the summary says it, and what must come before
         lines.append(f"go on with: runner resume {result.run_id}")
     with suppress(KeyboardInterrupt):
-        streams.say("\n".join(lines))
+        if result.report.problem:
+            output.warning(result.report.problem)
+        if lines:
+            streams.say("\n".join(lines), err=beside)
+        for trouble in write_streams(result.report, result.run_id):
+            output.warning(trouble)
     return result.exit_code

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 import apsw
 
 from runner.errors import InvalidInput, Problem, StateFolderError
+from runner.files.temporary import sync_folder, temporary_beside
 from runner.journal.troubles import BUSY, in_words
 
 _OF_THE_ORIGINAL = (*BUSY, apsw.CorruptError, apsw.NotADBError)
@@ -21,22 +21,18 @@ def copy_to(connection: apsw.Connection, path: Path) -> None:
         InvalidInput: the file is there already.
         StateFolderError: it cannot be written.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        connection.execute("VACUUM INTO ?", (str(part),))
-        _write_through(part, os.O_RDONLY)
-        _link(part, path)
-        _write_through(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        with temporary_beside(path, 0o600) as part:
+            connection.execute("VACUUM INTO ?", (str(part.path),))
+            os.fsync(part.descriptor)
+            _link(part.path, path)
+            sync_folder(path.parent)
     except _OF_THE_ORIGINAL as error:
         raise in_words(Path(connection.filename), error) from error
     except (apsw.Error, OSError) as error:
         reason = getattr(error, "strerror", None) or error
         hint = "choose another place for the copy, or make room there"
         raise StateFolderError(f"{path} cannot be written: {reason}", hint=hint) from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
 
 
 def _link(part: Path, path: Path) -> None:
@@ -53,11 +49,3 @@ def _link(part: Path, path: Path) -> None:
 
 def _there_already(path: Path) -> InvalidInput:
     return InvalidInput(Problem("is there already", str(path), hint="give the copy a name of its own"))
-
-
-def _write_through(path: Path, flags: int) -> None:
-    handle = os.open(path, flags)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

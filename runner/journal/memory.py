@@ -259,6 +259,12 @@ class MemoryStore:
         self._contents.runs[run_id].state = state
         self._contents.runs[run_id].counts = dict(counts)
 
+    def keep_report(self, run_id: str, report: str) -> None:
+        """Have the report of a run written to another file from now on."""
+        self._refuse_if_lost(run_id)
+        run = self._contents.runs[run_id]
+        run.record = run.record._replace(report=report)
+
     def post_command(self, run_id: str, at: float, who: str, why: str, body: str) -> int:
         """Tell a run something."""
         row = CommandRow(len(self._contents.commands) + 1, at, who, why, body)
@@ -299,6 +305,7 @@ class MemoryStore:
             run.seq,
             record.simulated,
             is_open,
+            record.report,
         )
 
     def _forget(self, run_id: str) -> None:

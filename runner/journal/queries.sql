@@ -7,21 +7,21 @@ SELECT body FROM plan WHERE plan_hash = :plan_hash;
 
 -- name: create_run
 INSERT INTO run (id, campaign, plan_hash, created_at, owner_host, owner_pid, owner_start, owner_token, heartbeat_at,
-                 lease_s, simulated, seq, owner_machine, renewed_clock, renewed_at)
+                 lease_s, simulated, seq, owner_machine, renewed_clock, renewed_at, report)
 VALUES (:id, :campaign, :plan_hash, :created_at, :host, :pid, :start, :token, :wall, :lease_s, :simulated,
-        (SELECT coalesce(max(seq), 0) + 1 FROM run), :machine, :clock, :at) ON CONFLICT DO NOTHING;
+        (SELECT coalesce(max(seq), 0) + 1 FROM run), :machine, :clock, :at, :report) ON CONFLICT DO NOTHING;
 
 -- name: runs
 -- Every run of a campaign (NULL: of all), newest first: in the order in which they were made, whatever the clock said. From
 -- `id` on the columns are those of `claim`.
-SELECT campaign, plan_hash, created_at, state, counts, seq, simulated,
+SELECT campaign, plan_hash, created_at, state, counts, seq, simulated, report,
        id, owner_host, owner_pid, owner_start, owner_token, owner_machine, renewals, coalesce(heartbeat_at, 0.0),
        coalesce(renewed_clock, ''), coalesce(renewed_at, 0.0), seen, lease_s,
        coalesce((SELECT max(entry.seq) FROM entry WHERE run_id = run.id), 0)
 FROM run WHERE :campaign IS NULL OR campaign = :campaign ORDER BY seq DESC;
 
 -- name: run
-SELECT campaign, plan_hash, created_at, state, counts, seq, simulated,
+SELECT campaign, plan_hash, created_at, state, counts, seq, simulated, report,
        id, owner_host, owner_pid, owner_start, owner_token, owner_machine, renewals, coalesce(heartbeat_at, 0.0),
        coalesce(renewed_clock, ''), coalesce(renewed_at, 0.0), seen, lease_s,
        coalesce((SELECT max(entry.seq) FROM entry WHERE run_id = run.id), 0)
@@ -78,6 +78,9 @@ UPDATE run SET state = NULL, counts = NULL WHERE id = :id AND owner_token = :tok
 
 -- name: finish_run
 UPDATE run SET state = :state, counts = :counts WHERE id = :id;
+
+-- name: keep_report
+UPDATE run SET report = :report WHERE id = :id;
 
 -- name: last_entry
 SELECT seq, hash FROM entry WHERE run_id = :id ORDER BY seq DESC LIMIT 1;

@@ -1,4 +1,4 @@
--- The journal's tables, version 6.
+-- The journal's tables, version 7.
 
 -- Plans, by their hash: the JSON that `runner.plan.codec` writes. Not compressed: most of it is random ids, which shrink
 -- to half and no more.
@@ -29,7 +29,8 @@ CREATE TABLE run (
     renewals      INTEGER NOT NULL DEFAULT 0,
     renewed_clock TEXT,                    -- the clock that renewed_at is by
     renewed_at    REAL,                    -- when the owner last renewed or let go, seconds of a clock that nobody can set
-    seen          TEXT                     -- when a process with another clock first saw that: JSON, see claims.py
+    seen          TEXT,                    -- when a process with another clock first saw that: JSON, see claims.py
+    report        TEXT                     -- the file that its report is written to (version 7); NULL: that of the state folder
 ) STRICT;
 
 -- Commits, in order: each is a JSON list of the events that became durable together, {"kind", "data"} each.

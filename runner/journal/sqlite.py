@@ -174,7 +174,7 @@ class SqliteStore:
             return list(islice((row for row in rows if state in {None, row.state}), limit))
 
     def _row(self, values: tuple[Any, ...]) -> RunRow:
-        campaign, plan_hash, created_at, noted, counts, seq, simulated, *claimed = values
+        campaign, plan_hash, created_at, noted, counts, seq, simulated, report, *claimed = values
         claim = claim_of(claimed)
         state = self._judge.shown_state(claim, noted, None if noted else self._told_at_end(claim.run_id))
         return RunRow(
@@ -188,6 +188,7 @@ class SqliteStore:
             seq,
             None if simulated is None else bool(simulated),
             self._judge.seems_alive(claim),
+            report,
         )
 
     def _told_at_end(self, run_id: str) -> str | None:
@@ -236,6 +237,12 @@ class SqliteStore:
         with translated(self._path), self._db:
             self._refuse_if_lost(run_id)
             self._execute("finish_run", id=run_id, state=state, counts=orjson.dumps(dict(counts)).decode())
+
+    def keep_report(self, run_id: str, report: str) -> None:
+        """Have the report of a run written to another file from now on."""
+        with translated(self._path), self._db:
+            self._refuse_if_lost(run_id)
+            self._execute("keep_report", id=run_id, report=report)
 
     def post_command(self, run_id: str, at: float, who: str, why: str, body: str) -> int:
         """Tell a run something."""

@@ -129,6 +129,7 @@ class RunRecord(NamedTuple):
     `servers` are leased to it; they stay so for `lease_s` seconds after the last sign of life of its process, for that
     long its jobs may still be at work. `once_key` names the slot of a schedule that the run is for: one run a slot.
     `simulated` is a rehearsal. `parents` are the runs that it does again in part; they need not be here.
+    `report` is the file that its report is written to; None: that of the state folder.
     """
 
     id: str
@@ -141,6 +142,7 @@ class RunRecord(NamedTuple):
     once_key: str | None = None
     simulated: bool = False
     parents: Sequence[str] = ()
+    report: str | None = None
 
 
 class RunRow(NamedTuple):
@@ -150,7 +152,7 @@ class RunRow(NamedTuple):
     while its owner lives and `interrupted` after. `counts` is what `finish` was told, None before. `owner` is None when
     no process has the run open; `is_open` is whether one has that may be alive: also before its first event, and after its
     last, whatever `state` says. `seq` grows in the order in which runs were made, whatever the clock said. `simulated` is
-    None where it is not known: then the run has no events.
+    None where it is not known: then the run has no events. `report` is as in `RunRecord`.
     """
 
     id: str
@@ -163,6 +165,7 @@ class RunRow(NamedTuple):
     seq: int
     simulated: bool | None
     is_open: bool
+    report: str | None = None
 
 
 class CommandRow(NamedTuple):
@@ -332,6 +335,10 @@ class RunStore(Protocol):
 
     def finish(self, run_id: str, state: str, counts: Mapping[str, int]) -> None:
         """Note how a run ended, for lists. Opening it again wipes the note. Call it while the run is still open."""
+        ...
+
+    def keep_report(self, run_id: str, report: str) -> None:
+        """Have the report of a run written to another file from now on."""
         ...
 
     def post_command(self, run_id: str, at: float, who: str, why: str, body: str) -> int:

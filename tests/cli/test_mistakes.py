@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import JOBSPEC, SIMULATED, Program
+from tests.cli.conftest import JOBSPEC, Program
 from tests.cli.rollouts import with_rollout
 from tests.cli.serving import StartSimulator
 
@@ -136,20 +136,6 @@ def test_plain_http_to_another_machine(program: Program) -> None:
 def test_a_state_folder_that_cannot_be_written(program: Program) -> None:
     program.env["RUNNER_STATE_DIR"] = str(program.jobspec / "state")
     refused(program, "run", program.jobspec, "--simulate", code=6, says="cannot be used")
-
-
-def test_a_report_that_cannot_be_written_loses_nothing(program: Program) -> None:
-    refused(
-        program,
-        "run",
-        program.jobspec,
-        *SIMULATED,
-        "--report",
-        program.jobspec / "r.json",
-        code=6,
-        says="runner report",
-    )
-    assert program("report", "last").returncode == 0
 
 
 def test_a_changed_plan_is_refused(program: Program) -> None:

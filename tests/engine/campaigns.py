@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 from runner.journal.store import RunStore
 from runner.model import Outcome
@@ -19,13 +20,14 @@ _MADE_NOTHING = (e.Lapsed, e.Refused, e.Throttled, e.NotFound)
 class Campaign:
     """A plan, the run that carries it out, and who looks on.
 
-    `posted` are commands for a run that has not begun. `last_look` is when it last looked at the job list, monotonic seconds.
+    `report` is where the report of its run is to be. `posted` are commands for a run that has not begun. `last_look` is when it last looked at the job list, monotonic seconds.
     """
 
     def __init__(self, plan: Plan, promises: Promises) -> None:
         self.plan = plan
         self.promises = promises
         self.run_id: str | None = None
+        self.report: Path | None = None
         self.state = initial_facts(plan)
         self.posted: list[tuple[str, str]] = []
         self.last_look = 0.0

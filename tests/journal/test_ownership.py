@@ -323,11 +323,13 @@ async def test_one_who_lost_a_run_neither_leases_nor_releases_nor_ends_it(machin
         lambda: mine.lease("run-1", ["c"]),
         lambda: mine.release("run-1"),
         lambda: mine.finish("run-1", "finished", {}),
+        lambda: mine.keep_report("run-1", "/elsewhere.json"),
     ]
     for act in acts:
         with pytest.raises(OwnershipLost):
             act()
     assert [(row.run_id, row.servers) for row in other.leases()] == [("run-1", 2)]
+    assert other.run("run-1").report is None
     other.release("run-1")
     other.finish("run-1", "stopped", {})
     assert other.leases() == []

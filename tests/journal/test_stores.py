@@ -174,6 +174,19 @@ async def test_a_run_that_gets_no_servers_does_not_keep_the_slot(make_store: Mak
     store.close()
 
 
+async def test_a_run_has_a_place_for_its_report_which_its_owner_may_change(make_store: MakeStore) -> None:
+    store = with_run(make_store(), "run-1")
+    store.create_run(RunRecord("run-2", "campaign", "sha256:p", 2.0, report="/reports/2.json"))
+    assert [row.report for row in store.runs()] == ["/reports/2.json", None]
+    journal = store.open_run("run-2", HERE)
+    store.keep_report("run-2", "/elsewhere/2.json")
+    assert store.run("run-2").report == "/elsewhere/2.json"
+    journal.close()
+    assert store.run("run-2").report == "/elsewhere/2.json"
+    assert store.run("run-1").report is None
+    store.close()
+
+
 async def test_commands_are_read_in_order_and_only_new_ones(make_store: MakeStore) -> None:
     store = with_run(with_run(make_store(), "run-1"), "run-2")
     first = store.post_command("run-1", 1.5, "ann", "too hot", '{"do":"hold"}')
@@ -253,7 +266,8 @@ def test_the_journal_is_nobody_elses_business(tmp_path: Path) -> None:
     assert path.parent.stat().st_mode & 0o077 == 0
 
 
-BACK_TO_5 = "DROP TABLE refused_calls; DROP TABLE salt; PRAGMA user_version = 5"
+BACK_TO_6 = "ALTER TABLE run DROP COLUMN report; PRAGMA user_version = 6"
+BACK_TO_5 = f"{BACK_TO_6}; DROP TABLE refused_calls; DROP TABLE salt; PRAGMA user_version = 5"
 BACK_TO_4 = (
     f"{BACK_TO_5}; "
     "DROP TABLE parent; DROP TABLE plan_index; DROP TABLE pruned_slot; "
@@ -282,7 +296,7 @@ def structure(path: Path) -> list[tuple[str, str]]:
     return rows
 
 
-@pytest.mark.parametrize("back", [BACK_TO_5, BACK_TO_4, BACK_TO_2, BACK_TO_1], ids=["5", "4", "2", "1"])
+@pytest.mark.parametrize("back", [BACK_TO_6, BACK_TO_5, BACK_TO_4, BACK_TO_2, BACK_TO_1], ids=["6", "5", "4", "2", "1"])
 async def test_a_file_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path, back: str) -> None:
     path = tmp_path / "journal.db"
     store = with_run(SqliteStore(path))
@@ -300,6 +314,7 @@ async def test_a_file_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path
     assert list(store.read_events("run-1")) == intended(3)
     assert store.leases() == []
     assert store.find_slot("nightly") is None
+    assert store.run("run-1").report is None
     assert store.read_commands("run-1", 0) == []
     assert len(store.credentials.salt) == 16
     store.close()
