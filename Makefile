@@ -13,7 +13,7 @@ UNIT := $(WITHOUT_PROCESSES) --ignore=tests/cli --ignore=tests/engine
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test simulate lint types contracts quick unit coverage mutants format schemas documents lock bench clean
+.PHONY: help demo check test simulate lint types contracts quick unit coverage mutants format schemas documents lock bench bench-compare clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,10 @@ documents: .venv/.test ## write the tables of docs/jobspec.md anew from the mode
 
 bench: .venv/.test ## measure; see benchmarks/README.md
 	@$(BIN)/python -m benchmarks
+
+REV ?= HEAD
+bench-compare: .venv/.test ## the short forms beside another commit, in turn: make bench-compare REV=main (needs nginx)
+	@$(BIN)/python -m benchmarks.compare $(REV)
 
 lock: ## resolve the requirements anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
