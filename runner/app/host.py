@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Coroutine, Mapping, Sequence
     from contextlib import AbstractContextManager, AsyncExitStack
+    from datetime import tzinfo
     from pathlib import Path
 
     from runner.engine.ports import Checker, JobService, MachineClock
@@ -83,7 +84,8 @@ class Host:
 
     `chance` is the one source of randomness, of jitter and of tokens. `identity` makes an owner of a token that is unique
     to one opening of a run; `person` is who gives the command, as `user@host`. `interrupts` is entered in the task that
-    carries a run out. `write_file` writes whole or not at all, and raises StateFolderError. `descriptors` is how many files
+    carries a run out. `zone` is that of a person's times (None: as the C library has it), and raises InvalidInput where
+    nobody can tell. `write_file` writes whole or not at all, and raises StateFolderError. `descriptors` is how many files
     and connections the process may have open.
     """
 
@@ -98,6 +100,7 @@ class Host:
     interrupts: Callable[[], AbstractContextManager[Interrupts]]
     write_file: Callable[[Path, bytes], None]
     run_loop: RunLoop
+    zone: Callable[[], tzinfo | None]
     descriptors: int
 
 

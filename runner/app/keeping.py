@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.app.folder import journal_path
 from runner.errors import InvalidInput, Problem
 from runner.journal.sqlite import SqliteStore
-from runner.settings import JOURNAL_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,7 @@ def backup(state_dir: Path, file: Path) -> int:
         InvalidInput: there is no database, or the file is there already.
         StateFolderError: one of them cannot be read, or written.
     """
-    journal = state_dir / JOURNAL_FILE
+    journal = journal_path(state_dir)
     if not journal.exists():
         raise InvalidInput(Problem("there is no journal to copy", str(journal), hint="is it the right --state-dir?"))
     store = SqliteStore(journal, reading=True)

@@ -10,7 +10,8 @@ import click
 
 from runner.app import comparing, families, history, locks, verifying
 from runner.cli import output, streams
-from runner.cli.options import format_option, pass_host, state_options
+from runner.cli.options import format_option, pass_host
+from runner.cli.paths import UserPath, state_options
 from runner.cli.table import table
 from runner.errors import ExitCode
 from runner.model import RunState
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.command("report")
 @click.argument("run", metavar="RUN")
-@click.option("--report", "path", type=click.Path(path_type=Path), help="Where to write it; - is standard output.")
+@click.option("--report", "path", type=UserPath(), help="Where to write it; - is standard output.")
 @click.option("--lineage", is_flag=True, help="Fold all runs that were retried from one another into one, as JSON.")
 @state_options
 def report_command(run: str, path: Path | None, state_dir: Path, *, lineage: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,14 +9,17 @@ import click
 from runner.app import forecasting, planning, validating
 from runner.cli import output, streams
 from runner.cli.options import campaign_options, format_option, pass_host, plan_inputs
+from runner.cli.paths import UserPath
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runner.app.host import Host
     from runner.plan.plan import Plan
 
 
 @click.command("validate")
-@click.argument("jobspec", metavar="JOBSPEC|PLAN.json", type=click.Path(path_type=Path))
+@click.argument("jobspec", metavar="JOBSPEC|PLAN.json", type=UserPath())
 @campaign_options
 @pass_host
 def validate_command(host: Host, jobspec: Path, **options: Any) -> None:
@@ -27,6 +29,7 @@ def validate_command(host: Host, jobspec: Path, **options: Any) -> None:
     endpoint, project and the service's own rules are not checked; nor are other variables than are given here, nor
     secrets. It says what it did not check. Exit codes: 0 valid, 2 mistakes, 6 a plan that was changed or is outdated.
     """
+    host.zone()
     found = validating.validate(host, plan_inputs(jobspec, options))
     if found.plan is not None and not found.problems:
         output.warnings(found.plan)
@@ -36,10 +39,10 @@ def validate_command(host: Host, jobspec: Path, **options: Any) -> None:
 
 
 @click.command("plan")
-@click.argument("jobspec", metavar="JOBSPEC|PLAN.json", type=click.Path(path_type=Path))
+@click.argument("jobspec", metavar="JOBSPEC|PLAN.json", type=UserPath())
 @campaign_options
 @format_option
-@click.option("-o", "--output", "plan_file", type=click.Path(path_type=Path), help="Write the plan, with its hash.")
+@click.option("-o", "--output", "plan_file", type=UserPath(), help="Write the plan, with its hash.")
 @pass_host
 def plan_command(host: Host, jobspec: Path, **options: Any) -> None:
     """Show every group, how many requests it comes to, how long they take, and the first of them. No network.
@@ -48,6 +51,7 @@ def plan_command(host: Host, jobspec: Path, **options: Any) -> None:
     """
     output_format = options.pop("output")
     plan_file = options.pop("plan_file")
+    host.zone()
     plan = planning.read_or_make_plan(host, plan_inputs(jobspec, options))
     if plan_file is not None:
         planning.write_plan(plan, plan_file)

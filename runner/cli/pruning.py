@@ -12,7 +12,8 @@ import click
 
 from runner.app import exporting, pruning
 from runner.cli import output, streams
-from runner.cli.options import Duration, format_option, pass_host, state_options
+from runner.cli.options import Duration, format_option, pass_host
+from runner.cli.paths import UserPath, state_options
 from runner.cli.table import table
 from runner.report.files import write_whole
 
@@ -88,7 +89,7 @@ def _time(at: float) -> str:
 
 @click.command("export")
 @click.argument("run", metavar="RUN")
-@click.argument("file", metavar="FILE.zip", type=click.Path(path_type=Path))
+@click.argument("file", metavar="FILE.zip", type=UserPath())
 @state_options
 def export_command(run: str, file: Path, state_dir: Path) -> None:
     """Write one run to a ZIP file, to hand to somebody: its plan, journal and report. FILE - is standard output."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,14 +14,14 @@ from runner.cli.operating import patience_options
 from runner.cli.options import (
     Duration,
     campaign_options,
+    can_be_drawn_on,
     credential_option,
     lock_option,
     log_options,
     pass_host,
     plan_inputs,
-    state_options,
-    stderr_is_terminal,
 )
+from runner.cli.paths import UserPath, state_options
 from runner.cli.planning import show_plan
 from runner.cli.progress import LiveProgress, LoggedProgress
 from runner.cli.scheduling import deadline_option, slot_from, slot_options
@@ -31,6 +30,8 @@ from runner.model import JsonObject, Outcome
 from runner.run.gate import Patience
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runner.app.carrying import RunResult
     from runner.app.host import Host
     from runner.engine.run import Deadline
@@ -39,13 +40,11 @@ if TYPE_CHECKING:
 
 _report_option = click.option(
     "--report",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=UserPath(dir_okay=False),
     help="Where to write the report (default: state folder).",
 )
-_behaviour_option = click.option(
-    "--behaviour", type=click.Path(path_type=Path), help="How the simulator behaves: a YAML file."
-)
-_ca_option = click.option("--ca-bundle", type=click.Path(path_type=Path), help="A PEM file of certificates to trust.")
+_behaviour_option = click.option("--behaviour", type=UserPath(), help="How the simulator behaves: a YAML file.")
+_ca_option = click.option("--ca-bundle", type=UserPath(), help="A PEM file of certificates to trust.")
 
 
 _RETRIED = tuple(outcome.value for outcome in Outcome if outcome is not Outcome.SUCCEEDED)
@@ -62,7 +61,7 @@ def _outcomes(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 
 
 @click.command("run")
-@click.argument("file", metavar="JOBSPEC|PLAN.json", type=click.Path(path_type=Path))
+@click.argument("file", metavar="JOBSPEC|PLAN.json", type=UserPath())
 @campaign_options
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @click.option("--simulate", is_flag=True, help="Run against a simulator that is started for it.")
@@ -82,6 +81,7 @@ def _outcomes(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @pass_host
 def run_command(host: Host, file: Path, **options: Any) -> int:
     """Carry out a jobspec, or exactly a plan that `runner plan -o` wrote."""
+    host.zone()
     inputs = plan_inputs(file, options, once_key=options["once_key"])
     simulate = options.pop("simulate") or options["behaviour"] is not None
     dry_run = options.pop("dry_run")
@@ -116,16 +116,16 @@ def run_command(host: Host, file: Path, **options: Any) -> int:
 @pass_host
 def resume_command(host: Host, run: str, **options: Any) -> int:
     """Go on with a run that was stopped or crashed. RUN is its id, the start of it, or `last`."""
-    return _finish(
-        running.resume_run(host, run, _how(host, options, watch=True, behaviour=None)), quiet=options["quiet"]
-    )
+    host.zone()
+    how = _how(host, options, watch=True, behaviour=None)
+    return _finish(running.resume_run(host, run, how), quiet=options["quiet"])
 
 
 @click.command("retry")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
 @click.option("--only", callback=_outcomes, metavar="OUTCOME,...", help="Default: failed,timed_out,unknown.")
 @click.option("--no-look", is_flag=True, help="Do not read the jobs of timed-out and unknown servers once more.")
-@click.option("-o", "--output", "plan_file", type=click.Path(path_type=Path), help="Only write the plan.")
+@click.option("-o", "--output", "plan_file", type=UserPath(), help="Only write the plan.")
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @click.option("--simulate", is_flag=True, help="Rehearse it against a simulator. A retry of a rehearsal is one anyway.")
 @_behaviour_option
@@ -143,6 +143,7 @@ def retry_command(host: Host, runs: tuple[str, ...], only: tuple[str, ...], **op
 
     A server goes on at the step that it did not get through. OUTCOMEs: failed, timed_out, unknown, not_started, skipped.
     """
+    host.zone()
     look, plan_file, dry_run = not options.pop("no_look"), options.pop("plan_file"), options.pop("dry_run")
     state_dir, ca_bundle = options["state_dir"], options["ca_bundle"]
     plan, simulated, at_work = retrying.plan_retry(
@@ -162,9 +163,9 @@ def retry_command(host: Host, runs: tuple[str, ...], only: tuple[str, ...], **op
 
 
 def _how(host: Host, options: JsonObject, *, watch: bool, behaviour: Behaviour | None) -> running.RunOptions:
-    quiet = options["quiet"]
-    live = stderr_is_terminal() and not quiet and options["log_format"] != "json"
-    colour = not options["no_color"]
+    quiet, drawn = options["quiet"], can_be_drawn_on(host.environ)
+    live = drawn and not quiet and options["log_format"] != "json"
+    colour = drawn and not options["no_color"] and not host.environ.get("NO_COLOR")
     logs = Logs(options["log_format"], verbose=options["verbose"], quiet=quiet, color=colour)
     progress = LiveProgress(host.clock.monotonic, color=colour) if live else LoggedProgress(logs)
     return running.RunOptions(
@@ -187,14 +188,14 @@ def _patience(wait_s: float, deadline: Deadline | None, now: float) -> float:
 
 
 def _finish(result: RunResult | slots.Untouched, *, quiet: bool) -> int:
-    """Say how it ended, as far as anybody listens; it ended so either way."""
+    """Say how it ended."""
     if isinstance(result, slots.Untouched):
-        streams.say(result.reason)
+        streams.echo(result.reason)
         return ExitCode.OK
     lines = [] if quiet else [result.summary]
     lines.append(f"report: {result.report_path}")
     if result.resumable and quiet:  # the summary says it, and what must come before
         lines.append(f"go on with: runner resume {result.run_id}")
     with suppress(KeyboardInterrupt):
-        streams.say("\n".join(lines))
+        streams.echo("\n".join(lines))
     return result.exit_code

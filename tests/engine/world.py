@@ -131,7 +131,7 @@ class World:
 
     def command(self, action: str, target: str = "", why: str = "", **settings: str) -> None:
         """Leave a command for the run, as a person would; before it begins, for as soon as it does."""
-        command = dated(Command(action, target, settings), self.clock.wall())
+        command = dated(Command(action, target, settings), self.clock.wall(), lambda: None)
         body = orjson.dumps({"action": action, "target": target, "settings": dict(command.settings)}).decode()
         self._campaign.posted.append((why, body))
         self._post()
@@ -224,6 +224,7 @@ class World:
             interrupts=self._interrupts,
             write_file=self.reports.__setitem__,
             run_loop=_not_here,
+            zone=lambda: None,
             descriptors=self.descriptors,
         )
 
