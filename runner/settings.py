@@ -13,7 +13,10 @@ NO_STATE_DIR = Path("~")
 
 def default_state_dir() -> Path | None:
     """The platform's folder for the state of the user's programs; None where nothing tells of a home folder."""
-    folder = Path(user_state_dir("lite-server-runner", appauthor=False))
+    try:
+        folder = Path(user_state_dir("lite-server-runner", appauthor=False))
+    except RuntimeError:  # of newer versions; older ones leave `~` as it is
+        return None
     return folder if folder.is_absolute() else None
 
 

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 _VARIABLES = ("TZ", "CRON_TZ")
 
 _NAME = "(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)"
-_OFFSET = "[+-]?[0-9]{1,3}(?::[0-9]{2}){0,2}"
+_OFFSET = "[+-]?(?:[01]?[0-9]|2[0-4])(?::[0-5][0-9]){0,2}"
+_WHEN = "[+-]?[0-9]{1,3}(?::[0-5][0-9]){0,2}"
 _DAY = r"(?:J?[0-9]{1,3}|M[0-9]{1,2}\.[1-5]\.[0-6])"
-_CHANGE = f",{_DAY}(?:/{_OFFSET})?"
+_CHANGE = f",{_DAY}(?:/{_WHEN})?"
 # As tzset(3) has them, which need no list of zones: CST-8, <+08>-8, EST5EDT,M3.2.0,M11.1.0.
 _RULE = re.compile(f"{_NAME}{_OFFSET}(?:{_NAME}(?:{_OFFSET})?(?:{_CHANGE}{_CHANGE})?)?", re.ASCII)
 _SYSTEM_ZONES = "/usr/share/zoneinfo"

@@ -13,7 +13,7 @@ import click
 from runner.app.kinds import read_file
 from runner.app.planning import PlanInputs
 from runner.cli.paths import UserPath
-from runner.errors import InvalidInput
+from runner.errors import InvalidInput, Problem
 from runner.spec.json_source import read_document
 from runner.spec.quantities import EXPECTED_DURATION, parse_duration
 
@@ -125,7 +125,12 @@ def _is_read_once(path: Path) -> bool:
 
 
 def _content(path: Path) -> bytes:
-    return sys.stdin.buffer.read() if path == _STDIN else read_file(path, {})
+    if path != _STDIN:
+        return read_file(path, {})
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise InvalidInput(Problem(f"cannot be read: {error.strerror}", "standard input")) from error
 
 
 log_options = all_of(

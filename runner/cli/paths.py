@@ -11,8 +11,9 @@ from typing import Any
 
 import click
 
+from runner.cli.arguments import why_no_text
 from runner.errors import InvalidInput, Problem
-from runner.plain import is_text, plain
+from runner.plain import is_text
 from runner.settings import NO_STATE_DIR, default_state_dir
 
 _STATE_VARIABLE = "RUNNER_STATE_DIR"
@@ -44,7 +45,7 @@ def _state_dir(ctx: click.Context, param: click.Parameter, value: Path | None) -
     if value is None:
         return NO_STATE_DIR
     if not is_text(str(value)):
-        raise click.BadParameter(f"{plain(str(value))!r} is not UTF-8", ctx, param)
+        raise click.BadParameter(why_no_text(str(value)), ctx, param)
     if source is click.core.ParameterSource.ENVIRONMENT and not value.is_absolute():
         raise _misleading(
             f"{str(value)!r} is another folder wherever one stands, and runs of two folders do not know of each other",
@@ -67,7 +68,7 @@ def _whole(path: Path, ctx: click.Context, param: click.Parameter) -> Path:
 
 state_options = click.option(
     "--state-dir",
-    type=UserPath(file_okay=False),
+    type=UserPath(file_okay=False, readable=False),
     envvar=_STATE_VARIABLE,
     default=default_state_dir,
     callback=_state_dir,
