@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _OPTION = "--log-format"
 _WARNING = re.compile(r"warning: |\S+: \w*Warning: ")
-_PREFIX = re.compile(r"(?:error|warning): ")
+_PREFIX = re.compile(r"\A(?:error|warning): ")
 
 
 class JsonLines(io.TextIOBase):
@@ -58,7 +58,7 @@ class JsonLines(io.TextIOBase):
 
     def _put(self, text: str) -> None:
         level = "warning" if _WARNING.match(text) else "error"
-        event = _PREFIX.sub("", text.strip("\n"), count=1)
+        event = _PREFIX.sub("", text.strip("\n"))
         now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         self.beneath.write(json.dumps({"event": event, "level": level, "timestamp": now}) + "\n")
 

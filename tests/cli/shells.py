@@ -10,6 +10,8 @@ from tests.cli.conftest import BEHAVIOUR, JOBSPEC, Program
 from tests.cli.processes import LONGEST_S
 
 PLAN = ("plan", "job.yaml", "--region", "cn-north-9")
+SIGNS = "größe 北京 😀"
+"""What no encoding but those of Unicode has whole; it is in the jobspec that `furnish` makes."""
 FAILING = BEHAVIOUR.replace("0.3}", "0.1, failing: 1.0}")
 RUN = ("run", "job.yaml", "--behaviour", "failing.yaml")
 """A run that ends with 3."""
@@ -59,7 +61,7 @@ def furnish(program: Program) -> None:
     program.servers(2)
     assert program(*PLAN, "-o", "plan.json").returncode == 0
     program.jobspec.write_text(
-        JOBSPEC.replace("name: test", "name: test\ndescription: größe 北京 😀"), encoding="utf-8"
+        JOBSPEC.replace("name: test", f"name: test\ndescription: {SIGNS}").replace('"1.0"', SIGNS), encoding="utf-8"
     )
     (program.folder / "fleet.csv").write_text("id,name\nid-0,größe\nid-1,北京\n", encoding="utf-8")
     assert program(*RUN).returncode == 3
