@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from runner.errors import StateFolderError
@@ -20,8 +19,7 @@ def journal_path(state_dir: Path) -> Path:
     """
     if state_dir == NO_STATE_DIR:
         raise StateFolderError(
-            "there is no folder for journals and reports: neither HOME nor the list of users tells of a home folder of "
-            f"user {os.getuid()}",
+            "there is no folder for journals and reports: neither HOME nor the list of users tells of this user's home",
             hint="name a folder with --state-dir or RUNNER_STATE_DIR, or set HOME to a whole path",
         )
     return state_dir / JOURNAL_FILE

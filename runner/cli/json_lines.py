@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _OPTION = "--log-format"
 _WARNING = re.compile(r"warning: |\S+: \w*Warning: ")
@@ -21,10 +21,14 @@ _PREFIX = re.compile(r"\A(?:error|warning): ")
 
 
 class JsonLines(io.TextIOBase):
-    """Writes each text that ends a line as one object, as the log has them, to the stream `beneath`."""
+    """Writes each text that ends a line as one object, as the log has them, to the stream `beneath`.
 
-    def __init__(self, beneath: TextIO) -> None:
+    `wall` is a clock, epoch seconds.
+    """
+
+    def __init__(self, beneath: TextIO, wall: Callable[[], float]) -> None:
         self.beneath = beneath
+        self._wall = wall
         self._begun = ""
 
     @property
@@ -59,7 +63,7 @@ class JsonLines(io.TextIOBase):
     def _put(self, text: str) -> None:
         level = "warning" if _WARNING.match(text) else "error"
         event = _PREFIX.sub("", text.strip("\n"))
-        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        now = datetime.fromtimestamp(self._wall(), UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         self.beneath.write(json.dumps({"event": event, "level": level, "timestamp": now}) + "\n")
 
 

@@ -121,7 +121,7 @@ def run_command_line(arguments: Sequence[str], make_host: Callable[[], Host], st
     All of `main` that is not the process: it sets up no signals, ends nothing, and raises nothing. `make_host` is called
     once, by a command that needs more of the process than its arguments.
     """
-    log = JsonLines(stderr) if asks_for_json(arguments) else None
+    log = _json_lines(stderr) if asks_for_json(arguments) else None
     with redirect_stdout(stdout), redirect_stderr(log or stderr):
         code = _exit_code(arguments, cache(make_host))
         if log is not None:
@@ -129,6 +129,12 @@ def run_command_line(arguments: Sequence[str], make_host: Callable[[], Host], st
         with suppress(KeyboardInterrupt):
             streams.settle(stdout)
     return code
+
+
+def _json_lines(stderr: TextIO) -> JsonLines:
+    from runner.engine.clock import SystemClock  # noqa: PLC0415  most commands need none
+
+    return JsonLines(stderr, SystemClock().wall)
 
 
 def _this_host() -> Host:

@@ -148,7 +148,7 @@ def test_what_needs_a_home_says_so(nobody: Program, home: str | None) -> None:
         code, out, err = as_nobody(nobody, *arguments)
         assert (code, out) == (6, ""), arguments
         assert err.splitlines() == [
-            "error: there is no folder for journals and reports: neither HOME nor the list of users tells of a home folder of user 54321",
+            "error: there is no folder for journals and reports: neither HOME nor the list of users tells of this user's home",
             "  name a folder with --state-dir or RUNNER_STATE_DIR, or set HOME to a whole path",
         ]
     assert not (nobody.folder / "~").exists()
