@@ -8,6 +8,7 @@ Half a pair is an error and not skipped: falling through would act as somebody e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.api.credential_files import read_entries
@@ -16,7 +17,6 @@ from runner.errors import ServiceUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from runner.api.proofs import Proof
 
@@ -47,8 +47,12 @@ class Credentials:
     is_of_environment: bool = True
 
 
-def find_credentials(env: Mapping[str, str], home: Path) -> Credentials:
-    """The first credentials there are, in the order of the module's docstring. Raises ServiceUnusable where none are."""
+def find_credentials(env: Mapping[str, str], home: Path | None) -> Credentials:
+    """The first credentials there are, in the order of the module's docstring. `home` is the user's folder, if one is known.
+
+    Raises:
+        ServiceUnusable: there are none, or what is said of them cannot be.
+    """
     return (
         _from_oidc_names(env, home)
         or _from_sdk_names(env)
@@ -80,7 +84,7 @@ def expiry_warning(credentials: Credentials, least_s: float) -> str:
     )
 
 
-def _from_oidc_names(env: Mapping[str, str], home: Path) -> Credentials | None:
+def _from_oidc_names(env: Mapping[str, str], home: Path | None) -> Credentials | None:
     agency = _value(env, _OIDC + "AGENCY_URN")
     if agency is None:
         return None
@@ -107,7 +111,7 @@ def _from_oidc_names(env: Mapping[str, str], home: Path) -> Credentials | None:
     return _found(proof, f"{_OIDC}AGENCY_URN", env)
 
 
-def _from_federation(env: Mapping[str, str], home: Path) -> Credentials | None:
+def _from_federation(env: Mapping[str, str], home: Path | None) -> Credentials | None:
     pair = _pair(env, _SDK + "IDP_ID", _SDK + "ID_TOKEN_FILE", "the environment")
     if pair is None:
         return None
@@ -115,7 +119,7 @@ def _from_federation(env: Mapping[str, str], home: Path) -> Credentials | None:
     return _found(FederatedUser(pair[0], str(path_in(home, pair[1]))), f"{_SDK}IDP_ID and {_SDK}ID_TOKEN_FILE", env)
 
 
-def _from_metadata(env: Mapping[str, str], home: Path) -> Credentials:
+def _from_metadata(env: Mapping[str, str], home: Path | None) -> Credentials:
     """What is left on a cloud server; whether this is one shows when it is asked."""
     endpoint = env.get(METADATA_VARIABLE, "http://169.254.169.254").strip()
     if not endpoint:
@@ -159,14 +163,14 @@ def _password_login(env: Mapping[str, str]) -> PasswordLogin | None:
     return PasswordLogin(*pair, domain_name=domain_name, domain_id=domain_id)
 
 
-def _from_files(env: Mapping[str, str], home: Path) -> Credentials | None:
+def _from_files(env: Mapping[str, str], home: Path | None) -> Credentials | None:
     """One that is named goes before those that are looked for, and must have some; each may be in any of the forms."""
     own, koocli = _value(env, FILE_VARIABLE), _value(env, _KOOCLI_FILE)
     profile = _value(env, _PROFILE)
     asked = [path_in(home, name) for name in (own, koocli) if name]
     if profile and not koocli:
-        asked.append(home / ".hcloud" / "config.json")
-    for path in asked or [path for path in _default_files(home) if path.exists()]:
+        asked.append(path_in(home, "~/.hcloud/config.json"))
+    for path in asked or filter(_is_there, _default_files(home)):
         if found := _from_file(path, profile, env):
             return found
     if asked:
@@ -187,13 +191,31 @@ def _from_file(path: Path, profile: str | None, env: Mapping[str, str]) -> Crede
     return None
 
 
-def path_in(home: Path, name: str) -> Path:
-    """The file that a variable names; it may begin with `~`, which only a shell would have written out."""
-    return home / name.removeprefix("~/") if name.startswith("~/") else home / name
+def path_in(home: Path | None, name: str) -> Path:
+    """The file that a variable names; it may begin with `~`, which only a shell would have written out.
+
+    Raises:
+        ServiceUnusable: it is in the user's folder, and none is known.
+    """
+    if home is None and not name.startswith("/"):
+        what = f"{name} is to be in the user's home folder, and neither HOME nor the list of users tells of one"
+        raise ServiceUnusable(what, hint="Set HOME, or give the whole path.")
+    return (home or Path()) / name.removeprefix("~/")
 
 
-def _default_files(home: Path) -> tuple[Path, ...]:
-    return home / ".huaweicloud" / "credentials", home / ".hcloud" / "config.json"
+def _default_files(home: Path | None) -> tuple[Path, ...]:
+    return () if home is None else (home / ".huaweicloud" / "credentials", home / ".hcloud" / "config.json")
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is a file, or nobody can tell: then its reader says so."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        pass
+    return True
 
 
 ADVICE = (
@@ -202,11 +224,11 @@ ADVICE = (
 )
 
 
-def looked_in(home: Path) -> str:
+def looked_in(home: Path | None) -> str:
     """Where there are no credentials, for who gave none."""
-    return (
-        "looked in the environment for an access key, a token or a user and password, "
-        f"and in {' and '.join(map(str, _default_files(home)))} for an access key"
+    files = " and ".join(map(str, _default_files(home)))
+    return "looked in the environment for an access key, a token or a user and password, " + (
+        f"and in {files} for an access key" if files else "and nothing tells of a home folder to look in"
     )
 
 

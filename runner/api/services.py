@@ -61,7 +61,7 @@ class ServiceSettings:
     """
 
     env: Mapping[str, str]
-    home: Path
+    home: Path | None
     wall: Callable[[], float]
     redact: Callable[[str], str]
     iam_endpoint: str | None = None

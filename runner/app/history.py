@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.app.folder import journal_path
 from runner.app.posted import pending_commands
 from runner.journal.sqlite import SqliteStore
 from runner.model import JsonObject, RunState
@@ -15,7 +16,7 @@ from runner.plan.codec import plan_from_json
 from runner.report.files import report_to_json
 from runner.report.fold import Report, fold, make_report
 from runner.report.text import summary_text
-from runner.settings import JOURNAL_FILE, report_path
+from runner.settings import report_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,7 @@ def open_store(state_dir: Path, *, reading: bool = False) -> Iterator[RunStore]:
     Raises:
         StateFolderError: it cannot be used.
     """
-    store = SqliteStore(state_dir / JOURNAL_FILE, reading=reading)
+    store = SqliteStore(journal_path(state_dir), reading=reading)
     try:
         yield store
     finally:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Coroutine, Mapping, Sequence
     from contextlib import AbstractContextManager, AsyncExitStack
+    from datetime import tzinfo
     from pathlib import Path
 
     from runner.engine.ports import Checker, JobService, MachineClock
@@ -99,7 +100,8 @@ class Host:
 
     `chance` is the one source of randomness, of jitter and of tokens. `identity` makes an owner of a token that is unique
     to one opening of a run; `person` is who gives the command, as `user@host`. `interrupts` is entered in the task that
-    carries a run out. `descriptors` is how many files and connections the process may have open.
+    carries a run out. `zone` is that of a person's times (None: as the C library has it), and raises InvalidInput where
+    nobody can tell. `descriptors` is how many files and connections the process may have open.
     """
 
     clock: MachineClock
@@ -113,6 +115,7 @@ class Host:
     interrupts: Callable[[], AbstractContextManager[Interrupts]]
     files: Files
     run_loop: RunLoop
+    zone: Callable[[], tzinfo | None]
     descriptors: int
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.app.folder import journal_path
 from runner.errors import InvalidInput, Problem
 from runner.files.writing import is_stdout
 from runner.journal.sqlite import SqliteStore
-from runner.settings import JOURNAL_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ def backup(state_dir: Path, file: Path) -> int:
         raise InvalidInput(
             Problem("a copy of the journal is a file, no stream", str(file), hint="name one that is new")
         )
-    journal = state_dir / JOURNAL_FILE
+    journal = journal_path(state_dir)
     if not journal.exists():
         raise InvalidInput(Problem("there is no journal to copy", str(journal), hint="is it the right --state-dir?"))
     store = SqliteStore(journal, reading=True)

@@ -48,7 +48,8 @@ def give(host: Host, state_dir: Path, text: str, command: Command, why: str) -> 
         RefusedToStart: it makes no sense as the run stands.
     """
     with host.open_store(state_dir) as store:
-        left = leave(store, text, command, who=host.person(), why=why, at=host.clock.wall())
+        at = host.clock.wall()
+        left = leave(store, text, dated(command, at, host.zone), who=host.person(), why=why, at=at)
         if not left.is_awaited:
             later = f"it takes effect with `runner resume {left.run_id}`"
             return f"run {left.run_id}: {command.action} noted{left.extent}; {later}"
@@ -57,7 +58,7 @@ def give(host: Host, state_dir: Path, text: str, command: Command, why: str) -> 
 
 
 def leave(store: RunStore, text: str, command: Command, *, who: str, why: str, at: float) -> Left:
-    """Leave a command for a run. `at` is epoch seconds. Raises as `give` does."""
+    """Leave a command for a run, with its deadline as a moment. `at` is epoch seconds. Raises as `give` does."""
     run_id = store.resolve(text)
     facts = _facts(store, run_id)
     row = store.run(run_id)
@@ -65,7 +66,6 @@ def leave(store: RunStore, text: str, command: Command, *, who: str, why: str, a
         raise RefusedToStart(f"run {run_id} is {row.state}", hint=f"see it with `runner show {run_id}`")
     for earlier in pending_commands(store, run_id, facts):
         _take_in(facts, earlier)
-    command = dated(command, at)
     refused = refusal(facts, command)
     if refused is not None:
         raise _refused(run_id, refused)

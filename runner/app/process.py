@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
+import pwd
 import random
 import resource
 import signal
@@ -17,10 +18,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from runner.app.checking import LocalChecker
 from runner.app.history import open_store
 from runner.app.host import RECEIVED, Host
+from runner.app.zone import local_zone
 from runner.engine.clock import SystemClock
 from runner.errors import RunnerError
 from runner.files import writing
 from runner.journal.owner import this_process
+from runner.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -61,6 +64,7 @@ def host_of(environ: Mapping[str, str], clock: MachineClock) -> Host:
         interrupts=Signals,
         files=writing,
         run_loop=run_loop,
+        zone=partial(local_zone, environ),
         descriptors=_descriptors(),
     )
 
@@ -81,7 +85,15 @@ def _person() -> str:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container may have no name for its user
         user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
+    return f"{plain(user)}@{socket.gethostname()}"
+
+
+def _home(environ: Mapping[str, str]) -> Path | None:
+    """The user's folder; None: a container may have none for its user."""
+    try:
+        return Path(environ["HOME"]) if environ.get("HOME") else Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return None
 
 
 async def _open_services(
@@ -103,8 +115,7 @@ async def _open_services(
         open_lane_services,
     )
 
-    home = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
-    around = Surroundings(environ, home, clock.wall)
+    around = Surroundings(environ, _home(environ), clock.wall)
     return await open_lane_services(
         stack,
         plan,

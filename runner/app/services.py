@@ -25,10 +25,13 @@ _SIMULATED_PROJECT = "0123456789abcdef0123456789abcdef"
 
 
 class Surroundings(NamedTuple):
-    """What the client of a service takes from its process; `home` is the person's folder, `wall` gives epoch seconds."""
+    """What the client of a service takes from its process.
+
+    `home` is the person's folder, None where nothing tells of one; `wall` gives epoch seconds.
+    """
 
     environ: Mapping[str, str]
-    home: Path
+    home: Path | None
     wall: Callable[[], float]
 
 

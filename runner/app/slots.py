@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from runner.app.planning import once_context
@@ -19,7 +19,7 @@ from runner.spec.secrets import secret_names
 from runner.spec.templates import TemplateProblem, TextRenderer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from runner.app.carrying import RunResult
     from runner.app.host import Host
@@ -64,8 +64,8 @@ def run_in_slot(
         InvalidInput: the key or the plan cannot be made.
         RefusedToStart: the slot was missed, and that is to be an error; or its run must not go on.
     """
-    attempt = _attempt(slot, inputs, host.environ, host.clock.wall(), simulated=options.behaviour is not None)
-    patience_s = _patience(slot, options, host.clock.wall())
+    attempt = _attempt(host, slot, inputs, host.clock.wall(), simulated=options.behaviour is not None)
+    patience_s = _patience(host, slot, options, host.clock.wall())
     options = replace(options, once_key=attempt.key, wait_for_lock_s=patience_s)
     while True:
         step = _next_step(host, attempt, options, required_hash)
@@ -119,23 +119,24 @@ def _refuse_another_plan(store: RunStore, run_id: str, required_hash: str | None
         )
 
 
-def _attempt(slot: Slot, inputs: PlanInputs, environ: Mapping[str, str], now: float, *, simulated: bool) -> Attempt:
+def _attempt(host: Host, slot: Slot, inputs: PlanInputs, now: float, *, simulated: bool) -> Attempt:
     campaign, key = "", None
     if slot.once_key is not None:
-        campaign, context = once_context(inputs, environ, now, simulated=simulated)
-        context["run"] = Names("run", {**context["run"].values, **_slot_day(slot, now)})
+        campaign, context = once_context(inputs, host.environ, now, simulated=simulated)
+        context["run"] = Names("run", {**context["run"].values, **_slot_day(host, slot, now)})
         key = ("(simulated) " if simulated else "") + _rendered(slot.once_key, context)
     closed = None
-    if slot.latest is not None and is_too_late(slot.latest, now, None):
+    if slot.latest is not None and is_too_late(slot.latest, now, host.zone()):
         latest = f"{slot.latest:%H:%M}" if not isinstance(slot.latest, datetime) else slot.latest.isoformat()
-        closed = f"it is {datetime.fromtimestamp(now).astimezone():%H:%M:%S}, and {latest} is the latest start"
+        clock = datetime.fromtimestamp(now, UTC).astimezone(host.zone())
+        closed = f"it is {clock:%H:%M:%S}, and {latest} is the latest start"
     return Attempt(key, campaign, simulated, closed, slot.catch_up)
 
 
-def _slot_day(slot: Slot, now: float) -> dict[str, str]:
+def _slot_day(host: Host, slot: Slot, now: float) -> dict[str, str]:
     """`run.slot`, which only the key of a slot that closes sees."""
     if slot.latest is not None:
-        return {"slot": slot_day(slot.latest, now, None).isoformat()}
+        return {"slot": slot_day(slot.latest, now, host.zone()).isoformat()}
     if "run.slot" in (slot.once_key or ""):
         what = "run.slot is the day on which --not-after closes the slot, and that is not given"
         raise InvalidInput(Problem(what, path="--once-key", hint="add --not-after, or use run.date, the day in UTC"))
@@ -156,8 +157,8 @@ def _rendered(once_key: str, context: JsonObject) -> str:
     return key
 
 
-def _patience(slot: Slot, options: RunOptions, now: float) -> float:
+def _patience(host: Host, slot: Slot, options: RunOptions, now: float) -> float:
     """For how long to wait for servers, seconds: not beyond the latest start."""
     if slot.latest is None or slot.catch_up is CatchUp.RUN:
         return options.wait_for_lock_s
-    return max(0.0, min(options.wait_for_lock_s, next_at(slot.latest, now, None) - now))
+    return max(0.0, min(options.wait_for_lock_s, next_at(slot.latest, now, host.zone()) - now))

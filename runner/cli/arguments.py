@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 from runner.errors import InvalidInput, Problem
@@ -12,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def refuse_undecodable(arguments: Sequence[str]) -> None:
-    """Look whether all are UTF-8.
+    """Look whether all are text.
 
     Raises:
-        InvalidInput: some are not; names each with its place.
+        InvalidInput: some are none; names each with its place.
     """
     problems = [
-        Problem(f"{plain(text)!r} is not UTF-8", "command line", path=_place(arguments, index))
+        Problem(why_no_text(text), "command line", path=_place(arguments, index))
         for index, text in enumerate(arguments)
         if not is_text(text)
     ]
@@ -29,3 +31,12 @@ def refuse_undecodable(arguments: Sequence[str]) -> None:
 def _place(arguments: Sequence[str], index: int) -> str:
     before = arguments[index - 1] if index else ""
     return before if before.startswith("-") else f"argument {index + 1}"
+
+
+def why_no_text(value: str) -> str:
+    """What is wrong with an argument or a variable that is no text: its bytes, or the locale in which they were read."""
+    try:
+        text = os.fsencode(value).decode()
+    except UnicodeDecodeError:
+        return f"{plain(value)!r} is not UTF-8"
+    return f"{text!r} cannot be read in a locale of {sys.getfilesystemencoding()}: set LC_ALL=C.UTF-8, unset PYTHONUTF8"

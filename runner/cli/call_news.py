@@ -43,7 +43,7 @@ def _lane_stopped(room: _Room, event: e.LaneStopped) -> NewsItem:
     fields = event_fields(event) | {"lane": _label(room, event.lane)}
     if failing is not None:
         fields["reason"] = f"calls failed {since_text(failing.since, event.at)}"
-    return NewsItem(logging.WARNING, "lane stopped", fields)
+    return NewsItem(logging.ERROR, "lane stopped", fields)
 
 
 def _label(room: _Room, lane: int) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from runner.cli import streams
+
 
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
@@ -13,4 +15,5 @@ def completion_command(shell: str) -> None:
     completion = get_completion_class(shell)
     if completion is None:
         raise click.UsageError(f"no completion for {shell}")
-    click.echo(completion(click.get_current_context().find_root().command, {}, "runner", "_RUNNER_COMPLETE").source())
+    root = click.get_current_context().find_root().command
+    streams.echo(completion(root, {}, "runner", "_RUNNER_COMPLETE").source())

@@ -8,7 +8,8 @@ import click
 
 from runner.app import comparing, families, history, locks, verifying
 from runner.cli import output, streams
-from runner.cli.options import OutputPath, format_option, pass_host, state_options
+from runner.cli.options import OutputPath, format_option, pass_host
+from runner.cli.paths import state_options
 from runner.cli.table import table
 from runner.errors import ExitCode
 from runner.files.places import STDOUT

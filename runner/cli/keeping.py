@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from runner.app import keeping
 from runner.cli import streams
-from runner.cli.options import state_options
+from runner.cli.paths import UserPath, state_options
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command("backup")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, readable=False))
+@click.argument("file", type=UserPath(dir_okay=False, readable=False))
 @state_options
 def backup_command(file: Path, state_dir: Path) -> None:
     """Copy the journal of every run to FILE, safely, while runs go on.

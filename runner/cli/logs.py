@@ -7,6 +7,7 @@ import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, TextIO, cast
 
+from runner.cli.json_lines import log_stream
 from runner.cli.options import stderr_is_terminal
 from runner.cli.outlet import Outlet
 from runner.plain import one_line
@@ -26,12 +27,12 @@ class Logs:
 
     def __init__(self, form: str | None, *, verbose: bool, quiet: bool, color: bool) -> None:
         self._console = (form or ("console" if stderr_is_terminal() else "json")) == "console"
-        self._level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
+        self._level = logging.DEBUG if verbose else logging.ERROR if quiet else logging.INFO
         self._color = color
 
     @cached_property
     def _outlet(self) -> Outlet:
-        return Outlet(sys.stderr)
+        return Outlet(log_stream(sys.stderr))
 
     def write(self, level: int, what: str, **fields: object) -> None:
         """Write a line, if this command shows lines of that level (as in the logging module)."""
@@ -58,9 +59,7 @@ class Logs:
 
         # The renderers are named here, because structlog's own choice would load rich's traceback machinery.
         renderer = (
-            structlog.dev.ConsoleRenderer(
-                colors=self._color and stderr_is_terminal(), exception_formatter=structlog.dev.plain_traceback
-            )
+            structlog.dev.ConsoleRenderer(colors=self._color, exception_formatter=structlog.dev.plain_traceback)
             if self._console
             else structlog.processors.JSONRenderer()
         )

@@ -6,14 +6,13 @@ importing all of it takes several times as long as answering `--help`.
 
 from __future__ import annotations
 
-import errno
 import gc
 import io
 import os
 import signal
 import sys
 import traceback
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, TextIO
@@ -23,6 +22,7 @@ import click
 from runner import __version__
 from runner.cli import streams
 from runner.cli.arguments import refuse_undecodable
+from runner.cli.json_lines import JsonLines, asks_for_json
 from runner.errors import ExitCode, RunnerError
 
 if TYPE_CHECKING:
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from runner.app.host import Host
-
-# What writing to a stream fails with: a full disk, a quota, a terminal that was closed.
-_OF_STREAMS = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
 
 class _Entry(NamedTuple):
@@ -106,13 +103,14 @@ def main() -> None:
     """Run the command line and exit with its code."""
     # A fleet is millions of values that stay: looking through them again and again takes a tenth of the time.
     gc.set_threshold(200_000, 50, 100)
+    if not os.environ.get("HOME"):
+        os.environ.pop("HOME", None)  # an empty one is none: the list of users has another
     streams.prepare()
     # Until a run has its own handling, these end the command as Ctrl-C does: cleanly. `nohup` has one of them ignored.
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _terminate)
     code = run_command_line(sys.argv[1:], _this_host, sys.stdout, sys.stderr)
-    streams.flush()
     # Everything is closed by now; taking a fleet of a million values apart one by one would take as long as reading it.
     os._exit(code)
 
@@ -123,8 +121,20 @@ def run_command_line(arguments: Sequence[str], make_host: Callable[[], Host], st
     All of `main` that is not the process: it sets up no signals, ends nothing, and raises nothing. `make_host` is called
     once, by a command that needs more of the process than its arguments.
     """
-    with redirect_stdout(stdout), redirect_stderr(stderr):
-        return _exit_code(arguments, cache(make_host))
+    log = _json_lines(stderr) if asks_for_json(arguments) else None
+    with redirect_stdout(stdout), redirect_stderr(log or stderr):
+        code = _exit_code(arguments, cache(make_host))
+        if log is not None:
+            log.finish()
+        with suppress(KeyboardInterrupt):
+            streams.settle(stdout)
+    return code
+
+
+def _json_lines(stderr: TextIO) -> JsonLines:
+    from runner.engine.clock import SystemClock  # noqa: PLC0415  most commands need none
+
+    return JsonLines(stderr, SystemClock().wall)
 
 
 def _this_host() -> Host:
@@ -146,34 +156,29 @@ def _exit_code(arguments: Sequence[str], make_host: Callable[[], Host]) -> int:
         result = cli.main(list(arguments), prog_name="runner", standalone_mode=False, obj=make_host)
     except click.exceptions.Exit as stop:
         result = stop.exit_code
+    except SystemExit as stop:  # click's, once it has completed a word for a shell
+        result = stop.code
     except click.ClickException as error:
         said = io.StringIO()
         error.show(said)
-        _say(said.getvalue().rstrip())
+        streams.say(said.getvalue().rstrip())
         result = ExitCode.INVALID
     except RunnerError as error:
-        _say(f"error: {error}")
+        streams.say(f"error: {error}")
         result = error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        _say("interrupted: nothing more is done")
+        streams.say("interrupted: nothing more is done")
         result = ExitCode.STOPPED
-    except BrokenPipeError:
-        result = ExitCode.OK  # whoever read our output has gone: that was enough for them
-    except Exception as error:  # noqa: BLE001  the last resort
-        result = _unforeseen(error)
+    except Exception:  # noqa: BLE001  the last resort
+        result = _unforeseen()
     return result if isinstance(result, int) else ExitCode.OK
 
 
-def _unforeseen(error: Exception) -> int:
-    """What nobody caught: a stream that takes nothing any more, or a bug of ours."""
-    if isinstance(error, OSError) and error.filename is None and error.errno in _OF_STREAMS:
-        _say(f"error: the result cannot be written: {error.strerror}")
-        return ExitCode.REFUSED
-    _say(traceback.format_exc())
-    _say(f"internal error: this is a bug in runner {__version__}. Nothing recorded is lost; a run can be resumed.")
-    _say("Please report it with the text above and the command you ran.")
+def _unforeseen() -> int:
+    """What nobody caught: a bug of ours."""
+    streams.say(traceback.format_exc())
+    streams.say(
+        f"internal error: this is a bug in runner {__version__}. Nothing recorded is lost; a run can be resumed."
+    )
+    streams.say("Please report it with the text above and the command you ran.")
     return ExitCode.INTERNAL
-
-
-def _say(text: str) -> None:
-    streams.say(text, err=True)

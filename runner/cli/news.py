@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from runner.run.facts import Facts
     from runner.run.waves import RolloutFacts, WaveFacts
 
-_INFO, _WARN, _DEBUG = logging.INFO, logging.WARNING, logging.DEBUG
+_DEBUG, _INFO, _WARN, _ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
 
 
 class Newsroom:
@@ -118,7 +118,7 @@ class Newsroom:
     def held(self, event: e.Held) -> NewsItem:
         """A person must decide."""
         commands = Waiting(held=Hold(StopRule(event.rule), event.reason, event.limit)).commands(self._run_id)
-        return NewsItem(_WARN, "held", {"rule": event.rule, "reason": event.reason, "next": commands})
+        return NewsItem(_ERROR, "held", {"rule": event.rule, "reason": event.reason, "next": commands})
 
     def aborted(self, event: e.Aborted) -> NewsItem:
         """The campaign is over."""
@@ -192,7 +192,7 @@ _PLAIN: dict[type, tuple[int, str]] = {
     e.InDoubt: (_WARN, "request in doubt, looking it up"),
     e.Adopted: (_INFO, "request in doubt found, adopted"),
     e.NotFound: (_WARN, "request in doubt made no job, it may be sent again"),
-    e.Conflict: (_WARN, "conflict"),
+    e.Conflict: (_ERROR, "conflict"),
     e.GivenUp: (_WARN, "request given up, its servers are unknown"),
     e.Throttled: (_INFO, "throttled"),
     e.IntakeEnded: (_WARN, "nothing new is sent, what is at work is watched"),

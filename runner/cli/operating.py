@@ -8,7 +8,8 @@ import click
 
 from runner.app import operating
 from runner.cli import streams
-from runner.cli.options import all_of, pass_host, state_options
+from runner.cli.options import all_of, pass_host
+from runner.cli.paths import state_options
 from runner.run.commands import SETTINGS, SKIP_CHECK, Command
 
 if TYPE_CHECKING:

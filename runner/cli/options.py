@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import fields
 from functools import wraps
@@ -13,15 +12,14 @@ import click
 
 from runner.app.kinds import read_file
 from runner.app.planning import PlanInputs
-from runner.errors import InvalidInput
+from runner.cli.paths import UserPath
+from runner.errors import InvalidInput, Problem
 from runner.files.writing import check
-from runner.plain import is_text, plain
-from runner.settings import default_state_dir
 from runner.spec.json_source import read_document
 from runner.spec.quantities import EXPECTED_DURATION, parse_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from runner.app.host import Host
     from runner.model import JsonObject
@@ -52,6 +50,7 @@ def pass_host(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _STDIN = Path("-")
+_NO_LIVE_VIEW = {"", "dumb", "unknown"}
 _EXPECTED_VARIABLE = "expected KEY=VALUE, such as -e version=24.1.0.3, or KEY:=VALUE with a value as YAML has it"
 
 
@@ -73,9 +72,7 @@ def _variable(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
 
 
 campaign_options = all_of(
-    click.option(
-        "-i", "--inventory", type=click.Path(path_type=Path), help="The servers; replaces the jobspec's. - is stdin."
-    ),
+    click.option("-i", "--inventory", type=UserPath(), help="The servers; replaces the jobspec's. - is stdin."),
     click.option(
         "-e",
         "--var",
@@ -86,7 +83,7 @@ campaign_options = all_of(
         help="Set a variable to a text; KEY:=VALUE to a value as YAML has it.",
     ),
     click.option("--allow-new-vars", is_flag=True, help="-e may set what the jobspec does not know."),
-    click.option("--vars-file", type=click.Path(path_type=Path), help="A YAML or JSON file of variables."),
+    click.option("--vars-file", type=UserPath(), help="A YAML or JSON file of variables."),
     click.option("--group", "groups", metavar="NAME", multiple=True, help="Only this group (repeatable)."),
     click.option(
         "--limit",
@@ -129,26 +126,13 @@ def _is_read_once(path: Path) -> bool:
 
 
 def _content(path: Path) -> bytes:
-    return sys.stdin.buffer.read() if path == _STDIN else read_file(path, {})
+    if path != _STDIN:
+        return read_file(path, {})
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise InvalidInput(Problem(f"cannot be read: {error.strerror}", "standard input")) from error
 
-
-def _text_path(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
-    """Paths are kept in the journal and shown, so that they must be text."""
-    if not is_text(str(value)):
-        raise click.BadParameter(f"{plain(str(value))!r} is not UTF-8", ctx, param)
-    return value
-
-
-state_options = click.option(
-    "--state-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    envvar="RUNNER_STATE_DIR",
-    default=default_state_dir,
-    callback=_text_path,
-    show_default="the user's state folder",
-    show_envvar=True,
-    help="Where journals and reports are kept.",
-)
 
 log_options = all_of(
     click.option(
@@ -156,7 +140,7 @@ log_options = all_of(
     ),
     click.option("-v", "--verbose", is_flag=True, help="Log every request too."),
     click.option("-q", "--quiet", is_flag=True, help="Only errors and the result."),
-    click.option("--no-color", is_flag=True, envvar="NO_COLOR", help="No colours."),
+    click.option("--no-color", is_flag=True, help="No colours; so has NO_COLOR, set to anything."),
 )
 
 format_option = click.option(
@@ -182,11 +166,11 @@ class Duration(click.ParamType[float]):
         return seconds
 
 
-class OutputPath(click.Path):
+class OutputPath(UserPath):
     """A file to write, or a stream; `-` is standard output. What cannot be written is refused before anything is done."""
 
     def __init__(self) -> None:
-        super().__init__(dir_okay=False, readable=False, path_type=Path)
+        super().__init__(dir_okay=False, readable=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ANN401  click's
         """The path.
@@ -194,7 +178,7 @@ class OutputPath(click.Path):
         Raises:
             FileNotWritten: nothing can be written there now.
         """
-        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        path: Path = super().convert(value, param, ctx)
         check(path)
         return path
 
@@ -218,3 +202,8 @@ credential_option = click.option(
 def stderr_is_terminal() -> bool:
     """Whether a person watches."""
     return sys.stderr.isatty()
+
+
+def can_be_drawn_on(environ: Mapping[str, str]) -> bool:
+    """Whether stderr is a terminal that has colours, and on which a line can be written anew."""
+    return stderr_is_terminal() and environ.get("TERM", "").lower() not in _NO_LIVE_VIEW

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import queue
 import threading
 from contextlib import suppress
 from typing import TextIO
+
+from runner.cli.descriptors import Descriptor
 
 _MOST_WAITING = 1000
 
@@ -24,7 +27,7 @@ class Outlet:
         with suppress(OSError):  # one in memory has no descriptor, and takes everything at once
             # Its own, for whoever flushed a stream that the thread is stuck in would be stuck as well.
             own = os.dup(stream.fileno())
-            self._stream = os.fdopen(own, "w", encoding=stream.encoding, errors=stream.errors)
+            self._stream = io.TextIOWrapper(io.BufferedWriter(Descriptor(own)), stream.encoding, stream.errors)
             self._has_own = True
         self._parts: list[str] = []
         self._waiting: queue.Queue[str] = queue.Queue(_MOST_WAITING)

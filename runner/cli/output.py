@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import click
 import orjson
 
 from runner.cli import streams
@@ -37,12 +38,19 @@ def warnings(plan: Plan) -> None:
 
 
 def warning(text: str) -> None:
-    """Print one such thing."""
-    streams.say(f"warning: {one_line(text, _LONGEST_WARNING)}", err=True)
+    """Print one such thing, unless the command is to be quiet."""
+    context = click.get_current_context(silent=True)
+    if context is None or not context.params.get("quiet"):
+        streams.say(f"warning: {one_line(text, _LONGEST_WARNING)}")
+
+
+def error(text: str) -> None:
+    """Print what went wrong beside, also where the command is to be quiet."""
+    streams.say(f"error: {one_line(text, _LONGEST_WARNING)}")
 
 
 def _json(value: object) -> str:
-    return plain_json(orjson.dumps(value, option=orjson.OPT_INDENT_2)).decode()
+    return streams.fitting_json(plain_json(orjson.dumps(value, option=orjson.OPT_INDENT_2)).decode())
 
 
 def plan_line(plan: Plan) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,15 +9,18 @@ import click
 from runner.app import forecasting, planning, validating
 from runner.cli import output, streams
 from runner.cli.options import OutputPath, campaign_options, format_option, pass_host, plan_inputs
+from runner.cli.paths import UserPath
 from runner.files.writing import is_stdout
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runner.app.host import Host
     from runner.plan.plan import Plan
 
 
 @click.command("validate")
-@click.argument("jobspec", metavar="JOBSPEC|PLAN.json", type=click.Path(path_type=Path))
+@click.argument("jobspec", metavar="JOBSPEC|PLAN.json", type=UserPath())
 @campaign_options
 @pass_host
 def validate_command(host: Host, jobspec: Path, **options: Any) -> None:
@@ -28,6 +30,7 @@ def validate_command(host: Host, jobspec: Path, **options: Any) -> None:
     endpoint, project and the service's own rules are not checked; nor are other variables than are given here, nor
     secrets. It says what it did not check. Exit codes: 0 valid, 2 mistakes, 6 a plan that was changed or is outdated.
     """
+    host.zone()
     found = validating.validate(host, plan_inputs(jobspec, options))
     if found.plan is not None and not found.problems:
         output.warnings(found.plan)
@@ -37,7 +40,7 @@ def validate_command(host: Host, jobspec: Path, **options: Any) -> None:
 
 
 @click.command("plan")
-@click.argument("jobspec", metavar="JOBSPEC|PLAN.json", type=click.Path(path_type=Path))
+@click.argument("jobspec", metavar="JOBSPEC|PLAN.json", type=UserPath())
 @campaign_options
 @format_option
 @click.option("-o", "--output", "plan_file", type=OutputPath(), help="Write the plan, with its hash; - is stdout.")
@@ -51,6 +54,7 @@ def plan_command(host: Host, jobspec: Path, **options: Any) -> None:
     plan_file = options.pop("plan_file")
     if output_format == "json" and is_stdout(plan_file):
         raise click.UsageError("-o - and --format json would both be on standard output: give -o a file")
+    host.zone()
     plan = planning.read_or_make_plan(host, plan_inputs(jobspec, options))
     if plan_file is not None:
         planning.write_plan(plan, plan_file)
@@ -64,6 +68,6 @@ def show_plan(plan: Plan, output_format: str, plan_file: Path | None = None) -> 
         output.print_json([output.plan_object(plan, forecasting.forecast_plan(plan))])
         return
     output.warnings(plan)
-    streams.echo(output.plan_text(plan, forecasting.forecast_plan(plan)), err=beside)
+    (streams.say if beside else streams.echo)(output.plan_text(plan, forecasting.forecast_plan(plan)))
     if plan_file is not None and not beside:
         streams.echo(f"plan written to {plan_file}")

@@ -98,7 +98,7 @@ class LiveProgress:
     def notice(self, text: str) -> None:
         """Keep it as the last thing a person should know; before there is a table, print it."""
         if self._news is None:
-            streams.echo(text, err=True)
+            streams.say(text)
         self._latest = text
 
     async def show(self, state: Facts) -> None:
@@ -134,12 +134,16 @@ class LiveProgress:
         done = sum(state.counts.values())
         head = Table.grid(padding=(0, 2))
         head.add_row(
-            Text(one_line(state.plan.campaign)), ProgressBar(total or 1, done, width=40), f"{done:,}/{total:,} servers"
+            Text(_shown(state.plan.campaign)), ProgressBar(total or 1, done, width=40), f"{done:,}/{total:,} servers"
         )
         minutes, seconds = divmod(int(self._monotonic() - began), 60)
         figures = "  ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in _figures(state).items())
         standing = [*self._news.standing(), *self._news.failing()] if self._news else []
+        lines = (f"{minutes:02}:{seconds:02}  {figures}", *standing, self._latest)
         # As plain text: what a check or a person said may look like markup.
-        return Group(
-            head, *map(Text, map(one_line, (f"{minutes:02}:{seconds:02}  {figures}", *standing, self._latest)))
-        )
+        return Group(head, *(Text(_shown(line)) for line in lines))
+
+
+def _shown(text: str) -> str:
+    """A line of it. An escape that was put in once lines are laid out would make one longer than the terminal is wide."""
+    return streams.fitting(one_line(text), sys.stderr)

@@ -10,7 +10,8 @@ import click
 
 from runner.app import exporting, pruning
 from runner.cli import output, streams
-from runner.cli.options import Duration, OutputPath, format_option, pass_host, state_options
+from runner.cli.options import Duration, OutputPath, format_option, pass_host
+from runner.cli.paths import state_options
 from runner.cli.table import table
 from runner.files.writing import is_stdout, write
 

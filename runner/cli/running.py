@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,14 +16,14 @@ from runner.cli.options import (
     Duration,
     OutputPath,
     campaign_options,
+    can_be_drawn_on,
     credential_option,
     lock_option,
     log_options,
     pass_host,
     plan_inputs,
-    state_options,
-    stderr_is_terminal,
 )
+from runner.cli.paths import UserPath, state_options
 from runner.cli.planning import show_plan
 from runner.cli.progress import LiveProgress, LoggedProgress
 from runner.cli.scheduling import deadline_option, slot_from, slot_options
@@ -34,6 +33,8 @@ from runner.model import JsonObject, Outcome
 from runner.run.gate import Patience
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runner.app.carrying import RunResult
     from runner.app.host import Host
     from runner.engine.run import Deadline
@@ -45,10 +46,8 @@ _report_option = click.option(
     type=OutputPath(),
     help="Where to write the report (default: state folder); - is stdout. `resume` writes the same file.",
 )
-_behaviour_option = click.option(
-    "--behaviour", type=click.Path(path_type=Path), help="How the simulator behaves: a YAML file."
-)
-_ca_option = click.option("--ca-bundle", type=click.Path(path_type=Path), help="A PEM file of certificates to trust.")
+_behaviour_option = click.option("--behaviour", type=UserPath(), help="How the simulator behaves: a YAML file.")
+_ca_option = click.option("--ca-bundle", type=UserPath(), help="A PEM file of certificates to trust.")
 
 
 _RETRIED = tuple(outcome.value for outcome in Outcome if outcome is not Outcome.SUCCEEDED)
@@ -65,7 +64,7 @@ def _outcomes(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 
 
 @click.command("run")
-@click.argument("file", metavar="JOBSPEC|PLAN.json", type=click.Path(path_type=Path))
+@click.argument("file", metavar="JOBSPEC|PLAN.json", type=UserPath())
 @campaign_options
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @click.option("--simulate", is_flag=True, help="Run against a simulator that is started for it.")
@@ -85,6 +84,7 @@ def _outcomes(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @pass_host
 def run_command(host: Host, file: Path, **options: Any) -> int:
     """Carry out a jobspec, or exactly a plan that `runner plan -o` wrote."""
+    host.zone()
     inputs = plan_inputs(file, options, once_key=options["once_key"])
     simulate = options.pop("simulate") or options["behaviour"] is not None
     dry_run = options.pop("dry_run")
@@ -119,6 +119,7 @@ def run_command(host: Host, file: Path, **options: Any) -> int:
 @pass_host
 def resume_command(host: Host, run: str, **options: Any) -> int:
     """Go on with a run that was stopped or crashed. RUN is its id, the start of it, or `last`."""
+    host.zone()
     return _finish(running.resume_run(host, run, _how(host, options, watch=True, behaviour=None)), options)
 
 
@@ -144,6 +145,7 @@ def retry_command(host: Host, runs: tuple[str, ...], only: tuple[str, ...], **op
 
     A server goes on at the step that it did not get through. OUTCOMEs: failed, timed_out, unknown, not_started, skipped.
     """
+    host.zone()
     look, plan_file, dry_run = not options.pop("no_look"), options.pop("plan_file"), options.pop("dry_run")
     state_dir, ca_bundle = options["state_dir"], options["ca_bundle"]
     plan, simulated, at_work = retrying.plan_retry(
@@ -163,9 +165,9 @@ def retry_command(host: Host, runs: tuple[str, ...], only: tuple[str, ...], **op
 
 
 def _how(host: Host, options: JsonObject, *, watch: bool, behaviour: Behaviour | None) -> running.RunOptions:
-    quiet = options["quiet"]
-    live = stderr_is_terminal() and not quiet and options["log_format"] != "json"
-    colour = not options["no_color"]
+    quiet, drawn = options["quiet"], can_be_drawn_on(host.environ)
+    live = drawn and not quiet and options["log_format"] != "json"
+    colour = drawn and not options["no_color"] and not host.environ.get("NO_COLOR")
     logs = Logs(options["log_format"], verbose=options["verbose"], quiet=quiet, color=colour)
     progress = LiveProgress(host.clock.monotonic, color=colour) if live else LoggedProgress(logs)
     return running.RunOptions(
@@ -188,10 +190,11 @@ def _patience(wait_s: float, deadline: Deadline | None, now: float) -> float:
 
 
 def _finish(result: RunResult | slots.Untouched, options: JsonObject) -> int:
-    """Say how it ended, as far as anybody listens; it ended so either way. Not on stdout where the report goes there."""
-    beside, quiet = is_stdout(options["report"]), options["quiet"]
+    """Say how it ended. Not on stdout where the report goes there."""
+    quiet = options["quiet"]
+    tell = streams.say if is_stdout(options["report"]) else streams.echo
     if isinstance(result, slots.Untouched):
-        streams.say(result.reason, err=beside)
+        tell(result.reason)
         return ExitCode.OK
     lines = [] if quiet else [result.summary]
     if result.report.path is not None:
@@ -200,9 +203,9 @@ def _finish(result: RunResult | slots.Untouched, options: JsonObject) -> int:
         lines.append(f"go on with: runner resume {result.run_id}")
     with suppress(KeyboardInterrupt):
         if result.report.problem:
-            output.warning(result.report.problem)
+            output.error(result.report.problem)
         if lines:
-            streams.say("\n".join(lines), err=beside)
+            tell("\n".join(lines))
         for trouble in write_streams(result.report, result.run_id):
-            output.warning(trouble)
+            output.error(trouble)
     return result.exit_code

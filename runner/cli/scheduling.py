@@ -38,7 +38,8 @@ def _deadline(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     """The moment, and in words as the person gave it, with the time in UTC as reports have it."""
     if value is None:
         return None
-    at = parse_deadline(value, ctx.obj().clock.wall(), None)
+    host = ctx.obj()
+    at = parse_deadline(value, host.clock.wall(), host.zone())
     if at is None or at > _LAST:
         raise click.BadParameter(f"{value!r}: expected {EXPECTED_DURATION}, or {EXPECTED_MOMENT}", ctx, param)
     return Deadline(at, f"{value.strip()} ({datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ})")

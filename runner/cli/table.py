@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.cli.streams import fitting
 from runner.plain import one_line
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Rows under a header, aligned; numbers to the right."""
-    cells = [[one_line(str(cell)) for cell in row] for row in rows]
+    cells = [[fitting(one_line(str(cell))) for cell in row] for row in rows]
     numeric = [all(row[i].replace(",", "").isdigit() for row in cells) for i in range(len(header))] if cells else []
     widths = [max(len(row[i]) for row in [list(header), *cells]) for i in range(len(header))]
 

@@ -23,6 +23,7 @@ from runner.spec.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import tzinfo
 
     from runner.run.events import Commanded
     from runner.run.facts import Facts
@@ -53,15 +54,15 @@ class Command:
         return " ".join(part for part in (self.target, *settings) if part)
 
 
-def dated(command: Command, now: float) -> Command:
+def dated(command: Command, now: float, zone: Callable[[], tzinfo | None]) -> Command:
     """The command with its deadline as a moment: a span counts from `now`, when it is given (epoch seconds).
 
-    A time of day is one of this machine's zone. What is no deadline stays as it is, to be refused.
+    `zone` gives the zone of a time of day, None: the machine's own. What is no deadline stays as it is, to be refused.
     """
     if "deadline" not in command.settings:
         return command
     settings = {name: value for name, value in command.settings.items() if name != _DEADLINE_AT}
-    at = parse_deadline(settings["deadline"], now, None)
+    at = parse_deadline(settings["deadline"], now, zone())
     return replace(command, settings=settings if at is None else {**settings, _DEADLINE_AT: repr(at)})
 
 

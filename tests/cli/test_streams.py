@@ -6,7 +6,6 @@ import os
 import pty
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -189,16 +188,6 @@ def test_a_run_under_nohup_goes_on(start: Start, program: Program, simulator: St
     read_lines(process)
     assert hung_up(process)[0] == 0
     assert report_of(program)["run"]["state"] == "finished"
-
-
-def test_a_list_that_nobody_reads_to_its_end(program: Program) -> None:
-    with FULL.open("w") as full:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "runner", "list"], cwd=program.folder, env=program.env, text=True,
-            stdout=full, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        _, err = process.communicate(timeout=LONGEST_S)
-    assert (process.returncode, err) == (6, "error: the result cannot be written: No space left on device\n")
 
 
 @pytest.mark.parametrize("form", ["json", "console"])

@@ -134,7 +134,7 @@ class World:
 
     def command(self, action: str, target: str = "", why: str = "", **settings: str) -> None:
         """Leave a command for the run, as a person would; before it begins, for as soon as it does."""
-        command = dated(Command(action, target, settings), self.clock.wall())
+        command = dated(Command(action, target, settings), self.clock.wall(), lambda: None)
         body = orjson.dumps({"action": action, "target": target, "settings": dict(command.settings)}).decode()
         self._campaign.posted.append((why, body))
         self._post()
@@ -231,6 +231,7 @@ class World:
             interrupts=self._interrupts,
             files=self.files,
             run_loop=_not_here,
+            zone=lambda: None,
             descriptors=self.descriptors,
         )
 

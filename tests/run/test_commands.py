@@ -90,8 +90,8 @@ def test_servers_left_out_for_a_while_do_not_make_a_run_that_only_submits_fail()
 def test_a_moment_is_what_the_runner_makes_of_a_deadline_and_nothing_that_a_person_gives(given: str) -> None:
     facts = initial_facts(rollout_plan({"waves": [{"name": "w"}]}, fleet(2)))
     for settings in ({"deadline_at": given}, {"deadline_at": given, "rate": "5/s"}):
-        assert "deadline_at" in (refusal(facts, dated(Command("set", settings=settings), 1000.0)) or "")
-    both = dated(Command("set", settings={"deadline": "soon", "deadline_at": given}), 1000.0)
+        assert "deadline_at" in (refusal(facts, dated(Command("set", settings=settings), 1000.0, lambda: None)) or "")
+    both = dated(Command("set", settings={"deadline": "soon", "deadline_at": given}), 1000.0, lambda: None)
     assert "soon" in (refusal(facts, both) or "")
 
 
