@@ -188,15 +188,25 @@ def _write_stream(target: Target, data: bytes, reader_s: float) -> None:
     check_stream(target)
     if target.kind is Kind.STDOUT:
         with suppress(BrokenPipeError):  # whoever read it has gone: that was enough for them
-            sys.stdout.flush()
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
+            _write_stdout(data)
         return
     descriptor = _opened(target, reader_s)
     try:
         _write_all(descriptor, data)
     finally:
         os.close(descriptor)
+
+
+def _write_stdout(data: bytes) -> None:
+    """To the descriptor, if there is one: a stream that never fails would not tell that nothing was written."""
+    sys.stdout.flush()
+    try:
+        descriptor = sys.stdout.fileno()
+    except OSError:
+        sys.stdout.buffer.write(data)  # one in memory
+        sys.stdout.buffer.flush()
+    else:
+        _write_all(descriptor, data)
 
 
 def _opened(target: Target, reader_s: float) -> int:

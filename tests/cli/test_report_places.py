@@ -239,7 +239,7 @@ def test_a_place_that_vanishes_during_the_campaign(program: Program, simulator: 
     report = in_state_folder(program)
     assert code == 3
     assert f"report: {report}" in out
-    assert f"warning: {folder}/report.json cannot be written: Not a directory; the report is in {report}" in err
+    assert f"error: {folder}/report.json cannot be written: Not a directory; the report is in {report}" in err
     assert state_in(report.read_text()) == "finished"
 
 
