@@ -54,13 +54,13 @@ def report_place(path: Path | None) -> ReportPlace:
 class WrittenReport:
     """A report that is in a file: `path`, None if it could be written nowhere. `problem` is what a person should know.
 
-    `streams` are still to be written, once nothing is lost by it should nobody read them.
+    `streams` are still to be written, once nothing is lost by it should nobody read them. `data` is for these: it is large.
     """
 
-    data: bytes
     path: Path | None
     problem: str = ""
     streams: Sequence[Path] = ()
+    data: bytes = b""
 
 
 def write_report(files: Files, stored: StoredRun, stream: Path | None) -> WrittenReport:
@@ -76,9 +76,9 @@ def write_report(files: Files, stored: StoredRun, stream: Path | None) -> Writte
             problem += f"{error.message}; "
         else:
             said = f"{problem}the report is in {path}" if problem else ""
-            return WrittenReport(data, path, said, streams)
+            return WrittenReport(path, said, streams, data if streams else b"")
     hint = f"nothing is lost: once there is room, `runner report {stored.row['id']} -o FILE`"
-    return WrittenReport(data, None, problem + hint, streams)
+    return WrittenReport(None, problem + hint, streams, data if streams else b"")
 
 
 def write_streams(written: WrittenReport, run_id: str) -> Iterator[str]:
