@@ -45,6 +45,9 @@ def _run_resumed(facts: Facts, event: e.RunResumed) -> None:
     facts.stop_reason = facts.intake_ended = facts.ending = None
     facts.watched = True
     facts.busy = {request: busy._replace(since=math.inf, answers=0) for request, busy in facts.busy.items()}
+    if facts.plan.main_steps == 1:
+        # Whoever was excluded may have been taken in again, and sent to, as the lost end told.
+        facts.exclusions = {request: known._replace(is_sure=False) for request, known in facts.exclusions.items()}
     for servers in facts.left_out:
         servers.clear()
     for lane in facts.lanes:
