@@ -10,7 +10,7 @@ from runner.rules.names import NameManner
 from runner.rules.outcomes import DELETED
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Iterator, Mapping
 
     from runner.engine.lane import LaneContext
     from runner.model import Job
@@ -38,6 +38,7 @@ class KnownJobs:
         self._since = {job: now for request, job in run.job_ids.items() if run.lane_index(request) == lane.index}
         self._gone: set[str] = set()
         self._unseen: set[str] = set()  # accepted by this process, and not read since
+        self._listed: set[str] = set()  # shown by a list: where it is not shown later, that list lies, and is not late
         self._late_s = 0.0
 
     @property
@@ -73,6 +74,10 @@ class KnownJobs:
         over = self._one_that_is_over()
         return [job for job in (at_work, over) if job is not None]
 
+    def were_listed(self, shown: Mapping[str, object]) -> None:
+        """A list has shown these jobs."""
+        self._listed.update(self._since.keys() & shown.keys())
+
     async def hides(self, job: KnownJob) -> str | None:
         """Why a list that does not show the job proves nothing; None where that may be because the job was deleted."""
         now = self._lane.clock.now()
@@ -82,14 +87,16 @@ class KnownJobs:
         is_there = not isinstance(answer, ReadFailed) and answer.status != DELETED
         # Nobody deletes what nobody has seen: it is not known everywhere yet, and so may others be.
         if is_there or (isinstance(answer, ReadFailed) and job.job_id in self._unseen):
-            self._late_s = max(self._late_s, now - self._since[job.job_id])
+            if job.job_id not in self._listed:
+                self._late_s = max(self._late_s, now - self._since[job.job_id])
             which = "exists" if is_there else "was accepted, and that nobody has seen yet"
             return f"the list does not show job {job.job_id}, which {which}"
         self._gone.add(job.job_id)
         return None
 
-    async def hidden_from(self, shown: Container[str], asked_at: float) -> str | None:
+    async def hidden_from(self, shown: Mapping[str, object], asked_at: float) -> str | None:
         """Which job a whole list hides that was asked for at `asked_at`, and shows the jobs `shown`."""
+        self.were_listed(shown)
         for job in self.must_be_listed(asked_at):
             if job.job_id not in shown and (why := await self.hides(job)):
                 return why

@@ -136,6 +136,7 @@ class _ByName:
                 listing = await self._read(self._lane.job_name_of(job.request), MOST_PAGES)
                 if isinstance(listing, ReadFailed):
                     return True, f"the job list could not be read: {listing.error.message}"
+                self._lane.known.were_listed(listing.rows)
                 if job.job_id not in listing.rows and (why := await self._lane.known.hides(job)):
                     self._filter = (True, f"filtered by the name of a job, {why}")
                     break
