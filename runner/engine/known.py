@@ -71,7 +71,7 @@ class KnownJobs:
     def witnesses(self, asked_at: float) -> list[KnownJob]:
         """A job at work, and one that is over: as far as there are any, for either may be hidden."""
         at_work = next(self.must_be_listed(asked_at), None)
-        over = self._one_that_is_over()
+        over = self._one_that_is_over(asked_at)
         return [job for job in (at_work, over) if job is not None]
 
     def were_listed(self, shown: Mapping[str, object]) -> None:
@@ -101,17 +101,25 @@ class KnownJobs:
             if job.job_id not in shown and (why := await self.hides(job)):
                 return why
         for _ in range(_MOST_ASKED):
-            over = self._one_that_is_over()
+            over = self._one_that_is_over(asked_at)
             if over is None or over.job_id in shown:
                 return None
             if why := await self.hides(over):
                 return why
         return None
 
-    def _one_that_is_over(self) -> KnownJob | None:
-        """The first, for it had the time to be listed; the next where that was deleted."""
+    def _one_that_is_over(self, asked_at: float) -> KnownJob | None:
+        """The newest that had the time to be listed, for it tells best how late jobs are; else the first of all.
+
+        The one before where that was deleted.
+        """
         run, lane = self._lane.run, self._lane
-        for request, job_id in run.job_ids.items():
-            if job_id not in self._gone and request not in lane.state.open and run.lane_index(request) == lane.index:
-                return KnownJob(request, job_id)
-        return None
+        listed_by = asked_at - run.plan.submit.settle_s
+        oldest: KnownJob | None = None
+        for request, job_id in reversed(run.job_ids.items()):
+            if job_id in self._gone or request in lane.state.open or run.lane_index(request) != lane.index:
+                continue
+            oldest = KnownJob(request, job_id)
+            if self._since[job_id] <= listed_by:
+                break
+        return oldest

@@ -31,13 +31,14 @@ class LookedUp(NamedTuple):
     """What one reading says of `requests`: every row that may be about them, or why there are none.
 
     `asked_at` is when the reading began, epoch seconds: a job that was listed later may be missing. `unproven` is why
-    jobs that no row is about may be there all the same.
+    jobs that no row is about may be there all the same, `flaw` why there may be more of those that rows are about.
     """
 
     requests: Sequence[int]
     asked_at: float
     rows: Sequence[JobRow] | ReadFailed
     unproven: str | None = None
+    flaw: str | None = None
 
 
 class Lookups:
@@ -111,19 +112,20 @@ class _ByName:
             return LookedUp(requests, asked_at, listing)
         rows = _rows(listing)
         if ShownNames(rows).of(name):
-            return LookedUp(requests, asked_at, rows)
+            return LookedUp(requests, asked_at, rows, flaw=listing.flaw)
         is_tested, why = (False, listing.flaw) if listing.flaw else await self._tested_filter()
         if is_tested and why is None:
             return LookedUp(requests, asked_at, rows)
         everything, flaw = await self._read_beside()
         if isinstance(everything, ReadFailed):
             return LookedUp(requests, asked_at, everything)
-        unproven = (why or self._nameless(everything)) if flaw else None
+        unproven = (why or self._nameless(everything)) if flaw else self._nameless(listing, everything)
         return LookedUp(requests, self._asked_at, rows + _rows(everything), unproven)
 
-    def _nameless(self, everything: Listing) -> str | None:
-        """Why one of the rows may be of any request: it has no name, and is of no job that is known."""
-        rows = (row for row in everything.rows.values() if not (row.name or "").strip())
+    def _nameless(self, listing: Listing, named: Listing | None = None) -> str | None:
+        """Why one of the rows may be of any request: no list shows its name, and it is of no job that is known."""
+        shown = {job_id for job_id, row in named.rows.items() if _has_name(row)} if named else set[str]()
+        rows = (row for row in listing.rows.values() if not _has_name(row) and row.job_id not in shown)
         nameless = next((row.job_id for row in rows if not self._lane.known.is_known(row.job_id)), None)
         return None if nameless is None else f"the list shows job {nameless} without its name"
 
@@ -155,6 +157,10 @@ class _ByName:
 async def _flaw(lane: LaneContext, listing: Listing, asked_at: float) -> str | None:
     """Why a list that was asked for at `asked_at` is not to be relied on, where it should show all jobs of the run."""
     return listing.flaw or await lane.known.hidden_from(listing.rows, asked_at)
+
+
+def _has_name(row: JobRow) -> bool:
+    return bool((row.name or "").strip())
 
 
 def _rows(listing: Listing) -> list[JobRow]:

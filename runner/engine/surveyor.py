@@ -110,7 +110,7 @@ class Surveyor:
 
         async def rows() -> _Rows | ReadFailed:
             nonlocal listed
-            answer = await self._rows(doubted)
+            answer = await self._rows(doubted, is_last=True)
             if isinstance(answer, ReadFailed):
                 return _Rows((), None, answer)  # it was waited for already
             listed = answer
@@ -220,8 +220,10 @@ class Surveyor:
         wanted = (name for name in (*map(lane.job_name_of, requests), *names) if not shown.of(name))
         return next((why for name in wanted if (why := shown.cut(name, known.manner, known.is_known))), None)
 
-    async def _rows(self, requests: Sequence[int], names: Sequence[str] = ()) -> _Rows | ReadFailed:
-        """Every row that may be about these requests, or have one of these names."""
+    async def _rows(
+        self, requests: Sequence[int], names: Sequence[str] = (), *, is_last: bool = False
+    ) -> _Rows | ReadFailed:
+        """Every row that may be about these requests, or have one of these names. `is_last`: a second job matters, too."""
         rows: list[JobRow] = []
         why: str | None = None
         async with aclosing(self._lookups.of(requests, names)) as lookups:
@@ -229,7 +231,7 @@ class Surveyor:
                 if isinstance(looked_up.rows, ReadFailed):
                     return looked_up.rows
                 rows += looked_up.rows
-                why = why or looked_up.unproven
+                why = why or looked_up.unproven or (looked_up.flaw if is_last else None)
         return _Rows(rows, why)
 
     async def _list(self, name: str | None, most_pages: int) -> Listing | ReadFailed:
