@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from runner.model import RunState
+from runner.model import RUNNER, RunState
 from runner.run import events as e
 from runner.run.facts import Doubt, Facts, LaneFacts, RunEnding
 from runner.run.impossible import impossible
@@ -46,8 +46,9 @@ def _run_resumed(facts: Facts, event: e.RunResumed) -> None:
     facts.watched = True
     facts.busy = {request: busy._replace(since=math.inf, answers=0) for request, busy in facts.busy.items()}
     if facts.plan.main_steps == 1:
-        # Whoever was excluded may have been taken in again, and sent to, as the lost end told.
-        facts.exclusions = {request: known._replace(is_sure=False) for request, known in facts.exclusions.items()}
+        # Whom a person excluded, a person may have taken in again, and the lost end told of it, and of a job.
+        for request, known in facts.exclusions.items():
+            facts.exclusions[request] = known._replace(is_sure=known.is_sure and known.who == RUNNER)
     for servers in facts.left_out:
         servers.clear()
     for lane in facts.lanes:
