@@ -17,7 +17,7 @@ from runner.api.dates import clock_skew
 from runner.api.endpoints import region_advice
 from runner.api.replies import Broken, Reply
 from runner.api.service_errors import read_error, request_id, web_page
-from runner.api.throttling import read_throttle
+from runner.api.throttling import read_throttle, retry_after
 from runner.api.wire import UnreadableAnswer, read_job
 from runner.rules.answers import Cause, Created, ReadFailed, Refusal, ServiceError, Unanswered
 
@@ -36,6 +36,8 @@ _PROXY_WANTS_PASSWORD = 407
 _UNAUTHORIZED = 401
 _FORBIDDEN = 403
 _NOT_FOUND = 404
+# With these, Retry-After says for how long that will be so (RFC 9110, 10.2.3; with 409 nobody promises it).
+_SAY_WHEN = frozenset({409, 503})
 
 # Codes that mean the same with whichever 4xx they come. APIG. is written as APIGW.
 _BY_CODE: dict[str, Cause] = {
@@ -96,9 +98,9 @@ def create_answer(reply: Reply | Broken, clean: Callable[[str], str], now: float
     error = _error_of(reply, clean, now)
     cause = refusal(reply.status, error.code, error.message)
     if cause is None:
-        return Unanswered(error)
+        return Unanswered(error, _after_s(reply, now))
     throttle = read_throttle(error.message, reply.headers, now, error.code) if cause is Cause.THROTTLED else None
-    return Refusal(cause, error, throttle)
+    return Refusal(cause, error, throttle, _after_s(reply, now))
 
 
 def read_answer(
@@ -116,7 +118,8 @@ def read_answer(
     error = _error_of(reply, clean, now)
     cause = refusal(reply.status, error.code, error.message) or _read_cause(reply.status)
     throttle = read_throttle(error.message, reply.headers, now, error.code) if cause is Cause.THROTTLED else None
-    return ReadFailed(cause, error, missing=_is_missing(reply.status, error.code), throttle=throttle)
+    missing, after_s = _is_missing(reply.status, error.code), _after_s(reply, now)
+    return ReadFailed(cause, error, missing=missing, throttle=throttle, after_s=after_s)
 
 
 def is_unauthenticated(reply: Reply | Broken) -> bool:
@@ -161,6 +164,11 @@ def _unreadable(reply: Reply, exc: UnreadableAnswer, clean: Callable[[str], str]
     if page is not None:
         message = f"a web page answers in place of the service, as of a login or a proxy: {page or 'without text'}"
     return ServiceError(reply.status, None, message, request_id(reply.headers))
+
+
+def _after_s(reply: Reply, now: float) -> float:
+    """For how long a service that is not there now, or a server in another operation, is to be left alone, seconds."""
+    return (retry_after(reply.headers, now) or 0.0) if reply.status in _SAY_WHEN else 0.0
 
 
 def _read_cause(status: int) -> Cause:

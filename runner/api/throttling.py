@@ -34,7 +34,7 @@ def read_throttle(message: str, headers: Mapping[str, str], now: float, code: st
     return Throttle(
         limit=limit,
         period_s=period,
-        retry_after_s=_retry_after(headers, now),
+        retry_after_s=retry_after(headers, now),
         quota=_is_quota(period, f"{code or ''} {message}"),
     )
 
@@ -54,8 +54,11 @@ def _policy(message: str) -> tuple[int | None, float | None]:
     return (limit, period) if limit and period else (None, None)
 
 
-def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """A date counts from the answer's own, where it has one: a clock of theirs, or ours, may be wrong."""
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """The Retry-After of an answer, in seconds from `now` (epoch seconds); None where there is none that can be read.
+
+    A date counts from the answer's own, where it has one: a clock of theirs, or ours, may be wrong.
+    """
     value = headers.get("Retry-After")
     if value is None:
         return None

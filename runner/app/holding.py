@@ -94,11 +94,15 @@ def let_go(store: RunStore, work: Work) -> None:
     """Give the servers of a run free, and note how it ended.
 
     Those are kept that its jobs may be working on, as far as is known: also those of requests given up, and of jobs
-    that were not seen to end. A process that is ended at once leaves no end in the journal, and so none in the list.
+    that were not seen to end. Where a second job was found of servers that were given free before, they are taken again, if
+    nobody else has them. A process that is ended at once leaves no end in the journal, and so none in the list.
     """
     state, every = work.state, list(standings(work.state))
-    kept = {server.id for _, servers in unsure_requests(state, every) for server in servers}
-    store.release(work.run_id, keep=kept)
+    kept, doubled = set[str](), set[str]()
+    for request, servers in unsure_requests(state, every):
+        (doubled if request in state.conflict_jobs else kept).update(server.id for server in servers)
+    take = () if state.simulated else doubled
+    store.release(work.run_id, keep=kept | doubled, take=take)
     if state.ended is not None:
         store.finish(work.run_id, state.ended, counts_by_name(tally(state, every).counts))
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.engine.reading import read
 from runner.rules.answers import ReadFailed
-from runner.rules.names import NameManner
+from runner.rules.names import NameManner, folded
 from runner.rules.outcomes import DELETED
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from runner.engine.lane import LaneContext
-    from runner.model import Job
+    from runner.model import Job, JobRow
 
 # A job that had not been listed after some time may take this many times as long.
 _LATER = 2.0
@@ -38,6 +39,11 @@ class KnownJobs:
         self._since = {job: now for request, job in run.job_ids.items() if run.lane_index(request) == lane.index}
         self._gone: set[str] = set()
         self._unseen: set[str] = set()  # accepted by this process, and not read since
+        self.contradicted: set[str] = (
+            set()
+        )  # names of jobs that a list has shown, and the last one of that name did not
+        self._seen: dict[str, set[str]] = {}  # by a list, of no request that is known: by their names
+        self._listed: set[str] = set()  # shown by a list: where it is not shown later, that list lies, and is not late
         self._late_s = 0.0
 
     @property
@@ -70,41 +76,75 @@ class KnownJobs:
     def witnesses(self, asked_at: float) -> list[KnownJob]:
         """A job at work, and one that is over: as far as there are any, for either may be hidden."""
         at_work = next(self.must_be_listed(asked_at), None)
-        over = self._one_that_is_over()
+        over = self._one_that_is_over(asked_at)
         return [job for job in (at_work, over) if job is not None]
 
-    async def hides(self, job: KnownJob) -> str | None:
+    def were_listed(self, shown: Mapping[str, object]) -> None:
+        """A list has shown these jobs."""
+        self._listed.update(self._since.keys() & shown.keys())
+
+    def were_seen(self, rows: Iterable[JobRow]) -> None:
+        """A list has shown these rows: jobs of the run among them must not be hidden by another list."""
+        token = self._lane.run_token
+        for row in rows:
+            if row.job_id not in self._since and row.name and token in folded(row.name):
+                self._seen.setdefault(folded(row.name), set()).add(row.job_id)
+                self._listed.add(row.job_id)
+
+    async def hides_seen(self, shown: Container[str], name: str | None = None) -> str | None:
+        """Which job a list hides that shows the jobs `shown`, all or those of a name, and another list has shown."""
+        seen = chain(*self._seen.values()) if name is None else self._seen.get(folded(name), ())
+        hidden = (job_id for job_id in seen if job_id not in shown and job_id not in self._gone)
+        if name is not None:
+            self.contradicted.discard(name)
+        for job_id in list(islice(hidden, _MOST_ASKED)):
+            if why := await self.hides(job_id):
+                self.contradicted.update(() if name is None else (name,))
+                return why
+        return None
+
+    async def hides(self, job_id: str) -> str | None:
         """Why a list that does not show the job proves nothing; None where that may be because the job was deleted."""
         now = self._lane.clock.now()
-        answer = await read(self._lane, lambda call: self._lane.service.get(job.job_id, call))
+        answer = await read(self._lane, lambda call: self._lane.service.get(job_id, call))
         if isinstance(answer, ReadFailed) and not answer.missing:
-            return f"the list does not show job {job.job_id}, which cannot be read: {answer.error.message}"
+            return f"the list does not show job {job_id}, which cannot be read: {answer.error.message}"
         is_there = not isinstance(answer, ReadFailed) and answer.status != DELETED
         # Nobody deletes what nobody has seen: it is not known everywhere yet, and so may others be.
-        if is_there or (isinstance(answer, ReadFailed) and job.job_id in self._unseen):
-            self._late_s = max(self._late_s, now - self._since[job.job_id])
+        if is_there or (isinstance(answer, ReadFailed) and job_id in self._unseen):
+            if job_id not in self._listed:
+                self._late_s = max(self._late_s, now - self._since[job_id])
             which = "exists" if is_there else "was accepted, and that nobody has seen yet"
-            return f"the list does not show job {job.job_id}, which {which}"
-        self._gone.add(job.job_id)
+            return f"the list does not show job {job_id}, which {which}"
+        self._gone.add(job_id)
         return None
 
-    async def hidden_from(self, shown: Container[str], asked_at: float) -> str | None:
+    async def hidden_from(self, shown: Mapping[str, object], asked_at: float) -> str | None:
         """Which job a whole list hides that was asked for at `asked_at`, and shows the jobs `shown`."""
+        self.were_listed(shown)
         for job in self.must_be_listed(asked_at):
-            if job.job_id not in shown and (why := await self.hides(job)):
+            if job.job_id not in shown and (why := await self.hides(job.job_id)):
                 return why
         for _ in range(_MOST_ASKED):
-            over = self._one_that_is_over()
+            over = self._one_that_is_over(asked_at)
             if over is None or over.job_id in shown:
                 return None
-            if why := await self.hides(over):
+            if why := await self.hides(over.job_id):
                 return why
         return None
 
-    def _one_that_is_over(self) -> KnownJob | None:
-        """The first, for it had the time to be listed; the next where that was deleted."""
+    def _one_that_is_over(self, asked_at: float) -> KnownJob | None:
+        """The newest that had the time to be listed, for it tells best how late jobs are; else the first of all.
+
+        The one before where that was deleted.
+        """
         run, lane = self._lane.run, self._lane
-        for request, job_id in run.job_ids.items():
-            if job_id not in self._gone and request not in lane.state.open and run.lane_index(request) == lane.index:
-                return KnownJob(request, job_id)
-        return None
+        listed_by = asked_at - run.plan.submit.settle_s
+        oldest: KnownJob | None = None
+        for request, job_id in reversed(run.job_ids.items()):
+            if job_id in self._gone or request in lane.state.open or run.lane_index(request) != lane.index:
+                continue
+            oldest = KnownJob(request, job_id)
+            if self._since[job_id] <= listed_by:
+                break
+        return oldest

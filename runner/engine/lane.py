@@ -12,6 +12,7 @@ from runner.engine.failing import FailingCalls
 from runner.engine.known import KnownJobs
 from runner.engine.recorder import News, Recorder
 from runner.run import events as e
+from runner.run.due import due_exclusions
 from runner.run.intake import jobs_may_come, sends_no_more
 
 if TYPE_CHECKING:
@@ -80,6 +81,12 @@ class LaneContext:
         if self.state.stopped is None or (self.state.watched and not watched):
             self.recorder.record(e.LaneStopped(self.clock.now(), self.index, error, watched))
             self.leave(self.searches if watched else [*self.searches, *self.watches])
+
+    def leave_out_due(self) -> None:
+        """Leave out whom a person excluded before it was known what was sent, as far as that is known by now."""
+        if self.run.controls.due:
+            for event in due_exclusions(self.run, self.index, self.clock.now()):
+                self.recorder.record(event)
 
     def leave(self, readers: Iterable[asyncio.Task[None]]) -> None:
         """Have no more read: by these tasks nothing is done that must not be broken off."""

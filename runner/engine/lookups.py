@@ -6,6 +6,7 @@ paging may be ignored (api-facts 1.3). So a list only answers for a request if i
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.engine.listing import MOST_PAGES, read_listing
@@ -15,6 +16,7 @@ from runner.rules.names import ShownNames, folded
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
+    from runner.engine.known import KnownJob
     from runner.engine.lane import LaneContext
     from runner.engine.listing import Listing
     from runner.model import JobRow
@@ -31,13 +33,14 @@ class LookedUp(NamedTuple):
     """What one reading says of `requests`: every row that may be about them, or why there are none.
 
     `asked_at` is when the reading began, epoch seconds: a job that was listed later may be missing. `unproven` is why
-    jobs that no row is about may be there all the same.
+    jobs that no row is about may be there all the same, `flaw` why there may be more of those that rows are about.
     """
 
     requests: Sequence[int]
     asked_at: float
     rows: Sequence[JobRow] | ReadFailed
     unproven: str | None = None
+    flaw: str | None = None
 
 
 class Lookups:
@@ -102,6 +105,7 @@ class _ByName:
         self._asked_at = lane.clock.now()
         self._beside: tuple[Listing | ReadFailed, str | None] | None = None
         self._filter: tuple[bool, str | None] | None = None
+        self._lies: str | None = None  # why no list proves anything, whatever is read beside
 
     async def look_up(self, requests: Sequence[int], name: str) -> LookedUp:
         """The rows of one name: filtered by it, and where the filter is not known to be obeyed, also of the whole list."""
@@ -110,36 +114,54 @@ class _ByName:
         if isinstance(listing, ReadFailed):
             return LookedUp(requests, asked_at, listing)
         rows = _rows(listing)
+        flaw = listing.flaw or await self._lane.known.hides_seen(listing.rows, name)
+        self._lane.known.were_seen(rows)
         if ShownNames(rows).of(name):
-            return LookedUp(requests, asked_at, rows)
-        is_tested, why = (False, listing.flaw) if listing.flaw else await self._tested_filter()
+            return LookedUp(requests, asked_at, rows, flaw=flaw)
+        is_tested, why = (False, flaw) if flaw else await self._tested_filter()
         if is_tested and why is None:
             return LookedUp(requests, asked_at, rows)
         everything, flaw = await self._read_beside()
         if isinstance(everything, ReadFailed):
             return LookedUp(requests, asked_at, everything)
-        unproven = (why or self._nameless(everything)) if flaw else None
+        unproven = (why or self._nameless(everything)) if flaw else self._nameless(listing, everything)
+        unproven = unproven or self._lies
         return LookedUp(requests, self._asked_at, rows + _rows(everything), unproven)
 
-    def _nameless(self, everything: Listing) -> str | None:
-        """Why one of the rows may be of any request: it has no name, and is of no job that is known."""
-        rows = (row for row in everything.rows.values() if not (row.name or "").strip())
+    def _nameless(self, listing: Listing, named: Listing | None = None) -> str | None:
+        """Why one of the rows may be of any request: no list shows its name, and it is of no job that is known."""
+        shown = {job_id for job_id, row in named.rows.items() if _has_name(row)} if named else set[str]()
+        rows = (row for row in listing.rows.values() if not _has_name(row) and row.job_id not in shown)
         nameless = next((row.job_id for row in rows if not self._lane.known.is_known(row.job_id)), None)
         return None if nameless is None else f"the list shows job {nameless} without its name"
 
     async def _tested_filter(self) -> tuple[bool, str | None]:
         """Whether there are jobs by which the filter could be tested, and why it is none to rely on."""
+        known = self._lane.known
         if self._filter is None:
-            witnesses = self._lane.known.witnesses(self._asked_at)
+            witnesses = {self._lane.job_name_of(job.request): job for job in known.witnesses(self._asked_at)}
             self._filter = (bool(witnesses), None)
-            for job in witnesses:
-                listing = await self._read(self._lane.job_name_of(job.request), MOST_PAGES)
+            for name in (*witnesses, *islice(known.contradicted - witnesses.keys(), FEW)):
+                listing = await self._read(name, MOST_PAGES)
                 if isinstance(listing, ReadFailed):
                     return True, f"the job list could not be read: {listing.error.message}"
-                if job.job_id not in listing.rows and (why := await self._lane.known.hides(job)):
+                if (why := await self._hides(name, witnesses.get(name), listing)) and self._filter[1] is None:
                     self._filter = (True, f"filtered by the name of a job, {why}")
-                    break
         return self._filter
+
+    async def _hides(self, name: str, job: KnownJob | None, listing: Listing) -> str | None:
+        """Which job a list hides that is filtered by a name, that of this one perhaps.
+
+        Where it shows some of that name and hides others, that is not the filter's doing.
+        """
+        known = self._lane.known
+        known.were_listed(listing.rows)
+        why = None if job is None or job.job_id in listing.rows else await known.hides(job.job_id)
+        why = why or await known.hides_seen(listing.rows, name)
+        known.were_seen(listing.rows.values())
+        if why and ShownNames(listing.rows.values()).of(name):
+            self._lies = why
+        return why
 
     async def _read_beside(self) -> tuple[Listing | ReadFailed, str | None]:
         """The whole list, and why it is not whole."""
@@ -153,7 +175,14 @@ class _ByName:
 
 async def _flaw(lane: LaneContext, listing: Listing, asked_at: float) -> str | None:
     """Why a list that was asked for at `asked_at` is not to be relied on, where it should show all jobs of the run."""
-    return listing.flaw or await lane.known.hidden_from(listing.rows, asked_at)
+    why = listing.flaw or await lane.known.hidden_from(listing.rows, asked_at)
+    why = why or await lane.known.hides_seen(listing.rows)
+    lane.known.were_seen(listing.rows.values())
+    return why
+
+
+def _has_name(row: JobRow) -> bool:
+    return bool((row.name or "").strip())
 
 
 def _rows(listing: Listing) -> list[JobRow]:

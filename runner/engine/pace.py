@@ -65,6 +65,11 @@ class Pace:
         self._limiter.set_rate(self.rate)
         return pause_s
 
+    def pause(self, seconds: float) -> None:
+        """The service wants to be left alone for so long: it is, for as long as it may ask for."""
+        self.limited = True
+        self._limiter.pause(min(seconds, self._throttling.longest_pause_s))
+
     def set_rate(self, rate: float) -> None:
         """Go on at another rate than was configured, calls per second; infinity: no limit."""
         configured = None if math.isinf(rate) else rate

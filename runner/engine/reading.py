@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from runner.engine.coming_back import why_to_stop
 from runner.engine.failing import About, What
 from runner.rules.answers import Cause, ReadFailed
-from runner.rules.reads import ReadAgain, ReadHistory, StopLane, after_failure, ends_at
+from runner.rules.reads import ReadAgain, ReadHistory, StopLane, after_failure, ends_at, not_before
 from runner.run.outages import AfterThat
 
 if TYPE_CHECKING:
@@ -54,7 +54,9 @@ def what_follows(
     What it is `about` is known to fail from then on, until somebody tells that it works; not where a job is only missing.
     """
     refused = lane.credential.refused_in_a_row
-    step = after_failure(history, failed, limits, now=lane.clock.now(), refused_in_a_row=refused)
+    now = lane.clock.now()
+    step = after_failure(history, failed, limits, now=now, refused_in_a_row=refused)
+    step = not_before(step, limits, min(failed.after_s, lane.run.plan.submit.longest_pause_s), now)
     if isinstance(step, StopLane):
         lane.stop(lane.credential.why(failed.error), watched=False)
     elif about is not None and not isinstance(step, ReadAgain):

@@ -209,5 +209,6 @@ class Reconciler:
     def _conclude(self, request: int, event: e.Event) -> None:
         del self._inquiries[request]
         self._lane.recorder.record(event)
+        self._lane.leave_out_due()
         self._lane.submit_news.tell()
         self._lane.watch_news.tell()

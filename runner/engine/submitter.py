@@ -192,7 +192,9 @@ class Submitter:
         match answer:
             case answers.Created(job=job, request_id=request_id):
                 self._created(request, job, request_id)
-            case answers.Unanswered(error=error):
+            case answers.Unanswered(error=error, after_s=after_s):
+                if after_s:
+                    lane.creates.pause(after_s)
                 lane.recorder.record(e.InDoubt(now, request, error))
                 lane.doubt_news.tell()
             case answers.Refusal(cause=Cause.THROTTLED):

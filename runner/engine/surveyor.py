@@ -19,7 +19,7 @@ from runner.rules.reads import ReadLimits
 from runner.run import events as e
 from runner.run.intake import nothing_left
 from runner.run.phases import UNSENT, Phase
-from runner.run.survey import doubles, recoveries
+from runner.run.survey import doubles, may_have_been_split, recoveries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -68,24 +68,33 @@ class Surveyor:
         if since is None or nothing_left(lane.run, lane.state) or lane.over:
             return
         await sleep_until(lane.clock, since + lane.run.plan.submit.settle_s)
-        excluded = [index for index in self._requests if not lane.run.is_surely_unsent(index)]
-        unsent = [index for index in self._requests if lane.run.phases[index] in UNSENT] + excluded
+        unsent = [index for index in self._requests if lane.run.phases[index] in UNSENT] + self._hidden
         beyond = list(islice(self._names_beyond(self._requests), None if lane.run.rollout else _MOST_BEYOND))
         listed = await self._proven_rows(unsent, beyond, since)
         now = lane.clock.now()
         if isinstance(listed, ReadFailed):
             lane.stop(listed.error, watched=True)
         else:
-            rows = self._rows_by_number(listed)
-            for event in recoveries(lane.run, sorted(rows), now):
-                lane.recorder.record(event)
-                if isinstance(event, e.Suspected):
-                    self._sighted(rows[lane.run.requests.number_of(event.request)])
-                elif isinstance(event, e.Foreseen):
-                    self._sighted(rows[event.number])
-            self._tell_of_doubles(excluded, rows)
+            self._recover(self._rows_by_number(listed), now)
             lane.recorder.record(e.Surveyed(now, lane.index))
+            lane.leave_out_due()
         lane.tell_all()
+
+    @property
+    def _hidden(self) -> list[int]:
+        """Requests of the lane that look as if they were over without being sent, and may have been."""
+        return [index for index in self._requests if not self._lane.run.is_surely_unsent(index)]
+
+    def _recover(self, rows: Mapping[int, Mapping[str, JobRow]], now: float) -> None:
+        """Tell of the jobs that the journal lost."""
+        lane = self._lane
+        for event in recoveries(lane.run, sorted(rows), now):
+            lane.recorder.record(event)
+            if isinstance(event, e.Suspected):
+                self._sighted(rows[lane.run.requests.number_of(event.request)])
+            elif isinstance(event, e.Foreseen):
+                self._sighted(rows[event.number])
+        self._tell_of_doubles(self._hidden, rows)
 
     async def before_the_end(self) -> None:
         """Look once more for second jobs of requests that were ever in doubt: a lost create may have arrived late.
@@ -101,7 +110,7 @@ class Surveyor:
 
         async def rows() -> _Rows | ReadFailed:
             nonlocal listed
-            answer = await self._rows(doubted)
+            answer = await self._rows(doubted, is_last=True)
             if isinstance(answer, ReadFailed):
                 return _Rows((), None, answer)  # it was waited for already
             listed = answer
@@ -174,7 +183,7 @@ class Surveyor:
         rules = run.rollout.rules if run.rollout else None
         for request in requests:
             # One in doubt may have been refused and split since, if the end of the journal is lost.
-            if run.phases[request] in UNSENT or run.phases[request] is Phase.IN_DOUBT:
+            if may_have_been_split(run, request):
                 start = self._lane.job_name_of(request)[:-KEY_LENGTH]
                 yield from (start + request_key(token, number) for number in run.requests.numbers_of_pieces(request))
             is_known = run.phases[request].is_over and run.phases[request] is not Phase.EXCLUDED
@@ -211,8 +220,10 @@ class Surveyor:
         wanted = (name for name in (*map(lane.job_name_of, requests), *names) if not shown.of(name))
         return next((why for name in wanted if (why := shown.cut(name, known.manner, known.is_known))), None)
 
-    async def _rows(self, requests: Sequence[int], names: Sequence[str] = ()) -> _Rows | ReadFailed:
-        """Every row that may be about these requests, or have one of these names."""
+    async def _rows(
+        self, requests: Sequence[int], names: Sequence[str] = (), *, is_last: bool = False
+    ) -> _Rows | ReadFailed:
+        """Every row that may be about these requests, or have one of these names. `is_last`: a second job matters, too."""
         rows: list[JobRow] = []
         why: str | None = None
         async with aclosing(self._lookups.of(requests, names)) as lookups:
@@ -220,7 +231,7 @@ class Surveyor:
                 if isinstance(looked_up.rows, ReadFailed):
                     return looked_up.rows
                 rows += looked_up.rows
-                why = why or looked_up.unproven
+                why = why or looked_up.unproven or (looked_up.flaw if is_last else None)
         return _Rows(rows, why)
 
     async def _list(self, name: str | None, most_pages: int) -> Listing | ReadFailed:

@@ -197,6 +197,7 @@ class Watcher:
         if job is not None and has_other_servers(job, server_ids):
             why = f"job {job.job_id} works on servers that the request did not name"
             lane.recorder.record(e.Doubled(now, request, (job.job_id,), why))
+        lane.leave_out_due()
         lane.submit_news.tell()
         lane.doubt_news.tell()
 

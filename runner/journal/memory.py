@@ -163,10 +163,12 @@ class MemoryStore:
             self._contents.runs[holder].owner = None  # should its process wake from a long freeze, it must not go on
         self._contents.leases.update(dict.fromkeys(servers, run_id))
 
-    def release(self, run_id: str, keep: Collection[str] = ()) -> None:
-        """Give the servers of a run free, all but those to keep."""
+    def release(self, run_id: str, keep: Collection[str] = (), take: Collection[str] = ()) -> None:
+        """Give the servers of a run free, all but those to keep, and take others that are free."""
         self._refuse_if_lost(run_id)
         self._release(run_id, keep)
+        for server in take:
+            self._contents.leases.setdefault(server, run_id)
 
     def _release(self, run_id: str, keep: Collection[str]) -> None:
         kept, leases = set(keep), self._contents.leases

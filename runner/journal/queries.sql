@@ -115,6 +115,10 @@ WHERE lease.run_id <> :id GROUP BY lease.run_id;
 INSERT INTO lease (server_id, run_id) SELECT value, :id FROM json_each(:servers) WHERE true ORDER BY value
 ON CONFLICT (server_id) DO UPDATE SET run_id = excluded.run_id;
 
+-- name: take_free
+-- Lease those servers to a run that nobody holds.
+INSERT OR IGNORE INTO lease (server_id, run_id) SELECT value, :id FROM json_each(:servers);
+
 -- name: release_leases
 -- Give servers free, all but those to keep.
 DELETE FROM lease WHERE run_id = :id AND server_id NOT IN (SELECT value FROM json_each(:keep));

@@ -121,11 +121,13 @@ class SqliteStore:
             self._execute("fence_run", id=holder)  # should its process wake from a long freeze, it must not go on
         self._execute("lease", id=run_id, servers=wanted)
 
-    def release(self, run_id: str, keep: Collection[str] = ()) -> None:
-        """Give the servers of a run free, all but those to keep."""
+    def release(self, run_id: str, keep: Collection[str] = (), take: Collection[str] = ()) -> None:
+        """Give the servers of a run free, all but those to keep, and take others that are free."""
         with translated(self._path), self._db:
             self._refuse_if_lost(run_id)
             self._execute("release_leases", id=run_id, keep=orjson.dumps(list(keep)).decode())
+            if take:
+                self._execute("take_free", id=run_id, servers=orjson.dumps(list(take)).decode())
 
     def fence(self, run_id: str) -> None:
         """Take a run out of its owner's hands, and give all its servers free."""

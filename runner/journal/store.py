@@ -271,8 +271,8 @@ class RunStore(Protocol):
         """
         ...
 
-    def release(self, run_id: str, keep: Collection[str] = ()) -> None:
-        """Give the servers of a run free, all but those to `keep`."""
+    def release(self, run_id: str, keep: Collection[str] = (), take: Collection[str] = ()) -> None:
+        """Give the servers of a run free, all but those to `keep`. Those to `take` it gets, as far as nobody holds them."""
         ...
 
     def give_free(self, run_id: str, servers: Collection[str], head: str | None) -> int:

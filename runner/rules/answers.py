@@ -55,18 +55,23 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Certainly nothing was made. `throttle` is there when the cause is THROTTLED."""
+    """Certainly nothing was made. `throttle` is there when the cause is THROTTLED.
+
+    `after_s`: for so long the service wants to be left alone with it, seconds; 0 where it does not say.
+    """
 
     cause: Cause
     error: ServiceError
     throttle: Throttle | None = None
+    after_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """The request was sent and got no usable answer: it may or may not have made a job."""
+    """The request was sent and got no usable answer: it may or may not have made a job. `after_s` is as in `Refusal`."""
 
     error: ServiceError
+    after_s: float = 0.0
 
 
 Answer = Created | Refusal | Unanswered
@@ -77,6 +82,7 @@ class ReadFailed:
     """A read got no usable answer. `missing` says the service knows no such job (HTTP 404, or 400 ModelArts.6404).
 
     `answered`: the service is there, but what it shows proves nothing. `elsewhere`: a web page came in place of its answer.
+    `after_s` is as in `Refusal`.
     """
 
     cause: Cause
@@ -85,6 +91,7 @@ class ReadFailed:
     throttle: Throttle | None = None
     answered: bool = False
     elsewhere: bool = False
+    after_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

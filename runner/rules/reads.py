@@ -113,6 +113,16 @@ def read_again(history: ReadHistory, limits: ReadLimits, now: float) -> ReadAgai
     return ReadAgain(now + min(_LONGEST_PAUSE_S, limits.pause_s * 2.0 ** min(history.failed - 1, 16)))
 
 
+def not_before(step: AfterFailure, limits: ReadLimits, after_s: float, now: float) -> AfterFailure:
+    """The same, but the next read only once the service may be asked again: in `after_s` seconds.
+
+    What is only tried for a moment is left to whoever has more patience.
+    """
+    if not after_s or not isinstance(step, ReadAgain):
+        return step
+    return ReadAgain(max(step.at, now + after_s)) if limits.over_s else Unreadable()
+
+
 def ends_at(history: ReadHistory, failed: ReadFailed, limits: ReadLimits) -> float:
     """When it is given up, epoch seconds, if all reads until then fail as the last one did."""
     is_service = failed.cause is not Cause.UNUSABLE and not failed.elsewhere

@@ -38,6 +38,8 @@ def after_refusal(facts: Facts, request: int, refused: Refusal, at: float, jitte
         yield e.InDoubt(at, request, error, busy=True)
         return
     again_at = _again_at(facts, request, at, jitter) if cause is Cause.BUSY else None
+    if again_at is not None:
+        again_at = max(again_at, at + min(refused.after_s, facts.plan.submit.longest_pause_s))
     named = _in_the_way(facts, request, cause, error)
     if named is None:
         is_over = cause is Cause.BUSY and again_at is None

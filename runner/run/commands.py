@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from runner.run.due import exclude_later, include_again
 from runner.run.excluding import NoSuchServers, exclusion_scope, inclusion_refused, matching_servers
 from runner.run.facts import StopRule
 from runner.run.waves import RolloutDeadline, Stage
@@ -85,7 +86,7 @@ def refusal(facts: Facts, command: Command) -> str | None:
 
 
 def carry_out(facts: Facts, event: Commanded) -> None:
-    """Change the facts as a command asks that was not refused. What `exclude` changes is in events of their own."""
+    """Change the facts as a command asks that was not refused. What `exclude` changes at once is in events of their own."""
     kind = KINDS.get(event.action)
     if kind is not None:
         kind.change(facts, event)
@@ -295,8 +296,8 @@ KINDS: dict[str, CommandKind] = {
     "approve": CommandKind(_wave, _approves),
     "reject": CommandKind(_wave, _rejects),
     "set": CommandKind(_set, _sets),
-    "exclude": CommandKind(_exclude, _nothing),
-    "include": CommandKind(_include, _nothing),
+    "exclude": CommandKind(_exclude, exclude_later),
+    "include": CommandKind(_include, include_again),
     "hold": CommandKind(_group, _holds),
     "release": CommandKind(_group, _releases),
 }

@@ -16,6 +16,7 @@ from runner.run.closing import close, foresee, reopen
 from runner.run.evolve_refused import busy_in_doubt, refused, set_aside
 from runner.run.evolve_rollout import HANDLERS as ROLLOUT_HANDLERS
 from runner.run.evolve_run import HANDLERS as RUN_HANDLERS
+from runner.run.evolve_split import split
 from runner.run.facts import Exclusion, Facts, LaneFacts, OpenJob, set_phase
 from runner.run.impossible import impossible
 from runner.run.phases import UNSENT, Phase
@@ -286,7 +287,7 @@ _STEPS: dict[type, _Step] = {
     e.Withdrawn: _Step(_withdrawn, UNSENT),
     e.LeftOut: _Step(_left_out),
     e.Included: _Step(_included, frozenset({Phase.EXCLUDED})),
-    e.Split: _Step(ROLLOUT_HANDLERS[e.Split], UNSENT),
-    **{kind: _Step(change) for kind, change in ROLLOUT_HANDLERS.items() if kind is not e.Split},
+    e.Split: _Step(split, UNSENT | {Phase.EXCLUDED}),
+    **{kind: _Step(change) for kind, change in ROLLOUT_HANDLERS.items()},
     **{kind: _Step(change) for kind, change in RUN_HANDLERS.items()},
 }

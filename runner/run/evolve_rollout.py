@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runner.run import events as e
-from runner.run.closing import add_request
 from runner.run.commands import carry_out
-from runner.run.facts import Facts, Hold, StopRule, set_phase
+from runner.run.facts import Facts, Hold, StopRule
 from runner.run.impossible import impossible
 from runner.run.phases import Phase
 from runner.run.unblocking import doubt, unblock
@@ -18,44 +17,6 @@ if TYPE_CHECKING:
 
 
 _RULES = frozenset(rule.value for rule in StopRule)
-
-
-def _split(facts: Facts, event: e.Split) -> None:
-    request = event.request
-    entry, before = facts.requests.entries[request], facts.phases[request]
-    if not entry.start < event.cut < entry.stop:
-        raise impossible(
-            event, f"request {request} has servers {entry.start} to {entry.stop}, and is cut at {event.cut}"
-        )
-    dependents = facts.dependents[request] if facts.dependents else []
-    pieces = facts.requests.split(request, event.cut)
-    for piece in pieces:
-        phase = Phase.BLOCKED if before is Phase.BLOCKED else Phase.READY
-        add_request(facts, phase, facts.blocked_by[request], list(dependents))
-        if request in facts.suspected:
-            facts.suspected.add(piece)
-    facts.suspected.discard(request)
-    for dependent in dependents:
-        _waits_for_one_more(facts, dependent)
-    facts.retry_at.pop(request, None)
-    set_phase(facts, request, Phase.SPLIT)
-    facts.lane_of(request).unsubmitted += 1
-    if facts.rollout is not None:
-        _split_in_wave(facts, facts.rollout, request, pieces)
-
-
-def _waits_for_one_more(facts: Facts, request: int) -> None:
-    facts.blocked_by[request] += 1
-    for piece in facts.requests.pieces.get(request, ()):
-        _waits_for_one_more(facts, piece)
-
-
-def _split_in_wave(facts: Facts, rollout: RolloutFacts, request: int, pieces: tuple[int, int]) -> None:
-    wave = rollout.waves[facts.requests.entries[request].wave]
-    if facts.is_main(request):
-        wave.left += 1
-    elif facts.phases[pieces[0]] is not Phase.BLOCKED:
-        wave.check_left += 1
 
 
 def _wave_started(facts: Facts, event: e.WaveStarted) -> None:
@@ -180,7 +141,6 @@ def _checked_wave(facts: Facts, event: e.ApprovalAsked | e.WavePassed) -> tuple[
 
 
 HANDLERS: dict[type, Callable[[Facts, Any], None]] = {
-    e.Split: _split,
     e.WaveStarted: _wave_started,
     e.CheckStarted: _check_started,
     e.Checked: _checked,

@@ -112,13 +112,16 @@ def exclusion_scope(facts: Facts, ids: Collection[str]) -> ExclusionScope:
 
 
 def exclusions(
-    facts: Facts, ids: Collection[str], at: float, who: str = "", why: str = ""
+    facts: Facts, ids: Collection[str], at: float, who: str = "", why: str = "", *, lane: int | None = None
 ) -> Iterator[e.Split | e.Withdrawn]:
     """The events that withdraw these servers from requests that were not sent. Each must be true before the next is asked.
 
-    Servers that are in flight, or over, stay. Those that may not be parted from an excluded one are excluded with it.
+    Servers that are in flight, or over, stay. Those that may not be parted from an excluded one are excluded with it. Where
+    it is not known what was sent on a lane, they are left out later (`runner.run.due`). `lane`: only on this one.
     """
     for first in range(len(facts.requests)):
+        if facts.lane_of(first).unsurveyed_since is not None or (lane is not None and facts.lane_index(first) != lane):
+            continue
         pieces = [first]
         while pieces:
             request = pieces.pop()
@@ -142,10 +145,13 @@ def inclusion_refused(facts: Facts, ids: Collection[str]) -> str | None:
     A campaign of several steps has gone on without them, and so has one whose wave, or lane, is over: a retry does them.
     """
     requests = _excluded(facts, ids)
-    if not requests:
+    if not requests and all(due.ids.isdisjoint(ids) for due in facts.controls.due):
         return "none of these servers is excluded"
     for request in requests:
         servers = [server.id for server in facts.servers_of(request)]
+        if request in facts.conflict_jobs:
+            jobs = ", ".join(facts.conflict_jobs[request])
+            return f"{', '.join(servers[:_SHOWN])}{', ...' * (len(servers) > _SHOWN)} got a job all the same: {jobs}"
         others = _runs_that_have(facts, request)
         if others:
             return f"{servers[0]} belongs to {' and '.join(others)} now"

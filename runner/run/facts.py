@@ -113,11 +113,21 @@ class Exclusion(NamedTuple):
     is_sure: bool = True
 
 
+class DueExclusion(NamedTuple):
+    """Servers that a person excluded while it was not known what was sent on these lanes (`runner.run.due`)."""
+
+    ids: frozenset[str]
+    who: str
+    why: str
+    lanes: frozenset[int]
+
+
 @dataclass(slots=True)
 class Controls:
     """What people asked of a run while it went on. `held` is why a person must decide before it goes on.
 
-    `rate` and `concurrency` replace those of the plan. `last_command` is the newest command that was taken in.
+    `rate` and `concurrency` replace those of the plan. `last_command` is the newest command that was taken in. `due` are
+    servers that are left out as soon as it is known what was sent.
     """
 
     paused: bool = False
@@ -126,6 +136,7 @@ class Controls:
     rate: float | None = None
     concurrency: int | None = None
     last_command: int = 0
+    due: list[DueExclusion] = field(default_factory=list)
 
 
 _CUT_SHORT = frozenset({Stage.SOAKING, Stage.CHECKING, Stage.AWAITING_APPROVAL})

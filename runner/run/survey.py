@@ -57,15 +57,23 @@ def recoveries(
 
 
 def _holder(state: Facts, piece: Piece) -> int | None:
-    """The request that has to be split to come to the piece: an unsent one, or one in doubt.
-
-    It is split only when it is certain that it made no job; so it was certain once of one that is in doubt again.
-    """
+    """The request that has to be split to come to the piece: see `may_have_been_split`."""
     for request, entry in enumerate(state.requests.entries):
         inside = (entry.step, entry.group) == (piece.step, piece.group) and entry.start < piece.position < entry.stop
-        if inside and (state.phases[request] in UNSENT or state.phases[request] is Phase.IN_DOUBT):
+        if inside and may_have_been_split(state, request):
             return request
     return None
+
+
+def may_have_been_split(state: Facts, request: int) -> bool:
+    """Whether the lost end of a journal may tell that the request was split: an unsent one, or one in doubt.
+
+    It is split only when it is certain that it made no job; so it was certain once of one that is in doubt again. One that
+    was excluded may have been taken in again.
+    """
+    phase = state.phases[request]
+    is_hidden = phase is Phase.EXCLUDED and not state.is_surely_unsent(request)
+    return phase in UNSENT or phase is Phase.IN_DOUBT or is_hidden
 
 
 def doubles(state: Facts, jobs: JobsByNumber) -> list[Finding]:

@@ -132,7 +132,9 @@ class Deviations(_Switches):
     row_names: Literal["shown", "null", "missing"] = Field("shown", description="Whether rows have the job's name.")
     names: Literal["kept", "lower", "upper", "padded", "cut"] = Field("kept", description="How names are rewritten.")
     name_length: int = Field(64, ge=1, description="To how many characters names are `cut`.")
-    hidden: Literal["none", "finished", "unfinished"] = Field("none", description="Jobs that the list does not show.")
+    hidden: Literal["none", "finished", "unfinished", "newest"] = Field(
+        "none", description="Jobs that the list does not show."
+    )
     name_filter: Literal["obeyed", "matches_nothing"] = Field("obeyed", description="What a filter by name does.")
     create_answer: Literal["its_job", "job_before", "another_name", "no_name", "other_servers", "unknown_id"] = Field(
         "its_job", description="What the answer to a create is about."

@@ -89,6 +89,7 @@ class SimulatedService:
             return throttled
         now, switches = self._clock(), self.behaviour.listing
         rows = [job for job in reversed(self.jobs.values()) if self._is_listed(job, query, now)]
+        rows = rows[1:] if self.deviations.hidden == "newest" else rows
         if switches.order == "random":
             self._rng.shuffle(rows)
         size, offset = switches.page_size, 0

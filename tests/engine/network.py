@@ -73,6 +73,11 @@ _RARE = {
     "throttled_for_two_hours": _throttled(Retry_After="7200"),
     "quota": Fault(_error(429, "APIG.0308", "Daily quota exhausted")),
     "quota_by_number": _throttled(": policy user over ratelimit,limit:1000,time:1 day"),
+    **{
+        f"{what}_for_{said}": Fault(_error(status, code, "come back later", Retry_After=seconds))
+        for said, seconds in (("a_minute", "60"), ("two_hours", "7200"))
+        for what, status, code in (("down", 503, "APIGW.0202"), ("busy", 409, "ModelArts.5044"))
+    },
     "unauthenticated": Fault(_REFUSED),
     "wrong_project": Fault(_error(403, "ModelArts.0210", "the project of the URL is not that of the token")),
 }

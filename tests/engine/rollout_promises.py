@@ -231,6 +231,9 @@ class RolloutPromises:
             case "continue":
                 self._may_not_send -= {"paused", "held"}
                 self._goes_on(event)
+            case "include":  # also those that were yet to be left out
+                meant = {server.id for server in self._servers.values() if _is_meant(event.target, server)}
+                self._banned -= meant - self._letters.keys()
             case "abort" | "reject":
                 self._may_not_send.add("aborted")
             case "approve":
@@ -238,8 +241,6 @@ class RolloutPromises:
                 assert self._rules.waves[self._asked].name == event.target
                 self._passed(self._asked, live=live)
                 self._asked = None
-            case "include":
-                pass  # each request has an event of its own
             case "hold":
                 self._held_groups.add(event.target)
             case "release":

@@ -19,7 +19,7 @@ class Signatures:
     """The calls of one credential. `now` is epoch seconds, by the wall clock. `may` be refused in a row."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        self.refused_in_a_row = self.most_in_a_row = 0
+        self.refused_in_a_row = self.most_in_a_row = self._noted = 0
         self._is_doubted = False
         self.in_flight = 0
         self._now = now
@@ -37,9 +37,15 @@ class Signatures:
         self.in_flight += 1
         return self._refusals
 
-    def died(self) -> None:
-        """A process died: of what is on its way nobody hears."""
+    def store_locked(self) -> None:
+        """From now on nothing can be noted, until somebody lets the store go."""
+        self._noted = self.refused_in_a_row
+
+    def died(self, *, store_locked: bool) -> None:
+        """A process died: of what is on its way nobody hears, nor of what was refused while it could not be noted."""
         self._refusals += 1
+        if store_locked:
+            self.refused_in_a_row = min(self.refused_in_a_row, self._noted)
 
     def answered(self, known: int, *, refused: bool, worked: bool, is_old: bool = False) -> None:
         """A call is over that left when so many refusals were known; one `is_old` whose proof had expired."""

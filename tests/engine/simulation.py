@@ -36,6 +36,9 @@ _EVERY = 3
 _EVERY_FAMILY = 9
 _MOST_PROCESSES = 100
 _DEVIATING = 0.4
+_FEW = {1, 3, 10}
+_OF_A_PERSON = (e.Withdrawn, e.Included, e.Commanded)
+_LOSES_COMMANDS = 0.5
 # Where nothing is known that a list contradicts, one that lies well cannot be told from a true one: these show it.
 _DEVIATIONS: tuple[dict[str, Any], ...] = (
     {"rows": "none"},
@@ -186,7 +189,14 @@ class Story:
                     await until_it_dies(running)
             except GETS_NO_FURTHER:
                 pass
-            world.tear(torn)
+            world.tear(torn if torn not in _FEW else self._lost(world) or torn)
+
+    def _lost(self, world: World) -> int:
+        """In some stories the lost end begins with what a person excluded or took in last, and all that followed is lost."""
+        rng = random.Random(f"lost {self.seed} {len(world.events())}")
+        events = world.events()
+        places = [place for place, event in enumerate(events) if isinstance(event, _OF_A_PERSON)]
+        return len(events) - places[-1] if places and rng.random() < _LOSES_COMMANDS else 0
 
     async def _to_its_end(self, world: World) -> None:
         """As many processes as it takes."""

@@ -69,6 +69,52 @@ def test_a_pause_that_is_not_too_long_is_waited_for(plan_of: PlanMaker, in_world
     in_world(plan_of((20,), (1,), submit, Watch(rate=10.0, job_timeout_s=86_400.0)), story, **FAST)
 
 
+@pytest.mark.parametrize(("said", "waits_s"), [("a_minute", 60.0), ("two_hours", 300.0)])
+@pytest.mark.parametrize("what", ["down", "busy"])
+def test_no_create_leaves_before_the_service_may_be_asked_again(
+    plan_of: PlanMaker, in_world: InWorld, what: str, said: str, waits_s: float
+) -> None:
+    """Of a service that is down, none; of servers that are busy, none for these. A longer time is cut short."""
+
+    async def story(world: World) -> None:
+        world.network.script += ["", f"{what}_for_{said}"]
+        assert (await world.run()).exit_code is ExitCode.OK
+        sent_at = world.network.sent_at
+        again_at = sent_at[2] if what == "down" else sent_at[-1]
+        assert waits_s <= again_at - sent_at[1] <= waits_s + 60.0
+
+    plan = plan_of((3,), (1,), ONE_A_SECOND, WATCH)
+    in_world(plan, story, listing={"lag_s": 2.0}, tasks={"duration_s": 1000.0})
+
+
+@pytest.mark.parametrize(("said", "waits_s"), [("a_minute", 60.0), ("two_hours", 300.0)])
+def test_no_list_is_read_before_the_service_may_be_asked_again(
+    plan_of: PlanMaker, in_world: InWorld, said: str, waits_s: float
+) -> None:
+    """Nor another page of it."""
+
+    async def story(world: World) -> None:
+        world.network.script += ["lost_after"]
+        world.network.read_script += [f"down_for_{said}"]
+        assert (await world.run()).exit_code is ExitCode.OK
+        first, second, *_ = world.network.list_calls_at
+        assert waits_s <= second - first <= waits_s + 10.0
+
+    in_world(plan_of((1,), (1,), ONE_A_SECOND, WATCH), story, **FAST)
+
+
+def test_no_job_is_read_before_the_service_may_be_asked_again(plan_of: PlanMaker, in_world: InWorld) -> None:
+    async def story(world: World) -> None:
+        world.network.read_script += ["down_for_two_hours"] * 4
+        await world.run()
+        (settled,) = (event for event in world.events() if isinstance(event, e.Settled))
+        assert (settled.reads, settled.outcomes) == (5, "s")
+        duration_s = world.report()["run"]["duration_s"]
+        assert 4 * 300.0 <= duration_s <= 4 * 300.0 + 120.0
+
+    in_world(plan_of((1,), (1,), ONE_A_SECOND, WATCH), story, **FAST)
+
+
 @pytest.mark.parametrize(
     ("asked", "text"),
     [

@@ -188,6 +188,62 @@ def test_a_job_that_cannot_be_found_for_a_while_is_not_lost(plan_of: PlanMaker, 
     in_world(plan, story, listing={"lag_s": 0.5}, deviations=deviations, **SLOW)
 
 
+def test_a_list_is_held_against_what_other_lists_have_shown(plan_of: PlanMaker, in_world: InWorld) -> None:
+    """The first create came late once more, and a list has shown its second job. Then the newest job of each name is hidden:
+    so the list of the first name does not show it any more, and that of the third shows none.
+    """
+
+    async def story(world: World) -> None:
+        true = world.service.deviations
+        world.promises.may_double = True
+        world.network.script += ["twice_but_late", "lost_before", "", "lost_after"]
+
+        def hide(event: e.Event) -> None:
+            if isinstance(event, e.InDoubt) and event.request == 2:
+                world.service.deviations = true.model_copy(update={"hidden": "newest"})
+                asyncio.get_running_loop().call_later(200.0, setattr, world.service, "deviations", true)
+
+        world.on_event = hide
+        await world.run()
+        assert jobs_of_servers(world) == {"g0-s0": 2, "g0-s1": 1, "g0-s2": 1}
+        assert [job["state"] for job in world.report()["jobs"]] == ["conflict", "settled", "settled"]
+
+    slowly = Submit(rate=1 / 30, burst=1, concurrency=4, settle_s=15.0)
+    in_world(plan_of((3,), (1,), slowly, HALF_AN_HOUR), story, listing={"lag_s": 0.5}, **SLOW)
+
+
+def test_a_list_that_lies_now_and_then_is_not_waited_for_as_if_it_were_late(
+    plan_of: PlanMaker, in_world: InWorld
+) -> None:
+    """What it showed before is not listed late: else whoever is in doubt would wait for as long as the run lasted so far."""
+    asked_at: list[float] = []
+    took: list[float] = []
+
+    async def story(world: World) -> None:
+        true = world.service.deviations
+        hiding = true.model_copy(update={"hidden": "unfinished"})
+        world.network.script += ["", "lost_before", "", "lost_before"]
+
+        def lie(event: e.Event) -> None:
+            if isinstance(event, e.InDoubt):
+                asked_at.append(event.at)
+            if isinstance(event, e.InDoubt) and len(asked_at) == 2:
+                world.service.deviations = hiding
+                asyncio.get_running_loop().call_later(60.0, setattr, world.service, "deviations", true)
+            if isinstance(event, e.NotFound):
+                took.append(event.at - asked_at[-1])
+
+        world.on_event = lie
+        assert (await world.run()).exit_code is ExitCode.OK
+        assert len(took) == 2
+        assert took[0] < 60.0 < took[1] < 180.0
+        check_every_server_has_one_job(world)
+
+    slowly = Submit(rate=1 / 900, burst=1, concurrency=4, settle_s=15.0)
+    long = {"tasks": {"duration_s": 5000.0}, "servers": {"busy": "queue"}, "listing": {"lag_s": 0.5}}
+    in_world(plan_of((4,), (1,), slowly, Watch(rate=10.0, job_timeout_s=10_000.0)), story, **long)
+
+
 def test_a_job_that_was_seen_and_is_nowhere_any_more_is_lost_after_the_settle_time(
     plan_of: PlanMaker, in_world: InWorld
 ) -> None:

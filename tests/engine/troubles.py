@@ -77,12 +77,10 @@ class Troubles:
         held = sum(row.servers for row in self._world.store.leases() if row.run_id == self._world.run_id)
         report = self._world.report()
         unsure = len(servers_that_may_be_at_work(report, self._world.service))
-        # A second job may be found when the servers were let go already, for the first one was over.
         doubled = [job for job in report["jobs"] if job["state"] == "conflict"]
-        fewer = self._is_released or bool(doubled)
         # One that was split, and may have made a job that nobody found: which servers that has is not told.
         more = not all(job["tasks"] for job in doubled)
-        assert held == unsure or (fewer and held < unsure) or (more and held > unsure), (held, unsure)
+        assert held == unsure or (self._is_released and held < unsure) or (more and held > unsure), (held, unsure)
         try:
             leave(self._world.store, "last", Command("pause"), who="someone", why="", at=self._world.clock.wall())
         except RefusedToStart:

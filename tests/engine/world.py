@@ -284,14 +284,12 @@ class World:
         if self._rng.random() < self.suspends:
             self.clock.suspend(self._rng.choice((5.0, 60.0, 3600.0, 10_800.0)))
         if self._rng.random() < self.lockings:
-            locked_s = self._rng.choice(_LOCKED_S)
-            self._locked_until = max(self._locked_until, self._loop.now + locked_s)
-            self.store.lock(locked_s)
+            self._lock(self._rng.choice(_LOCKED_S))
         if self._rng.random() < self.settings:
             self.set_wall(self._rng.choice((-3600.0, -30.0, 30.0, 3600.0)))
         if crash_after is not None and self._seen >= crash_after:
             self._process.die()
-            self.network.signatures.died()
+            self.network.signatures.died(store_locked=self._loop.now < self._locked_until)
             raise Crash
         if self.engine is None or isinstance(event, e.RunEnded):
             return
@@ -299,6 +297,13 @@ class World:
             self._loop.call_soon(self.engine.stop, "SIGTERM received")
         if self._seen == intake_ends_after:
             self._loop.call_soon(self.engine.end_intake, "enough")
+
+    def _lock(self, seconds: float) -> None:
+        """Another process has the store."""
+        if self._loop.now >= self._locked_until:
+            self.network.signatures.store_locked()
+        self._locked_until = max(self._locked_until, self._loop.now + seconds)
+        self.store.lock(seconds)
 
     def set_wall(self, by_s: float) -> None:
         """Somebody sets the wall clock."""

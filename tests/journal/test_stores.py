@@ -365,3 +365,15 @@ async def test_a_run_is_resumed_from_a_journal_whose_details_are_damaged(tmp_pat
         list(store.read_events("run-1"))
     assert follow("run-1", "sha256:p", store.links("run-1")).broken_at == 1
     store.close()
+
+
+async def test_a_run_that_ends_takes_what_it_is_to_keep_where_nobody_has_it(make_store: MakeStore) -> None:
+    store = with_run(make_store(alive=lambda owner: True), "run-0")  # with its plan
+    store.create_run(slot_run("run-1", None, ("a", "b")))
+    store.create_run(slot_run("run-2", None, ("c",)))
+    store.release("run-1", keep=("b",), take=("c", "d"))
+    assert [(lease.run_id, lease.servers) for lease in store.leases()] == [("run-1", 2), ("run-2", 1)]
+    with pytest.raises(Leased):
+        store.lease("run-2", ["d"])
+    store.lease("run-2", ["a"])
+    store.close()

@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from runner.errors import ImpossibleEvent
+from runner.plan.plan import Plan
 from runner.run import events as e
+from runner.run.due import due_exclusions
 from runner.run.intake import nothing_left
 from runner.run.phases import Phase
 from runner.run.standing import RequestState, request_state, standings
@@ -14,7 +17,7 @@ from runner.run.survey import doubles, recoveries
 from tests.conftest import small_plan
 from tests.driving import job_of
 from tests.engine.rollout_plans import fleet, rollout_plan, step
-from tests.run.by_hand import BROKEN, ByHand
+from tests.run.by_hand import BROKEN, WHO, ByHand
 
 
 def refused(run: ByHand) -> None:
@@ -25,6 +28,12 @@ def refused(run: ByHand) -> None:
 def excluded(run: ByHand) -> None:
     run.record(e.NotFound(run.now, 0))
     run.ask("exclude", "g0-s0")
+
+
+def withdraw_all(run: ByHand) -> None:
+    for request in range(len(run.facts.requests)):
+        if run.facts.phases[request] is Phase.BLOCKED and run.facts.is_main(request):
+            run.record(e.Withdrawn(run.now, request, WHO))
 
 
 def given_up(run: ByHand) -> None:
@@ -95,12 +104,15 @@ def test_a_request_that_was_suspected_before_its_wave_and_made_no_job_waits_for_
 
 
 def test_what_was_done_after_a_failure_that_the_journal_lost_is_looked_up_though_its_server_is_excluded() -> None:
-    """Its lane stopped before anybody could look, so that what is excluded has a job, and that failed."""
+    """Its lane stopped before anybody could look, so that what is excluded has a job, and that failed.
+
+    Versions before excluded at once.
+    """
     rollout = {"waves": [{"name": "w"}], "order": "listed", "on_failure": {"step": "logs"}}
     run = ByHand(rollout_plan(rollout, fleet(2), steps=[step("upgrade", 1), step("logs", 1)]))
     run.record(e.RunEnded(run.now, "stopped", "x", 5), e.RunResumed(run.now, "0"))
     run.stop_lane(0, watched=True)
-    run.ask("exclude", "true")
+    withdraw_all(run)
     run.pass_gates()
     assert run.ask("include", "s000")
     assert not nothing_left(run.facts, run.facts.lanes[0])  # what is excluded must be looked for, too
@@ -118,11 +130,14 @@ def test_what_was_done_after_a_failure_that_the_journal_lost_is_looked_up_though
 
 @pytest.mark.parametrize("then", ["it is looked up", "the run is aborted"])
 def test_what_was_excluded_or_left_unsent_before_anybody_could_look_is_in_doubt(then: str) -> None:
-    """The end of the journal may be lost that told of a job; an aborted run is not taken up again, and nobody will look."""
+    """The end of the journal may be lost that told of a job; an aborted run is not taken up again, and nobody will look.
+
+    Versions before excluded at once.
+    """
     run = ByHand(small_plan((2,), (1,)))
     run.record(e.RunEnded(run.now, "stopped", "x", 5), e.RunResumed(run.now, "0"))
     run.stop_lane(0, watched=True)
-    run.ask("exclude", "g0-s0")
+    run.record(e.Withdrawn(run.now, 0, WHO))
     assert [request_state(run.facts, request) for request in (0, 1)] == [RequestState.IN_DOUBT, RequestState.PLANNED]
     if then == "it is looked up":
         run.record(e.RunEnded(run.now, "unusable", "x", 7), e.RunResumed(run.now, "0"), e.Surveyed(run.now, 0))
@@ -148,3 +163,90 @@ def test_servers_that_were_checked_are_told_of_though_one_of_them_came_out_badly
     servers, outcomes = next((s.servers, s.outcomes) for s in standings(run.facts) if s.request == check)
     assert [server.id for server in servers] == ["s000", "s001"]
     assert outcomes.letters == "ss"
+
+
+def not_looked(plan: Plan) -> ByHand:
+    """A run that was resumed, and whose lane cannot be used."""
+    run = ByHand(plan)
+    run.record(e.RunEnded(run.now, "stopped", "x", 5), e.RunResumed(run.now, "0"))
+    run.stop_lane(0, watched=True)
+    return run
+
+
+def looked(run: ByHand, *shown: int) -> None:
+    """The next process sees jobs of these numbers in the list."""
+    run.record(e.RunEnded(run.now, "unusable", "x", 7), e.RunResumed(run.now, "0"))
+    for event in recoveries(run.facts, shown, run.now):
+        run.record(event)
+    run.record(e.Surveyed(run.now, 0))
+    leave_out_due(run)
+
+
+def leave_out_due(run: ByHand) -> None:
+    for event in due_exclusions(run.facts, 0, run.now):
+        run.record(event)
+
+
+def test_who_is_excluded_before_anybody_could_look_is_left_out_as_far_as_nothing_was_sent() -> None:
+    run = not_looked(small_plan((4,), (2,)))
+    assert run.ask("exclude", "g0-s1") is None
+    assert run.ask("exclude", "g0-s3") is None
+    assert run.facts.requests.pieces == {}
+    looked(run, 0)
+    assert run.facts.phases[0] is Phase.IN_DOUBT
+    assert {request: set(known.ids) for request, known in run.facts.exclusions.items()} == {3: {"g0-s3"}}
+    assert run.facts.exclusions[3].is_sure
+    run.record(e.NotFound(run.now, 0))  # it showed another one's job
+    leave_out_due(run)
+    assert set().union(*(known.ids for known in run.facts.exclusions.values())) == {"g0-s1", "g0-s3"}
+
+
+def test_who_is_yet_to_be_left_out_may_be_taken_in_again() -> None:
+    run = not_looked(small_plan((4,), (2,)))
+    assert run.ask("include", "g0-s1") == "none of these servers is excluded"
+    run.ask("exclude", "true")
+    assert run.ask("include", "g0-s1") is None
+    looked(run)
+    assert set().union(*(known.ids for known in run.facts.exclusions.values())) == {"g0-s0", "g0-s2", "g0-s3"}
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_piece_of_a_request_that_was_excluded_too_early_is_found_by_its_number(steps: int) -> None:
+    """Versions before excluded at once: the servers of its job are told, and those that go with them stay excluded."""
+    run = not_looked(small_plan((8,), (4,) * steps))
+    run.record(e.Withdrawn(run.now, 0, WHO))
+    counts = run.facts.counts.copy()
+    numbers = run.facts.requests.numbers_of_pieces(0)
+    (number,) = (n for n in numbers if run.facts.requests.piece(n) == (0, 0, 1, False) and n % 2 == numbers[0] % 2)
+    looked(run, number)
+    place = run.facts.requests.place_of(number)
+    assert place is not None
+    assert [server.id for server in run.facts.servers_of(place)] == ["g0-s0"]
+    assert [finding.request for finding in doubles(run.facts, {number: {"a"}})] == [place]
+    run.record(e.Doubled(run.now, place, ("a",)))
+    states = {
+        s.servers[0].id: s.state for s in standings(run.facts) if s.servers and run.facts.requests[s.request].step == 0
+    }
+    assert states == {
+        "g0-s0": RequestState.CONFLICT,
+        "g0-s1": RequestState.WITHDRAWN,
+        "g0-s2": RequestState.WITHDRAWN,
+        "g0-s4": RequestState.PLANNED,
+    }
+    assert +run.facts.counts == +counts
+    assert run.facts.lanes[0].excluded == 3
+    assert run.ask("include", "g0-s0")
+    if steps == 1:
+        assert run.ask("include", "g0-s2") == "g0-s2, g0-s3 were excluded together: name all"
+
+
+def test_what_was_excluded_when_everything_was_known_is_not_cut() -> None:
+    run = ByHand(small_plan((4,), (2,)))
+    run.ask("exclude", "g0-s0")
+    (excluded,) = run.facts.exclusions
+    with pytest.raises(ImpossibleEvent):
+        run.record(e.Split(run.now, excluded, 1))
+    run = ByHand(small_plan((4,), (2,)))
+    run.ask("exclude", 'id in ("g0-s0", "g0-s1")')
+    with pytest.raises(ImpossibleEvent, match="nothing of it was sent"):
+        run.record(e.Split(run.now, 0, 1))

@@ -250,6 +250,7 @@ def listed(world: World, **query: str) -> Any:
         ({"names": "padded"}, 3, [" Name-c ", " Name-b "]),
         ({"names": "cut", "name_length": 5}, 3, ["Name-", "Name-"]),
         ({"hidden": "unfinished"}, 0, []),
+        ({"hidden": "newest"}, 2, ["Name-b", "Name-a"]),
         ({"error_in_200": "nested"}, 0, []),
     ],
 )
