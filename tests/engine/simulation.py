@@ -224,7 +224,11 @@ class Story:
         counts = dict(report["counts"])
         assert counts.pop("servers") == sum(counts.values())
         assert report["run"]["state"] == "finished", report["run"]
-        states = Counter(job["state"] for job in report["jobs"])
+        # A request may be lost as often as it may be sent: nobody tries for ever.
+        used_up = self.plan.submit.attempts
+        states = Counter(
+            job["state"] for job in report["jobs"] if job["state"] != "given_up" or job["attempts"] < used_up
+        )
         is_lied_to = world.promises.is_lied_to or (self._lists is not None and self._lists.lied)
         ended = _ENDED | ({"given_up"} if world.network.deletes or is_lied_to else set())
         ended |= {"withdrawn"} if len(world.campaigns) > 1 else set()
