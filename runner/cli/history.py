@@ -14,6 +14,7 @@ from runner.cli.options import format_option, pass_host, state_options
 from runner.cli.table import table
 from runner.errors import ExitCode
 from runner.model import RunState
+from runner.plain import one_line
 from runner.report.files import report_to_json, write_whole
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def report_command(run: str, path: Path | None, state_dir: Path, *, lineage: boo
     if path == Path("-"):
         sys.stdout.buffer.write(stored.report_bytes())
         return
-    streams.echo(f"report: {stored.write_report(path)}")
+    streams.echo(f"report: {one_line(str(stored.write_report(path)))}")
 
 
 @click.command("list")

@@ -9,6 +9,7 @@ import click
 from runner.app import keeping
 from runner.cli import streams
 from runner.cli.options import state_options
+from runner.plain import one_line
 
 
 @click.command("backup")
@@ -21,4 +22,4 @@ def backup_command(file: Path, state_dir: Path) -> None:
     would not know of each other.
     """
     runs = keeping.backup(state_dir, file)
-    streams.echo(f"backup: {file} ({runs:,} runs)")
+    streams.echo(f"backup: {one_line(str(file))} ({runs:,} runs)")

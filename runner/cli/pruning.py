@@ -14,6 +14,7 @@ from runner.app import exporting, pruning
 from runner.cli import output, streams
 from runner.cli.options import Duration, format_option, pass_host, state_options
 from runner.cli.table import table
+from runner.plain import one_line
 from runner.report.files import write_whole
 
 if TYPE_CHECKING:
@@ -97,4 +98,4 @@ def export_command(run: str, file: Path, state_dir: Path) -> None:
         sys.stdout.buffer.write(data)
         return
     write_whole(file, data)
-    streams.echo(f"{file}: {len(data):,} bytes")
+    streams.echo(f"{one_line(str(file))}: {len(data):,} bytes")

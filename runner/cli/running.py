@@ -28,6 +28,7 @@ from runner.cli.progress import LiveProgress, LoggedProgress
 from runner.cli.scheduling import deadline_option, slot_from, slot_options
 from runner.errors import ExitCode
 from runner.model import JsonObject, Outcome
+from runner.plain import one_line
 from runner.run.gate import Patience
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ def _finish(result: RunResult | slots.Untouched, *, quiet: bool) -> int:
         streams.say(result.reason)
         return ExitCode.OK
     lines = [] if quiet else [result.summary]
-    lines.append(f"report: {result.report_path}")
+    lines.append(f"report: {one_line(str(result.report_path))}")
     if result.resumable and quiet:  # the summary says it, and what must come before
         lines.append(f"go on with: runner resume {result.run_id}")
     with suppress(KeyboardInterrupt):
