@@ -87,7 +87,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 # A slow moment of the machine is no failure of a property. `few` is for those who wait for an answer.
-settings.register_profile("all", deadline=None, max_examples=150)
+settings.register_profile("all", deadline=None, max_examples=100)
 settings.register_profile("few", deadline=None, max_examples=20)
 settings.register_profile("same", deadline=None, max_examples=50, derandomize=True, database=None)
 settings.load_profile("all")

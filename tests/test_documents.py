@@ -165,15 +165,14 @@ def test_the_plan_schema_has_the_fields_that_plans_have() -> None:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("jobspec", sorted((ROOT / "jobspecs").glob("*.yaml")), ids=lambda path: path.stem)
-def test_editors_accept_every_ready_jobspec(jobspec: Path) -> None:
+def test_editors_accept_every_ready_jobspec() -> None:
     command = [
         sys.executable,
         "-m",
         "check_jsonschema",
         "--schemafile",
         str(ROOT / "schemas" / "jobspec.schema.json"),
-        str(jobspec),
+        *map(str, sorted((ROOT / "jobspecs").glob("*.yaml"))),
     ]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.api.credential_files import read_entries
+from runner.api.endpoints import checked_metadata_endpoint
 from runner.api.proofs import AccessKey, FederatedUser, GivenToken, MetadataAgency, OidcAgency, PasswordLogin
 from runner.errors import ServiceUnusable
+from runner.plain import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +31,7 @@ _SDK = "HUAWEICLOUD_SDK_"
 _OIDC = "HUAWEICLOUD_OIDC_"
 _TOKEN_LIFE_S = 24 * 3600.0
 _KEY_LIFE_S = 3600.0
+_MOST_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +92,11 @@ def _from_oidc_names(env: Mapping[str, str], home: Path | None) -> Credentials |
     if agency is None:
         return None
     provider, token = _value(env, _OIDC + "PROVIDER_URN"), _value(env, _OIDC + "ID_TOKEN")
-    file, duration = _value(env, _OIDC + "TOKEN_FILE"), _value(env, _OIDC + "DURATION_SECONDS") or "3600"
+    file, duration = _file_named(env, _OIDC + "TOKEN_FILE"), _value(env, _OIDC + "DURATION_SECONDS") or "3600"
     if provider is None or not (token or file):
         lacking = "PROVIDER_URN" if provider is None else "TOKEN_FILE"
         raise ServiceUnusable(f"{_OIDC}AGENCY_URN is set, but {_OIDC}{lacking} is not", hint=f"Set {_OIDC}{lacking}.")
-    if not duration.isdecimal():
+    if not duration.isdecimal() or len(duration) > _MOST_DIGITS:
         raise ServiceUnusable(f"{_OIDC}DURATION_SECONDS is not a number of seconds", hint="Leave it out, or give 3600.")
     _sendable(env, _OIDC + "ID_TOKEN", "the environment")
     asked: dict[str, object] = {
@@ -124,7 +127,7 @@ def _from_metadata(env: Mapping[str, str], home: Path | None) -> Credentials:
     endpoint = env.get(METADATA_VARIABLE, "http://169.254.169.254").strip()
     if not endpoint:
         raise ServiceUnusable(f"no credentials: {looked_in(home)}", hint=ADVICE)
-    return _found(MetadataAgency(endpoint.rstrip("/")), f"the metadata at {endpoint}", env)
+    return _found(MetadataAgency(checked_metadata_endpoint(endpoint)), f"the metadata at {endpoint}", env)
 
 
 def _from_sdk_names(env: Mapping[str, str]) -> Credentials | None:
@@ -165,7 +168,7 @@ def _password_login(env: Mapping[str, str]) -> PasswordLogin | None:
 
 def _from_files(env: Mapping[str, str], home: Path | None) -> Credentials | None:
     """One that is named goes before those that are looked for, and must have some; each may be in any of the forms."""
-    own, koocli = _value(env, FILE_VARIABLE), _value(env, _KOOCLI_FILE)
+    own, koocli = _file_named(env, FILE_VARIABLE), _file_named(env, _KOOCLI_FILE)
     profile = _value(env, _PROFILE)
     asked = [path_in(home, name) for name in (own, koocli) if name]
     if profile and not koocli:
@@ -269,5 +272,17 @@ def _sendable(values: Mapping[str, str], name: str, place: str) -> None:
 
 
 def _value(values: Mapping[str, str], name: str) -> str | None:
-    """The value without the blanks and line ends that copying leaves around it; None where nothing is left."""
-    return values.get(name, "").strip() or None
+    """The value without the blanks and line ends that copying leaves around it; None where nothing is left.
+
+    Raises:
+        ServiceUnusable: it is no text, so that it can neither be hashed nor be sent.
+    """
+    value = values.get(name, "").strip()
+    if not is_text(value):
+        raise ServiceUnusable(f"{name} is not UTF-8", hint=f"Set {name} again, as text.")
+    return value or None
+
+
+def _file_named(env: Mapping[str, str], name: str) -> str | None:
+    """The name of a file, which may have any bytes in it."""
+    return env.get(name, "").strip() or None

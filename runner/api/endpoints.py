@@ -77,6 +77,23 @@ def checked_endpoint(endpoint: str) -> str:
     Raises InvalidInput where it is not a plain http(s) URL, and ServiceUnusable for plain http to another machine:
     tokens and job contents would cross the network readable.
     """
+    host = _host_of(endpoint, "It looks like https://modelarts.REGION.myhuaweicloud.com.")
+    if endpoint.lower().startswith("http:") and not is_loopback(host):
+        raise ServiceUnusable(
+            f"{endpoint} would send credentials unencrypted to another machine",
+            hint="Use https://; http:// is for this machine only.",
+        )
+    return endpoint.rstrip("/")
+
+
+def checked_metadata_endpoint(endpoint: str) -> str:
+    """The endpoint of a cloud server's metadata, without a trailing slash. Raises InvalidInput where it is no plain URL."""
+    _host_of(endpoint, "It looks like http://169.254.169.254.")
+    return endpoint.rstrip("/")
+
+
+def _host_of(endpoint: str, looks_like: str) -> str:
+    """The host of a plain http(s) URL. Raises InvalidInput where it is none."""
     try:
         parts = urlsplit(endpoint)
         host, _ = parts.hostname, parts.port
@@ -84,25 +101,11 @@ def checked_endpoint(endpoint: str) -> str:
         host = None
     clean = endpoint.isascii() and endpoint.isprintable() and " " not in endpoint
     if not host or not clean or parts.scheme not in {"http", "https"}:
-        raise InvalidInput(
-            Problem(
-                f"{_shown(endpoint)} is not an endpoint",
-                hint="It looks like https://modelarts.REGION.myhuaweicloud.com.",
-            )
-        )
+        raise InvalidInput(Problem(f"{_shown(endpoint)} is not an endpoint", hint=looks_like))
     if parts.query or parts.fragment or "@" in parts.netloc:
-        raise InvalidInput(
-            Problem(
-                f"the endpoint {_shown(endpoint)} has more than a host and a path",
-                hint="Leave user, query and fragment out.",
-            )
-        )
-    if parts.scheme == "http" and not is_loopback(host):
-        raise ServiceUnusable(
-            f"{endpoint} would send credentials unencrypted to another machine",
-            hint="Use https://; http:// is for this machine only.",
-        )
-    return endpoint.rstrip("/")
+        message = f"the endpoint {_shown(endpoint)} has more than a host and a path"
+        raise InvalidInput(Problem(message, hint="Leave user, query and fragment out."))
+    return host
 
 
 def is_loopback(host: str) -> bool:
@@ -125,5 +128,5 @@ def region_advice(host: str) -> str:
 
 
 def _shown(endpoint: str) -> str:
-    """The endpoint as messages show it: without what may be a password."""
-    return repr(re.sub(r"//[^/]*@", "//***@", endpoint))
+    """The endpoint as messages show it: without what may be a password, which may have slashes in it."""
+    return repr(re.sub(r"(?s)^([a-zA-Z]+://)?.*@", r"\1***@", endpoint))

@@ -13,6 +13,7 @@ from yarl import URL
 
 from runner.api.endpoints import is_loopback
 from runner.errors import ServiceUnusable
+from runner.plain import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +62,7 @@ def _read(value: str, name: str) -> Proxy:
     person, has_person, place = rest.rpartition("@")
     found = _PLACE.fullmatch(place)
     port = int(found["port"] or _PORTS.get(scheme, 0)) if found else 0
-    if scheme not in _PORTS or found is None or not 0 < port <= 65_535:  # noqa: PLR2004  what a port can be
+    if not is_text(value) or scheme not in _PORTS or found is None or not 0 < port <= 65_535:  # noqa: PLR2004  what a port can be
         raise ServiceUnusable(f"{name} is not an HTTP proxy", hint=f"Set {name} to http://host:port, or unset it.")
     host = found["host"].strip("[]")
     headers = {"Proxy-Authorization": _basic(person, name)} if has_person else {}

@@ -15,6 +15,7 @@ from runner.errors import ExitCode
 from runner.files.places import STDOUT
 from runner.files.writing import is_stdout, write
 from runner.model import RunState
+from runner.plain import one_line
 from runner.report.files import report_to_json
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def report_command(run: str, path: Path | None, state_dir: Path, *, lineage: boo
     place = path or stored.default_path
     write(place, stored.report_bytes(), private=path is None)
     if not is_stdout(place):
-        streams.echo(f"report: {place}")
+        streams.echo(f"report: {one_line(str(place))}")
 
 
 @click.command("list")

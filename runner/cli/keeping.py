@@ -9,6 +9,7 @@ import click
 from runner.app import keeping
 from runner.cli import streams
 from runner.cli.paths import UserPath, state_options
+from runner.plain import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,4 +25,4 @@ def backup_command(file: Path, state_dir: Path) -> None:
     would not know of each other.
     """
     runs = keeping.backup(state_dir, file)
-    streams.echo(f"backup: {file} ({runs:,} runs)")
+    streams.echo(f"backup: {one_line(str(file))} ({runs:,} runs)")

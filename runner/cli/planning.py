@@ -11,6 +11,7 @@ from runner.cli import output, streams
 from runner.cli.options import OutputPath, campaign_options, format_option, pass_host, plan_inputs
 from runner.cli.paths import UserPath
 from runner.files.writing import is_stdout
+from runner.plain import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +35,7 @@ def validate_command(host: Host, jobspec: Path, **options: Any) -> None:
     found = validating.validate(host, plan_inputs(jobspec, options))
     if found.plan is not None and not found.problems:
         output.warnings(found.plan)
-        streams.echo(f"{jobspec}: valid, {output.plan_line(found.plan)}")
+        streams.echo(f"{one_line(str(jobspec))}: valid, {output.plan_line(found.plan)}")
     streams.echo("\n".join(["not checked:", *(f"  {what}" for what in found.unchecked)]))
     found.valid()
 
@@ -70,4 +71,4 @@ def show_plan(plan: Plan, output_format: str, plan_file: Path | None = None) -> 
     output.warnings(plan)
     (streams.say if beside else streams.echo)(output.plan_text(plan, forecasting.forecast_plan(plan)))
     if plan_file is not None and not beside:
-        streams.echo(f"plan written to {plan_file}")
+        streams.echo(f"plan written to {one_line(str(plan_file))}")

@@ -14,6 +14,7 @@ from runner.cli.options import Duration, OutputPath, format_option, pass_host
 from runner.cli.paths import state_options
 from runner.cli.table import table
 from runner.files.writing import is_stdout, write
+from runner.plain import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,4 +96,4 @@ def export_command(run: str, file: Path, state_dir: Path) -> None:
     data = exporting.export_run(state_dir, run)
     write(file, data)
     if not is_stdout(file):
-        streams.echo(f"{file}: {len(data):,} bytes")
+        streams.echo(f"{one_line(str(file))}: {len(data):,} bytes")

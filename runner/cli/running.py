@@ -30,6 +30,7 @@ from runner.cli.scheduling import deadline_option, slot_from, slot_options
 from runner.errors import ExitCode
 from runner.files.writing import is_stdout
 from runner.model import JsonObject, Outcome
+from runner.plain import one_line
 from runner.run.gate import Patience
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def _finish(result: RunResult | slots.Untouched, options: JsonObject) -> int:
         return ExitCode.OK
     lines = [] if quiet else [result.summary]
     if result.report.path is not None:
-        lines.append(f"report: {result.report.path}")
+        lines.append(f"report: {one_line(str(result.report.path))}")
     if result.resumable and quiet:  # the summary says it, and what must come before
         lines.append(f"go on with: runner resume {result.run_id}")
     with suppress(KeyboardInterrupt):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import Problem
 from runner.model import JsonMapping, Lane
+from runner.spec.campaign import Place
 from runner.spec.names import Names
 from runner.spec.templates import TemplateProblem, render_text
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from runner.spec.campaign import LaneSpec, Template
 
 _FIELDS = ("region", "endpoint", "project_id")
+_GIVEN = Place("command line", 1, 1, "--endpoint")
 
 
 class LaneTable:
@@ -50,7 +52,7 @@ class LaneTable:
         given: str | None = getattr(self._given, name)
         # A given endpoint speaks for itself: the region would only be looked up to find another.
         if given is not None:
-            return given.rstrip("/") if name == "endpoint" else given
+            return _endpoint(given, _GIVEN, problems) if name == "endpoint" else given
         template: Template | None = getattr(spec, name) or getattr(self._default, name)
         if template is None:
             return None
@@ -59,4 +61,14 @@ class LaneTable:
         except TemplateProblem as error:
             problems.append(error.problem)
             return None
-        return (text.rstrip("/") if name == "endpoint" else text) or None
+        return (_endpoint(text, template.place, problems) if name == "endpoint" else text) or None
+
+
+def _endpoint(text: str, place: Place, problems: list[Problem]) -> str:
+    """The endpoint without a trailing slash. One with a user in it, and perhaps a password, is neither shown nor kept."""
+    if "@" in text:
+        hint = "leave it out: credentials have places of their own"
+        problems.append(
+            Problem("the endpoint has a user in it", place.file, place.line, place.column, place.path, hint)
+        )
+    return text.rstrip("/")

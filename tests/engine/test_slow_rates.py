@@ -18,13 +18,13 @@ from tests.engine.conftest import InWorld, VirtualClock, World
 HOUR = 3600.0
 # Rate per second, how many creates.
 RATES = [
-    pytest.param(1 / HOUR, 30, id="1 an hour"),
-    pytest.param(0.02, 100, id="0.02 a second"),
-    pytest.param(0.05, 100, id="0.05 a second"),
-    pytest.param(10 / 60, 100, id="10 a minute"),
-    pytest.param(0.5, 200, id="0.5 a second"),
-    pytest.param(1.0, 300, id="1 a second"),
-    pytest.param(8.0, 300, id="8 a second"),
+    pytest.param(1 / HOUR, 12, id="1 an hour"),
+    pytest.param(0.02, 50, id="0.02 a second"),
+    pytest.param(0.05, 50, id="0.05 a second"),
+    pytest.param(10 / 60, 50, id="10 a minute"),
+    pytest.param(0.5, 100, id="0.5 a second"),
+    pytest.param(1.0, 120, id="1 a second"),
+    pytest.param(8.0, 160, id="8 a second"),
 ]
 WATCH = Watch(rate=10.0, job_timeout_s=1800.0)
 

@@ -38,3 +38,8 @@ def test_it_ends_not_before_the_patience_does_and_after_few_requests(patience_s:
 def test_where_requests_are_sent_slowly_it_is_asked_for_four_times_at_least() -> None:
     again = [busy_again_at(0.0, 9e9, answers=answers, patience_s=100.0, jitter=0.5) for answers in (1, 2, 3, 4)]
     assert again == [9e9 + 5.0] * 3 + [None]
+
+
+def test_the_last_time_is_when_the_patience_ends_and_not_once_more() -> None:
+    assert busy_again_at(0.0, 95.0, answers=9, patience_s=100.0, jitter=1.0) == 100.0
+    assert busy_again_at(0.0, 100.0, answers=9, patience_s=100.0, jitter=0.0) is None

@@ -166,10 +166,10 @@ def test_which_labels_an_expression_names(source: str, named: set[str], missed: 
 
 
 def test_hundreds_of_clauses_are_read() -> None:
-    clauses = [f'labels.rack == "{place}"' for place in range(3000)]
+    clauses = [f'labels.rack == "{place}"' for place in range(1200)]
     assert value(" or ".join(clauses)) is True
-    assert value(" and ".join(clauses)) is False
-    assert value(" or ".join(clauses[8:])) is False
+    assert value(" and ".join(clauses[:600])) is False
+    assert value(" or ".join(clauses[8:600])) is False
 
 
 @given(
