@@ -1,0 +1,73 @@
+"""What depends on labels alone is asked once for all servers that are alike in those that it reads.
+
+Where each server has labels of its own, such as a serial number, a selector that reads the ring alone is still evaluated
+once a ring.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from runner.model import Server
+from runner.spec.templates import TemplateProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from runner.servers import ServerColumns
+    from runner.spec.expressions import ServerExpression
+
+_T = TypeVar("_T")
+
+
+class PerLabels(Generic[_T]):
+    """A function of a server that follows from an expression. Whoever asks keeps the servers alive."""
+
+    def __init__(self, expression: ServerExpression, function: Callable[[Server], _T]) -> None:
+        self._function = function
+        self.by_labels_alone = expression.uses_only_labels
+        self._reads = None if expression.reads is None else sorted(expression.reads)
+        self._known: dict[Any, _T] = {}
+
+    def __call__(self, server: Server) -> _T:
+        """What the function gives for a server, or raises."""
+        if not self.by_labels_alone:
+            return self._function(server)
+        (key,) = self._keys((server.labels,))
+        if key not in self._known:
+            self._known[key] = self._function(server)
+        return self._known[key]
+
+    def of(self, servers: ServerColumns) -> list[_T]:
+        """What the function gives for each server, or raises for the first of them for which it does."""
+        if not self.by_labels_alone:
+            return list(map(self._function, servers))
+        used = list(dict.fromkeys(servers.places))
+        try:
+            found = self.of_labels([servers.different[place] for place in used])
+        except TemplateProblem:
+            return list(map(self, servers))  # server by server, so that the first is named for which it fails
+        value_at = dict(zip(used, found, strict=True))
+        return list(map(value_at.__getitem__, servers.places))
+
+    def of_labels(self, different: Sequence[Mapping[str, str]]) -> list[_T]:
+        """The same for servers with these labels; for a function of labels alone.
+
+        Raises:
+            TemplateProblem: it cannot be evaluated for some; a message does not name the server.
+        """
+        keys = self._keys(different)
+        known = self._known
+        for key, labels in dict(zip(keys, different, strict=True)).items():
+            if key not in known:
+                known[key] = self._function(Server("", "", labels))
+        return list(map(known.__getitem__, keys))
+
+    def _keys(self, different: Sequence[Mapping[str, str]]) -> Sequence[object]:
+        """What tells labels apart, as far as the function looks at them."""
+        if self._reads is None:
+            return list(map(id, different))
+        columns: Iterable[list[str | None]] = ([labels.get(name) for labels in different] for name in self._reads)
+        if len(self._reads) == 1:
+            return next(iter(columns))
+        return list(zip(*columns, strict=True)) if self._reads else [()] * len(different)
