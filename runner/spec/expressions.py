@@ -18,7 +18,7 @@ from runner.spec.label_syntax import ALL_LABELS, balanced, by_name, label_of, la
 from runner.spec.label_use import LabelUse, label_use
 from runner.spec.label_values import LabelMisuse, Labels, LabelText, PlannedLabels
 from runner.spec.names import Names
-from runner.spec.per_labels import PerLabels
+from runner.spec.per_labels import PerLabels, TextOfLabel
 from runner.spec.sandbox import OF_PLANS, SELECTORS, NoSuchKey
 from runner.spec.suggest import did_you_mean
 from runner.spec.syntax import Expression, SyntaxMistake, compiled_expression
@@ -188,9 +188,8 @@ def _refuse_mistakes(template: Template, use: LabelUse) -> None:
 
 def text_getter(expression: ServerExpression) -> PerLabels[str | None]:
     """The value of an expression for a server as text, None where there is none; the caller keeps the servers alive."""
-    label = expression.label
-    if label is not None:  # as most limits and strata are: there is nothing to evaluate
-        return PerLabels(expression, lambda server: server.labels.get(label) or None)
+    if expression.label is not None:
+        return TextOfLabel(expression, expression.label)
 
     def text(server: Server) -> str | None:
         found = expression.value(server)

@@ -71,3 +71,20 @@ class PerLabels(Generic[_T]):
         if len(self._reads) == 1:
             return next(iter(columns))
         return list(zip(*columns, strict=True)) if self._reads else [()] * len(different)
+
+
+class TextOfLabel(PerLabels[str | None]):
+    """The text of one label, as most limits and strata are: there is nothing to evaluate, and nothing fails."""
+
+    def __init__(self, expression: ServerExpression, label: str) -> None:
+        super().__init__(expression, lambda server: server.labels.get(label) or None)
+        self._label = label
+
+    def of(self, servers: ServerColumns) -> list[str | None]:
+        """The text for each server, None where it has no such label."""
+        texts = self.of_labels(servers.different)
+        return list(map(texts.__getitem__, servers.places))
+
+    def of_labels(self, different: Sequence[Mapping[str, str]]) -> list[str | None]:
+        """Likewise."""
+        return [labels.get(self._label) or None for labels in different]
