@@ -128,7 +128,7 @@ def run_command_line(arguments: Sequence[str], make_host: Callable[[], Host], st
 
 
 def _this_host() -> Host:
-    from runner.app.process import this_host  # noqa: PLC0415  takes long to import, and `--help` needs none
+    from runner.app.process import this_host
 
     return this_host()
 

@@ -8,10 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.app import approving, planning, retrying, running, simulating, slots
-from runner.cli import output, streams
-from runner.cli.logs import Logs
-from runner.cli.operating import patience_options
 from runner.cli.options import (
     Duration,
     campaign_options,
@@ -19,20 +15,20 @@ from runner.cli.options import (
     lock_option,
     log_options,
     pass_host,
+    patience_options,
     plan_inputs,
     state_options,
     stderr_is_terminal,
 )
-from runner.cli.planning import show_plan
-from runner.cli.progress import LiveProgress, LoggedProgress
 from runner.cli.scheduling import deadline_option, slot_from, slot_options
 from runner.errors import ExitCode
 from runner.model import JsonObject, Outcome
-from runner.run.gate import Patience
 
 if TYPE_CHECKING:
     from runner.app.carrying import RunResult
     from runner.app.host import Host
+    from runner.app.running import RunOptions
+    from runner.app.slots import Untouched
     from runner.engine.run import Deadline
     from runner.plan.plan import Plan
     from runner.simulator.behaviour import Behaviour
@@ -52,6 +48,8 @@ _RETRIED = tuple(outcome.value for outcome in Outcome if outcome is not Outcome.
 
 
 def _outcomes(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
+    from runner.app import retrying
+
     if value is None:
         return tuple(outcome.value for outcome in retrying.DEFAULT_OUTCOMES)
     names = tuple(value.split(","))
@@ -82,6 +80,10 @@ def _outcomes(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @pass_host
 def run_command(host: Host, file: Path, **options: Any) -> int:
     """Carry out a jobspec, or exactly a plan that `runner plan -o` wrote."""
+    from runner.app import approving, planning, simulating, slots
+    from runner.cli import output
+    from runner.cli.planning import show_plan
+
     inputs = plan_inputs(file, options, once_key=options["once_key"])
     simulate = options.pop("simulate") or options["behaviour"] is not None
     dry_run = options.pop("dry_run")
@@ -116,6 +118,8 @@ def run_command(host: Host, file: Path, **options: Any) -> int:
 @pass_host
 def resume_command(host: Host, run: str, **options: Any) -> int:
     """Go on with a run that was stopped or crashed. RUN is its id, the start of it, or `last`."""
+    from runner.app import running
+
     return _finish(
         running.resume_run(host, run, _how(host, options, watch=True, behaviour=None)), quiet=options["quiet"]
     )
@@ -143,6 +147,10 @@ def retry_command(host: Host, runs: tuple[str, ...], only: tuple[str, ...], **op
 
     A server goes on at the step that it did not get through. OUTCOMEs: failed, timed_out, unknown, not_started, skipped.
     """
+    from runner.app import planning, retrying, running, simulating
+    from runner.cli import output
+    from runner.cli.planning import show_plan
+
     look, plan_file, dry_run = not options.pop("no_look"), options.pop("plan_file"), options.pop("dry_run")
     state_dir, ca_bundle = options["state_dir"], options["ca_bundle"]
     plan, simulated, at_work = retrying.plan_retry(
@@ -161,13 +169,18 @@ def retry_command(host: Host, runs: tuple[str, ...], only: tuple[str, ...], **op
     return _finish(running.run_plan(host, plan, how), quiet=options["quiet"])
 
 
-def _how(host: Host, options: JsonObject, *, watch: bool, behaviour: Behaviour | None) -> running.RunOptions:
+def _how(host: Host, options: JsonObject, *, watch: bool, behaviour: Behaviour | None) -> RunOptions:
+    from runner.app.running import RunOptions
+    from runner.cli.logs import Logs
+    from runner.cli.progress import LiveProgress, LoggedProgress
+    from runner.run.gate import Patience
+
     quiet = options["quiet"]
     live = stderr_is_terminal() and not quiet and options["log_format"] != "json"
     colour = not options["no_color"]
     logs = Logs(options["log_format"], verbose=options["verbose"], quiet=quiet, color=colour)
     progress = LiveProgress(host.clock.monotonic, color=colour) if live else LoggedProgress(logs)
-    return running.RunOptions(
+    return RunOptions(
         state_dir=options["state_dir"],
         report=options["report"],
         watch=watch,
@@ -186,9 +199,12 @@ def _patience(wait_s: float, deadline: Deadline | None, now: float) -> float:
     return wait_s if deadline is None else max(0.0, min(wait_s, deadline.at - now))
 
 
-def _finish(result: RunResult | slots.Untouched, *, quiet: bool) -> int:
+def _finish(result: RunResult | Untouched, *, quiet: bool) -> int:
     """Say how it ended, as far as anybody listens; it ended so either way."""
-    if isinstance(result, slots.Untouched):
+    from runner.app.slots import Untouched
+    from runner.cli import streams
+
+    if isinstance(result, Untouched):
         streams.say(result.reason)
         return ExitCode.OK
     lines = [] if quiet else [result.summary]

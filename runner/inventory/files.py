@@ -105,9 +105,7 @@ def _add_usual(lines: list[bytes], first: int, rows: RowReader) -> bool:
     except orjson.JSONDecodeError:
         return False
     text = b"".join(lines)
-    return rows.add_all(
-        objects, first, text.count(b"{") + text.count(b"["), lambda at: read_texts(lines[at], rows.file)
-    )
+    return rows.add_all(objects, first, text.count(b"{") + (b"[" in text), lambda at: read_texts(lines[at], rows.file))
 
 
 def _add_each(lines: list[bytes], first: int, rows: RowReader) -> None:
