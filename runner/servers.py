@@ -27,13 +27,14 @@ class ServerColumns(Sequence[Server]):
     """Servers that are made when they are looked at; treat the columns as read-only.
 
     The labels of server i are `different[places[i]]`; servers with one place have one labels object. Without `places` no
-    labels are known.
+    labels are known. Servers that were taken out of others know their indices there, and make a column when it is asked
+    for: most are taken again, into parts and waves, before anybody looks at them.
 
     Raises:
         ValueError: there are not as many ids as names, or places.
     """
 
-    __slots__ = ("different", "ids", "names", "places")
+    __slots__ = ("_ids", "_indices", "_names", "_places", "_whole", "different")
 
     def __init__(
         self,
@@ -44,13 +45,37 @@ class ServerColumns(Sequence[Server]):
     ) -> None:
         if len(ids) != len(names) or (places is not None and len(ids) != len(places)):
             raise ValueError(f"{len(ids)} server ids, and not as many names and labels")
-        self.ids = ids
-        self.names = names
+        self._ids: Sequence[str] | None = ids
+        self._names: Sequence[str] | None = names
         self.different = (_NO_LABELS,) if places is None else different
-        self.places: Sequence[int] = bytes(len(ids)) if places is None else places  # zeros, a byte each
+        # Without labels: zeros, a byte each.
+        self._places: Sequence[int] | None = bytes(len(ids)) if places is None else places
+        self._whole = self
+        self._indices: Sequence[int] = range(len(ids))
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """The ids."""
+        if self._ids is None:
+            self._ids = list(map(self._whole.ids.__getitem__, self._indices))
+        return self._ids
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names."""
+        if self._names is None:
+            self._names = list(map(self._whole.names.__getitem__, self._indices))
+        return self._names
+
+    @property
+    def places(self) -> Sequence[int]:
+        """Which of the different labels each has."""
+        if self._places is None:
+            self._places = list(map(self._whole.places.__getitem__, self._indices))
+        return self._places
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self._indices)
 
     @overload
     def __getitem__(self, index: int) -> Server: ...
@@ -58,8 +83,9 @@ class ServerColumns(Sequence[Server]):
     def __getitem__(self, index: slice) -> ServerColumns: ...
     def __getitem__(self, index: int | slice) -> Server | ServerColumns:
         if isinstance(index, slice):
-            return ServerColumns(self.ids[index], self.names[index], self.different, self.places[index])
-        return Server(self.ids[index], self.names[index], self.different[self.places[index]])
+            return self._taken(self._indices[index])
+        whole, place = self._whole, self._indices[index]
+        return Server(whole.ids[place], whole.names[place], self.different[whole.places[place]])
 
     def __iter__(self) -> Iterator[Server]:
         labels = map(self.different.__getitem__, self.places)
@@ -67,12 +93,25 @@ class ServerColumns(Sequence[Server]):
 
     def take(self, indices: Sequence[int]) -> ServerColumns:
         """The servers at these indices, in their order."""
-        return ServerColumns(
-            list(map(self.ids.__getitem__, indices)),
-            list(map(self.names.__getitem__, indices)),
-            self.different,
-            list(map(self.places.__getitem__, indices)),
-        )
+        return self._taken(indices if self._whole is self else list(map(self._indices.__getitem__, indices)))
+
+    def then(self, others: Sequence[ServerColumns]) -> ServerColumns:
+        """These servers, and then others that were taken out of the same ones.
+
+        Raises:
+            ValueError: some were not.
+        """
+        if any(other._whole is not self._whole for other in others):  # noqa: SLF001  its own kind
+            raise ValueError("servers of several fleets cannot be joined")
+        indices = chain(self._indices, *(other._indices for other in others))  # noqa: SLF001  likewise
+        return self._taken(list(indices)) if others else self
+
+    def _taken(self, indices: Sequence[int]) -> ServerColumns:
+        taken = ServerColumns.__new__(ServerColumns)
+        taken.different = self.different
+        taken._whole, taken._indices = self._whole, indices  # noqa: SLF001  its own kind
+        taken._ids = taken._names = taken._places = None  # noqa: SLF001  likewise
+        return taken
 
 
 def columns_of(servers: Iterable[Server]) -> ServerColumns:
@@ -84,25 +123,6 @@ def columns_of(servers: Iterable[Server]) -> ServerColumns:
     place = {key: number for number, key in enumerate(different)}
     places = [place[id(server.labels)] for server in servers]
     return ServerColumns([one.id for one in servers], [one.name for one in servers], [*different.values()], places)
-
-
-def joined(parts: Sequence[ServerColumns]) -> ServerColumns:
-    """Parts of one fleet one after the other.
-
-    Raises:
-        ValueError: they are of several.
-    """
-    if len(parts) == 1:
-        return parts[0]
-    different = parts[0].different if parts else ()
-    if any(part.different is not different for part in parts):
-        raise ValueError("servers of several fleets cannot be joined")
-    return ServerColumns(
-        list(chain.from_iterable(part.ids for part in parts)),
-        list(chain.from_iterable(part.names for part in parts)),
-        different,
-        list(chain.from_iterable(part.places for part in parts)),
-    )
 
 
 def indices_by(values: Iterable[T]) -> dict[T, list[int]]:

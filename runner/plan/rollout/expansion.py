@@ -12,7 +12,6 @@ from runner.plan.rollout.feasibility import infeasible
 from runner.plan.rollout.limits import domain_limits, part_limits
 from runner.plan.rollout.model import PlannedBudget, PlannedCheck, PlannedDomains, PlannedWave, Rollout
 from runner.plan.rollout.waves import GroupServers, NamedWave, WavePlan, WaveSlice, make_waves
-from runner.servers import joined
 from runner.spec.expressions import ServerExpression
 from runner.spec.names import Names
 from runner.spec.numbers import plain_numbers, written_numbers
@@ -91,7 +90,7 @@ class RolloutExpansion:
         if self._problems:
             return [], [], None
         groups = [
-            PlannedGroup(group.name, group.lane, joined([part.servers for part in parts]))
+            PlannedGroup(group.name, group.lane, parts[0].servers.then([part.servers for part in parts[1:]]))
             for group, parts in zip(self._chosen, waves.slices, strict=True)
         ]
         requests = [request for group in range(len(groups)) for request in self._requests(group, waves, groups)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from runner.errors import Problem
 from runner.plan.rollout.ordering import StrataError, shuffled, stratified, units_of
 from runner.plan.rollout.sizing import SizesError, cut
-from runner.servers import indices_by, joined
+from runner.servers import indices_by
 from runner.spec.expressions import ServerExpression, text_getter
 from runner.spec.rollout.sizes import Adaptive
 from runner.spec.suggest import did_you_mean
@@ -134,9 +134,10 @@ def _add_waves(
     problems: list[Problem],
 ) -> None:
     """Add the waves of an entry, whose groups are `members`, by their indices."""
-    servers = joined([part for _, part in members])
-    if not servers:
+    if not members:
         return
+    (_, first), *others = members
+    servers = first.then([part for _, part in others])
     try:
         units = _ordered(spec, servers)
         waves = cut(units.lengths, entry.sizes)
@@ -175,7 +176,7 @@ def _parted(spec: RolloutSpec, groups: Sequence[GroupServers]) -> Iterator[Probl
     whole = _whole(spec)
     if not whole or len(groups) < 2:  # noqa: PLR2004  one group parts nothing
         return
-    servers = joined([group.servers for group in groups])
+    servers = groups[0].servers.then([group.servers for group in groups[1:]])
     group_of = [index for index, group in enumerate(groups) for _ in group.servers]
     units = units_of([_values(spec, expression, servers) for expression in whole], len(servers))
     parted = [unit for unit in units if len({group_of[place] for place in unit}) > 1]
