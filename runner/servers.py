@@ -82,10 +82,13 @@ class ServerColumns(Sequence[Server]):
     @overload
     def __getitem__(self, index: slice) -> ServerColumns: ...
     def __getitem__(self, index: int | slice) -> Server | ServerColumns:
-        if isinstance(index, slice):
-            return self._taken(self._indices[index])
-        whole, place = self._whole, self._indices[index]
-        return Server(whole.ids[place], whole.names[place], self.different[whole.places[place]])
+        ids, names, places = self._ids, self._names, self._places
+        if ids is None or names is None or places is None:
+            whole = self._whole
+            return self._taken(self._indices[index]) if isinstance(index, slice) else whole[self._indices[index]]
+        if isinstance(index, slice):  # of a few, mostly
+            return ServerColumns(ids[index], names[index], self.different, places[index])
+        return Server(ids[index], names[index], self.different[places[index]])
 
     def __iter__(self) -> Iterator[Server]:
         labels = map(self.different.__getitem__, self.places)
@@ -123,6 +126,16 @@ def columns_of(servers: Iterable[Server]) -> ServerColumns:
     place = {key: number for number, key in enumerate(different)}
     places = [place[id(server.labels)] for server in servers]
     return ServerColumns([one.id for one in servers], [one.name for one in servers], [*different.values()], places)
+
+
+def ids_of(servers: Sequence[Server]) -> Sequence[str]:
+    """The ids of servers."""
+    return servers.ids if isinstance(servers, ServerColumns) else [server.id for server in servers]
+
+
+def names_of(servers: Sequence[Server]) -> Sequence[str]:
+    """Their names."""
+    return servers.names if isinstance(servers, ServerColumns) else [server.name for server in servers]
 
 
 def indices_by(values: Iterable[T]) -> dict[T, list[int]]:

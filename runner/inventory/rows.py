@@ -88,7 +88,7 @@ class RowReader:
             names = [row.pop("name", None) for row in rows]
         except (AttributeError, KeyError, TypeError):
             return False
-        named = names_of(ids, names)
+        named = usable_names(ids, names)
         nested = [row for row in rows if "labels" in row]
         if named is None or not _flatten_all(nested):
             return False
@@ -108,7 +108,7 @@ class RowReader:
         self, ids: Sequence[str], names: Sequence[str], labels: Mapping[str, Sequence[str]], lines: range
     ) -> bool:
         """Add servers by the columns of a table, where empty text is no label; False, with none added, if an id is empty."""
-        named = names_of(ids, names)
+        named = usable_names(ids, names)
         if named is None or not all(ids):
             return False
         self._places += self._labels.places_in(labels, len(ids))
@@ -205,7 +205,7 @@ class RowReader:
         return self._labels.place(labels, written)
 
 
-def names_of(ids: Sequence[Json], names: Sequence[Json]) -> Sequence[str] | None:
+def usable_names(ids: Sequence[Json], names: Sequence[Json]) -> Sequence[str] | None:
     """The names of servers: the id, where there is none; None if some are no text, or an id is not."""
     if not set(map(type, ids)) <= {str}:
         return None

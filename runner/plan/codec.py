@@ -15,7 +15,7 @@ from runner.model import JsonMapping, JsonObject, Lane
 from runner.plan.hashing import hash_document, is_hash_of
 from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary
 from runner.plan.rollout.codec import labels_to_json, rollout_from_json, rollout_to_json
-from runner.servers import ServerColumns, columns_of
+from runner.servers import ServerColumns, columns_of, ids_of, names_of
 from runner.spec.campaign import Submit, Watch
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _in_words(error: Exception) -> str:
 
 
 def _document(plan: Plan) -> JsonObject:
-    columns = [columns_of(group.servers) for group in plan.groups]
+    ids = [ids_of(group.servers) for group in plan.groups]
     return {
         "schema_version": SCHEMA_VERSION,
         "campaign": plan.campaign,
@@ -99,21 +99,24 @@ def _document(plan: Plan) -> JsonObject:
             {
                 "name": group.name,
                 "lane": group.lane,
-                "servers": servers.ids,
-                "server_names": servers.names,
+                "servers": ids_of_group,
+                "server_names": names_of(group.servers),
             }
-            for group, servers in zip(plan.groups, columns, strict=True)
+            for group, ids_of_group in zip(plan.groups, ids, strict=True)
         ],
-        "requests": _requests(plan, [servers.ids for servers in columns]),
-        **_rollout_parts(plan, columns),
+        "requests": _requests(plan, ids),
+        **_rollout_parts(plan),
     }
 
 
-def _rollout_parts(plan: Plan, columns: Sequence[ServerColumns]) -> JsonObject:
+def _rollout_parts(plan: Plan) -> JsonObject:
     """What only a plan with a rollout has: its rules, and the labels that they look at."""
     if plan.rollout is None:
         return {}
-    return {"rollout": rollout_to_json(plan.rollout), "labels": labels_to_json(columns)}
+    return {
+        "rollout": rollout_to_json(plan.rollout),
+        "labels": labels_to_json([columns_of(group.servers) for group in plan.groups]),
+    }
 
 
 _LATER = frozenset({"outage_s", "longest_pause_s"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -85,6 +85,11 @@ class Plan:
     def main_steps(self) -> int:
         """How many of the steps a server goes through; the rest are the rollout's."""
         return len(self.steps) if self.rollout is None else self.rollout.main_steps
+
+    def with_servers_made(self) -> Plan:
+        """The plan with each server as an object, for a run that asks for all of them, and again and again."""
+        groups = (replace(group, servers=tuple(group.servers)) for group in self.groups)
+        return replace(self, groups=tuple(groups))
 
     def servers_of(self, index: int) -> Sequence[Server]:
         """The servers planned for the request at `index`."""
