@@ -34,7 +34,7 @@ class ServerColumns(Sequence[Server]):
         ValueError: there are not as many ids as names, or places.
     """
 
-    __slots__ = ("_ids", "_indices", "_names", "_places", "_whole", "different")
+    __slots__ = ("_columns", "_ids", "_indices", "_names", "_places", "_whole", "different")
 
     def __init__(
         self,
@@ -50,6 +50,7 @@ class ServerColumns(Sequence[Server]):
         self.different = (_NO_LABELS,) if places is None else different
         # Without labels: zeros, a byte each.
         self._places: Sequence[int] | None = bytes(len(ids)) if places is None else places
+        self._columns: dict[str, list[str | None]] | None = None
         self._whole = self
         self._indices: Sequence[int] = range(len(ids))
 
@@ -73,6 +74,15 @@ class ServerColumns(Sequence[Server]):
         if self._places is None:
             self._places = list(map(self._whole.places.__getitem__, self._indices))
         return self._places
+
+    def label(self, name: str) -> list[str | None]:
+        """A label by the places of `different`, None where there is no such label; looked up once for all that are taken."""
+        whole = self._whole
+        if whole._columns is None:  # noqa: SLF001  its own kind
+            whole._columns = {}  # noqa: SLF001  likewise
+        if name not in whole._columns:  # noqa: SLF001  likewise
+            whole._columns[name] = [labels.get(name) for labels in self.different]  # noqa: SLF001  likewise
+        return whole._columns[name]  # noqa: SLF001  likewise
 
     def __len__(self) -> int:
         return len(self._indices)

@@ -19,7 +19,7 @@ from runner.spec.templates import TemplateProblem, render_text
 from runner.spec.texts import NotRendered, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from runner.model import JsonMapping, Server
     from runner.servers import ServerColumns
@@ -125,7 +125,7 @@ class _Chooser:
             return list(map(self._first, servers))
         used = list(dict.fromkeys(servers.places))
         try:
-            number_at = _by_place(tests, servers.different, used)
+            number_at = _by_place(tests, servers, used)
         except TemplateProblem:
             return list(map(self._first, servers))  # server by server, so that the first is named for which it fails
         return list(map(number_at.__getitem__, servers.places))
@@ -139,13 +139,11 @@ class _Chooser:
         return found
 
 
-def _by_place(
-    tests: Iterable[PerLabels[Any]], different: Sequence[Mapping[str, str]], used: list[int]
-) -> dict[int, int | None]:
+def _by_place(tests: Iterable[PerLabels[Any]], servers: ServerColumns, used: list[int]) -> dict[int, int | None]:
     """The index of the group by the place of labels; each test is asked for those that no test before it took."""
     number_at: dict[int, int | None] = dict.fromkeys(used)
     for index, test in enumerate(tests):
-        answers = test.of_labels([different[place] for place in used])
+        answers = test.at(servers, used)
         number_at.update(dict.fromkeys(compress(used, answers), index))
         used = list(compress(used, map(not_, answers)))
     return number_at

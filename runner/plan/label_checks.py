@@ -76,11 +76,7 @@ class LabelChecks:
 
         `limited` are the servers that --limit takes, `selected` the groups with those that are planned.
         """
-        different = self._servers.different
-        without = {
-            name: {place for place, labels in enumerate(different) if name not in labels}
-            for name in dict.fromkeys(name.label for name in self._names)
-        }
+        without = {name: self._lacking(name) for name in dict.fromkeys(name.label for name in self._names)}
         if not any(without.values()):
             return
         members: dict[str, list[ServerColumns]] = {}
@@ -94,6 +90,11 @@ class LabelChecks:
                 lack = "lacks" if total == 1 else "lack"
                 what = f": {'; '.join(fates)}" if fates else ""
                 yield f"{total:,} of {len(self._servers):,} servers {lack} the label `{label}`{what}"
+
+    def _lacking(self, label: str) -> set[int]:
+        """The places of labels without this one."""
+        column = self._servers.label(label)
+        return {place for place, text in enumerate(column) if text is None} if None in column else set()
 
 
 def _names_of(campaign: Campaign, limit: Template | None, contexts: Contexts) -> list[LabelName]:

@@ -12,7 +12,7 @@ from runner.model import Server
 from runner.spec.templates import TemplateProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from runner.servers import ServerColumns
     from runner.spec.expressions import ServerExpression
@@ -33,7 +33,7 @@ class PerLabels(Generic[_T]):
         """What the function gives for a server, or raises."""
         if not self.by_labels_alone:
             return self._function(server)
-        (key,) = self._keys((server.labels,))
+        key = self._key(server.labels)
         if key not in self._known:
             self._known[key] = self._function(server)
         return self._known[key]
@@ -44,33 +44,38 @@ class PerLabels(Generic[_T]):
             return list(map(self._function, servers))
         used = list(dict.fromkeys(servers.places))
         try:
-            found = self.of_labels([servers.different[place] for place in used])
+            value_at = dict(zip(used, self.at(servers, used), strict=True))
         except TemplateProblem:
             return list(map(self, servers))  # server by server, so that the first is named for which it fails
-        value_at = dict(zip(used, found, strict=True))
         return list(map(value_at.__getitem__, servers.places))
 
-    def of_labels(self, different: Sequence[Mapping[str, str]]) -> list[_T]:
-        """The same for servers with these labels; for a function of labels alone.
+    def at(self, servers: ServerColumns, places: Sequence[int]) -> list[_T]:
+        """The same for servers with the labels at these places of `different`; for a function of labels alone.
 
         Raises:
             TemplateProblem: it cannot be evaluated for some; a message does not name the server.
         """
-        keys = self._keys(different)
+        keys = self._keys_at(servers, places)
         known = self._known
-        for key, labels in dict(zip(keys, different, strict=True)).items():
+        for key, place in dict(zip(keys, places, strict=True)).items():
             if key not in known:
-                known[key] = self._function(Server("", "", labels))
+                known[key] = self._function(Server("", "", servers.different[place]))
         return list(map(known.__getitem__, keys))
 
-    def _keys(self, different: Sequence[Mapping[str, str]]) -> Sequence[object]:
+    def _key(self, labels: Mapping[str, str]) -> object:
         """What tells labels apart, as far as the function looks at them."""
         if self._reads is None:
-            return list(map(id, different))
-        columns: Iterable[list[str | None]] = ([labels.get(name) for labels in different] for name in self._reads)
-        if len(self._reads) == 1:
-            return next(iter(columns))
-        return list(zip(*columns, strict=True)) if self._reads else [()] * len(different)
+            return id(labels)
+        return tuple(labels.get(name) for name in self._reads) if len(self._reads) != 1 else labels.get(self._reads[0])
+
+    def _keys_at(self, servers: ServerColumns, places: Sequence[int]) -> Sequence[object]:
+        """The keys of the labels at these places."""
+        if self._reads is None:
+            return [id(servers.different[place]) for place in places]
+        columns = [map(servers.label(name).__getitem__, places) for name in self._reads]
+        if len(columns) == 1:
+            return list(columns[0])
+        return list(zip(*columns, strict=True)) if columns else [()] * len(places)
 
 
 class TextOfLabel(PerLabels[str | None]):
@@ -82,9 +87,7 @@ class TextOfLabel(PerLabels[str | None]):
 
     def of(self, servers: ServerColumns) -> list[str | None]:
         """The text for each server, None where it has no such label."""
-        texts = self.of_labels(servers.different)
+        texts = servers.label(self._label)
+        if "" in texts:  # as in plans that were made when empty text was a label
+            texts = [text or None for text in texts]
         return list(map(texts.__getitem__, servers.places))
-
-    def of_labels(self, different: Sequence[Mapping[str, str]]) -> list[str | None]:
-        """Likewise."""
-        return [labels.get(self._label) or None for labels in different]
