@@ -19,10 +19,11 @@ class LabelSets:
     """Gives equal labels one place in `different`.
 
     `wanted` are the labels that are kept, None: all. Where most servers have labels of their own, looking for equal ones
-    costs more than it saves: then each gets a place, until they are `merged`.
+    costs more than it saves: then each gets a place, until they are `merged`. That is seen after so many servers.
     """
 
-    def __init__(self, wanted: Collection[str] | None) -> None:
+    def __init__(self, wanted: Collection[str] | None, looked_at: int = _LOOKED_AT) -> None:
+        self._looked_at = looked_at
         self.different: list[_Labels] = []
         self._wanted = None if wanted is None else sorted(wanted)
         self._places: dict[Any, int] = {}  # by names and values
@@ -122,7 +123,7 @@ class LabelSets:
     def _goes_on(self, count: int) -> bool:
         """Whether labels repeat, as far as it was seen with so many more servers."""
         self._count += count
-        if self._repeat and self._count > _LOOKED_AT and len(self.different) * 2 > self._count:
+        if self._repeat and self._count > self._looked_at and len(self.different) * 2 > self._count:
             self._repeat = False
             self._places.clear()
             self._by_values.clear()

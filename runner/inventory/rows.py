@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from runner.errors import InvalidInput, Problem
 from runner.inventory.exact import may_be_changed
 from runner.inventory.label_sets import LabelSets
+from runner.inventory.labels import flatten_all, flattened, usable_names
 from runner.inventory.source import Inventory
 from runner.servers import ServerColumns
 from runner.spec.found import in_quotes, is_number
 from runner.spec.rules import SERVER_ID, are_server_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from runner.model import Json, JsonObject
 
@@ -38,7 +39,6 @@ class RowReader:
         self.read_again: Callable[[], JsonObject] | None = None
         """Gives the row that is being added once more, with the text of its numbers, where the first reading had none."""
         self._ids: list[str] = []
-        self._seen: set[str] = set()
         self._are_ids = True
         self._names: list[str] = []
         self._places: list[int] = []
@@ -63,7 +63,7 @@ class RowReader:
         """
         if not self._are_ids:
             self._note_invalid()
-        elif len(self._seen) < len(self._ids):
+        elif len(set(self._ids)) < len(self._ids):  # all at once: a set that grows row by row takes twice as long
             self._note_doubles()
         if self._more:
             self._problems.append(Problem(f"and {self._more:,} more", self.file))
@@ -90,7 +90,7 @@ class RowReader:
             return False
         named = usable_names(ids, names)
         nested = [row for row in rows if "labels" in row]
-        if named is None or not _flatten_all(nested):
+        if named is None or not flatten_all(nested):
             return False
 
         def place_of(at: int) -> int:
@@ -116,9 +116,7 @@ class RowReader:
         return True
 
     def _append_all(self, ids: Sequence[str], names: Sequence[str], lines: range) -> None:
-        # Now, and not all at the end: they are in the cache of the core.
         self._are_ids = self._are_ids and are_server_ids(ids)
-        self._seen.update(ids)
         self._ids += ids
         self._names += names
         self._lines.extend(lines)
@@ -138,7 +136,6 @@ class RowReader:
             self._flatten(row, line, where)
         self._places.append(self._place(row, line, where))
         self._are_ids = self._are_ids and SERVER_ID.accepts(server_id)
-        self._seen.add(server_id)
         self._ids.append(server_id)
         self._names.append(name)
         self._lines.append(line or 0)
@@ -205,57 +202,10 @@ class RowReader:
         return self._labels.place(labels, written)
 
 
-def usable_names(ids: Sequence[Json], names: Sequence[Json]) -> Sequence[str] | None:
-    """The names of servers: the id, where there is none; None if some are no text, or an id is not."""
-    if not set(map(type, ids)) <= {str}:
-        return None
-    if set(map(type, names)) <= {str} and all(names):
-        return names
-    names = [name or server_id for name, server_id in zip(names, ids, strict=True)]
-    return names if set(map(type, names)) <= {str} else None
-
-
-def _flatten_all(rows: Iterable[JsonObject]) -> bool:
-    """Put what is in `labels` beside it; False where that is no mapping, or has what stands beside it."""
-    for row in rows:
-        nested = row.pop("labels", None)
-        if type(nested) is dict and row.keys().isdisjoint(nested):
-            row.update(nested)
-        elif nested is not None:
-            return False
-    return True
-
-
 def _exactly(again: JsonObject) -> JsonObject:
     nested = again.get("labels")
     beside = {name: value for name, value in again.items() if name not in {"id", "name", "labels"}}
     return beside | nested if isinstance(nested, dict) else beside
-
-
-def flattened(name: str, value: Json) -> Iterator[tuple[str, str]]:
-    """The labels that a value comes to: nested values get their names joined by dots. Nothing, or empty text, is none.
-
-    Of a list its places count from 0, but for a list of tags as clouds have it: `[{"key": K, "value": V}]` is `name.K`.
-    """
-    left = [(name, value)]
-    while left:
-        name, value = left.pop()
-        if isinstance(value, dict):
-            left += [(f"{name}.{key}", item) for key, item in reversed(value.items())]
-        elif isinstance(value, list):
-            left += [(f"{name}.{key}", item) for key, item in reversed(_named(value))]
-        elif isinstance(value, bool):
-            yield name, "true" if value else "false"
-        elif value is not None and (text := str(value)):
-            yield name, text
-
-
-def _named(values: list[Json]) -> list[tuple[object, Json]]:
-    if all(
-        isinstance(item, dict) and item.keys() == {"key", "value"} and isinstance(item["key"], str) for item in values
-    ):
-        return [(item["key"], item["value"]) for item in values]
-    return list(enumerate(values))
 
 
 def id_column(names: Iterable[object]) -> str | None:
