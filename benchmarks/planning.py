@@ -1,64 +1,65 @@
-"""`runner plan` of a million servers beside a bare loop that parses the lines and chunks the ids."""
+"""`runner plan` of a million servers beside a bare loop that parses the lines of the same file and chunks the ids.
+
+`python -m benchmarks.planning [SERVERS] [RUNS]`. Runs are interleaved with those of the loop.
+"""
 
 from __future__ import annotations
 
-import resource
 import sys
 import tempfile
-import uuid
 from pathlib import Path
 
-from benchmarks.tools import header, median, row, runner, timed
+from benchmarks.fleets import CASES, Case, write_fleets
+from benchmarks.tools import Measured, header, measured, median, row, runner
 
 SERVERS = 1_000_000
 RUNS = 3
-JOBSPEC = """\
-api_version: runner/v1
-name: million
-inventory: fleet.ndjson
-lane: {region: cn-north-9, project_id: p}
-groups:
-  - {name: canary, select: labels.ring == "canary"}
-  - {name: training, select: labels.role == "training", split_by: labels.flavor}
-steps:
-  - name: upgrade
-    type: HDK_UPGRADE
-    job_name: "hdk-{{ group.name }}"
-    servers_per_job: 50
-    items: [{type: HDK_UPGRADE, spec: {version: "24.1"}}]
-"""
 BARE = """\
-import sys, orjson
-ids = [orjson.loads(line)["id"] for line in open(sys.argv[1], "rb")]
+import sys, csv, orjson
+if sys.argv[1].endswith(".csv"):
+    rows = csv.reader(open(sys.argv[1], newline=""))
+    next(rows)
+    ids = [row[0] for row in rows]
+else:
+    ids = [orjson.loads(line)["id"] for line in open(sys.argv[1], "rb")]
 chunks = [ids[i : i + 50] for i in range(0, len(ids), 50)]
 print(len(chunks))
 """
 
 
-def _write_fleet(path: Path) -> None:
-    with path.open("w") as file:
-        for number in range(SERVERS):
-            server_id = uuid.UUID(int=number * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128, version=4)
-            ring = "canary" if number < SERVERS // 100 else "main"
-            labels = f'"ring":"{ring}","role":"training","flavor":"snt9{"bc"[number % 2]}","rack":"r{number % 500}"'
-            file.write(f'{{"id":"{server_id}","name":"node-{number:07}",{labels}}}\n')
+def _measure(case: Case, folder: Path, runs: int) -> tuple[list[Measured], list[Measured]]:
+    """The bare loop and the plan, in turn."""
+    jobspec = case.write(folder)
+    bare, plan = [], []
+    for _ in range(runs):
+        bare.append(measured([sys.executable, "-c", BARE, str(folder / case.inventory)]))
+        plan.append(measured(runner("plan", jobspec, "--format", "json")))
+    return bare, plan
 
 
-def main() -> None:
-    """Print seconds, ratio and memory."""
+def main(servers: int = SERVERS, runs: int = RUNS) -> None:
+    """Print seconds, ratios and memory, and what ten selectors take of one."""
+    by_case: dict[str, float] = {}
+    header(
+        f"{servers:,} servers", "CPU s, median", "of the loop", "at most", "wall s", "of the loop", "peak memory, MiB"
+    )
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        fleet = folder / "fleet.ndjson"
-        _write_fleet(fleet)
-        (folder / "job.yaml").write_text(JOBSPEC)
-        bare = median([timed([sys.executable, "-c", BARE, str(fleet)])[0] for _ in range(RUNS)])
-        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        plan = median([timed(runner("plan", folder / "job.yaml", "--format", "json"))[0] for _ in range(RUNS)])
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    header("what", "seconds, median of 3", "ratio", "peak memory, MiB")
-    row("bare loop", bare, 1.0, before // 1024)
-    row("runner plan", plan, plan / bare, peak // 1024)
+        write_fleets(Path(name), servers)
+        for case in CASES:
+            bare, plan = _measure(case, Path(name), runs)
+            cpu, wall = median([one.cpu_s for one in plan]), median([one.wall_s for one in plan])
+            row(
+                case.called,
+                cpu,
+                cpu / median([one.cpu_s for one in bare]),
+                case.most or "",
+                wall,
+                wall / median([one.wall_s for one in bare]),
+                max(one.peak_mib for one in plan),
+            )
+            by_case[case.called] = cpu
+    print(f"\nTen selectors take {by_case['ten selectors'] / by_case['one selector']:.2f} times the CPU time of one.")
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:]))

@@ -6,8 +6,10 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 RUNS = 5
 CLIENT_CORE = "1" if (os.cpu_count() or 1) > 1 else "0"
@@ -34,6 +36,28 @@ def timed(command: list[str], **env: str) -> tuple[float, str]:
     if done.returncode:
         sys.exit(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
     return took, done.stdout
+
+
+class Measured(NamedTuple):
+    """What a command took."""
+
+    wall_s: float
+    cpu_s: float
+    peak_mib: int
+
+
+def measured(command: list[str]) -> Measured:
+    """Time, of the clock and of the processor, and memory of a command on the client's core."""
+    with tempfile.TemporaryFile() as said:
+        began = time.perf_counter()
+        child = subprocess.Popen(pinned(CLIENT_CORE, *command), stdout=said, stderr=said)
+        _, status, used = os.wait4(child.pid, 0)
+        wall_s = time.perf_counter() - began
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
+            said.seek(0)
+            sys.exit(f"{' '.join(command)}: exit {child.returncode}\n{said.read().decode()}")
+    return Measured(wall_s, used.ru_utime + used.ru_stime, used.ru_maxrss // 1024)
 
 
 def median(values: list[float]) -> float:

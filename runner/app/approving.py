@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import InvalidInput, Problem, RefusedToStart
 from runner.rules.windows import longest_stretch_s
-from runner.run.waves import window_of
+from runner.spec.rollout.windows import window_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

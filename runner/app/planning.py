@@ -21,19 +21,20 @@ from runner.model import JsonObject, Lane
 from runner.plain import plain_json
 from runner.plan.codec import plan_from_json, plan_to_json
 from runner.plan.expansion import PlanOptions, campaign_context, expand
+from runner.plan.limiting import limit_template
+from runner.plan.wanted_labels import wanted_labels
 from runner.spec.loading import NOTHING_LOADED, load_campaign, read_jobspec
 from runner.spec.templates import TemplateProblem, has_template, render_text
 from runner.spec.variables import jobspec_variables, load_variables, refuse_names, variables_of_plan
 from runner.spec.yaml_source import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping
 
     from runner.app.host import Host
-    from runner.inventory.source import InventorySource
-    from runner.model import Server
     from runner.plan.plan import Plan
-    from runner.spec.campaign import Campaign
+    from runner.servers import ServerColumns
+    from runner.spec.campaign import Campaign, Template
     from runner.spec.loading import LoadedJobspec
 
 # What a plan for a simulator has for every lane; the simulator's port is not known before it runs.
@@ -116,8 +117,7 @@ def _are_fitting(
 def _expanded(
     campaign: Campaign, found: _Found, options: PlanOptions, host: Host, inputs: PlanInputs, findings: Findings
 ) -> Plan | None:
-    known = replace(options, inventory_fingerprint=found.fingerprint, different_labels=found.different_labels)
-    plan = findings.of(lambda: expand(campaign, found.servers, known))
+    plan = findings.of(lambda: _plan_of(campaign, found, options))
     if plan is None:
         findings.unchecked.append(_FOLLOWS)
         return None
@@ -126,11 +126,25 @@ def _expanded(
 
 
 class _Found(NamedTuple):
-    """What an inventory has (`Inventory`); None: there is no inventory."""
+    """What an inventory has (`Inventory`); None: there is no inventory.
 
-    servers: Sequence[Server] | None
+    `whole` is where to read it with all labels, if it has only those that a plan looks at.
+    """
+
+    servers: ServerColumns | None
     fingerprint: str
-    different_labels: Collection[Mapping[str, str]] | None
+    whole: InventoryFile | None = None
+
+
+def _plan_of(campaign: Campaign, found: _Found, options: PlanOptions) -> Plan:
+    """The plan. What is wrong with one is said by all the labels that there are."""
+    try:
+        return expand(campaign, found.servers, replace(options, inventory_fingerprint=found.fingerprint))
+    except InvalidInput:
+        if found.whole is None:
+            raise
+    inventory = found.whole.read()
+    return expand(campaign, inventory.servers, replace(options, inventory_fingerprint=inventory.fingerprint))
 
 
 def _read_servers(loaded: LoadedJobspec, inputs: PlanInputs, options: PlanOptions) -> _Found | None:
@@ -144,9 +158,17 @@ def _read_servers(loaded: LoadedJobspec, inputs: PlanInputs, options: PlanOption
     else:
         source = InventoryFile(inputs.jobspec.parent / loaded.inventory)
     if source is None:
-        return _Found(None, "", None)
+        return _Found(None, "")
+    wanted = None if loaded.campaign is None else wanted_labels(loaded.campaign, _limit_expression(inputs))
+    if wanted is not None and source.can_be_read_again:
+        inventory = replace(source, wanted=wanted).read()
+        return _Found(inventory.servers, inventory.fingerprint, source)
     inventory = source.read()
-    return _Found(inventory.servers, inventory.fingerprint, inventory.different_labels)
+    return _Found(inventory.servers, inventory.fingerprint)
+
+
+def _limit_expression(inputs: PlanInputs) -> Template | None:
+    return limit_template(None if inputs.limit is None or inputs.limit.startswith("@") else inputs.limit)
 
 
 def once_context(
@@ -234,7 +256,7 @@ def write_plan(plan: Plan, path: Path) -> None:
     write(path, plain_json(plan_to_json(plan, readable=True)))
 
 
-def _inventory_source(campaign: Campaign, inputs: PlanInputs, options: PlanOptions) -> InventorySource | None:
+def _inventory_source(campaign: Campaign, inputs: PlanInputs, options: PlanOptions) -> InventoryFile | None:
     """Where the servers come from; None where the groups list them."""
     if inputs.inventory is not None:
         return _inventory_file(inputs)

@@ -102,6 +102,7 @@ def new_work(host: Host, plan: Plan, options: RunOptions) -> Work:
             f"deadline {options.deadline.text} is over: nothing would be sent", hint="give a later one"
         )
     run_id = f"{datetime.fromtimestamp(clock.now(), UTC):%Y%m%d-%H%M%S}-{host.chance.randbytes(_ID_BYTES).hex()}"
+    plan = plan.with_servers_made()
     return Work(run_id, plan, initial_facts(plan), clock, journal=None)
 
 

@@ -55,7 +55,7 @@ class Logs:
 
     @cached_property
     def _logger(self) -> structlog.typing.FilteringBoundLogger:
-        import structlog  # noqa: PLC0415  takes long, because it brings all of rich, and a quiet run may never log
+        import structlog
 
         # The renderers are named here, because structlog's own choice would load rich's traceback machinery.
         renderer = (

@@ -132,13 +132,13 @@ def run_command_line(arguments: Sequence[str], make_host: Callable[[], Host], st
 
 
 def _json_lines(stderr: TextIO) -> JsonLines:
-    from runner.engine.clock import SystemClock  # noqa: PLC0415  most commands need none
+    from runner.engine.clock import SystemClock
 
     return JsonLines(stderr, SystemClock().wall)
 
 
 def _this_host() -> Host:
-    from runner.app.process import this_host  # noqa: PLC0415  takes long to import, and `--help` needs none
+    from runner.app.process import this_host
 
     return this_host()
 

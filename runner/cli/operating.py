@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -136,12 +136,3 @@ def hold_command(host: Host, run: str, group: str, state_dir: Path, why: str) ->
 def release_command(host: Host, run: str, group: str, state_dir: Path, why: str) -> None:
     """Go on with a group that is held."""
     _give(host, run, state_dir, why, Command("release", group))
-
-
-def patience_options(function: Any) -> Any:  # noqa: ANN401  a click decorator
-    """Whether a run waits where it has to, or ends there with exit 5."""
-    decorate = all_of(
-        click.option("--no-wait-for-window", is_flag=True, help="Outside its windows the run ends, to be resumed."),
-        click.option("--no-wait-for-person", is_flag=True, help="Where a person must decide the run ends, likewise."),
-    )
-    return decorate(function)

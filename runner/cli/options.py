@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.app.kinds import read_file
-from runner.app.planning import PlanInputs
 from runner.cli.paths import UserPath
 from runner.errors import InvalidInput, Problem
 from runner.files.writing import check
-from runner.spec.json_source import read_document
-from runner.spec.quantities import EXPECTED_DURATION, parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from runner.app.host import Host
+    from runner.app.planning import PlanInputs
     from runner.model import JsonObject
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -56,6 +53,8 @@ _EXPECTED_VARIABLE = "expected KEY=VALUE, such as -e version=24.1.0.3, or KEY:=V
 
 def _variable(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, object]:
     """The variables; None for one that is given empty."""
+    from runner.spec.json_source import read_document
+
     variables: dict[str, object] = {}
     for value in values:
         name, equals, text = value.partition("=")
@@ -104,6 +103,8 @@ def plan_inputs(file: Path, options: JsonObject, *, once_key: str | None = None)
     Raises:
         UsageError: several of them are to be read from standard input.
     """
+    from runner.app.planning import PlanInputs
+
     beside = {"jobspec", "read", "once_key"}
     given = {field.name: options.pop(field.name) for field in fields(PlanInputs) if field.name not in beside}
     listed = given["limit"] is not None and given["limit"].startswith("@")
@@ -126,6 +127,8 @@ def _is_read_once(path: Path) -> bool:
 
 
 def _content(path: Path) -> bytes:
+    from runner.app.kinds import read_file
+
     if path != _STDIN:
         return read_file(path, {})
     try:
@@ -160,6 +163,8 @@ class Duration(click.ParamType[float]):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Seconds."""
+        from runner.spec.quantities import EXPECTED_DURATION, parse_duration
+
         seconds = value if isinstance(value, float) else parse_duration(str(value))
         if seconds is None:
             self.fail(f"{value!r}: expected {EXPECTED_DURATION}", param, ctx)
@@ -196,6 +201,12 @@ credential_option = click.option(
     "--try-credential",
     is_flag=True,
     help="Make one call with a credential that the service refused too often, though it is too soon for that.",
+)
+
+
+patience_options = all_of(
+    click.option("--no-wait-for-window", is_flag=True, help="Outside its windows the run ends, to be resumed."),
+    click.option("--no-wait-for-person", is_flag=True, help="Where a person must decide the run ends, likewise."),
 )
 
 

@@ -103,8 +103,8 @@ class LiveProgress:
 
     async def show(self, state: Facts) -> None:
         """Draw how the run stands, until cancelled; the last picture stays."""
-        from rich.console import Console  # noqa: PLC0415  rich takes long to import, and only a terminal needs it
-        from rich.live import Live  # noqa: PLC0415  likewise
+        from rich.console import Console
+        from rich.live import Live
 
         # It is one, and rich would take one that was closed for a file, and say nothing.
         outlet = Outlet(sys.stderr)
@@ -125,10 +125,10 @@ class LiveProgress:
 
     def picture(self, state: Facts, began: float) -> RenderableType:
         """How the run stands, which `began` then by the clock given."""
-        from rich.console import Group  # noqa: PLC0415  likewise
-        from rich.progress_bar import ProgressBar  # noqa: PLC0415  likewise
-        from rich.table import Table  # noqa: PLC0415  likewise
-        from rich.text import Text  # noqa: PLC0415  likewise
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
 
         total = sum(len(group.servers) for group in state.plan.groups)
         done = sum(state.counts.values())

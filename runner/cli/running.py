@@ -7,11 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.app import approving, planning, retrying, running, simulating, slots
-from runner.app.reporting import report_place, write_streams
-from runner.cli import output, streams
-from runner.cli.logs import Logs
-from runner.cli.operating import patience_options
 from runner.cli.options import (
     Duration,
     OutputPath,
@@ -21,23 +16,23 @@ from runner.cli.options import (
     lock_option,
     log_options,
     pass_host,
+    patience_options,
     plan_inputs,
 )
 from runner.cli.paths import UserPath, state_options
-from runner.cli.planning import show_plan
-from runner.cli.progress import LiveProgress, LoggedProgress
 from runner.cli.scheduling import deadline_option, slot_from, slot_options
 from runner.errors import ExitCode
 from runner.files.writing import is_stdout
 from runner.model import JsonObject, Outcome
 from runner.plain import one_line
-from runner.run.gate import Patience
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.app.carrying import RunResult
     from runner.app.host import Host
+    from runner.app.running import RunOptions
+    from runner.app.slots import Untouched
     from runner.engine.run import Deadline
     from runner.plan.plan import Plan
     from runner.simulator.behaviour import Behaviour
@@ -55,6 +50,8 @@ _RETRIED = tuple(outcome.value for outcome in Outcome if outcome is not Outcome.
 
 
 def _outcomes(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
+    from runner.app import retrying
+
     if value is None:
         return tuple(outcome.value for outcome in retrying.DEFAULT_OUTCOMES)
     names = tuple(value.split(","))
@@ -85,6 +82,10 @@ def _outcomes(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @pass_host
 def run_command(host: Host, file: Path, **options: Any) -> int:
     """Carry out a jobspec, or exactly a plan that `runner plan -o` wrote."""
+    from runner.app import approving, planning, simulating, slots
+    from runner.cli import output
+    from runner.cli.planning import show_plan
+
     host.zone()
     inputs = plan_inputs(file, options, once_key=options["once_key"])
     simulate = options.pop("simulate") or options["behaviour"] is not None
@@ -120,6 +121,8 @@ def run_command(host: Host, file: Path, **options: Any) -> int:
 @pass_host
 def resume_command(host: Host, run: str, **options: Any) -> int:
     """Go on with a run that was stopped or crashed. RUN is its id, the start of it, or `last`."""
+    from runner.app import running
+
     host.zone()
     return _finish(running.resume_run(host, run, _how(host, options, watch=True, behaviour=None)), options)
 
@@ -146,6 +149,10 @@ def retry_command(host: Host, runs: tuple[str, ...], only: tuple[str, ...], **op
 
     A server goes on at the step that it did not get through. OUTCOMEs: failed, timed_out, unknown, not_started, skipped.
     """
+    from runner.app import planning, retrying, running, simulating
+    from runner.cli import output
+    from runner.cli.planning import show_plan
+
     host.zone()
     look, plan_file, dry_run = not options.pop("no_look"), options.pop("plan_file"), options.pop("dry_run")
     state_dir, ca_bundle = options["state_dir"], options["ca_bundle"]
@@ -165,13 +172,19 @@ def retry_command(host: Host, runs: tuple[str, ...], only: tuple[str, ...], **op
     return _finish(running.run_plan(host, plan, how), options)
 
 
-def _how(host: Host, options: JsonObject, *, watch: bool, behaviour: Behaviour | None) -> running.RunOptions:
+def _how(host: Host, options: JsonObject, *, watch: bool, behaviour: Behaviour | None) -> RunOptions:
+    from runner.app.reporting import report_place
+    from runner.app.running import RunOptions
+    from runner.cli.logs import Logs
+    from runner.cli.progress import LiveProgress, LoggedProgress
+    from runner.run.gate import Patience
+
     quiet, drawn = options["quiet"], can_be_drawn_on(host.environ)
     live = drawn and not quiet and options["log_format"] != "json"
     colour = drawn and not options["no_color"] and not host.environ.get("NO_COLOR")
     logs = Logs(options["log_format"], verbose=options["verbose"], quiet=quiet, color=colour)
     progress = LiveProgress(host.clock.monotonic, color=colour) if live else LoggedProgress(logs)
-    return running.RunOptions(
+    return RunOptions(
         state_dir=options["state_dir"],
         report=report_place(options["report"]),
         watch=watch,
@@ -190,11 +203,15 @@ def _patience(wait_s: float, deadline: Deadline | None, now: float) -> float:
     return wait_s if deadline is None else max(0.0, min(wait_s, deadline.at - now))
 
 
-def _finish(result: RunResult | slots.Untouched, options: JsonObject) -> int:
+def _finish(result: RunResult | Untouched, options: JsonObject) -> int:
     """Say how it ended. Not on stdout where the report goes there."""
+    from runner.app.reporting import write_streams
+    from runner.app.slots import Untouched
+    from runner.cli import output, streams
+
     quiet = options["quiet"]
     tell = streams.say if is_stdout(options["report"]) else streams.echo
-    if isinstance(result, slots.Untouched):
+    if isinstance(result, Untouched):
         tell(result.reason)
         return ExitCode.OK
     lines = [] if quiet else [result.summary]

@@ -7,27 +7,28 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from runner.app.slots import Slot
 from runner.cli.options import all_of
-from runner.engine.run import Deadline
 from runner.rules.slots import CatchUp
-from runner.spec.moments import EXPECTED_MOMENT, Moment, parse_deadline, parse_moment
-from runner.spec.quantities import EXPECTED_DURATION
 
 if TYPE_CHECKING:
+    from runner.app.slots import Slot
+    from runner.engine.run import Deadline
     from runner.model import JsonObject
+    from runner.spec.moments import Moment
 
 
 _LAST = datetime.max.replace(tzinfo=UTC).timestamp()
 
 
-class MomentType(click.ParamType[Moment]):
+class MomentType(click.ParamType["Moment"]):
     """A time of day, or a date and time."""
 
     name = "moment"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Moment:
         """The moment; which day a time of day means is decided later."""
+        from runner.spec.moments import EXPECTED_MOMENT, parse_moment
+
         moment = parse_moment(value) if isinstance(value, str) else value
         if moment is None:
             self.fail(f"{value!r}: expected {EXPECTED_MOMENT}", param, ctx)
@@ -38,6 +39,10 @@ def _deadline(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     """The moment, and in words as the person gave it, with the time in UTC as reports have it."""
     if value is None:
         return None
+    from runner.engine.run import Deadline
+    from runner.spec.moments import EXPECTED_MOMENT, parse_deadline
+    from runner.spec.quantities import EXPECTED_DURATION
+
     host = ctx.obj()
     at = parse_deadline(value, host.clock.wall(), host.zone())
     if at is None or at > _LAST:
@@ -70,4 +75,6 @@ def slot_from(options: JsonObject) -> Slot:
     once_key, latest, catch_up = (options.pop(name) for name in ("once_key", "not_after", "catch_up"))
     if catch_up is not None and latest is None:
         raise click.UsageError("--catch-up says what to do after --not-after, which is not given")
+    from runner.app.slots import Slot
+
     return Slot(once_key, latest, CatchUp(catch_up or CatchUp.SKIP))

@@ -6,7 +6,6 @@ them. What people gave as moments, such as windows and deadlines, follows the wa
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
 from functools import cached_property
@@ -50,6 +49,8 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait; the time that the machine sleeps comes on top."""
+        import asyncio  # noqa: PLC0415  a plan needs the time, and no event loop
+
         await asyncio.sleep(seconds)
 
 

@@ -11,22 +11,24 @@ from codecs import BOM_UTF8
 from dataclasses import dataclass
 from functools import cache
 from io import BufferedReader, BytesIO
+from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 import orjson
 
 from runner.errors import InvalidInput, Problem
 from runner.inventory.exact import read_quickly, read_texts
-from runner.inventory.rows import RowReader
+from runner.inventory.rows import AT_ONCE, RowReader
 from runner.inventory.shapes import entries
-from runner.inventory.source import Inventory
 from runner.inventory.tables import read_table, separator_of
 from runner.spec.json_source import read_document
 from runner.spec.yaml_source import decode, path_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
+
+    from runner.inventory.source import Inventory
 
 STANDARD_INPUT = "standard input"
 _YAML_LINE = re.compile(r"^(?:- |---|#|%|[^,;\t|]*:(?:\s|$))")
@@ -34,15 +36,24 @@ _YAML_LINE = re.compile(r"^(?:- |---|#|%|[^,;\t|]*:(?:\s|$))")
 
 @dataclass(frozen=True, slots=True)
 class InventoryFile:
-    """The servers of a file; `data` is what was read already, of one that can be read only once."""
+    """The servers of a file; `data` is what was read already, of one that can be read only once.
+
+    `wanted` are the labels that will be looked at; None: all.
+    """
 
     path: Path
     data: bytes | None = None
+    wanted: Collection[str] | None = None
 
     @property
     def name(self) -> str:
         """The path as it was given."""
         return STANDARD_INPUT if str(self.path) == "-" else str(self.path)
+
+    @property
+    def can_be_read_again(self) -> bool:
+        """Whether reading takes nothing away, as it does from a pipe."""
+        return self.data is not None or self.path.is_file()
 
     def read(self) -> Inventory:
         """Read them all.
@@ -54,7 +65,7 @@ class InventoryFile:
         if reader is None:
             expected = f"expected one of {', '.join(filter(None, _READERS))}, or none"
             raise InvalidInput(Problem(f"{self.path.suffix}: {expected}", file=self.name))
-        rows = RowReader(self.name)
+        rows = RowReader(self.name, self.wanted)
         try:
             with self._open() as file:
                 fingerprint = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
@@ -65,7 +76,7 @@ class InventoryFile:
                 Problem(f"cannot be read: {error.strerror}", self.name, hint="check inventory: or -i")
             ) from error
         rows.finish()
-        return Inventory(rows.servers, fingerprint, rows.different_labels())
+        return rows.inventory(fingerprint)
 
     def _open(self) -> BufferedReader | BytesIO:
         if self.data is not None:
@@ -78,14 +89,31 @@ class InventoryFile:
 
 
 def _read_ndjson(file: BinaryIO, rows: RowReader) -> None:
-    loads, add = orjson.loads, rows.add
     if file.read(len(BOM_UTF8)) != BOM_UTF8:
         file.seek(0)
+    first = 1
+    while lines := list(islice(file, AT_ONCE)):
+        if not _add_usual(lines, first, rows):
+            _add_each(lines, first, rows)
+        first += len(lines)
+
+
+def _add_usual(lines: list[bytes], first: int, rows: RowReader) -> bool:
+    """Add lines together; False, with none added, where one is not as lines mostly are."""
+    try:
+        objects = list(map(orjson.loads, lines))
+    except orjson.JSONDecodeError:
+        return False
+    text = b"".join(lines)
+    return rows.add_all(objects, first, text.count(b"{") + (b"[" in text), lambda at: read_texts(lines[at], rows.file))
+
+
+def _add_each(lines: list[bytes], first: int, rows: RowReader) -> None:
     line = b""
     rows.read_again = lambda: read_texts(line, rows.file)
-    for number, line in enumerate(file, 1):
+    for number, line in enumerate(lines, first):
         try:
-            add(loads(line), number)
+            rows.add(orjson.loads(line), number)
         except orjson.JSONDecodeError:
             if line.strip():
                 _add_unusual(line, number, rows)

@@ -1,39 +1,50 @@
-"""One row to one server, and what is wrong with it."""
+"""Rows to servers, and what is wrong with them."""
 
 from __future__ import annotations
 
+from array import array
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.errors import InvalidInput, Problem
 from runner.inventory.exact import may_be_changed
-from runner.model import Json, JsonObject, Server
+from runner.inventory.label_sets import LabelSets
+from runner.inventory.labels import flatten_all, flattened, usable_names
+from runner.inventory.source import Inventory
+from runner.servers import ServerColumns
 from runner.spec.found import in_quotes, is_number
 from runner.spec.rules import SERVER_ID, are_server_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from runner.model import Json, JsonObject
 
 MOST_PROBLEMS = 20
-# Not Server._make, which is Python: a call less per server of a million.
-_make = partial(tuple.__new__, Server)
-_Labels = dict[str, str]
+AT_ONCE = 200
+"""How many rows are read together; what is made of ten times as many is not in the cache of a core, and takes longer."""
 _USUAL = frozenset(
     {"id", "ids", "serverid", "uuid", "instanceid", "deviceid", "nodeid", "hostid", "devserverid", "liteserverid"}
 )
 
 
 class RowReader:
-    """Collects servers; equal labels become one object, so that a million servers fit in memory."""
+    """Collects servers as columns; equal labels are kept once, so that a million servers fit in memory.
 
-    def __init__(self, file: str) -> None:
+    `wanted` are the labels that will be looked at, None: all. The others are looked through as well, and forgotten.
+    """
+
+    def __init__(self, file: str, wanted: Collection[str] | None = None) -> None:
         self.file = file
         self.read_again: Callable[[], JsonObject] | None = None
         """Gives the row that is being added once more, with the text of its numbers, where the first reading had none."""
-        self.servers: list[Server] = []
-        self._lines: list[int | None] = []  # of each server
+        self._ids: list[str] = []
+        self._are_ids = True
+        self._names: list[str] = []
+        self._places: list[int] = []
+        self._lines = array("Q")  # of each server; 0: it has none
         self._where: dict[int, str] = {}  # of those servers for which the line does not say it all
-        self._labels: dict[tuple[Any, ...], _Labels] = {}
+        self._labels = LabelSets(wanted)
         self._problems: list[Problem] = []
         self._more = 0
 
@@ -50,18 +61,68 @@ class RowReader:
         Raises:
             InvalidInput: something is.
         """
-        ids = [server.id for server in self.servers]
-        if not are_server_ids(ids):
+        if not self._are_ids:
             self._note_invalid()
-        elif len(set(ids)) < len(ids):
+        elif len(set(self._ids)) < len(self._ids):  # all at once: a set that grows row by row takes twice as long
             self._note_doubles()
         if self._more:
             self._problems.append(Problem(f"and {self._more:,} more", self.file))
         if self._problems:
             raise InvalidInput(*self._problems)
 
+    def inventory(self, fingerprint: str) -> Inventory:
+        """All that was read."""
+        places = self._labels.merged(self._places)
+        return Inventory(ServerColumns(self._ids, self._names, self._labels.different, places), fingerprint)
+
+    def add_all(
+        self, rows: list[JsonObject], first_line: int, objects: int, again: Callable[[int], JsonObject]
+    ) -> bool:
+        """Add rows, one a line, that are as they mostly are; False, with none added, where an id, a name or `labels` is not.
+
+        `objects` is how many objects and lists there are in all of them. `again` gives a row by its place, as `read_again`
+        does. The rows are used up.
+        """
+        try:
+            ids = [row.pop("id") for row in rows]
+            names = [row.pop("name", None) for row in rows]
+        except (AttributeError, KeyError, TypeError):
+            return False
+        named = usable_names(ids, names)
+        nested = [row for row in rows if "labels" in row]
+        if named is None or not flatten_all(nested):
+            return False
+
+        def place_of(at: int) -> int:
+            self.read_again = partial(again, at)
+            return self._place(rows[at], first_line + at, None)
+
+        if self._labels.keeps_all or objects == len(rows) + len(nested):
+            self._places += self._labels.places_of(rows, place_of)
+        else:  # what is nested in a label may be in conflict with another
+            self._places += map(place_of, range(len(rows)))
+        self._append_all(ids, named, range(first_line, first_line + len(rows)))
+        return True
+
+    def add_columns(
+        self, ids: Sequence[str], names: Sequence[str], labels: Mapping[str, Sequence[str]], lines: range
+    ) -> bool:
+        """Add servers by the columns of a table, where empty text is no label; False, with none added, if an id is empty."""
+        named = usable_names(ids, names)
+        if named is None or not all(ids):
+            return False
+        self._places += self._labels.places_in(labels, len(ids))
+        self._append_all(ids, named, lines)
+        return True
+
+    def _append_all(self, ids: Sequence[str], names: Sequence[str], lines: range) -> None:
+        self._are_ids = self._are_ids and are_server_ids(ids)
+        self._ids += ids
+        self._names += names
+        self._lines.extend(lines)
+
     def add(self, row: Json, line: int | None, where: str | None = None) -> None:
-        """Add the server of a row. In one piece, because a call less per row is a tenth of a second for a million."""
+        """Add the server of a row."""
         try:
             server_id = row.pop("id")
             name = row.pop("name", None) or server_id
@@ -73,14 +134,13 @@ class RowReader:
             return
         if "labels" in row:
             self._flatten(row, line, where)
-        try:
-            labels = self._labels[(*row, *row.values())]
-        except (KeyError, TypeError):
-            labels = self._new_labels(row, line, where)
-        self.servers.append(_make((server_id, name, labels)))
-        self._lines.append(line)
+        self._places.append(self._place(row, line, where))
+        self._are_ids = self._are_ids and SERVER_ID.accepts(server_id)
+        self._ids.append(server_id)
+        self._names.append(name)
+        self._lines.append(line or 0)
         if where is not None:
-            self._where[len(self.servers)] = where
+            self._where[len(self._ids)] = where
 
     def _flatten(self, row: JsonObject, line: int | None, where: str | None) -> None:
         nested = row.pop("labels")
@@ -112,69 +172,40 @@ class RowReader:
             self._invalid(server_id, line, where)
 
     def _note_invalid(self) -> None:
-        for count, (server, line) in enumerate(zip(self.servers, self._lines, strict=True), 1):
-            if not SERVER_ID.accepts(server.id):
-                self._invalid(server.id, line, self._where.get(count))
+        for count, (server_id, line) in enumerate(zip(self._ids, self._lines, strict=True), 1):
+            if not SERVER_ID.accepts(server_id):
+                self._invalid(server_id, line or None, self._where.get(count))
 
     def _note_doubles(self) -> None:
-        first_lines: dict[str, int | None] = {}
-        for count, (server, line) in enumerate(zip(self.servers, self._lines, strict=True), 1):
-            if server.id in first_lines:
-                first = first_lines[server.id]
-                message = f"the id {server.id} stands{f' on line {first}' if first else ''} already"
-                self.problem(message, line, None, self._where.get(count))
+        first_lines: dict[str, int] = {}
+        for count, (server_id, line) in enumerate(zip(self._ids, self._lines, strict=True), 1):
+            if server_id in first_lines:
+                first = first_lines[server_id]
+                message = f"the id {server_id} stands{f' on line {first}' if first else ''} already"
+                self.problem(message, line or None, None, self._where.get(count))
             else:
-                first_lines[server.id] = line
+                first_lines[server_id] = line
 
-    def _new_labels(self, row: JsonObject, line: int | None, where: str | None) -> _Labels:
+    def _place(self, row: JsonObject, line: int | None, where: str | None) -> int:
+        """The place of the labels of a row."""
+        place = self._labels.known(row)
+        if place is not None:
+            return place
+        written = row
         if self.read_again is not None and any(map(may_be_changed, row.values())):
             row = _exactly(self.read_again())
-        labels: _Labels = {}
+        labels: dict[str, str] = {}
         for name, value in row.items():
             for full, text in flattened(name, value):
                 if labels.setdefault(full, text) != text:
                     self.problem(f"label `{full}` stands twice, as {labels[full]!r} and {text!r}", line, None, where)
-        labels = self._labels.setdefault((*labels, *labels.values()), labels)
-        # Else found again by text only: 1 and true are equal as keys, and not as labels.
-        if all(value is None or type(value) is str for value in row.values()):
-            self._labels[(*row, *row.values())] = labels
-        return labels
-
-    def different_labels(self) -> Collection[_Labels]:
-        """All labels that servers have, each once."""
-        return {id(labels): labels for labels in self._labels.values()}.values()
+        return self._labels.place(labels, written)
 
 
 def _exactly(again: JsonObject) -> JsonObject:
     nested = again.get("labels")
     beside = {name: value for name, value in again.items() if name not in {"id", "name", "labels"}}
     return beside | nested if isinstance(nested, dict) else beside
-
-
-def flattened(name: str, value: Json) -> Iterator[tuple[str, str]]:
-    """The labels that a value comes to: nested values get their names joined by dots. Nothing, or empty text, is none.
-
-    Of a list its places count from 0, but for a list of tags as clouds have it: `[{"key": K, "value": V}]` is `name.K`.
-    """
-    left = [(name, value)]
-    while left:
-        name, value = left.pop()
-        if isinstance(value, dict):
-            left += [(f"{name}.{key}", item) for key, item in reversed(value.items())]
-        elif isinstance(value, list):
-            left += [(f"{name}.{key}", item) for key, item in reversed(_named(value))]
-        elif isinstance(value, bool):
-            yield name, "true" if value else "false"
-        elif value is not None and (text := str(value)):
-            yield name, text
-
-
-def _named(values: list[Json]) -> list[tuple[object, Json]]:
-    if all(
-        isinstance(item, dict) and item.keys() == {"key", "value"} and isinstance(item["key"], str) for item in values
-    ):
-        return [(item["key"], item["value"]) for item in values]
-    return list(enumerate(values))
 
 
 def id_column(names: Iterable[object]) -> str | None:

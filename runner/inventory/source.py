@@ -6,21 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
-    from runner.model import Server
+    from runner.servers import ServerColumns
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """Servers, in the source's order, and the fingerprint of what they were read from (`sha256:` over its bytes).
+    """Servers, in the source's order, and the fingerprint of what they were read from (`sha256:` over its bytes)."""
 
-    `different_labels` are all that they have, each once.
-    """
-
-    servers: Sequence[Server]
+    servers: ServerColumns
     fingerprint: str
-    different_labels: Collection[Mapping[str, str]]
 
 
 class InventorySource(Protocol):

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import csv
 from io import TextIOWrapper
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from runner.inventory.rows import id_column
+from runner.inventory.rows import AT_ONCE, id_column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from runner.inventory.rows import RowReader
 
@@ -22,6 +22,10 @@ _SEPARATORS = (",", ";", "\t", "|")
 _CALLED = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "`|`"}
 # Blanks as web pages and word processors have them; marks that nobody sees.
 _BLANKS = str.maketrans({"\xa0": " ", "\u202f": " ", "\u3000": " ", "\u200b": "", "\ufeff": ""})
+# But for the ends of lines.
+_ASCII_BLANKS = " \t\x0b\x0c\x1c\x1d\x1e\x1f"
+# Columns that hold no label as it is: one without a name, and one that would be a mapping.
+_MEANS_MORE = frozenset({"", "labels"})
 _NOTHING = " \t\r\n,;|"
 _DECLARED = "sep="
 _SHOWN = 6
@@ -39,23 +43,66 @@ class _Header(NamedTuple):
 def read_table(file: BinaryIO, rows: RowReader) -> None:
     """Add the servers of a table to `rows`, or what is wrong with it."""
     text = TextIOWrapper(file, "utf-8-sig", newline="")
-    line = 0
     try:
-        lines = _plain(text)
-        header = _header(lines)
+        header = _header(_plain(text))
         if _is_fine(header, rows):
-            reader = csv.reader(lines, delimiter=header.separator, strict=True)
-            for row in reader:
-                line = header.lines + reader.line_num
-                _add(header, row, rows, line)
+            _add_servers(header, text, rows)
     except csv.Error as error:
-        rows.problem(f"not valid CSV: {error}", line + 1)
+        rows.problem(f"not valid CSV: {error}", 1)
     except UnicodeDecodeError:
         text.detach()
         text = TextIOWrapper(file, "utf-8-sig")
         _not_utf8(file, rows)
     finally:
         text.detach()
+
+
+def _add_servers(header: _Header, text: Iterator[str], rows: RowReader) -> None:
+    """All rows, many at once as long as each is a line of its own."""
+    before = header.lines
+    while lines := list(islice(text, AT_ONCE)):
+        together = "".join(lines)
+        lines = lines if together.isascii() else list(_plain(lines))
+        values = _each_on_its_line(lines, header.separator)
+        if values is None:
+            _add_each(header, chain(lines, _plain(text)), rows, before)
+            return
+        if not _add_columns(header, values, together, rows, before + 1):
+            for line, row in enumerate(values, before + 1):
+                _add(header, row, rows, line)
+        before += len(lines)
+
+
+def _each_on_its_line(lines: Sequence[str], separator: str) -> list[list[str]] | None:
+    """The values of each line; None where quotes span several, or are wrong."""
+    try:
+        values = list(csv.reader(lines, delimiter=separator, strict=True))
+    except csv.Error:
+        return None
+    return values if len(values) == len(lines) else None
+
+
+def _add_columns(header: _Header, values: Sequence[list[str]], text: str, rows: RowReader, first: int) -> bool:
+    """Add rows that have just the columns of the header; False, with none added, where some have not."""
+    names = header.names
+    if set(map(len, values)) != {len(names)} or not _MEANS_MORE.isdisjoint(names):
+        return False
+    columns: dict[str, Sequence[str]] = dict(zip(names, zip(*values, strict=True), strict=True))
+    if not text.isascii() or any(blank in text for blank in _ASCII_BLANKS):
+        columns = {name: list(map(str.strip, column)) for name, column in columns.items()}
+    ids = columns.pop("id")
+    return rows.add_columns(ids, columns.pop("name", ids), columns, range(first, first + len(values)))
+
+
+def _add_each(header: _Header, lines: Iterable[str], rows: RowReader, before: int) -> None:
+    reader = csv.reader(lines, delimiter=header.separator, strict=True)
+    line = before
+    try:
+        for row in reader:
+            line = before + reader.line_num
+            _add(header, row, rows, line)
+    except csv.Error as error:
+        rows.problem(f"not valid CSV: {error}", line + 1)
 
 
 def separator_of(line: str) -> str | None:

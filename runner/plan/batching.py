@@ -5,41 +5,74 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from runner.model import Server
+    from collections.abc import Mapping, Sequence
 
 
 class Cap(NamedTuple):
-    """At most so many servers of one value in one request; servers without a value, or not in `most`, do not count."""
+    """At most so many servers of one value in one request; servers without a value, or not in `most`, do not count.
 
-    value_of: Callable[[Server], str | None]
+    `values` are those of the servers, in order. No limit is 0: such are refused before.
+    """
+
+    values: Sequence[str | None]
     most: Mapping[str, int]
 
+    def fitting(self, start: int, size: int) -> int:
+        """How many of the `size` servers from `start` on fit together, at least one."""
+        values = self.values[start : start + size]
+        if len(set(values)) == size:
+            return size  # as mostly: no value twice
+        counts: dict[str, int] = {}
+        for place, value in enumerate(values):
+            if value is not None and value in self.most:
+                counts[value] = counts.get(value, 0) + 1
+                if place and counts[value] > self.most[value]:
+                    return place
+        return size
 
-def batch_sizes(units: Sequence[Sequence[Server]], most: int, caps: Sequence[Cap]) -> list[int]:
-    """How many servers go in each request, in order. A unit that fits no limit goes alone: that is said elsewhere."""
-    if not caps and all(len(unit) == 1 for unit in units):
-        full, rest = divmod(len(units), most)
+
+def batch_sizes(lengths: Sequence[int], most: int, caps: Sequence[Cap]) -> list[int]:
+    """How many servers go in each request, in order; `lengths` are those of units that are never parted.
+
+    A unit that fits no limit goes alone: that is said elsewhere.
+    """
+    # A request of so many servers has no more of any value.
+    caps = [cap for cap in caps if min(cap.most.values(), default=most) < most]
+    if max(lengths, default=1) > 1:
+        return _sizes_of_units(lengths, most, caps)
+    if not caps:
+        full, rest = divmod(len(lengths), most)
         return [most] * full + ([rest] if rest else [])
     sizes: list[int] = []
-    size, used = 0, [dict[str, int]() for _ in caps]
-    for unit in units:
-        needs = [_counts(cap, unit) for cap in caps]
-        if size and (size + len(unit) > most or not _fits(caps, used, needs)):
+    start, count = 0, len(lengths)
+    while start < count:
+        size = min(most, count - start)
+        for cap in caps:
+            size = cap.fitting(start, size)
+        sizes.append(size)
+        start += size
+    return sizes
+
+
+def _sizes_of_units(lengths: Sequence[int], most: int, caps: Sequence[Cap]) -> list[int]:
+    sizes: list[int] = []
+    start, size, used = 0, 0, [dict[str, int]() for _ in caps]
+    for length in lengths:
+        needs = [_counts(cap, start, start + length) for cap in caps]
+        if size and (size + length > most or not _fits(caps, used, needs)):
             sizes.append(size)
             size, used = 0, [{} for _ in caps]
-        size += len(unit)
+        size += length
+        start += length
         for counts, need in zip(used, needs, strict=True):
             for value, count in need.items():
                 counts[value] = counts.get(value, 0) + count
     return [*sizes, size] if size else sizes
 
 
-def _counts(cap: Cap, unit: Sequence[Server]) -> dict[str, int]:
+def _counts(cap: Cap, start: int, stop: int) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for server in unit:
-        value = cap.value_of(server)
+    for value in cap.values[start:stop]:
         if value is not None and value in cap.most:
             counts[value] = counts.get(value, 0) + 1
     return counts

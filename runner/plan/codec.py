@@ -13,8 +13,9 @@ import orjson
 from runner.errors import InvalidInput, Problem, RefusedToStart
 from runner.model import JsonMapping, JsonObject, Lane
 from runner.plan.hashing import hash_document, is_hash_of
-from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary, StoredServers
+from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary
 from runner.plan.rollout.codec import labels_to_json, rollout_from_json, rollout_to_json
+from runner.servers import ServerColumns, columns_of, ids_of, names_of
 from runner.spec.campaign import Submit, Watch
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def _in_words(error: Exception) -> str:
 
 
 def _document(plan: Plan) -> JsonObject:
+    ids = [ids_of(group.servers) for group in plan.groups]
     return {
         "schema_version": SCHEMA_VERSION,
         "campaign": plan.campaign,
@@ -97,12 +99,12 @@ def _document(plan: Plan) -> JsonObject:
             {
                 "name": group.name,
                 "lane": group.lane,
-                "servers": [server.id for server in group.servers],
-                "server_names": [server.name for server in group.servers],
+                "servers": ids_of_group,
+                "server_names": names_of(group.servers),
             }
-            for group in plan.groups
+            for group, ids_of_group in zip(plan.groups, ids, strict=True)
         ],
-        "requests": [_request(plan, index) for index in range(len(plan.requests))],
+        "requests": _requests(plan, ids),
         **_rollout_parts(plan),
     }
 
@@ -111,7 +113,10 @@ def _rollout_parts(plan: Plan) -> JsonObject:
     """What only a plan with a rollout has: its rules, and the labels that they look at."""
     if plan.rollout is None:
         return {}
-    return {"rollout": rollout_to_json(plan.rollout), "labels": labels_to_json(plan.groups)}
+    return {
+        "rollout": rollout_to_json(plan.rollout),
+        "labels": labels_to_json([columns_of(group.servers) for group in plan.groups]),
+    }
 
 
 _LATER = frozenset({"outage_s", "longest_pause_s"})
@@ -129,17 +134,19 @@ def _finite(values: JsonObject) -> JsonObject:
     return {key: None if isinstance(value, float) and math.isinf(value) else value for key, value in values.items()}
 
 
-def _request(plan: Plan, index: int) -> JsonObject:
-    request = plan.requests[index]
-    ids = [server.id for server in plan.servers_of(index)]
-    return {
-        **({} if plan.rollout is None else {"wave": request.wave}),
-        "group": request.group,
-        "step": request.step,
-        "start": request.start,
-        "stop": request.stop,
-        "body": request_body(request.body, ids, str(request.body["name"])),
-    }
+def _requests(plan: Plan, ids: Sequence[Sequence[str]]) -> list[JsonObject]:
+    """The requests; `ids` are those of the servers of each group. Those that share a body differ in their servers alone."""
+    with_waves = plan.rollout is not None
+    full: dict[int, JsonObject] = {}
+    documents: list[JsonObject] = []
+    for step, group, start, stop, body, wave in plan.requests:
+        if id(body) not in full:
+            full[id(body)] = request_body(body, (), str(body["name"]))
+        document: JsonObject = {"wave": wave} if with_waves else {}
+        own_body = {**full[id(body)], "server_ids": ids[group][start:stop]}
+        document |= {"group": group, "step": step, "start": start, "stop": stop, "body": own_body}
+        documents.append(document)
+    return documents
 
 
 def _checked_plan(document: JsonObject, file: str) -> Plan:
@@ -208,7 +215,7 @@ def _groups(document: JsonMapping) -> tuple[PlannedGroup, ...]:
         PlannedGroup(
             group["name"],
             group["lane"],
-            StoredServers(group["servers"], group["server_names"], labels["different"], places),
+            ServerColumns(group["servers"], group["server_names"], labels["different"], places),
         )
         for group, places in zip(document["groups"], labels["of"], strict=False)
     )

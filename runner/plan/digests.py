@@ -12,6 +12,8 @@ from array import array
 from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
+from runner.servers import ids_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from collections.abc import Set as AbstractSet
@@ -39,7 +41,7 @@ def lane_servers(plan: Plan) -> Iterator[LaneServer]:
 
 def plan_digests(plan: Plan) -> bytes:
     """The digests of a plan's servers, as a store keeps them."""
-    return pack((plan.lanes[group.lane].label, (server.id for server in group.servers)) for group in plan.groups)
+    return pack((plan.lanes[group.lane].label, ids_of(group.servers)) for group in plan.groups)
 
 
 def digest(server: LaneServer) -> int:

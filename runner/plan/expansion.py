@@ -18,13 +18,14 @@ from runner.plan.remarks import changed_names, overridden_variables
 from runner.plan.rollout.absence import Absence, empty_waves
 from runner.plan.rollout.expansion import ChosenGroup, RolloutExpansion, ordered_steps
 from runner.plan.variables import as_written, base_context, context_with, expression_problems, resolve_variables
+from runner.servers import ServerColumns, columns_of
 from runner.spec.names import Names
 from runner.spec.numbers import plain_numbers
 from runner.spec.suggest import did_you_mean
 from runner.spec.templates import TemplateProblem, render_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from runner.plan.rollout.model import Rollout
     from runner.spec.campaign import Campaign, GroupSpec, Template
@@ -37,8 +38,8 @@ class PlanOptions:
 
     Fields of `lane` that are not None replace those of every lane. `created_at` is epoch seconds, `run_date` its day.
     An entry of `rollout.waves` without servers is an error, or with `allow_empty_waves` a warning. `limit` is an expression;
-    `limit_list` are ids and names instead. `different_labels` are those of the inventory, if they are known.
-    `warnings` are for the plan. A variable that is None was given empty, and is undefined.
+    `limit_list` are ids and names instead. `warnings` are for the plan. A variable that is None was given empty, and is
+    undefined.
     """
 
     env: Mapping[str, str]
@@ -51,7 +52,6 @@ class PlanOptions:
     groups: tuple[str, ...] = ()
     limit: str | None = None
     limit_list: Mapping[str, Template] | None = None
-    different_labels: Collection[Mapping[str, str]] | None = None
     warnings: tuple[str, ...] = ()
     strict: bool = False
     allow_empty_waves: bool = False
@@ -120,7 +120,7 @@ class _Expansion:
         self._base = base_context(options.env, options.run_date)
         self._problems: list[Problem] = []
         self._warnings = list(options.warnings)
-        self._inventory: Sequence[Server] = ()
+        self._inventory = ServerColumns((), ())
         self._limit = ServerLimit(options.limit, options.limit_list)
 
     def plan(self, listed: Sequence[Server] | None) -> Plan:
@@ -130,11 +130,11 @@ class _Expansion:
         self._fail_on_problems()
         of_rollout = self._rollout_context()
         self._problems += expression_problems(self._campaign, contexts, of_rollout)
-        servers = _listed_servers(self._campaign, contexts, self._problems) if listed is None else listed
+        servers = columns_of(_listed_servers(self._campaign, contexts, self._problems) if listed is None else listed)
         self._fail_on_problems()
         self._inventory = servers
         seen = Contexts(contexts, of_rollout)
-        labels = LabelChecks(self._campaign, self._limit.template, servers, self._options.different_labels, seen)
+        labels = LabelChecks(self._campaign, self._limit.template, servers, seen)
         self._problems += labels.unknown()
         self._fail_on_problems()
         allowed, left_out = self._limit.split(servers)
@@ -192,7 +192,7 @@ class _Expansion:
             self._refuse_empty(self._campaign.rollout, chosen, absence)
             if chosen:
                 return self._rolled_out(lanes, chosen, self._campaign.rollout, absence)
-        groups = [PlannedGroup(group.name, group.lane, tuple(group.servers)) for group in chosen]
+        groups = [PlannedGroup(group.name, group.lane, group.servers) for group in chosen]
         requests = [
             request
             for index, group in enumerate(chosen)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import compress
+from operator import not_
+from typing import TYPE_CHECKING, Any
 
 from runner.errors import Problem
 from runner.plan.listing import ListedServers
 from runner.plan.part_names import part_name
 from runner.plan.variables import server_expression
-from runner.spec.expressions import once_per_labels
+from runner.servers import indices_by
+from runner.spec.per_labels import PerLabels
 from runner.spec.ranges import RangeError, expand_ranges
 from runner.spec.templates import TemplateProblem, render_text
 from runner.spec.texts import NotRendered, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from runner.model import JsonMapping, Server
+    from runner.servers import ServerColumns
     from runner.spec.campaign import GroupSpec, Template
 
 
@@ -31,13 +35,13 @@ class SelectedGroup:
 
     name: str
     spec: GroupSpec
-    servers: Sequence[Server]
+    servers: ServerColumns
     value: str | None = None
 
 
 def select_groups(
     groups: Sequence[GroupSpec],
-    servers: Iterable[Server],
+    servers: ServerColumns,
     contexts: Sequence[JsonMapping],
     problems: list[Problem],
     left_out: Sequence[Server] = (),
@@ -47,16 +51,13 @@ def select_groups(
     `left_out` are servers that are there, and are for no group. What is wrong goes to `problems`.
     """
     listed = [_listed(group, context, problems) for group, context in zip(groups, contexts, strict=True)]
-    chosen: list[list[Server]] = [[] for _ in groups]
-    choose = _chooser(groups, listed, contexts)
     try:
-        for server in servers:
-            index = choose(server)
-            if index is not None:
-                chosen[index].append(server)
+        numbers = _Chooser(groups, listed, contexts).numbers(servers)
     except TemplateProblem as error:
         problems.append(error.problem)
         return []
+    found = indices_by(numbers)
+    chosen = [servers.take(found.get(index, ())) for index in range(len(groups))]
     selected: list[SelectedGroup] = []
     for group, members, entries, context in zip(groups, chosen, listed, contexts, strict=True):
         if entries is not None:
@@ -68,18 +69,19 @@ def select_groups(
 
 
 def matching(
-    groups: Sequence[GroupSpec], index: int, servers: Iterable[Server], contexts: Sequence[JsonMapping]
-) -> tuple[list[Server], int]:
+    groups: Sequence[GroupSpec], index: int, servers: ServerColumns, contexts: Sequence[JsonMapping]
+) -> tuple[ServerColumns, int]:
     """The servers of the group at `index`, and how many more it would have, were they not in groups before it.
 
     Raises:
         TemplateProblem: a server cannot be looked at.
     """
     listed = [_listed(group, context, []) for group, context in zip(groups, contexts, strict=True)]
-    choose, is_wanted = _chooser(groups, listed, contexts), _test(groups[index], listed[index], contexts[index])
-    wanted = [server for server in servers if is_wanted(server)]
-    own = [server for server in wanted if choose(server) == index]
-    return own, len(wanted) - len(own)
+    chooser, is_wanted = _Chooser(groups, listed, contexts), _test(groups[index], listed[index], contexts[index])
+    answers = is_wanted.of(servers) if isinstance(is_wanted, PerLabels) else map(is_wanted, servers)
+    wanted = servers.take(list(compress(range(len(servers)), answers)))
+    own = [place for place, number in enumerate(chooser.numbers(wanted)) if number == index]
+    return wanted.take(own), len(wanted) - len(own)
 
 
 def _listed(group: GroupSpec, context: JsonMapping, problems: list[Problem]) -> ListedServers | None:
@@ -100,42 +102,66 @@ def listed_names(group: GroupSpec, context: JsonMapping, problems: list[Problem]
     return names
 
 
-def _chooser(
-    groups: Sequence[GroupSpec], listed: Sequence[ListedServers | None], contexts: Sequence[JsonMapping]
-) -> Callable[[Server], int | None]:
-    """The function that gives a server's group. Where only labels matter, equal labels are looked at once."""
-    tests: list[Callable[[Server], object]] = []
-    by_labels_alone = True
-    for group, entries, context in zip(groups, listed, contexts, strict=True):
-        tests.append(_test(group, entries, context))
-        if entries is not None:
-            by_labels_alone = False
-        elif group.select is not None:
-            expression = server_expression(group.select, context, is_condition=True)
-            by_labels_alone = by_labels_alone and expression.uses_only_labels
+class _Chooser:
+    """Gives the index of each server's group."""
 
-    def first(server: Server) -> int | None:
+    def __init__(
+        self,
+        groups: Sequence[GroupSpec],
+        listed: Sequence[ListedServers | None],
+        contexts: Sequence[JsonMapping],
+    ) -> None:
+        self._listed = listed
+        self._tests = [_test(*of_group) for of_group in zip(groups, listed, contexts, strict=True)]
+
+    def numbers(self, servers: ServerColumns) -> list[int | None]:
+        """For each server the index of its group; None for one that is in none.
+
+        Raises:
+            TemplateProblem: for the first server that cannot be looked at.
+        """
+        tests = [test for test in self._tests if isinstance(test, PerLabels) and test.by_labels_alone]
+        if len(tests) < len(self._tests):
+            return list(map(self._first, servers))
+        used = list(dict.fromkeys(servers.places))
+        try:
+            number_at = _by_place(tests, servers, used)
+        except TemplateProblem:
+            return list(map(self._first, servers))  # server by server, so that the first is named for which it fails
+        return list(map(number_at.__getitem__, servers.places))
+
+    def _first(self, server: Server) -> int | None:
         # Every list is asked, so that an entry taken by an earlier group does not count as absent.
         found = None
-        for index, test in enumerate(tests):
-            if (found is None or listed[index] is not None) and test(server) and found is None:
+        for index, test in enumerate(self._tests):
+            if (found is None or self._listed[index] is not None) and test(server) and found is None:
                 found = index
         return found
 
-    return once_per_labels(first) if by_labels_alone else first
+
+def _by_place(tests: Iterable[PerLabels[Any]], servers: ServerColumns, used: list[int]) -> dict[int, int | None]:
+    """The index of the group by the place of labels; each test is asked for those that no test before it took."""
+    number_at: dict[int, int | None] = dict.fromkeys(used)
+    for index, test in enumerate(tests):
+        answers = test.at(servers, used)
+        number_at.update(dict.fromkeys(compress(used, answers), index))
+        used = list(compress(used, map(not_, answers)))
+    return number_at
 
 
 def _test(group: GroupSpec, entries: ListedServers | None, context: JsonMapping) -> Callable[[Server], object]:
+    """Whether a server is in a group."""
     if entries is not None:
         return entries.has
     if group.select is None:
         return lambda _: False
-    return server_expression(group.select, context, is_condition=True).value
+    expression = server_expression(group.select, context, is_condition=True)
+    return PerLabels(expression, expression.value)
 
 
 def split_group(
     group: GroupSpec,
-    members: Sequence[Server],
+    members: ServerColumns,
     context: JsonMapping,
     groups: Sequence[GroupSpec],
     problems: list[Problem],
@@ -151,7 +177,7 @@ def split_group(
         message = f"{len(lacking):,} servers of group `{group.name}` have no value to split by, such as {lacking[0].id}"
         problems.append(_at(group.split_by, message, "select only servers that have it"))
     if not parts:
-        return [SelectedGroup(group.name, group, ())]
+        return [SelectedGroup(group.name, group, members[:0])]
     named = [SelectedGroup(part_name(group, value, groups), group, part, value) for value, part in parts.items()]
     doubles = [name for name, count in Counter(part.name for part in named).items() if count > 1]
     problems += [_at(group.split_by, f"several parts would be called {name!r}") for name in doubles]
@@ -159,8 +185,8 @@ def split_group(
 
 
 def _by_value(
-    split_by: Template, members: Sequence[Server], context: JsonMapping, problems: list[Problem]
-) -> tuple[dict[str, list[Server]], list[Server]]:
+    split_by: Template, members: ServerColumns, context: JsonMapping, problems: list[Problem]
+) -> tuple[dict[str, ServerColumns], ServerColumns]:
     """The servers by the text of what they are split by, and those for which it gives none."""
     expression = server_expression(split_by, context)
 
@@ -171,15 +197,23 @@ def _by_value(
         except NotRendered as error:
             raise TemplateProblem(_at(split_by, f"for server {server.id}: {error.message}", error.hint)) from error
 
-    value_of = once_per_labels(text) if expression.uses_only_labels else text
-    parts: dict[str, list[Server]] = {}
+    value_of = PerLabels(expression, text)
     try:
-        for server in members:
-            parts.setdefault(value_of(server), []).append(server)
+        values = value_of.of(members)
     except TemplateProblem as error:
         problems.append(error.problem)
-    lacking = parts.pop("", [])
+        values = list(_until_it_fails(value_of, members))
+    parts = {value: members.take(indices) for value, indices in indices_by(values).items()}
+    lacking = parts.pop("", members[:0])
     return parts, lacking
+
+
+def _until_it_fails(value_of: Callable[[Server], str], members: Iterable[Server]) -> Iterator[str]:
+    for server in members:
+        try:
+            yield value_of(server)
+        except TemplateProblem:
+            return
 
 
 def _at(template: Template, message: str, hint: str = "") -> Problem:

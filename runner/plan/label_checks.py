@@ -7,24 +7,24 @@ limit. A label that only some servers lack is told of, with what became of these
 from __future__ import annotations
 
 from collections import Counter
-from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import Problem
 from runner.plan.variables import server_expression
 from runner.spec.expressions import label_use_of
+from runner.spec.per_labels import PerLabels
 from runner.spec.suggest import did_you_mean
 from runner.spec.templates import TemplateProblem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from runner.model import JsonMapping, Server
+    from runner.model import JsonMapping
     from runner.plan.grouping import SelectedGroup
+    from runner.servers import ServerColumns
     from runner.spec.campaign import Campaign, Template
 
 _SELECT, _SPLIT, _LIMIT, _ROLLOUT = "select", "split_by", "--limit", "rollout"
-_LABELS = itemgetter(2)
 
 
 class LabelName(NamedTuple):
@@ -51,43 +51,38 @@ class Contexts(NamedTuple):
 class LabelChecks:
     """The labels that a campaign and `--limit` name, and the servers of an inventory.
 
-    `different` are the different labels of servers, each once at least, where they are known. `contexts` are what the
-    expressions see beside a server: a variable may name a label.
+    `contexts` are what the expressions see beside a server: a variable may name a label.
     """
 
     def __init__(
         self,
         campaign: Campaign,
         limit: Template | None,
-        servers: Sequence[Server],
-        different: Collection[Mapping[str, str]] | None,
+        servers: ServerColumns,
         contexts: Contexts,
     ) -> None:
-        if different is None:
-            different = {id(server.labels): server.labels for server in servers}.values()
         self._names = _names_of(campaign, limit, contexts)
         self._servers = servers
-        self._different = different
 
     def unknown(self) -> Iterator[Problem]:
         """A problem for each label that no server has."""
-        known: set[str] = set().union(*self._different)
+        known = set[str]().union(*self._servers.different)
         for name in self._names if self._servers else ():
             if name.label not in known:
                 yield _unknown(name, known)
 
-    def lacking(self, limited: Sequence[Server], selected: Iterable[SelectedGroup]) -> Iterator[str]:
+    def lacking(self, limited: ServerColumns, selected: Iterable[SelectedGroup]) -> Iterator[str]:
         """For each label that some servers lack: how many, and what became of them.
 
         `limited` are the servers that --limit takes, `selected` the groups with those that are planned.
         """
-        without = {n.label: {id(labels) for labels in self._different if n.label not in labels} for n in self._names}
+        without = {name: self._lacking(name) for name in dict.fromkeys(name.label for name in self._names)}
         if not any(without.values()):
             return
-        members: dict[str, list[Sequence[Server]]] = {}
+        members: dict[str, list[ServerColumns]] = {}
         for group in selected:
             members.setdefault(group.spec.name, []).append(group.servers)
-        sizes = Counter(map(id, map(_LABELS, self._servers)))
+        sizes = Counter(self._servers.places)
         for label, places in without.items():
             if total := sum(sizes[place] for place in places):
                 names = [name for name in self._names if name.label == label]
@@ -95,6 +90,11 @@ class LabelChecks:
                 lack = "lacks" if total == 1 else "lack"
                 what = f": {'; '.join(fates)}" if fates else ""
                 yield f"{total:,} of {len(self._servers):,} servers {lack} the label `{label}`{what}"
+
+    def _lacking(self, label: str) -> set[int]:
+        """The places of labels without this one."""
+        column = self._servers.label(label)
+        return {place for place, text in enumerate(column) if text is None} if None in column else set()
 
 
 def _names_of(campaign: Campaign, limit: Template | None, contexts: Contexts) -> list[LabelName]:
@@ -135,7 +135,7 @@ def _unknown(name: LabelName, known: Collection[str]) -> Problem:
 
 
 def _fate(
-    name: LabelName, without: set[int], limited: Sequence[Server], members: Mapping[str, Sequence[Sequence[Server]]]
+    name: LabelName, without: set[int], limited: ServerColumns, members: Mapping[str, Sequence[ServerColumns]]
 ) -> Iterator[str]:
     """What became of the servers that lack the label."""
     if name.kind == _SELECT and name.group in members:
@@ -148,18 +148,16 @@ def _fate(
             yield f"{found:,} of those planned {name.fate}"
 
 
-def _words(parts: Iterable[Sequence[Server]], without: set[int]) -> str:
+def _words(parts: Iterable[ServerColumns], without: set[int]) -> str:
     found = _count(parts, without)
     return {0: "none is", 1: "1 is"}.get(found, f"{found:,} are")
 
 
-def _count(parts: Iterable[Sequence[Server]], without: set[int]) -> int:
-    return sum(id(server.labels) in without for part in parts for server in part)
+def _count(parts: Iterable[ServerColumns], without: set[int]) -> int:
+    return sum(place in without for part in parts for place in part.places)
 
 
-def misused_labels(
-    campaign: Campaign, planned: Collection[Sequence[Server]], context: JsonMapping
-) -> Iterator[Problem]:
+def misused_labels(campaign: Campaign, planned: Collection[ServerColumns], context: JsonMapping) -> Iterator[Problem]:
     """What is wrong with the values that limits and strata get of the planned servers: one problem an expression.
 
     `context` is what these see beside a server.
@@ -167,12 +165,11 @@ def misused_labels(
     if campaign.rollout is None:
         return
     expressions = [rule.expression for rule in campaign.rollout.budget.per] + list(campaign.rollout.strata or ())
-    alike = [{id(server.labels): server for server in part}.values() for part in planned] if expressions else []
     for template in expressions:
         expression = server_expression(template, context)
         try:
-            for part in alike if expression.uses_only_labels else planned:
-                for server in part:
-                    expression.value(server)
+            # The text of one label is what it is, for whichever server.
+            for part in planned if expression.label is None else ():
+                PerLabels(expression, expression.value).of(part)
         except TemplateProblem as error:
             yield error.problem

@@ -9,15 +9,22 @@ from typing import TYPE_CHECKING
 from runner.errors import InvalidInput
 from runner.plan.listing import ListedServers
 from runner.spec.campaign import Place, Template
-from runner.spec.expressions import ServerExpression, once_per_labels
+from runner.spec.expressions import ServerExpression
+from runner.spec.per_labels import PerLabels
 from runner.spec.templates import TemplateProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from runner.model import Server
+    from runner.servers import ServerColumns
 
 _COMMAND_LINE = "command line"
+
+
+def limit_template(expression: str | None) -> Template | None:
+    """The expression of `--limit`, if there is one."""
+    return None if expression is None else Template(expression, Place(_COMMAND_LINE, 1, 1, "--limit"))
 
 
 class ServerLimit:
@@ -28,7 +35,7 @@ class ServerLimit:
     """
 
     def __init__(self, expression: str | None, listed: Mapping[str, Template] | None) -> None:
-        self.template = None if expression is None else Template(expression, Place(_COMMAND_LINE, 1, 1, "--limit"))
+        self.template = limit_template(expression)
         self._listed = None if listed is None else ListedServers(listed)
         self.allows = self._test()
 
@@ -42,20 +49,22 @@ class ServerLimit:
             expression = ServerExpression(self.template, is_condition=True)
         except TemplateProblem as error:
             raise InvalidInput(error.problem) from error
-        return once_per_labels(expression.value) if expression.uses_only_labels else expression.value
+        return PerLabels(expression, expression.value)
 
-    def split(self, servers: Sequence[Server]) -> tuple[Sequence[Server], Sequence[Server]]:
+    def split(self, servers: ServerColumns) -> tuple[ServerColumns, ServerColumns]:
         """The servers that are allowed, and those that are not.
 
         Raises:
             InvalidInput: the expression cannot be evaluated for a server, or the list is wrong.
         """
         if self._listed is None and self.template is None:
-            return servers, ()
+            return servers, servers[:0]
         try:
-            allowed = [bool(self.allows(server)) for server in servers]
+            allows = self.allows
+            allowed = allows.of(servers) if isinstance(allows, PerLabels) else list(map(allows, servers))
         except TemplateProblem as error:
             raise InvalidInput(error.problem) from error
         if self._listed is not None and (problems := list(self._listed.problems())):
             raise InvalidInput(*problems)
-        return list(compress(servers, allowed)), list(compress(servers, map(not_, allowed)))
+        every = range(len(servers))
+        return servers.take(list(compress(every, allowed))), servers.take(list(compress(every, map(not_, allowed))))

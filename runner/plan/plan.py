@@ -2,69 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
-from itertools import repeat
-from typing import TYPE_CHECKING, NamedTuple, overload
-
-from runner.model import Server
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping, Sequence
 
-    from runner.model import Lane
+    from runner.model import Lane, Server
     from runner.plan.rollout.model import Rollout
     from runner.spec.campaign import Submit, Watch
-
-_NO_LABELS: Mapping[str, str] = {}
-# Not Server._make, which is Python: a call less per server of a million.
-_make_server = partial(tuple.__new__, Server)
-
-
-class StoredServers(Sequence[Server]):
-    """Servers of a plan that was read; each is made when it is looked at.
-
-    A run that is resumed looks at those few that are not over: making all of a fleet would be a quarter of its wait.
-    `places` says which of the `labels` each server has; None: no labels are known.
-
-    Raises:
-        ValueError: there are not as many ids as names, or places.
-    """
-
-    __slots__ = ("_ids", "_labels", "_names", "_places")
-
-    def __init__(
-        self,
-        ids: Sequence[str],
-        names: Sequence[str],
-        labels: Sequence[Mapping[str, str]] = (),
-        places: Sequence[int] | None = None,
-    ) -> None:
-        if len(ids) != len(names) or (places is not None and len(ids) != len(places)):
-            raise ValueError(f"{len(ids)} server ids, and not as many names and labels")
-        self._ids = ids
-        self._names = names
-        self._labels = labels
-        self._places = places
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    @overload
-    def __getitem__(self, index: int) -> Server: ...
-    @overload
-    def __getitem__(self, index: slice) -> StoredServers: ...
-    def __getitem__(self, index: int | slice) -> Server | StoredServers:
-        if isinstance(index, slice):
-            places = None if self._places is None else self._places[index]
-            return StoredServers(self._ids[index], self._names[index], self._labels, places)
-        labels = _NO_LABELS if self._places is None else self._labels[self._places[index]]
-        return Server(self._ids[index], self._names[index], labels)
-
-    def __iter__(self) -> Iterator[Server]:
-        labels = repeat(_NO_LABELS) if self._places is None else map(self._labels.__getitem__, self._places)
-        return map(_make_server, zip(self._ids, self._names, labels, strict=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +85,11 @@ class Plan:
     def main_steps(self) -> int:
         """How many of the steps a server goes through; the rest are the rollout's."""
         return len(self.steps) if self.rollout is None else self.rollout.main_steps
+
+    def with_servers_made(self) -> Plan:
+        """The plan with each server as an object, for a run that asks for all of them, and again and again."""
+        groups = (replace(group, servers=tuple(group.servers)) for group in self.groups)
+        return replace(self, groups=tuple(groups))
 
     def servers_of(self, index: int) -> Sequence[Server]:
         """The servers planned for the request at `index`."""

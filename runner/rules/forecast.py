@@ -8,7 +8,10 @@ may then come up to an eighth too late, never too early.
 
 from __future__ import annotations
 
+import sys
+from bisect import bisect_left
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, sqrt
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -84,17 +87,18 @@ def forecast(rules: ForecastRules, rate: float, campaigns: int, chance: Chance) 
 def fate(rules: ForecastRules, rate: float, chance: Chance) -> Fate:
     """One campaign."""
     evidence = Evidence(rules.sequential) if rules.sequential else None
-    fleet, harmed, touched, duration = sum(rules.waves), 0, 0, 0
+    fleet, most, harmed, touched, duration = sum(rules.waves), _most_harmed(rules), 0, 0, 0
     for wave in rules.waves:
         left = wave
         if evidence:
             evidence.begin_wave()
         while left:
-            flight = _in_flight(rules, left, harmed, evidence)
+            room = max(0, most - harmed)
+            flight = _in_flight(rules, left, room, evidence)
             if not flight:
                 return Fate(harmed, touched, duration, stopped=True)
             sent = flight if rules.exact else min(left, max(flight, touched // _TAKEN_TOGETHER))
-            failed = min(binomial(sent, rate, chance), _room(rules, harmed))
+            failed = min(binomial(sent, rate, chance), room)
             left, touched, harmed, duration = (
                 left - sent,
                 touched + sent,
@@ -108,15 +112,16 @@ def fate(rules: ForecastRules, rate: float, chance: Chance) -> Fate:
     return Fate(harmed, touched, duration, stopped=False)
 
 
-def _room(rules: ForecastRules, harmed: int) -> int:
-    """How many more servers may turn out abnormal."""
-    limits = [limit for limit in (rules.max_abnormal, rules.max_unavailable) if limit is not None]
-    return max(0, min(limits) - harmed) if limits else sum(rules.waves)
+def _most_harmed(rules: ForecastRules) -> int:
+    """How many servers may turn out abnormal in all."""
+    return min(
+        (limit for limit in (rules.max_abnormal, rules.max_unavailable) if limit is not None), default=sys.maxsize
+    )
 
 
-def _in_flight(rules: ForecastRules, left: int, harmed: int, evidence: Evidence | None) -> int:
-    """Servers of the next round, in whole requests; 0: no request is admitted."""
-    room, size = _room(rules, harmed), min(rules.servers_per_request, left)
+def _in_flight(rules: ForecastRules, left: int, room: int, evidence: Evidence | None) -> int:
+    """Servers of the next round, in whole requests, where so many more may turn out abnormal; 0: no request is admitted."""
+    size = min(rules.servers_per_request, left)
     if rules.concurrency is not None:
         room = min(room, rules.concurrency * rules.servers_per_request)
     if rules.growth is not None and evidence:
@@ -131,9 +136,17 @@ def binomial(trials: int, rate: float, chance: Chance) -> int:
     mean = trials * rate
     if mean > _EXACT_MEAN:
         return min(trials, max(0, round(chance.gauss(mean, sqrt(mean * (1 - rate))))))
-    odds, term, left, failed = rate / (1 - rate), (1 - rate) ** trials, chance.random(), 0
-    while left > term and failed < trials:
-        left -= term
-        failed += 1
+    return min(trials, bisect_left(_at_most(trials, rate), chance.random()))
+
+
+@lru_cache(maxsize=1024)  # campaigns of one forecast draw the same few again and again
+def _at_most(trials: int, rate: float) -> list[float]:
+    """The chances that none, at most one, at most two and so on fail; up to where more adds nothing."""
+    odds, term = rate / (1 - rate), (1 - rate) ** trials
+    chances = [term]
+    for failed in range(1, trials + 1):
         term *= odds * (trials - failed + 1) / failed
-    return failed
+        if failed > trials * rate and chances[-1] + term == chances[-1]:
+            break
+        chances.append(chances[-1] + term)
+    return chances

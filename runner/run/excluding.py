@@ -12,7 +12,8 @@ from runner.run.decisions import LeaveOut, SplitUp
 from runner.run.intake import nothing_left
 from runner.run.phases import IN_FLIGHT, UNSENT, Phase
 from runner.spec.campaign import Place, Template
-from runner.spec.expressions import ServerExpression, once_per_labels
+from runner.spec.expressions import ServerExpression
+from runner.spec.per_labels import PerLabels
 from runner.spec.suggest import did_you_mean
 from runner.spec.templates import TemplateProblem
 
@@ -64,7 +65,7 @@ def matching_servers(plan: Plan, text: str) -> set[str]:
         return named
     try:
         expression = ServerExpression(Template(text, Place("exclude", 1, 1, "SERVER|EXPR")), is_condition=True)
-        selects = once_per_labels(expression.value) if expression.uses_only_labels else expression.value
+        selects = PerLabels(expression, expression.value)
         found = {server.id for server in servers if selects(server)}
     except TemplateProblem as error:
         hint = f"; {error.problem.hint}" if error.problem.hint else ""

@@ -11,12 +11,11 @@ from runner.model import Outcome
 from runner.rules.budget import Ledger
 from runner.rules.durations import Durations
 from runner.rules.sequential import Evidence
-from runner.spec.rollout.windows import Window, parse_allow, parse_deny
+from runner.spec.rollout.windows import Window, window_of
 
 if TYPE_CHECKING:
     from runner.plan.plan import Plan
     from runner.plan.rollout.model import PlannedCheck, PlannedWave, Rollout
-    from runner.spec.rollout.model import WindowRules
 
 
 class Stage(StrEnum):
@@ -172,10 +171,3 @@ def initial_rollout(plan: Plan) -> RolloutFacts | None:
         servers=sum(len(group.servers) for group in plan.groups),
         largest=max((request.stop - request.start for request in plan.requests), default=0),
     )
-
-
-def window_of(rules: WindowRules) -> Window:
-    """The rules as values; what cannot be read was refused when the jobspec was loaded."""
-    allow = filter(None, map(parse_allow, rules.allow))
-    deny = filter(None, map(parse_deny, rules.deny))
-    return Window(tuple(allow), tuple(deny), rules.timezone)

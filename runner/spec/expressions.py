@@ -8,16 +8,17 @@ Comparing it by size, or using it in arithmetic, is an error. So is a label that
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
-from jinja2 import Undefined
+from jinja2 import Undefined, nodes
 
 from runner.spec.expression_mistakes import expression_hint
 from runner.spec.filters import FoundText
-from runner.spec.label_syntax import ALL_LABELS, balanced, by_name
+from runner.spec.label_syntax import ALL_LABELS, balanced, by_name, label_of, labels_read
 from runner.spec.label_use import LabelUse, label_use
 from runner.spec.label_values import LabelMisuse, Labels, LabelText, PlannedLabels
 from runner.spec.names import Names
+from runner.spec.per_labels import PerLabels, TextOfLabel
 from runner.spec.sandbox import OF_PLANS, SELECTORS, NoSuchKey
 from runner.spec.suggest import did_you_mean
 from runner.spec.syntax import Expression, SyntaxMistake, compiled_expression
@@ -25,21 +26,19 @@ from runner.spec.templates import TemplateProblem, as_problem, problem_at
 from runner.spec.texts import Guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from jinja2 import nodes
-
     from runner.errors import Problem
     from runner.model import Json, JsonMapping, JsonObject, Server
     from runner.spec.campaign import Template
 
 _OF_A_SERVER = frozenset({"id", "name", "labels"})
 _KEPT = 4_096
-_T = TypeVar("_T")
 
 
 class ServerExpression:
     """A compiled expression. `uses_only_labels`: servers with equal labels give equal values.
+
+    `reads` are the labels that it looks at, None where these are not known before it is evaluated. `label` is the one
+    whose text it gives, if it does nothing else.
 
     `variables` are seen by name and as `vars.NAME`, where there are such (not None); a server's `id`, `name` and `labels`
     come first. `variables_used` are those that it needs. `is_condition`: its value says whether a server is meant.
@@ -57,8 +56,8 @@ class ServerExpression:
         self._template = template
         self._is_condition = is_condition
         self._planned = planned
-        compiled, self.use = _compiled(template, is_condition=is_condition, planned=planned)
-        self._evaluate = compiled.evaluate
+        compiled, self.use, self.reads, self.label = _compiled(template, is_condition=is_condition, planned=planned)
+        self._evaluate = compiled.evaluator()
         fixed = {} if variables is None else {**variables, "vars": Names("vars", variables)}
         if not planned:
             _refuse_mistakes(template, self.use)
@@ -142,9 +141,20 @@ def label_use_of(template: Template, *, is_condition: bool = False) -> LabelUse:
     return _compiled(template, is_condition=is_condition, planned=False).use
 
 
+def labels_read_by(template: Template) -> frozenset[str] | None:
+    """The labels that an expression looks at, None where these are not known before it is evaluated.
+
+    Raises:
+        TemplateProblem: it is none.
+    """
+    return _compiled(template, is_condition=False, planned=False).reads
+
+
 class _Compiled(NamedTuple):
     expression: Expression
     use: LabelUse
+    reads: frozenset[str] | None
+    label: str | None
 
 
 def _compiled(template: Template, *, is_condition: bool, planned: bool) -> _Compiled:
@@ -158,15 +168,17 @@ def _compiled(template: Template, *, is_condition: bool, planned: bool) -> _Comp
 
 @lru_cache(maxsize=_KEPT)
 def _read(source: str, is_condition: bool, planned: bool) -> _Compiled:  # noqa: FBT001  a cache's key
-    uses: list[LabelUse] = []
+    found: list[tuple[LabelUse, frozenset[str] | None, str | None]] = []
 
     def prepared(parsed: nodes.Expr) -> nodes.Expr:
         expression = balanced(parsed)
-        uses.append(label_use(expression, is_condition=is_condition))
-        return by_name(expression)
+        use = label_use(expression, is_condition=is_condition)
+        label = label_of(expression) if isinstance(expression, nodes.Getattr | nodes.Getitem) else None
+        expression = by_name(expression)
+        found.append((use, labels_read(expression), label))
+        return expression
 
-    expression = compiled_expression(OF_PLANS if planned else SELECTORS, source, prepared)
-    return _Compiled(expression, uses[0])
+    return _Compiled(compiled_expression(OF_PLANS if planned else SELECTORS, source, prepared), *found[0])
 
 
 def _refuse_mistakes(template: Template, use: LabelUse) -> None:
@@ -174,24 +186,13 @@ def _refuse_mistakes(template: Template, use: LabelUse) -> None:
         raise TemplateProblem(problem_at(template.place, *use.mistakes[0]))
 
 
-def once_per_labels(function: Callable[[Server], _T]) -> Callable[[Server], _T]:
-    """The same function, asked once for all servers that share one labels object; the caller keeps those alive."""
-    known: dict[int, _T] = {}
-
-    def asked_once(server: Server) -> _T:
-        key = id(server.labels)
-        if key not in known:
-            known[key] = function(server)
-        return known[key]
-
-    return asked_once
-
-
-def text_getter(expression: ServerExpression) -> Callable[[Server], str | None]:
+def text_getter(expression: ServerExpression) -> PerLabels[str | None]:
     """The value of an expression for a server as text, None where there is none; the caller keeps the servers alive."""
+    if expression.label is not None:
+        return TextOfLabel(expression, expression.label)
 
     def text(server: Server) -> str | None:
         found = expression.value(server)
         return None if found is None or found == "" else str(found)
 
-    return once_per_labels(text) if expression.uses_only_labels else text
+    return PerLabels(expression, text)

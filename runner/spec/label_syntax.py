@@ -6,12 +6,14 @@ has dots in its name.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from jinja2 import nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+_Node = TypeVar("_Node", bound=nodes.Node)
 
 ALL_LABELS = "all_labels"
 """What stands in a compiled expression for labels of which a method is called; plans were made with some that do."""
@@ -95,6 +97,33 @@ def by_name(node: nodes.Expr) -> nodes.Expr:
 def is_labels(node: nodes.Node) -> bool:
     """Whether a node is all labels of the server."""
     return isinstance(node, nodes.Name) and node.name == "labels"
+
+
+def labels_read(node: nodes.Expr) -> frozenset[str] | None:
+    """The labels that an expression of `by_name` looks at; None where it may look at others.
+
+    `labels["x"]` and `"x" in labels` read one; all else that is done with labels, such as counting them, may read any.
+    """
+    uses = sum(name.name in {"labels", ALL_LABELS} for name in _with_itself(node, nodes.Name))
+    read = [name for part in _with_itself(node, (nodes.Getitem, nodes.Compare)) if (name := _read_by(part)) is not None]
+    return frozenset(read) if len(read) == uses else None
+
+
+def _with_itself(node: nodes.Node, kind: type[_Node] | tuple[type[_Node], ...]) -> Iterator[_Node]:
+    """All nodes of these kinds in a tree."""
+    if isinstance(node, kind):
+        yield node
+    yield from node.find_all(kind)
+
+
+def _read_by(node: nodes.Node) -> str | None:
+    match node:
+        case nodes.Getitem(arg=nodes.Const(value=str() as name)) if is_labels(node.node):
+            return name
+        case nodes.Compare(expr=nodes.Const(value=str() as name), ops=[nodes.Operand(op="in" | "notin") as operand]):
+            return name if is_labels(operand.expr) else None
+        case _:
+            return None
 
 
 def _looked_up(node: nodes.Node, name: str) -> nodes.Expr:

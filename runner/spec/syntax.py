@@ -6,7 +6,7 @@ way: what `{{ }}` puts out, what `~` puts together, and calls of methods.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from jinja2 import TemplateSyntaxError, meta, nodes
@@ -54,9 +54,12 @@ class Text(NamedTuple):
 
 
 class Expression(NamedTuple):
-    """A compiled expression, and the top-level names that it uses; `of_vars` as for a text."""
+    """A compiled expression, and the top-level names that it uses; `of_vars` as for a text.
 
-    evaluate: Callable[[JsonMapping], Json]
+    `evaluator` makes a function that evaluates it many times, though never while it is evaluating.
+    """
+
+    evaluator: Callable[[], Callable[[JsonMapping], Json]]
     names: frozenset[str]
     of_vars: frozenset[str] | None
 
@@ -117,14 +120,18 @@ def _expression(environment: Sandbox, expression: nodes.Expr) -> Expression:
     tree.set_environment(environment)
     compiled = environment.from_string(tree)
     names = frozenset(meta.find_undeclared_variables(tree))
-    return Expression(_evaluator(compiled), names, VariablesUsed.in_tree(tree))
+    return Expression(partial(_evaluator, compiled), names, VariablesUsed.in_tree(tree))
 
 
 def _evaluator(compiled: Compiled) -> Callable[[JsonMapping], Json]:
     root = compiled.root_render_func
+    # One context for all: to make one takes several times as long as a comparison of labels.
+    context = compiled.new_context()
+    always = context.parent
 
     def evaluate(values: JsonMapping) -> Json:
-        context = compiled.new_context({**values})
+        context.parent = {**always, **values}
+        context.vars.clear()
         for _ in root(context):
             pass
         return context.vars[_RESULT]

@@ -70,7 +70,7 @@ def render_value(template: Template, context: JsonMapping) -> Json:
     _compiled(template)  # a mistake is said here, with its place
     single = single_expression(str(template.source))
     if single is not None:
-        value = guarded(lambda: _defined(single.evaluate(context)), template.place, context)
+        value = guarded(lambda: _defined(single.evaluator()(context)), template.place, context)
         if isinstance(value, str):
             _check_text(value, template.place)
             if secret_names(value):  # a secret would be no plain text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from runner.app.process import ENDING_SIGNALS, Signals
+from runner.app.signals import ENDING_SIGNALS, Signals
 
 
 def ignored(number: int, frame: object) -> None:

@@ -36,7 +36,7 @@ def read(folder: Path, name: str, text: str) -> dict[str, tuple[str, dict[str, s
     path = folder / name
     path.write_text(text)
     inventory = InventoryFile(path).read()
-    assert {id(labels) for labels in inventory.different_labels} == {id(server.labels) for server in inventory.servers}
+    assert {id(labels) for labels in inventory.servers.different} == {id(server.labels) for server in inventory.servers}
     return {server.id: (server.name, dict(server.labels)) for server in inventory.servers}
 
 
@@ -101,7 +101,7 @@ def test_rows_that_are_written_otherwise_share_the_same_labels(tmp_path: Path) -
     path = tmp_path / "f.ndjson"
     path.write_text("\n".join(map(json.dumps, rows)))
     inventory = InventoryFile(path).read()
-    assert list(inventory.different_labels) == [{}]
+    assert list(inventory.servers.different) == [{}]
     assert len({id(server.labels) for server in inventory.servers}) == 1
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from runner.model import JsonMapping, Server
+    from runner.servers import ServerColumns
     from runner.spec.campaign import GroupSpec
     from runner.spec.rollout.model import RolloutSpec, WaveSpec
 
@@ -29,7 +30,7 @@ class Absence:
 
     groups: Sequence[GroupSpec]
     contexts: Sequence[JsonMapping]
-    inventory: Sequence[Server]
+    inventory: ServerColumns
     asked_for: Callable[[GroupSpec, str], bool]
     is_allowed: Callable[[Server], object]
 
@@ -49,7 +50,7 @@ class Absence:
         try:
             own, before = matching(self.groups, place, self.inventory, self.contexts)
             if name != group.name:
-                own, before = list(self._parts(place).get(name, ())), 0
+                own, before = self._parts(place).get(name, self.inventory[:0]), 0
             left_out = sum(not self.is_allowed(server) for server in own)
         except TemplateProblem:
             return f"group `{name}` has none here"
@@ -65,7 +66,7 @@ class Absence:
             return names.index(name)
         return next(place for place, group in enumerate(self.groups) if group.split_by and name in self._parts(place))
 
-    def _parts(self, place: int) -> dict[str, Sequence[Server]]:
+    def _parts(self, place: int) -> dict[str, ServerColumns]:
         own, _ = matching(self.groups, place, self.inventory, self.contexts)
         return {
             part.name: part.servers

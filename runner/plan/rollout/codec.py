@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.model import JsonMapping, JsonObject
-    from runner.plan.plan import PlannedGroup
+    from runner.servers import ServerColumns
     from runner.spec.rollout.model import Share
 
 _OPTIONAL = frozenset({"env", "folder", "fingerprint"})
@@ -115,14 +115,17 @@ def _text(share: Share | None) -> str | None:
     return None if share is None else share.text
 
 
-def labels_to_json(groups: Sequence[PlannedGroup]) -> JsonObject:
+def labels_to_json(groups: Sequence[ServerColumns]) -> JsonObject:
     """The labels of all servers: the different ones, and which of them each server of each group has."""
-    places: dict[int, int] = {}
-    different: list[dict[str, str]] = []
+    numbers: dict[int, int] = {}
+    different: list[JsonObject] = []
     of: list[list[int]] = []
     for group in groups:
-        for server in group.servers:
-            if places.setdefault(id(server.labels), len(different)) == len(different):
-                different.append(dict(server.labels))
-        of.append([places[id(server.labels)] for server in group.servers])
+        number_at: dict[int, int] = {}
+        for place in dict.fromkeys(group.places):
+            labels = group.different[place]
+            number_at[place] = numbers.setdefault(id(labels), len(different))
+            if number_at[place] == len(different):
+                different.append(labels if isinstance(labels, dict) else dict(labels))
+        of.append(list(map(number_at.__getitem__, group.places)))
     return {"different": different, "of": of}

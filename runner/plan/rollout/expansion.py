@@ -9,9 +9,9 @@ from runner.plan.batching import Cap, batch_sizes
 from runner.plan.bodies import BodyTemplate
 from runner.plan.plan import PlannedGroup, PlannedRequest
 from runner.plan.rollout.feasibility import infeasible
-from runner.plan.rollout.limits import domain_table, part_limits, value_getter
+from runner.plan.rollout.limits import domain_limits, part_limits
 from runner.plan.rollout.model import PlannedBudget, PlannedCheck, PlannedDomains, PlannedWave, Rollout
-from runner.plan.rollout.waves import GroupServers, NamedWave, WavePlan, make_waves
+from runner.plan.rollout.waves import GroupServers, NamedWave, WavePlan, WaveSlice, make_waves
 from runner.spec.expressions import ServerExpression
 from runner.spec.names import Names
 from runner.spec.numbers import plain_numbers, written_numbers
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from runner.errors import Problem
-    from runner.model import JsonMapping, Server
+    from runner.model import JsonMapping
     from runner.plan.bodies import Body
+    from runner.plan.rollout.limits import DomainLimits
+    from runner.servers import ServerColumns
     from runner.spec.campaign import Campaign, StepSpec
     from runner.spec.rollout.model import CheckSpec, DomainLimit, RolloutSpec
 
@@ -36,7 +38,7 @@ class ChosenGroup(NamedTuple):
     name: str
     spec_name: str
     lane: int
-    servers: Sequence[Server]
+    servers: ServerColumns
     context: JsonMapping
 
 
@@ -71,9 +73,9 @@ class RolloutExpansion:
         self._known = [*(group.name for group in campaign.groups), *parts]
         self._budget = _planned_budget(self._spec)
         self._failure_bodies: list[Body] = []
-        self._caps: list[Cap] = []
+        self._domains: list[DomainLimits] = []
 
-    def plan(self, inventory: Sequence[Server]) -> tuple[list[PlannedGroup], list[PlannedRequest], Rollout | None]:
+    def plan(self, inventory: ServerColumns) -> tuple[list[PlannedGroup], list[PlannedRequest], Rollout | None]:
         """The groups, each with its servers in the order of its requests; the requests; the rollout.
 
         `inventory` are all servers there are: those that must go together may not be selected in part.
@@ -82,13 +84,13 @@ class RolloutExpansion:
         waves = make_waves(self._spec, named, self._known, self._problems)
         if self._problems:
             return [], [], None
+        self._domains = domain_limits(self._budget, [group.servers for group in named])
         steps = self._steps[: self._main]
-        self._problems += infeasible(self._spec, self._budget, waves, named, inventory, steps)
+        self._problems += infeasible(self._spec, self._budget, self._domains, waves, named, inventory, steps)
         if self._problems:
             return [], [], None
-        self._caps = _caps(self._budget, [group.servers for group in named])
         groups = [
-            PlannedGroup(group.name, group.lane, tuple(s for part in parts for s in part.servers))
+            PlannedGroup(group.name, group.lane, parts[0].servers.then([part.servers for part in parts[1:]]))
             for group, parts in zip(self._chosen, waves.slices, strict=True)
         ]
         requests = [request for group in range(len(groups)) for request in self._requests(group, waves, groups)]
@@ -98,14 +100,18 @@ class RolloutExpansion:
     def _requests(self, group: int, waves: WavePlan, groups: Sequence[PlannedGroup]) -> list[PlannedRequest]:
         requests: list[PlannedRequest] = []
         chosen = self._chosen[group]
+        caps = [
+            [Cap(domain.value_of.of(part.servers), domain.most) for domain in self._domains]
+            for part in waves.slices[group]
+        ]
         for index, step in enumerate(self._steps):
             body = BodyTemplate(step)
             if step.name == self._spec.on_failure:
                 self._failure_bodies.append(body.render(chosen.context, 1, 1, self._problems))
                 continue
             sizes = [
-                (part.wave, self._sizes(part.wave, part.units, group, index, waves, groups))
-                for part in waves.slices[group]
+                (part.wave, self._sizes(part, caps_of_part, group, index, waves, groups))
+                for part, caps_of_part in zip(waves.slices[group], caps, strict=True)
             ]
             count, start, batch = sum(len(wave_sizes) for _, wave_sizes in sizes), 0, 0
             for wave, wave_sizes in sizes:
@@ -118,8 +124,8 @@ class RolloutExpansion:
 
     def _sizes(
         self,
-        wave: int,
-        units: Sequence[Sequence[Server]],
+        part: WaveSlice,
+        caps: Sequence[Cap],
         group: int,
         step: int,
         waves: WavePlan,
@@ -127,12 +133,12 @@ class RolloutExpansion:
     ) -> list[int]:
         most = self._steps[step].servers_per_job
         if step >= self._main:
-            return batch_sizes(units, most, ())
+            return batch_sizes(part.lengths, most, ())
         total = sum(len(planned.servers) for planned in groups)
-        budget, servers = self._budget, waves.waves[wave].servers
+        budget, servers = self._budget, waves.waves[part.wave].servers
         parts = {Scope.CAMPAIGN: total, Scope.WAVE: servers, Scope.GROUP: len(groups[group].servers)}
         limits = (limit for scope, size in parts.items() for limit in part_limits(budget, scope, [("", size)]))
-        return batch_sizes(units, min([most, *(limit.most for (limit,) in limits)]), self._caps)
+        return batch_sizes(part.lengths, min([most, *(limit.most for (limit,) in limits)]), caps)
 
     def _rollout(self, waves: WavePlan) -> Rollout:
         spec = self._spec
@@ -181,14 +187,3 @@ def _planned_domains(limit: DomainLimit, spec: RolloutSpec) -> PlannedDomains:
     used = ServerExpression(limit.expression, spec.variables).variables_used
     as_read = written_numbers(plain_numbers(used))  # as whoever reads the plan has them
     return PlannedDomains(str(limit.expression.source), limit.most, as_read)
-
-
-def _caps(budget: PlannedBudget, groups: Sequence[Sequence[Server]]) -> list[Cap]:
-    """What the limits of failure domains mean for one request."""
-    caps = []
-    for rule in budget.per:
-        if rule.most is not None:
-            limits = domain_table(rule, rule.most, groups).limits
-            most = {limit.scope.removeprefix(f"{rule.expression}="): limit.most for limit in limits}
-            caps.append(Cap(value_getter(rule.expression, rule.variables), most))
-    return caps

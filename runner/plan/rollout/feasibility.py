@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from runner.errors import Problem
-from runner.plan.rollout.limits import Limit, campaign_limits, domain_scope, domain_table, part_limits, value_getter
+from runner.plan.rollout.limits import Limit, campaign_limits, domain_scope, part_limits, value_getter
 from runner.spec.rollout.limits import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from runner.model import Server
-    from runner.plan.rollout.model import PlannedBudget, PlannedDomains
-    from runner.plan.rollout.waves import GroupServers, WavePlan
+    from runner.plan.rollout.limits import DomainLimits
+    from runner.plan.rollout.model import PlannedBudget
+    from runner.plan.rollout.waves import GroupServers, WavePlan, WaveSlice
+    from runner.servers import ServerColumns
     from runner.spec.campaign import StepSpec
+    from runner.spec.per_labels import PerLabels
     from runner.spec.rollout.model import RolloutSpec
 
 _SHOWN = 3
@@ -26,13 +28,14 @@ _ZERO_HINT = "give a number of servers, or a larger percentage"
 def infeasible(
     spec: RolloutSpec,
     budget: PlannedBudget,
+    domains: Sequence[DomainLimits],
     waves: WavePlan,
     groups: Sequence[GroupServers],
-    inventory: Sequence[Server],
+    inventory: ServerColumns,
     steps: Sequence[StepSpec],
 ) -> Iterator[Problem]:
     """Each limit that has no room for what must go together, and each unit that is selected in part."""
-    largest = [max((len(unit) for part in parts for unit in part.units), default=1) for parts in waves.slices]
+    largest = [max((max(part.lengths) for part in parts), default=1) for parts in waves.slices]
     total = sum(len(group.servers) for group in groups)
     per_wave = [(f"wave {wave.name}", wave.servers) for wave in waves.waves]
     per_group = [(f"group {group.name}", len(group.servers)) for group in groups]
@@ -42,7 +45,7 @@ def infeasible(
     for limits in part_limits(budget, Scope.GROUP, per_group):
         for limit, size in zip(limits, largest, strict=True):
             yield from _too_small(spec, limit, size)
-    yield from _domains(spec, budget, waves, groups)
+    yield from _too_small_domains(spec, domains, waves)
     for step in steps:
         if most > step.servers_per_job:
             message = (
@@ -61,46 +64,40 @@ def _too_small(spec: RolloutSpec, limit: Limit, needed: int) -> Iterator[Problem
     yield _at(spec, f"budget.{limit.name}", message, _ZERO_HINT)
 
 
-def _domains(
-    spec: RolloutSpec, budget: PlannedBudget, waves: WavePlan, groups: Sequence[GroupServers]
-) -> Iterator[Problem]:
-    servers = [group.servers for group in groups]
-    units = [unit for parts in waves.slices for part in parts for unit in part.units if len(unit) > 1]
-    for rule in budget.per:
-        if rule.most is None:
-            continue
-        together = _together(rule, units)
-        limits = domain_table(rule, rule.most, servers).limits
-        small = [limit for limit in limits if limit.most < together.get(limit.scope, 1)]
+def _too_small_domains(spec: RolloutSpec, domains: Sequence[DomainLimits], waves: WavePlan) -> Iterator[Problem]:
+    parts = [part for parts in waves.slices for part in parts if max(part.lengths) > 1]
+    for rule, sizes, most, value_of in domains:
+        together = _together(value_of, parts)
+        small = [value for value in sizes if most[value] < together.get(value, 1)]
         if small:
-            first, needed = small[0], together.get(small[0].scope, 1)
+            first, needed = small[0], together.get(small[0], 1)
             what = "not one could be touched" if needed == 1 else f"{needed} must go together"
             more = f", and so {len(small) - 1:,} more" if len(small) > 1 else ""
-            message = f"{first.scope} comes to {first.most} of {first.total} servers: {what}{more}"
+            scope = domain_scope(rule.expression, first)
+            message = f"{scope} comes to {most[first]} of {sizes[first]} servers: {what}{more}"
             yield _at(spec, f"budget.per.{rule.expression}", message, _ZERO_HINT)
 
 
-def _together(rule: PlannedDomains, units: Sequence[Sequence[Server]]) -> dict[str, int]:
-    """By the scope of a limit, how many of its servers are in one unit at most."""
-    value_of = value_getter(rule.expression, rule.variables)
-    most: dict[str, int] = {}
-    for unit in units:
-        for value, count in Counter(map(value_of, unit)).items():
-            scope = domain_scope(rule.expression, value)
-            most[scope] = max(count, most.get(scope, 1))
+def _together(value_of: PerLabels[str | None], parts: Sequence[WaveSlice]) -> dict[str | None, int]:
+    """By the value of an expression, how many of its servers are in one unit at most."""
+    most: dict[str | None, int] = {}
+    for part in parts:
+        values = iter(value_of.of(part.servers))
+        for length in part.lengths:
+            for value, count in Counter(islice(values, length)).items():
+                most[value] = max(count, most.get(value, 1))
     return most
 
 
 def _selected_in_part(
-    spec: RolloutSpec, budget: PlannedBudget, groups: Sequence[GroupServers], inventory: Sequence[Server]
+    spec: RolloutSpec, budget: PlannedBudget, groups: Sequence[GroupServers], inventory: ServerColumns
 ) -> Iterator[Problem]:
     """All servers of a unit together or none: also those that the groups, or --limit, leave out."""
-    selected = {server.id for group in groups for server in group.servers}
-    for rule in budget.per:
-        if rule.most is not None:
-            continue
+    whole = [rule for rule in budget.per if rule.most is None]
+    selected = set(chain.from_iterable(group.servers.ids for group in groups)) if whole else set[str]()
+    for rule in whole:
         value_of = value_getter(rule.expression, rule.variables)
-        values = {value_of(server) for group in groups for server in group.servers} - {None}
+        values = set(chain.from_iterable(value_of.of(group.servers) for group in groups)) - {None}
         missing = [server for server in inventory if server.id not in selected and value_of(server) in values]
         if missing:
             names = ", ".join(server.name for server in missing[:_SHOWN])

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.plan.rollout.ordering import units_of
+from runner.servers import columns_of
 from runner.spec.campaign import Place, Template
 from runner.spec.expressions import ServerExpression, text_getter
 from runner.spec.rollout.limits import LIMITS, PER, Counted, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from runner.model import JsonMapping, Server
     from runner.plan.plan import Plan
     from runner.plan.rollout.model import PlannedBudget, PlannedDomains
+    from runner.servers import ServerColumns
+    from runner.spec.per_labels import PerLabels
     from runner.spec.rollout.model import Share
 
 
@@ -40,7 +44,7 @@ class Limit(NamedTuple):
     counts: Counted
 
 
-def value_getter(expression: str, variables: JsonMapping = _NO_VARIABLES) -> Callable[[Server], str | None]:
+def value_getter(expression: str, variables: JsonMapping = _NO_VARIABLES) -> PerLabels[str | None]:
     """The value of an expression for a server, as text; None where there is none. `variables` are those that it uses.
 
     Raises:
@@ -86,15 +90,44 @@ def domain_tables(plan: Plan) -> list[DomainTable]:
 def domain_table(rule: PlannedDomains, most: Share, groups: Sequence[Sequence[Server]]) -> DomainTable:
     """The limits of a rule for the servers of each group."""
     value_of = value_getter(rule.expression, rule.variables)
-    values = [[value_of(server) for server in servers] for servers in groups]
-    sizes = Counter(value for servers in values for value in servers if value is not None)
-    place = {value: index for index, value in enumerate(sizes)}
+    values = [value_of.of(columns_of(servers)) for servers in groups]
+    sizes = _sizes(values)
     limits = tuple(
         Limit(PER.name, domain_scope(rule.expression, value), most.of(total), total, PER.counts)
         for value, total in sizes.items()
     )
-    places = tuple(tuple(None if value is None else place[value] for value in servers) for servers in values)
-    return DomainTable(limits, places)
+    place_of: dict[str | None, int | None] = {value: place for place, value in enumerate(sizes)}
+    return DomainTable(limits, tuple(tuple(map(place_of.get, of_group)) for of_group in values))
+
+
+class DomainLimits(NamedTuple):
+    """What a rule comes to for each value of its expression: how many servers have it, and how many of them may be counted.
+
+    `value_of` gives the value of any server of the plan.
+    """
+
+    rule: PlannedDomains
+    sizes: Mapping[str, int]
+    most: Mapping[str, int]
+    value_of: PerLabels[str | None]
+
+
+def domain_limits(budget: PlannedBudget, groups: Sequence[ServerColumns]) -> list[DomainLimits]:
+    """For each expression with a limit: what it comes to for all servers of these groups."""
+    found = []
+    for rule in budget.per:
+        if rule.most is not None:
+            value_of = value_getter(rule.expression, rule.variables)
+            sizes = _sizes([value_of.of(servers) for servers in groups])
+            most_of = {size: rule.most.of(size) for size in set(sizes.values())}
+            found.append(DomainLimits(rule, sizes, {value: most_of[size] for value, size in sizes.items()}, value_of))
+    return found
+
+
+def _sizes(values: Iterable[Sequence[str | None]]) -> dict[str, int]:
+    """How often each value stands, in the order in which they come up."""
+    counts = Counter(chain.from_iterable(values))
+    return {value: count for value, count in counts.items() if value is not None}
 
 
 def domain_scope(expression: str, value: str | None) -> str:
@@ -112,9 +145,9 @@ def unit_starts(plan: Plan) -> list[Sequence[bool]] | None:
     whole = [value_getter(rule.expression, rule.variables) for rule in plan.rollout.budget.per if rule.most is None]
     if not whole:
         return None
-    return [_starts(group.servers, whole) for group in plan.groups]
+    return [_starts(columns_of(group.servers), whole) for group in plan.groups]
 
 
-def _starts(servers: Sequence[Server], whole: Sequence[Callable[[Server], str | None]]) -> list[bool]:
-    firsts = {unit[0] for unit in units_of([[value_of(s) for s in servers] for value_of in whole], len(servers))}
+def _starts(servers: ServerColumns, whole: Sequence[PerLabels[str | None]]) -> list[bool]:
+    firsts = {unit[0] for unit in units_of([value_of.of(servers) for value_of in whole], len(servers))}
     return [place in firsts for place in range(len(servers))]

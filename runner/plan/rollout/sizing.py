@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from decimal import Context, Decimal
+from itertools import accumulate
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.spec.rollout.sizes import EXPECTED_SIZE, Adaptive, Percent, Ramp, Rest, Size, Sizes, parse_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from runner.plan.rollout.ordering import Unit
+    from collections.abc import Callable, Iterable, Iterator
 
 __all__ = [
     "EXPECTED_SIZE",
     "Adaptive",
+    "Cut",
     "Percent",
     "Ramp",
     "Rest",
@@ -34,36 +35,35 @@ class SizesError(ValueError):
     """The sizes leave servers over."""
 
 
-def cut(units: Sequence[Unit], sizes: Sizes) -> list[list[Unit]]:
-    """The waves, in order, none of them empty, of whole units.
+class Cut(NamedTuple):
+    """A wave: which of the units, and which of the servers, where those of each unit follow those of the one before."""
+
+    units: slice
+    servers: slice
+
+
+def cut(lengths: Iterable[int], sizes: Sizes) -> list[Cut]:
+    """The waves, in order, none of them empty, of whole units. `lengths` are how many servers each unit has.
 
     A wave takes units as long as it stays within its size, and at least one.
 
     Raises:
         SizesError: servers are left over that no size covers.
     """
-    total = sum(map(len, units))
-    waves: list[list[Unit]] = []
-    start, left = 0, total
+    ends = [0, *accumulate(lengths)]  # by how many units are taken, how many servers these have
+    total = ends[-1]
+    waves: list[Cut] = []
+    first = 0
     for size_of in _sizes(sizes, total):
-        if not left:
+        taken = ends[first]
+        if taken == total:
             break
-        stop, taken = _fill(units, start, size_of(left))
-        waves.append(list(units[start:stop]))
-        start, left = stop, left - taken
-    if left:
-        raise SizesError(f"sizes cover {total - left:,} of {total:,} servers; end with `rest`")
+        stop = max(first + 1, bisect_right(ends, taken + size_of(total - taken)) - 1)
+        waves.append(Cut(slice(first, stop), slice(taken, ends[stop])))
+        first = stop
+    if ends[first] < total:
+        raise SizesError(f"sizes cover {ends[first]:,} of {total:,} servers; end with `rest`")
     return waves
-
-
-def _fill(units: Sequence[Unit], start: int, size: int) -> tuple[int, int]:
-    """Where the wave that begins at `start` stops, and how many servers it has."""
-    taken = len(units[start])
-    stop = start + 1
-    while stop < len(units) and taken + len(units[stop]) <= size:
-        taken += len(units[stop])
-        stop += 1
-    return stop, taken
 
 
 def _sizes(sizes: Sizes, total: int) -> Iterable[Callable[[int], int]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import Problem
-from runner.plan.rollout.ordering import StrataError, Unit, shuffled, stratified, units_of
+from runner.plan.rollout.ordering import StrataError, shuffled, stratified, units_of
 from runner.plan.rollout.sizing import SizesError, cut
+from runner.servers import indices_by
 from runner.spec.expressions import ServerExpression, text_getter
 from runner.spec.rollout.sizes import Adaptive
 from runner.spec.suggest import did_you_mean
@@ -16,7 +18,7 @@ from runner.spec.templates import TemplateProblem
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from runner.model import Server
+    from runner.servers import ServerColumns
     from runner.spec.campaign import Place, Template
     from runner.spec.rollout.model import RolloutSpec, WaveSpec
 
@@ -28,19 +30,22 @@ class GroupServers(NamedTuple):
 
     name: str
     spec_name: str
-    servers: Sequence[Server]
+    servers: ServerColumns
 
 
 class WaveSlice(NamedTuple):
-    """The servers of one group that go in one wave, in units that are never parted."""
+    """The servers of one group that go in one wave; `lengths` says how many of them each unit has that is never parted."""
 
     wave: int
-    units: list[list[Server]]
+    servers: ServerColumns
+    lengths: Sequence[int]
 
-    @property
-    def servers(self) -> list[Server]:
-        """All of them."""
-        return [server for unit in self.units for server in unit]
+
+class _Units(NamedTuple):
+    """Units in their order: the indices of their servers, unit after unit, and how many each unit has."""
+
+    places: Sequence[int]
+    lengths: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +82,7 @@ def make_waves(
     claimed: dict[int, WaveSpec] = {}
     for entry in spec.waves:
         members = _claim(spec, entry, groups, known, claimed, problems)
-        for part in _parts(spec, entry, [(index, groups[index].servers) for index in members], problems):
-            part.add_to(plan)
+        _add_waves(spec, entry, [(index, groups[index].servers) for index in members], plan, problems)
     unclaimed = [group.name for index, group in enumerate(groups) if index not in claimed]
     if unclaimed and not problems:  # where a wave names no group, that may be the one
         message = f"group `{unclaimed[0]}` is in no wave" + (
@@ -122,43 +126,49 @@ def _claim(
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One wave of an entry: units of servers, each with the place of its group."""
-
-    name: str
-    entry: WaveSpec
-    units: list[tuple[int, list[Server]]]
-
-    def add_to(self, plan: WavePlan) -> None:
-        wave = len(plan.waves)
-        plan.waves.append(NamedWave(self.name, self.entry, sum(len(servers) for _, servers in self.units)))
-        by_group: dict[int, list[list[Server]]] = {}
-        for group, servers in self.units:
-            by_group.setdefault(group, []).append(servers)
-        for group, units in by_group.items():
-            plan.slices[group].append(WaveSlice(wave, units))
-
-
-def _parts(
-    spec: RolloutSpec, entry: WaveSpec, members: list[tuple[int, Sequence[Server]]], problems: list[Problem]
-) -> Iterator[_Part]:
-    group_of = [group for group, servers in members for _ in servers]
-    servers = [server for _, part in members for server in part]
-    if not servers:
+def _add_waves(
+    spec: RolloutSpec,
+    entry: WaveSpec,
+    members: Sequence[tuple[int, ServerColumns]],
+    plan: WavePlan,
+    problems: list[Problem],
+) -> None:
+    """Add the waves of an entry, whose groups are `members`, by their indices."""
+    if not members:
         return
+    (_, first), *others = members
+    servers = first.then([part for _, part in others])
     try:
         units = _ordered(spec, servers)
-        waves = [units] if isinstance(entry.sizes, Adaptive) else cut(units, entry.sizes)
+        waves = cut(units.lengths, entry.sizes)
     except TemplateProblem as error:
         problems.append(error.problem)
         return
     except (StrataError, SizesError) as error:
         problems.append(_at(entry.place, f"wave `{entry.name}`: {error}"))
         return
+    group_of = list(chain.from_iterable(repeat(group, len(part)) for group, part in members))
     for number, wave in enumerate(waves, 1):
-        placed = [(group_of[unit[0]], [servers[place] for place in unit]) for unit in wave]
-        yield _Part(entry.name if len(waves) == 1 else f"{entry.name}-{number}", entry, placed)
+        of_wave = _Units(units.places[wave.servers], units.lengths[wave.units])
+        for group, (places, lengths) in _by_group(of_wave, group_of).items():
+            plan.slices[group].append(WaveSlice(len(plan.waves), servers.take(places), lengths))
+        name = entry.name if len(waves) == 1 else f"{entry.name}-{number}"
+        plan.waves.append(NamedWave(name, entry, len(of_wave.places)))
+
+
+def _by_group(units: _Units, group_of: Sequence[int]) -> dict[int, _Units]:
+    """The units by the group of their first server."""
+    places, lengths = units
+    if len(places) == len(lengths):  # each is one server, as mostly
+        found = indices_by(map(group_of.__getitem__, places))
+        return {g: _Units(list(map(places.__getitem__, some)), [1] * len(some)) for g, some in found.items()}
+    units_in: dict[int, list[Sequence[int]]] = {}
+    start = 0
+    for length in lengths:
+        unit = places[start : start + length]
+        units_in.setdefault(group_of[unit[0]], []).append(unit)
+        start += length
+    return {g: _Units(list(chain.from_iterable(some)), list(map(len, some))) for g, some in units_in.items()}
 
 
 def _parted(spec: RolloutSpec, groups: Sequence[GroupServers]) -> Iterator[Problem]:
@@ -166,7 +176,7 @@ def _parted(spec: RolloutSpec, groups: Sequence[GroupServers]) -> Iterator[Probl
     whole = _whole(spec)
     if not whole or len(groups) < 2:  # noqa: PLR2004  one group parts nothing
         return
-    servers = [server for group in groups for server in group.servers]
+    servers = groups[0].servers.then([group.servers for group in groups[1:]])
     group_of = [index for index, group in enumerate(groups) for _ in group.servers]
     units = units_of([_values(spec, expression, servers) for expression in whole], len(servers))
     parted = [unit for unit in units if len({group_of[place] for place in unit}) > 1]
@@ -190,26 +200,34 @@ def _whole(spec: RolloutSpec) -> list[Template]:
     return [limit.expression for limit in spec.budget.per if limit.most is None]
 
 
-def _ordered(spec: RolloutSpec, servers: Sequence[Server]) -> list[Unit]:
-    units = units_of([_values(spec, expression, servers) for expression in _whole(spec)], len(servers))
+def _ordered(spec: RolloutSpec, servers: ServerColumns) -> _Units:
+    whole = [_values(spec, expression, servers) for expression in _whole(spec)]
+    if not whole:
+        return _Units(_order(spec, servers), [1] * len(servers))
+    units = units_of(whole, len(servers))
+    in_order = [units[place] for place in _order(spec, servers.take([unit[0] for unit in units]))]
+    return _Units(list(chain.from_iterable(in_order)), list(map(len, in_order)))
+
+
+def _order(spec: RolloutSpec, servers: ServerColumns) -> Sequence[int]:
+    """In which order the units come; `servers` has the first one of each."""
+    count = len(servers)
     if spec.order == "listed":
-        return units
+        return range(count)
     if spec.order == "shuffled":
-        return shuffled(units, [server.id for server in servers], spec.seed)
-    strata = spec.strata
-    if strata is not None:
-        return stratified(units, [_values(spec, expression, servers) for expression in strata])
+        return shuffled(servers.ids, spec.seed)
+    if spec.strata is not None:
+        return stratified([_values(spec, expression, servers) for expression in spec.strata], count)
     domains = [limit.expression for limit in spec.budget.per if limit.most is not None]
     try:
-        return stratified(units, [_values(spec, expression, servers) for expression in domains])
+        return stratified([_values(spec, expression, servers) for expression in domains], count)
     except StrataError:
-        return units  # nobody asked for these strata by name
+        return range(count)  # nobody asked for these strata by name
 
 
-def _values(spec: RolloutSpec, expression: Template, servers: Sequence[Server]) -> list[str | None]:
+def _values(spec: RolloutSpec, expression: Template, servers: ServerColumns) -> list[str | None]:
     """Values as text, as the limits know them: an expression may give what cannot be a key, such as a list."""
-    value_of = text_getter(ServerExpression(expression, spec.variables))
-    return [value_of(server) for server in servers]
+    return text_getter(ServerExpression(expression, spec.variables)).of(servers)
 
 
 def _at(place: Place, message: str, hint: str = "") -> Problem:

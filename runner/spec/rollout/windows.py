@@ -8,7 +8,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+if TYPE_CHECKING:
+    from runner.spec.rollout.model import WindowRules
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAILY = "daily"
@@ -111,3 +115,10 @@ def _days(text: str) -> frozenset[int] | None:
         # Fri-Mon goes over the end of the week.
         days |= {day % len(_DAYS) for day in range(start, (end if end >= start else end + len(_DAYS)) + 1)}
     return frozenset(days)
+
+
+def window_of(rules: WindowRules) -> Window:
+    """The rules as values; what cannot be read was refused when the jobspec was loaded."""
+    allow = filter(None, map(parse_allow, rules.allow))
+    deny = filter(None, map(parse_deny, rules.deny))
+    return Window(tuple(allow), tuple(deny), rules.timezone)

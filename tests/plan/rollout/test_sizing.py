@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from math import ceil
 
@@ -36,7 +37,16 @@ def singles(count: int) -> list[Unit]:
 
 
 def counts(count: int, sizes: list[Size] | Ramp | Adaptive) -> list[int]:
-    return [len(wave) for wave in cut(singles(count), sizes)]
+    return [len(wave) for wave in waves_of(singles(count), sizes)]
+
+
+def waves_of(units: list[Unit], sizes: Sequence[Size] | Ramp | Adaptive) -> list[list[Unit]]:
+    cuts = cut(map(len, units), sizes)
+    servers = [server for unit in units for server in unit]
+    assert [servers[wave.servers] for wave in cuts] == [
+        [s for unit in units[wave.units] for s in unit] for wave in cuts
+    ]
+    return [units[wave.units] for wave in cuts]
 
 
 def servers_in(waves: list[list[Unit]]) -> list[int]:
@@ -47,7 +57,7 @@ def servers_in(waves: list[list[Unit]]) -> list[int]:
 def test_every_server_is_in_one_wave_in_order_and_no_wave_is_empty(
     units: list[Unit], sizes: list[Size] | Ramp | Adaptive
 ) -> None:
-    waves = cut(units, sizes)
+    waves = waves_of(units, sizes)
     assert [unit for wave in waves for unit in wave] == units
     assert all(waves)
 
@@ -56,7 +66,7 @@ def test_every_server_is_in_one_wave_in_order_and_no_wave_is_empty(
 def test_a_wave_is_full_and_keeps_within_its_size_unless_one_unit_is_larger(
     units: list[Unit], sizes: list[Size]
 ) -> None:
-    waves = cut(units, [*sizes, Rest()])
+    waves = waves_of(units, [*sizes, Rest()])
     left = sum(map(len, units))
     for index, (wave, size) in enumerate(zip(waves, sizes, strict=False)):
         most = left
@@ -86,12 +96,12 @@ def test_a_ramp_grows_by_its_factor_up_to_most(count: int, ramp: Ramp) -> None:
 
 @given(some_units, st.lists(st.integers(1, 5), max_size=3))
 def test_servers_that_no_size_covers_are_said(units: list[Unit], sizes: list[int]) -> None:
-    waves = cut(units, [*sizes, Rest()])
+    waves = waves_of(units, [*sizes, Rest()])
     covered = len(servers_in(waves[: len(sizes)]))
     total = sum(map(len, units))
     assume(covered < total)
     with pytest.raises(SizesError) as caught:
-        cut(units, sizes)
+        waves_of(units, sizes)
     assert str(caught.value) == f"sizes cover {covered} of {total} servers; end with `rest`"
 
 

@@ -1,0 +1,57 @@
+"""What the values of a row come to: names, and labels, which are text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from runner.model import Json, JsonObject
+
+
+def usable_names(ids: Sequence[Json], names: Sequence[Json]) -> Sequence[str] | None:
+    """The names of servers: the id, where there is none; None if some are no text, or an id is not."""
+    if not set(map(type, ids)) <= {str}:
+        return None
+    if set(map(type, names)) <= {str} and all(names):
+        return names
+    names = [name or server_id for name, server_id in zip(names, ids, strict=True)]
+    return names if set(map(type, names)) <= {str} else None
+
+
+def flatten_all(rows: Iterable[JsonObject]) -> bool:
+    """Put what is in `labels` beside it; False where that is no mapping, or has what stands beside it."""
+    for row in rows:
+        nested = row.pop("labels", None)
+        if type(nested) is dict and row.keys().isdisjoint(nested):
+            row.update(nested)
+        elif nested is not None:
+            return False
+    return True
+
+
+def flattened(name: str, value: Json) -> Iterator[tuple[str, str]]:
+    """The labels that a value comes to: nested values get their names joined by dots. Nothing, or empty text, is none.
+
+    Of a list its places count from 0, but for a list of tags as clouds have it: `[{"key": K, "value": V}]` is `name.K`.
+    """
+    left = [(name, value)]
+    while left:
+        name, value = left.pop()
+        if isinstance(value, dict):
+            left += [(f"{name}.{key}", item) for key, item in reversed(value.items())]
+        elif isinstance(value, list):
+            left += [(f"{name}.{key}", item) for key, item in reversed(_named(value))]
+        elif isinstance(value, bool):
+            yield name, "true" if value else "false"
+        elif value is not None and (text := str(value)):
+            yield name, text
+
+
+def _named(values: list[Json]) -> list[tuple[object, Json]]:
+    if all(
+        isinstance(item, dict) and item.keys() == {"key", "value"} and isinstance(item["key"], str) for item in values
+    ):
+        return [(item["key"], item["value"]) for item in values]
+    return list(enumerate(values))

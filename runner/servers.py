@@ -1,0 +1,159 @@
+"""Many servers as columns: ids, names, and for each the place of its labels among the different ones.
+
+A fleet of a million is read, selected from and planned by column; a `Server` is made where one is looked at. Most fleets
+have few different labels, so that what depends on labels alone is asked once for each of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, TypeVar, overload
+
+from runner.model import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Iterator, Mapping
+
+T = TypeVar("T", bound="Hashable")
+
+_NO_LABELS: Mapping[str, str] = {}
+# Not Server._make, which is Python: a call less per server of a million.
+_make_server = partial(tuple.__new__, Server)
+
+
+class ServerColumns(Sequence[Server]):
+    """Servers that are made when they are looked at; treat the columns as read-only.
+
+    The labels of server i are `different[places[i]]`; servers with one place have one labels object. Without `places` no
+    labels are known. Servers that were taken out of others know their indices there, and make a column when it is asked
+    for: most are taken again, into parts and waves, before anybody looks at them.
+
+    Raises:
+        ValueError: there are not as many ids as names, or places.
+    """
+
+    __slots__ = ("_columns", "_ids", "_indices", "_names", "_places", "_whole", "different")
+
+    def __init__(
+        self,
+        ids: Sequence[str],
+        names: Sequence[str],
+        different: Sequence[Mapping[str, str]] = (_NO_LABELS,),
+        places: Sequence[int] | None = None,
+    ) -> None:
+        if len(ids) != len(names) or (places is not None and len(ids) != len(places)):
+            raise ValueError(f"{len(ids)} server ids, and not as many names and labels")
+        self._ids: Sequence[str] | None = ids
+        self._names: Sequence[str] | None = names
+        self.different = (_NO_LABELS,) if places is None else different
+        # Without labels: zeros, a byte each.
+        self._places: Sequence[int] | None = bytes(len(ids)) if places is None else places
+        self._columns: dict[str, list[str | None]] | None = None
+        self._whole = self
+        self._indices: Sequence[int] = range(len(ids))
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """The ids."""
+        if self._ids is None:
+            self._ids = list(map(self._whole.ids.__getitem__, self._indices))
+        return self._ids
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names."""
+        if self._names is None:
+            self._names = list(map(self._whole.names.__getitem__, self._indices))
+        return self._names
+
+    @property
+    def places(self) -> Sequence[int]:
+        """Which of the different labels each has."""
+        if self._places is None:
+            self._places = list(map(self._whole.places.__getitem__, self._indices))
+        return self._places
+
+    def label(self, name: str) -> list[str | None]:
+        """A label by the places of `different`, None where there is no such label; looked up once for all that are taken."""
+        whole = self._whole
+        if whole._columns is None:  # noqa: SLF001  its own kind
+            whole._columns = {}  # noqa: SLF001  likewise
+        if name not in whole._columns:  # noqa: SLF001  likewise
+            whole._columns[name] = [labels.get(name) for labels in self.different]  # noqa: SLF001  likewise
+        return whole._columns[name]  # noqa: SLF001  likewise
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @overload
+    def __getitem__(self, index: int) -> Server: ...
+    @overload
+    def __getitem__(self, index: slice) -> ServerColumns: ...
+    def __getitem__(self, index: int | slice) -> Server | ServerColumns:
+        ids, names, places = self._ids, self._names, self._places
+        if ids is None or names is None or places is None:
+            whole = self._whole
+            return self._taken(self._indices[index]) if isinstance(index, slice) else whole[self._indices[index]]
+        if isinstance(index, slice):  # of a few, mostly
+            return ServerColumns(ids[index], names[index], self.different, places[index])
+        return Server(ids[index], names[index], self.different[places[index]])
+
+    def __iter__(self) -> Iterator[Server]:
+        labels = map(self.different.__getitem__, self.places)
+        return map(_make_server, zip(self.ids, self.names, labels, strict=True))
+
+    def take(self, indices: Sequence[int]) -> ServerColumns:
+        """The servers at these indices, in their order."""
+        return self._taken(indices if self._whole is self else list(map(self._indices.__getitem__, indices)))
+
+    def then(self, others: Sequence[ServerColumns]) -> ServerColumns:
+        """These servers, and then others that were taken out of the same ones.
+
+        Raises:
+            ValueError: some were not.
+        """
+        if any(other._whole is not self._whole for other in others):  # noqa: SLF001  its own kind
+            raise ValueError("servers of several fleets cannot be joined")
+        indices = chain(self._indices, *(other._indices for other in others))  # noqa: SLF001  likewise
+        return self._taken(list(indices)) if others else self
+
+    def _taken(self, indices: Sequence[int]) -> ServerColumns:
+        taken = ServerColumns.__new__(ServerColumns)
+        taken.different = self.different
+        taken._whole, taken._indices = self._whole, indices  # noqa: SLF001  its own kind
+        taken._ids = taken._names = taken._places = None  # noqa: SLF001  likewise
+        return taken
+
+
+def columns_of(servers: Iterable[Server]) -> ServerColumns:
+    """The same servers as columns; servers that share one labels object share a place."""
+    if isinstance(servers, ServerColumns):
+        return servers
+    servers = list(servers)
+    different = {id(server.labels): server.labels for server in servers}
+    place = {key: number for number, key in enumerate(different)}
+    places = [place[id(server.labels)] for server in servers]
+    return ServerColumns([one.id for one in servers], [one.name for one in servers], [*different.values()], places)
+
+
+def ids_of(servers: Sequence[Server]) -> Sequence[str]:
+    """The ids of servers."""
+    return servers.ids if isinstance(servers, ServerColumns) else [server.id for server in servers]
+
+
+def names_of(servers: Sequence[Server]) -> Sequence[str]:
+    """Their names."""
+    return servers.names if isinstance(servers, ServerColumns) else [server.name for server in servers]
+
+
+def indices_by(values: Iterable[T]) -> dict[T, list[int]]:
+    """The indices at which each value stands, by value in the order in which these come up."""
+    found: dict[T, list[int]] = {}
+    for index, value in enumerate(values):
+        try:
+            found[value].append(index)
+        except KeyError:  # once a value; to ask first would be asked a million times
+            found[value] = [index]
+    return found

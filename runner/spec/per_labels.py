@@ -1,0 +1,93 @@
+"""What depends on labels alone is asked once for all servers that are alike in those that it reads.
+
+Where each server has labels of its own, such as a serial number, a selector that reads the ring alone is still evaluated
+once a ring.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from runner.model import Server
+from runner.spec.templates import TemplateProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from runner.servers import ServerColumns
+    from runner.spec.expressions import ServerExpression
+
+_T = TypeVar("_T")
+
+
+class PerLabels(Generic[_T]):
+    """A function of a server that follows from an expression. Whoever asks keeps the servers alive."""
+
+    def __init__(self, expression: ServerExpression, function: Callable[[Server], _T]) -> None:
+        self._function = function
+        self.by_labels_alone = expression.uses_only_labels
+        self._reads = None if expression.reads is None else sorted(expression.reads)
+        self._known: dict[Any, _T] = {}
+
+    def __call__(self, server: Server) -> _T:
+        """What the function gives for a server, or raises."""
+        if not self.by_labels_alone:
+            return self._function(server)
+        key = self._key(server.labels)
+        if key not in self._known:
+            self._known[key] = self._function(server)
+        return self._known[key]
+
+    def of(self, servers: ServerColumns) -> list[_T]:
+        """What the function gives for each server, or raises for the first of them for which it does."""
+        if not self.by_labels_alone:
+            return list(map(self._function, servers))
+        used = list(dict.fromkeys(servers.places))
+        try:
+            value_at = dict(zip(used, self.at(servers, used), strict=True))
+        except TemplateProblem:
+            return list(map(self, servers))  # server by server, so that the first is named for which it fails
+        return list(map(value_at.__getitem__, servers.places))
+
+    def at(self, servers: ServerColumns, places: Sequence[int]) -> list[_T]:
+        """The same for servers with the labels at these places of `different`; for a function of labels alone.
+
+        Raises:
+            TemplateProblem: it cannot be evaluated for some; a message does not name the server.
+        """
+        keys = self._keys_at(servers, places)
+        known = self._known
+        for key, place in dict(zip(keys, places, strict=True)).items():
+            if key not in known:
+                known[key] = self._function(Server("", "", servers.different[place]))
+        return list(map(known.__getitem__, keys))
+
+    def _key(self, labels: Mapping[str, str]) -> object:
+        """What tells labels apart, as far as the function looks at them."""
+        if self._reads is None:
+            return id(labels)
+        return tuple(labels.get(name) for name in self._reads) if len(self._reads) != 1 else labels.get(self._reads[0])
+
+    def _keys_at(self, servers: ServerColumns, places: Sequence[int]) -> Sequence[object]:
+        """The keys of the labels at these places."""
+        if self._reads is None:
+            return [id(servers.different[place]) for place in places]
+        columns = [map(servers.label(name).__getitem__, places) for name in self._reads]
+        if len(columns) == 1:
+            return list(columns[0])
+        return list(zip(*columns, strict=True)) if columns else [()] * len(places)
+
+
+class TextOfLabel(PerLabels[str | None]):
+    """The text of one label, as most limits and strata are: there is nothing to evaluate, and nothing fails."""
+
+    def __init__(self, expression: ServerExpression, label: str) -> None:
+        super().__init__(expression, lambda server: server.labels.get(label) or None)
+        self._label = label
+
+    def of(self, servers: ServerColumns) -> list[str | None]:
+        """The text for each server, None where it has no such label."""
+        texts = servers.label(self._label)
+        if "" in texts:  # as in plans that were made when empty text was a label
+            texts = [text or None for text in texts]
+        return list(map(texts.__getitem__, servers.places))
