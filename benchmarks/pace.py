@@ -1,0 +1,274 @@
+"""Rules for the rate of calls against limits that they are not told: how much of what is allowed they use, in virtual time."""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import count
+from statistics import mean
+from typing import NamedTuple
+
+from benchmarks.hidden_limits import Both, Bucket, Changing, Fixed, HiddenLimit, Shared, Sliding, Unlimited
+from benchmarks.pace_rules import RULES, Rule
+from benchmarks.tools import header, row
+from runner.rules.answers import Throttle
+
+AT_ONCE = 32
+# One way, seconds: so much at least, and up to so much more.
+WAY_S, JITTER_S = 0.02, 0.02
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A limit, and a client that always has something to send. Seconds; rates are calls a second.
+
+    `first_s` are the first minutes; from then on to `until_s` the limit is known, if it is ever.
+    """
+
+    name: str
+    make: Callable[[], HiddenLimit]
+    asked: float
+    burst: int = 10
+    noise: float = 0.0
+    says: bool = False
+    retry_after: bool = False
+    first_s: float = 120.0
+    until_s: float = 420.0
+    rises_at: float | None = None
+    rises_to: float = 0.0
+    left: Callable[[], HiddenLimit] | None = None
+
+
+class Played(NamedTuple):
+    """What came of it: when calls passed, and how many were refused by the limit, and by chance."""
+
+    passed_at: list[float]
+    refused: int
+    by_chance: int
+    refused_known: int = 0
+
+
+@dataclass
+class _Play:
+    scenario: Scenario
+    rule: Rule
+    rng: random.Random
+    limit: HiddenLimit
+    passed_at: list[float] = field(default_factory=list)
+    refused_at: list[float] = field(default_factory=list)
+    by_chance: int = 0
+    in_flight: int = 0
+    events: list[tuple[float, int, Callable[[float], None]]] = field(default_factory=list)
+    numbers: count[int] = field(default_factory=count)
+    wakes_at: float = math.inf
+
+    def at(self, when: float, do: Callable[[float], None]) -> None:
+        heappush(self.events, (when, next(self.numbers), do))
+
+    def to_its_end(self) -> Played:
+        self.send(0.0)
+        while self.events and self.events[0][0] < self.scenario.until_s:
+            now, _, do = heappop(self.events)
+            do(now)
+            self.send(now)
+        known = len(self.refused_at) - bisect_left(self.refused_at, self.scenario.first_s)
+        return Played(self.passed_at, len(self.refused_at), self.by_chance, known)
+
+    def send(self, now: float) -> None:
+        while self.in_flight < AT_ONCE:
+            ready = self.rule.ready_at(now)
+            if ready > now + 1e-9:
+                if ready < self.wakes_at - 1e-9 or self.wakes_at <= now:
+                    self.wakes_at = max(ready, now + 1e-6)
+                    self.at(self.wakes_at, lambda _: None)
+                return
+            self.in_flight += 1
+            self.rule.sent(now)
+            self.at(now + self.way(), self.arrives(now))
+
+    def way(self) -> float:
+        return WAY_S + self.rng.random() * JITTER_S
+
+    def arrives(self, sent_at: float) -> Callable[[float], None]:
+        def arrive(now: float) -> None:
+            chance = self.rng.random() < self.scenario.noise
+            passes = self.limit.take(now)
+            throttle = Throttle() if chance or passes else self.throttle(now)
+            if passes and not chance:
+                self.passed_at.append(now)
+            elif chance:
+                self.by_chance += 1
+            else:
+                self.refused_at.append(now)
+            self.at(now + self.way(), self.answered(sent_at, throttle, passed=passes and not chance))
+
+        return arrive
+
+    def throttle(self, now: float) -> Throttle:
+        named = self.limit.named if self.scenario.says else None
+        after_s = float(math.floor(self.limit.free_in(now)) + 1) if self.scenario.retry_after else None
+        return Throttle(named and named.limit, named and named.period_s, after_s)
+
+    def answered(self, sent_at: float, throttle: Throttle, *, passed: bool) -> Callable[[float], None]:
+        def answer(now: float) -> None:
+            self.in_flight -= 1
+            if passed:
+                self.rule.passed(sent_at, now)
+            else:
+                self.rule.refused(sent_at, now, throttle)
+
+        return answer
+
+
+def play(scenario: Scenario, rule: Callable[[float, int], Rule], seed: int) -> Played:
+    """One client by a rule."""
+    return _Play(scenario, rule(scenario.asked, scenario.burst), random.Random(seed), scenario.make()).to_its_end()
+
+
+def allowed(scenario: Scenario) -> list[float]:
+    """When calls pass of a client that knows everything, and never asks in vain; chance takes its share of all."""
+    limit, times = (scenario.left or scenario.make)(), []
+    tokens, step_s = float(scenario.burst), min(0.01, 1 / scenario.asked)
+    for number in range(int(scenario.until_s / step_s)):
+        now = number * step_s
+        tokens = min(scenario.burst, tokens + scenario.asked * step_s)
+        while tokens >= 1 - 1e-9 and limit.passes(now):
+            limit.take(now)
+            tokens -= 1
+            times.append(now)
+    return times
+
+
+def share(passed: Sequence[float], possible: Sequence[float], since: float, until: float, noise: float) -> float:
+    """How much of what was possible passed between two times."""
+
+    def within(times: Sequence[float]) -> int:
+        return bisect_left(times, until) - bisect_left(times, since)
+
+    return within(passed) / max(1.0, within(possible) * (1 - noise))
+
+
+def back_after(scenario: Scenario, passed: Sequence[float]) -> float:
+    """Seconds from a rise of the limit until within two seconds so much passed as 0.9 of it."""
+    assert scenario.rises_at is not None  # noqa: S101  asked only of such
+    wide = max(2.0, 10 / scenario.rises_to)
+    for at in passed[bisect_left(passed, scenario.rises_at) :]:
+        if bisect_left(passed, at) - bisect_left(passed, at - wide) >= 0.9 * scenario.rises_to * wide:
+            return at - scenario.rises_at
+    return math.inf
+
+
+class Score(NamedTuple):
+    """Shares of what is allowed, refusals per call that passed, seconds to a limit that rose."""
+
+    first: float
+    known: float
+    refused: float
+    back_s: float | None
+
+
+def score(scenario: Scenario, rule: Callable[[float, int], Rule], seeds: Sequence[int]) -> Score:
+    """The mean over the seeds."""
+    possible = allowed(scenario)
+    firsts, knowns, refused, backs = [], [], [], []
+    for seed in seeds:
+        played = play(scenario, rule, seed)
+        firsts.append(share(played.passed_at, possible, 0.0, scenario.first_s, scenario.noise))
+        knowns.append(share(played.passed_at, possible, scenario.first_s, scenario.until_s, scenario.noise))
+        refused.append(played.refused / max(1, len(played.passed_at)))
+        if scenario.rises_at is not None:
+            backs.append(back_after(scenario, played.passed_at))
+    return Score(mean(firsts), mean(knowns), mean(refused), mean(backs) if backs else None)
+
+
+_LONG = {"first_s": 600.0, "until_s": 3600.0}
+_MEDIUM = {"first_s": 600.0, "until_s": 1800.0}
+_SHORT = {"first_s": 60.0, "until_s": 180.0}
+CREATES = [
+    Scenario("10/s, sliding, named", lambda: Sliding(10, 1), 200, 20, says=True),
+    Scenario("10/s, sliding, named, refused count", lambda: Sliding(10, 1, counts_refused=True), 200, 20, says=True),
+    Scenario("10/s, sliding", lambda: Sliding(10, 1), 200, 20),
+    Scenario("10/s, sliding, refused count", lambda: Sliding(10, 1, counts_refused=True), 200, 20),
+    Scenario("10/s, fixed, Retry-After", lambda: Fixed(10, 1), 50, 10, retry_after=True),
+    Scenario("10/min, sliding, named, refused count", lambda: Sliding(10, 60, counts_refused=True), 10, 10, says=True, **_LONG),
+    Scenario("10/min, sliding, refused count", lambda: Sliding(10, 60, counts_refused=True), 10, 10, **_LONG),
+    Scenario("10/min, sliding", lambda: Sliding(10, 60), 10, 10, **_LONG),
+    Scenario("10/min, fixed, Retry-After", lambda: Fixed(10, 60), 10, 10, retry_after=True, **_LONG),
+    Scenario("600/min, fixed, named", lambda: Fixed(600, 60), 50, 10, says=True, **_MEDIUM),
+    Scenario("600/min, fixed", lambda: Fixed(600, 60), 50, 10, **_MEDIUM),
+    Scenario("600/min, sliding", lambda: Sliding(600, 60), 50, 10, **_MEDIUM),
+    Scenario("71/s, bucket of 71", lambda: Bucket(71, 71), 200, 10, **_SHORT),
+    Scenario("20/s, bucket of 20, named", lambda: Bucket(20, 20), 200, 10, says=True),
+    Scenario("200/s, bucket of 200; asked 1000", lambda: Bucket(200, 200), 1000, 50, **_SHORT),
+    Scenario("none, chance of 1 %; asked 10", Unlimited, 10, 10, 0.01),
+    Scenario("none, chance of 5 %; asked 10", Unlimited, 10, 10, 0.05),
+    Scenario("none, chance of 5 %; asked 100", Unlimited, 100, 10, 0.05, **_SHORT),
+    Scenario("20/s, bucket, chance of 2 %", lambda: Bucket(20, 20), 100, 10, 0.02),
+    Scenario("10/s, then 50/s", lambda: Changing((0, Sliding(10, 1)), (130, Sliding(50, 1))), 100, rises_at=130, rises_to=50),
+    Scenario("50/s, then 5/s", lambda: Changing((0, Sliding(50, 1)), (60, Sliding(5, 1))), 100),
+    Scenario("10/s, then 50/s, named", lambda: Changing((0, Sliding(10, 1)), (130, Sliding(50, 1))), 100, says=True, rises_at=130, rises_to=50),
+    Scenario("20/s and 600/min, named", lambda: Both(Sliding(20, 1), Sliding(600, 60)), 50, says=True, **_MEDIUM),
+    Scenario("20/s, named, another takes 10", lambda: Shared(Sliding(20, 1), 10.0), 100, says=True, left=lambda: Sliding(10, 1)),
+    Scenario("20/s, another takes 10", lambda: Shared(Sliding(20, 1), 10.0), 100, left=lambda: Sliding(10, 1)),
+]  # fmt: skip
+
+
+def held_out(number: int, seed: int = 7) -> list[Scenario]:
+    """So many that no constant was chosen by."""
+    rng = random.Random(seed)
+    return [_drawn(rng, index) for index in range(number)]
+
+
+def _drawn(rng: random.Random, index: int) -> Scenario:
+    kind = rng.choice(("sliding", "sliding", "fixed", "bucket", "none"))
+    long = kind in {"sliding", "fixed"} and rng.random() < 0.35
+    rate = math.exp(rng.uniform(math.log(0.15), math.log(20))) if long else math.exp(rng.uniform(math.log(3), math.log(100)))
+    counts, phase, size = rng.random() < 0.5, rng.random(), rng.choice((1.0, 2.0, 5.0))
+    says, retry_after = rng.random() < 0.4, rng.random() < 0.2
+    noise = rng.choice((0.0, 0.0, 0.01, 0.02, 0.05))
+    period = 60.0 if long else 1.0
+    most = max(2, round(rate * period))
+
+    def make(most: int = most) -> HiddenLimit:
+        if kind == "sliding":
+            return Sliding(most, period, counts_refused=counts)
+        if kind == "fixed":
+            return Fixed(most, period, phase=phase)
+        return Bucket(most / period, max(2.0, size * most)) if kind == "bucket" else Unlimited()
+
+    rate = most / period
+    asked = rate if kind == "none" else rate * rng.choice((1.2, 2.0, 5.0, 20.0))
+    span = (_LONG if rate < 2 else _MEDIUM) if long else (_SHORT if rate > 40 else {})
+    name = f"{most}/{period:g}s {kind}" + " counts" * counts + " says" * says + " after" * retry_after
+    extra = rng.random()
+    if kind != "none" and extra < 0.15:
+        return Scenario(f"{index}: {name}, shared", lambda: Shared(make(), rate / 3), asked, 10, noise, says, retry_after, left=lambda: make(most - round(most / 3)), **span)
+    if kind != "none" and extra < 0.3:
+        at = span.get("first_s", 120.0) + 10
+        return Scenario(f"{index}: {name}, doubled", lambda: Changing((0, make()), (at, make(most * 2))), asked * 2, 10, noise, says, retry_after, rises_at=at, rises_to=2 * rate, **span)
+    return Scenario(f"{index}: {name}, chance {noise}", make, asked, 10, noise, says, retry_after, **span)
+
+
+def table(scenarios: Sequence[Scenario], seeds: Sequence[int], rules=RULES) -> None:
+    header("limit", *(f"{name}: first / known / refused / back" for name in rules))
+    scores: dict[str, list[Score]] = {name: [] for name in rules}
+    for scenario in scenarios:
+        cells = []
+        for name, rule in rules.items():
+            found = score(scenario, rule, seeds)
+            scores[name].append(found)
+            cells.append(text(found))
+        row(scenario.name, *cells)
+        sys.stdout.flush()
+    row("mean", *(text(Score(*(mean(s[i] for s in scores[name]) for i in range(3)), None)) for name in rules))
+    row("worst", *(text(Score(min(s.first for s in scores[name]), min(s.known for s in scores[name]), max(s.refused for s in scores[name]), None)) for name in rules))
+
+
+def text(found: Score) -> str:
+    back = "" if found.back_s is None else f" / {found.back_s:.0f} s"
+    return f"{found.first:.2f} / {found.known:.3f} / {100 * found.refused:.1f} %{back}"
