@@ -39,6 +39,7 @@ class Slots:
         self._burst = burst
         self._full_rate = self._rate = rate
         self._at, self._debt = 0.0, 1.0 - burst
+        self._not_before = 0.0
 
     @property
     def _savable(self) -> float:
@@ -46,12 +47,13 @@ class Slots:
 
     def _settle(self, now: float) -> None:
         if now > self._at:
-            self._debt = max(self._debt - self._rate * (now - self._at), -self._savable)
+            least = 0.0 if self._at < self._not_before else -self._savable
+            self._debt = max(self._debt - self._rate * (now - self._at), min(self._debt, least))
             self._at = now
 
     def ready_at(self) -> float:
         """When the next slot is due."""
-        return self._at + max(self._debt, 0.0) / self._rate
+        return max(self._at + max(self._debt, 0.0) / self._rate, self._not_before)
 
     def take(self, now: float) -> None:
         """Take it."""
@@ -65,10 +67,9 @@ class Slots:
         self._debt = max(self._debt, -self._savable)
 
     def hold(self, until: float, now: float) -> None:
-        """Give none before then, and no burst after."""
+        """Give none before then, and save nothing up."""
         self._settle(now)
-        self._at = max(now, until)
-        self._debt = max(self._debt, 0.0)
+        self._not_before = until
 
 
 class Own:
@@ -80,24 +81,32 @@ class Own:
 
     def ready_at(self, now: float) -> float:
         """See `Rule.ready_at`."""
-        return max(self._slots.ready_at(), self.learner.opens_at(0))
+        del now
+        return self._slots.ready_at()
 
     def sent(self, now: float) -> None:
         """See `Rule.sent`."""
         self._slots.take(now)
-        self.learner.sent(now)
+        if self.learner.is_active:
+            self.learner.sent(now)
+            self._follow(now)
 
     def passed(self, sent_at: float, now: float) -> None:
         """See `Rule.passed`."""
-        self.learner.accepted(sent_at, now)
-        self._slots.set_rate(self.learner.rate, now)
+        if self.learner.is_active:
+            self.learner.passed(sent_at, now)
+            self._follow(now)
+        else:
+            self.learner.note(sent_at)
 
     def refused(self, sent_at: float, now: float, throttle: Throttle) -> None:
         """See `Rule.refused`."""
         self.learner.refused(throttle, sent_at, now)
+        self._follow(now)
+
+    def _follow(self, now: float) -> None:
         self._slots.set_rate(self.learner.rate, now)
-        if (until := self.learner.opens_at(0)) > now:
-            self._slots.hold(until, now)
+        self._slots.hold(self.learner.opens_at(0), now)
 
 
 class Halving:

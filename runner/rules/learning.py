@@ -1,404 +1,408 @@
-"""draft 2"""
+"""What a lane learns of the service's limit from its answers, and the rate that follows from it.
+
+Refusals are evidence, and few of them are (api-facts 5): a limit may be named or not, counted by any window, shared with
+others, and change; single calls are refused by chance. So isolated refusals slow nothing down (`noise`), those that stand
+together do: then the answers of one round trip tell how much gets through, which is the new rate (AIMD by what passed and not
+by a fixed part: S. Floyd et al., RFC 5348; client-side throttling: Google, Site Reliability Engineering, ch. 21). From there it
+is kept, and tried now and then whether there is more, slowly at first and then ever faster (the plateau of CUBIC, RFC 9438); as
+often as the refusals that this costs stay a small share of what passes. Where nothing at all gets through, single calls at
+growing distances look when something does again, and what passed since it last did is the rate.
+
+No clock and no I/O: times are monotonic seconds and given; rates are calls per second. What an answer costs does not depend on
+anything but, once a call was refused, on some hundred numbers.
+"""
 
 from __future__ import annotations
 
 import math
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from runner.rules.allowance import Allowance
-from runner.rules.noise import Noise
+from runner.rules.flow import Flow
+from runner.rules.noise import MOST, Experiment, Noise
 
 if TYPE_CHECKING:
     from runner.rules.answers import Throttle
 
 LONGEST_PAUSE_S = 300.0
+"""For how long a lane waits where it is not told otherwise, seconds."""
+_GATEWAY_RATE = 200.0
+# What a lane without a limit of its own keeps below once it was refused a call: the gateway's default (api-facts 5), or this
+# many times what passed.
+_UNLIMITED = 2.0
 _LOWEST = 1 / 60
-_KEPT = 256
+# A rate is kept by so much below what got through, for the network moves calls about.
+_BELOW = 0.98
+# What may be spent on trying for more: refusals per call that passed; where the limit is named, more is known.
+_EARNS, _EARNS_NAMED = 0.012, 0.008
+_DEAREST = 15.0
+# A call that is paused for costs as much as this share of the calls that could have been made meanwhile.
+_PAUSED = 0.7
+# Growth while trying, e-folds per second: at the start, more of it each second, at most; a call counts as so many seconds at
+# most, so that a slow lane grows by calls.
+_STARTS, _STARTS_FAST, _FASTER, _FASTEST, _CALL_S = 0.02, 0.15, 0.03, 0.5, 0.1
+_CALLS_BEFORE = 12
+_NEAR = 1.08
+# When nothing gets through: looks after so long, and at the end of usual periods, then once a minute, seconds.
 _LOOKS_S = (1.05, 2.5, 6.0, 15.0, 30.0, 45.0, 61.0)
 _PERIODS_S = (1.03, 60.5)
-_MOST_BY_CHANCE = 0.07
-_DEAREST = 15.0
-_EARNS = 0.012
-_EARNS_NAMED = 0.008
-_BELOW = 0.98
-_STARTS = 0.02
-_STARTS_SEARCH = 0.15
-_FASTER = 0.03
-_FASTEST = 0.5
-_SHORT_S = 2.0
+_APART_S, _LONGEST_APART_S = 0.3, 60.0
+# Nothing for longer than this, and what passed in a minute is the limit of a minute, seconds.
+_LONG_S, _MINUTE_S = 3.0, 60.0
+# A named limit of a period up to this is also kept to evenly, seconds.
+_EVEN_S = 2.0
+_FORGETS = 300
+_CAUTIOUS = 150
 
-PLATEAU, PROBE, WAIT, BLOCKED = range(4)
+
+class _State(Enum):
+    KEEPING = auto()
+    TRYING = auto()  # whether there is more
+    WAITING = auto()  # for the answers to what is on its way
+    SHUT = auto()  # nothing gets through
 
 
 class Learner:
-    def __init__(self, asked: float, longest_pause_s: float = LONGEST_PAUSE_S) -> None:
-        self.asked = asked
-        self.rate = asked
-        self.level = math.inf
-        self.active = False
-        self.mode = PLATEAU
-        self.longest_pause_s = longest_pause_s
-        self._times = [0.0] * _KEPT
-        self._n = 0
-        self._last = 0.0
-        self._x = 0.0
-        self._credit = 0.0
-        self._cost = 1.0
-        self._spent = 0.0
-        self._noise = Noise()
-        self._cut_at = -math.inf
-        self._until = 0.0
-        self._hold = 0.0
-        self._blocked_at = 0.0
-        self._was_probe = False
-        self._cycle_at = None
-        self._cycle_n = 0
-        self._fresh = 0
-        self._search = False
-        self._trials = 0
-        self._counts = False
-        self._fails = 0
-        self._grown = 1.0
-        self._dear = False
-        self._strong = False
-        self._immune_until = self._told_at = self._waits = self._first_gap = 0
-        self._probe_n = 0
-        self._probes = 0
-        self._noisy_at = 0
-        self._inferred = None
-        self._good = 0.0
-        self._dip = None
-        self._floor = 0.0
-        self._names = {}
-        self.named = math.inf
+    """`asked` is the configured rate, which is never exceeded; infinity: none. `rate` is what to keep to now.
 
-    # ---- what the pace asks
+    It `is_active` once a call was refused: until then only `note` is needed of what passed.
+    """
+
+    def __init__(
+        self, asked: float, longest_pause_s: float = LONGEST_PAUSE_S, begins_at: float | None = None
+    ) -> None:
+        self.asked = self.rate = self._ceiling = asked
+        self.is_active = begins_at is not None
+        self._longest_pause_s = longest_pause_s
+        self._level = math.inf  # what is known to get through; infinity: whatever is asked for
+        self._state = _State.KEEPING
+        self._flow, self._noise = Flow(), Noise()
+        self._experiment: Experiment | None = None
+        self._allowances: dict[float, Allowance] = {}
+        self._inferred: Allowance | None = None
+        self._told_until = self._held_until = 0.0
+        self._cut_at = self._last = self._sent_at = -math.inf
+        self._passed_since_cut = self._fruitless = 0
+        self._credit, self._cost, self._spent = 0.0, 1.0, 0.0
+        self._grown, self._tried_s, self._tried, self._tries = 1.0, 0.0, 0, 0
+        self._is_fast = self._is_tolerant = self._was_trying = self._counts_refused = False
+        self._good = self._reached = self._at_rate = self._trip_s = self._shut_at = 0.0
+        self._may_be_too_high = False
+        self._chance_at = 0
+        if begins_at is not None:
+            self._begin_at(begins_at)
+
+    # --- what the pace asks -----------------------------------------------------------------------------------------
+
+    @property
+    def learned(self) -> float | None:
+        """The rate to begin with another time; None: no limit is known."""
+        known = min([self._level, *(allowance.rate for allowance in self._allowances.values())])
+        return known if self.is_active and known < self.asked else None
+
     def opens_at(self, others: int) -> float:
-        at = max(self._until, self._hold)
-        if self.mode == PLATEAU:
-            for name in self._names.values():
-                at = max(at, min(name.opens_at(others), self._last_sent + self.longest_pause_s))
+        """From when on one more call may leave after `others` more; a time that is over: at once."""
+        at = max(self._told_until, self._held_until)
+        if self._state is _State.KEEPING:
+            for allowance in self._allowances.values():
+                at = max(at, min(allowance.opens_at(others), self._sent_at + self._longest_pause_s))
         return at
 
+    def set_asked(self, rate: float) -> None:
+        """Another rate is asked for."""
+        self.asked = rate
+        self._ceiling = rate if not math.isinf(rate) or not self.is_active else self._unlimited(self._sent_at)
+        self._set_rate()
+
+    # --- what happens -----------------------------------------------------------------------------------------------
+
     def sent(self, now: float) -> None:
-        self._last_sent = now
-        if self._cycle_at is None:
-            self._cycle_at = now
-        for name in self._names.values():
-            name.sent(now)
-        if self.mode == WAIT:
+        """A call leaves."""
+        self._sent_at = now
+        for allowance in self._allowances.values():
+            allowance.sent(now)
+        if self._state is _State.WAITING:
             self._decide(now)
-        if self.mode == BLOCKED:
-            looks = [self._blocked_at + after for after in _LOOKS_S]
-            looks += [self._cycle_at + period for period in _PERIODS_S]
-            self._hold = min((at for at in looks if at > now + max(0.3, 1 / self.rate)), default=now + 60.0)
+        if self._state is _State.SHUT:
+            self._held_until = self._next_look(now)
 
-    # ---- what came of calls
-    def accepted(self, sent_at: float, now: float) -> None:
-        self._times[self._n & (_KEPT - 1)] = sent_at
-        self._n += 1
-        self._cycle_n += 1
-        if self.active:
-            self._passed(sent_at, now)
+    def note(self, sent_at: float) -> None:
+        """A call passed, and none was refused so far."""
+        self._flow.passed(sent_at)
 
-    def _passed(self, sent_at: float, now: float) -> None:
-        for name in self._names.values():
-            name.answered(sent_at)
+    def passed(self, sent_at: float, now: float) -> None:
+        """A call passed that was sent at `sent_at`: it was not refused for the rate."""
+        self._flow.passed(sent_at)
+        for allowance in self._allowances.values():
+            allowance.answered(sent_at)
         if sent_at <= self._cut_at:
             return
-        if self.mode == BLOCKED:
-            self._unblock(sent_at, now)
+        if self._state is _State.SHUT:
+            self._open(sent_at, now)
             return
-        self._fresh += 1
-        self._was_probe = False
-        self._fails = 0
-        gap, self._last = max(0.0, sent_at - self._last), max(sent_at, self._last)
-        by_chance = self._noise.passed(counts=self.mode == PLATEAU)
-        if by_chance:
-            self._noisy_at = self._n
-        if self.mode == PROBE:
-            step = min(gap, 0.1)
-            self._spent = max(0.0, self._spent - self._noise.share)
-            self._x += step
-            slow = _STARTS_SEARCH if self._search or self._names else _STARTS
-            self._probe_n += 1
-            if self._inferred is not None and self._grown > 1.15:
-                if self._probe_n < self._inferred.limit:
-                    step = 0.0
-                else:
-                    self.level = self.rate
-                    self._grown = 1.0
-                    del self._names[60.0]
-                    self._inferred = None
-            self._grown *= math.exp(step * min(_FASTEST, slow + _FASTER * self._x))
-            self._set_rate()
-            if self.rate >= self.asked and not self._names:
-                self.level, self.mode, self._x, self._credit = math.inf, PLATEAU, 0.0, 0.0
-                self._set_rate()
-        elif self.mode == PLATEAU:
-            self._settled(by_chance)
-
-    def _settled(self, by_chance: int) -> None:
-        noise = self._noise
-        if self._dip is not None:
-            self._dipped(by_chance)
-        elif by_chance and self._trials and noise.share < 0.01:
-            self._trials -= 1
-            self.level *= 0.9 if self._dear else 0.985
-            self._set_rate()
-        elif noise.is_more:
-            ratio = noise.ratio
-            self._dip = (self.level, ratio, self._seen_rate(), 0, 0.0)
-            self._dip_n, self._dip_r = noise.calls, noise.by_chance
-            self.level = min(self.level, self.asked) * (1 - min(0.3, ratio - noise.share + 0.03))
-            self._new_epoch()
-        elif self.level < math.inf or self._names:
-            self._credit += _EARNS_NAMED if self._names else _EARNS
-            if self._credit >= self._cost and self._fresh >= 12:
-                if not self._search:
-                    self._good = self.level
-                self._probes += 1
-                self._strong = noise.by_chance >= 2 and self._probes % 2 == 0
-                self._probe_n = 0
-                self.mode, self._x, self._spent, self._grown = PROBE, 0.0, 0.0, 1.0
-                noise.forget()
-                self._set_rate()
-        if noise.calls >= 300 and self._dip is None:
-            if noise.ratio < noise.share:
-                noise.learned((noise.ratio + noise.share) / 2)
-            noise.new_epoch()
-
-    def _dipped(self, by_chance: int) -> None:
-        level, ratio, seen, step, score = self._dip
-        score += math.log((1 - ratio) / (1 - 0.2 * ratio)) + by_chance * math.log(5)
-        self._dip = (level, ratio, seen, step, score)
-        if score <= -3.5:
-            self._dip = None
-            if step == 0:
-                self.level = max(self.level, min(level, self.asked) * (1 - ratio))
-            self._search, self._credit = step == 1, max(self._credit, self._cost * step)
-            self._new_epoch()
-        elif score >= 3 and step == 0 and seen < 0.6 * min(level, self.asked):
-            self._dip = (level, ratio, seen, 1, 0.0)
-            self.level = 0.95 * seen
-            self._new_epoch()
-        elif score >= 3:
-            pooled = (self._dip_r + self._noise.by_chance) / (self._dip_n + self._noise.calls)
-            if pooled > _MOST_BY_CHANCE:
-                self._dip = None
-                self.level *= 1 - pooled
-            else:
-                self._noise.learned(pooled)
-                self.level, self._dip = level, None
-                self._search, self._credit = True, max(self._credit, self._cost)
-            self._new_epoch()
-
-    def _seen_rate(self) -> float:
-        """throughput of late, pauses and all"""
-        count = min(self._n, 40)
-        oldest = self._times[(self._n - count) & (_KEPT - 1)]
-        return count / max(self._last - oldest, 1e-3)
-
-    def _new_epoch(self) -> None:
-        self._noise.new_epoch()
-        self._set_rate()
+        self._passed_since_cut += 1
+        self._was_trying, self._fruitless = False, 0
+        apart_s, self._last = max(0.0, sent_at - self._last), max(sent_at, self._last)
+        cleared = self._noise.passed(counts=self._state is _State.KEEPING)
+        if cleared:
+            self._chance_at = self._flow.calls
+        if self._state is _State.TRYING:
+            self._grow(min(apart_s, _CALL_S))
+        elif self._state is _State.KEEPING:
+            self._keep(cleared, now)
 
     def refused(self, throttle: Throttle, sent_at: float, now: float) -> float:
-        self.active = True
+        """A call was refused that was sent at `sent_at`. Return for how long no call leaves, seconds."""
+        self._wake(sent_at)
         if throttle.retry_after_s:
-            self._until = max(self._until, now + min(throttle.retry_after_s, self.longest_pause_s))
-        news = self._name(throttle, now)
-        for name in self._names.values():
-            name.answered(sent_at)
+            self._told_until = max(self._told_until, now + min(throttle.retry_after_s, self._longest_pause_s))
+        is_news = self._take_in(throttle, now)
+        for allowance in self._allowances.values():
+            allowance.answered(sent_at)
         if sent_at <= self._cut_at:
-            if sent_at >= self._noise.since and self.mode == WAIT:
-                self._noise.refused_in += 1
-                self._wait(now)
-                if self._was_probe:
-                    self._credit -= 1
-            return self._pause(now)
-        if self.mode == BLOCKED:
-            return self._pause(now)
-        if news:
+            self._refused_beside(sent_at)
+        elif is_news:
             self._cut(now)
-            self._new_epoch()
-            self.mode = PLATEAU
-            return self._pause(now)
-        if self.mode == PLATEAU and self._was_probe and self._fresh == 0:
-            self._counts = True
-            self._noise.refused(sent_at, suspected=True)
-            self._suspect(sent_at, now, again=True)
-            return self._pause(now)
-        told = bool(throttle.limit and throttle.period_s)
-        probing = self.mode == PROBE
-        if probing:
-            self._spent += 1 + 0.7 * max(0.0, self._until - now) * self.rate
-        self._dear = (self._until - now) * self.rate > 3
-        quiet = self._n - self._noisy_at > 150 and self._noise.share < 0.01
-        tolerant = self._strong or (self._search and not quiet) or self.rate <= self._good
-        above = probing and not tolerant
-        if self._told_to_wait(throttle, sent_at, now):
-            return self._pause(now)
-        told = told and probing and self.rate >= 0.97 * min(name.rate for name in self._names.values())
-        if self._noise.refused(sent_at, suspected=above) or told:
-            self._suspect(sent_at, now)
-        return self._pause(now)
-
-    def _told_to_wait(self, throttle: Throttle, sent_at: float, now: float) -> bool:
-        """A plateau refusal with Retry-After: the limiter itself speaks."""
-        if not throttle.retry_after_s or self.mode != PLATEAU or self._n < self._immune_until:
-            return False
-        gap, self._told_at = self._n - self._told_at, self._n
-        if self._waits == 0 or gap > 3 * self._first_gap:
-            self._waits, self._first_gap, self._top = 0, gap, min(self.level, self.asked)
-        self._waits += 1
-        if self._waits > 4:
-            self.level, self._waits, self._immune_until = self._top, 0, self._n + 300
-            self._cut(now)
-            self._new_epoch()
-            return True
-        seen = self._seen_rate()
-        level = min(self.level, self.asked)
-        self.level = max(level * 0.92, min(level, 0.97 * seen))
-        if seen < 0.3 * level:
-            self.level = 0.97 * seen
-        self._dip = None
-        self._noise.forget()
-        self._cut(now)
-        self._new_epoch()
-        return True
-
-    def _pause(self, now: float) -> float:
+            self._state = _State.KEEPING
+            self._new_rate()
+        elif self._state is not _State.SHUT:
+            self._weigh(throttle, sent_at, now)
         return max(0.0, self.opens_at(0) - now)
 
-    def _cut(self, now: float) -> None:
-        self._cut_at = now
-        self._fresh = 0
-        self._x = 0.0
+    # --- one refused call -------------------------------------------------------------------------------------------
 
-    def _suspect(self, sent_at: float, now: float, again: bool = False) -> None:
-        self._was_probe = self.mode == PROBE or again
-        self._crossed_at = self._grown
-        self._reached = min(self._measured(sent_at), self.rate)
-        self._at_rate = min(self.rate, max(self._measured(self._noise.since), self._reached))
-        if self.mode == PROBE:
+    def _wake(self, sent_at: float) -> None:
+        if not self.is_active:
+            self.is_active = True
+            if math.isinf(self._ceiling):
+                self._ceiling = self.rate = self._unlimited(sent_at)
+        if math.isinf(self._flow.cycle_at):
+            self._flow.cycle_at = min(self._flow.of_cycle(1 << 30) or [sent_at])
+
+    def _unlimited(self, now: float) -> float:
+        return max(_GATEWAY_RATE, _UNLIMITED * self._flow.rate_until(now))
+
+    def _refused_beside(self, sent_at: float) -> None:
+        """It was on its way already when the rate was lowered: it tells how much gets through at the rate of before."""
+        if self._state is _State.WAITING and sent_at >= self._noise.since:
+            self._noise.suspects += 1
+            self._hold()
+            self._credit -= self._was_trying
+
+    def _weigh(self, throttle: Throttle, sent_at: float, now: float) -> None:
+        is_trying = self._state is _State.TRYING
+        if is_trying:
+            self._spent += 1 + _PAUSED * max(0.0, self._told_until - now) * self.rate
+        if self._was_trying and self._passed_since_cut == 0:
+            # Refused calls count themselves, or the first after the last try would have passed.
+            self._counts_refused = True
+            self._noise.refused(sent_at, is_new=True)
+            self._wait(sent_at, now, was_trying=True)
+            return
+        is_cautious = self._flow.calls - self._chance_at > _CAUTIOUS and self._noise.share < 0.01  # noqa: PLR2004
+        is_new = is_trying and not (self._is_tolerant or self.rate <= self._good or (self._is_fast and not is_cautious))
+        is_limit = self._noise.refused(sent_at, is_new=is_new)
+        if is_limit or (is_trying and self._explains(throttle)):
+            self._wait(sent_at, now, was_trying=is_trying)
+
+    def _explains(self, throttle: Throttle) -> bool:
+        """Whether the limit that is named is one that was tried to exceed."""
+        named = min((allowance.rate for allowance in self._allowances.values()), default=math.inf)
+        return bool(throttle.limit) and self.rate >= 0.97 * named
+
+    def _wait(self, sent_at: float, now: float, *, was_trying: bool) -> None:
+        """It is a limit: nothing leaves until the answers to what is on its way are there, which takes a round trip."""
+        self._reached = min(self._flow.rate_until(sent_at), self.rate)
+        self._at_rate = min(self.rate, max(self._flow.rate_until(self._noise.since), self._reached))
+        if self._state is _State.TRYING:
             self._cost = max(1.0, 0.6 * self._cost + 0.4 * min(self._spent, _DEAREST))
             self._credit = max(min(self._credit, self._cost) - self._spent, -_DEAREST)
-        self._before = self._dip[0] if self._dip and not self._was_probe else self.level
-        self._dip = None
-        self.mode = WAIT
+        self._was_trying = was_trying
+        self._experiment = None
+        self._state = _State.WAITING
         self._trip_s = now - sent_at
-        self._hold = 0.0
         self._cut(now)
-        self._wait(now)
+        self._hold()
 
-    def _wait(self, now: float) -> None:
-        refused = self._noise.refused_in
-        slots = self._noise.since + (refused + 1) / self.rate if self._counts or not self._was_probe else 0.0
-        self._hold = max(self._cut_at + self._trip_s, slots)
+    def _hold(self) -> None:
+        """As many slots are left out as calls were refused, where those count, too."""
+        slots = (self._noise.suspects + 1) / self.rate
+        counted = self._counts_refused or not self._was_trying
+        self._held_until = max(self._cut_at + self._trip_s, self._noise.since + slots if counted else 0.0)
+
+    def _cut(self, now: float) -> None:
+        """What was sent until now was sent at another rate."""
+        self._cut_at = now
+        self._passed_since_cut = 0
 
     def _decide(self, now: float) -> None:
-        since, refused = self._noise.since, self._noise.refused_in
-        passed = sum(at >= since for at in self._times[: self._n])
+        """The round trip is over."""
+        passed, refused = self._flow.since(self._noise.since), self._noise.suspects
         answered = passed + refused
-        level = _BELOW * self._reached
-        if self.level == math.inf and not self.named < math.inf:
-            self._good = self.asked if self._cycle_n > 300 else 0.0
-        elif self._search or self._was_probe:
-            self._good = 0.0
-        through = 1.0
-        if answered >= 4:
-            through = (passed + 2) / (answered + 2) if passed else 1.0
-            if self._was_probe:
-                level *= max(through, 0.85)
-            else:
-                level = _BELOW * self._at_rate * max(0.5, through)
-        self._search = not self._was_probe
-        if self._was_probe:
-            before = min(self.level, self.named)
-            if answered >= 4 and 2 * passed <= answered:
-                before *= 0.97
-            near = self._crossed_at <= 1.08 and answered < 4 and not self._strong
-            level = before * (1 + 0.15 * (self._crossed_at - 1)) if near else max(level, before)
-            self._trials = 1
+        through = (passed + 2) / (answered + 2) if passed and answered >= 4 else 1.0  # noqa: PLR2004
+        if self._was_trying:
+            self._level = self._after_trying(through, answered, passed)
         else:
+            known = min(self._level, self._ceiling)
+            self._good = known if not self._is_fast and (self._level < math.inf or self._flow.cycle > _FORGETS) else 0.0
+            lowered = self._at_rate * max(0.5, through) if answered >= 4 else self._reached  # noqa: PLR2004
+            self._level = _BELOW * min(lowered, self._even_rate / _BELOW)
             self._credit = max(self._credit, self._cost)
-            self._trials = 0
-        self.level = max(min(level, self.named), min(_LOWEST, self.asked))
+        self._is_fast, self._may_be_too_high = not self._was_trying, self._was_trying
         self._noise.forget()
-        self._fails = 0 if passed else self._fails + 1
-        if passed == 0 and (answered >= 4 or self._fails > 1 + self._was_probe):
-            self._blocked_at = self._cut_at
-            self.mode = BLOCKED
-        else:
-            self.mode = PLATEAU
+        self._fruitless = 0 if passed else self._fruitless + 1
+        is_shut = passed == 0 and (answered >= 4 or self._fruitless > 1 + self._was_trying)  # noqa: PLR2004
+        self._state = _State.SHUT if is_shut else _State.KEEPING
+        self._shut_at = self._cut_at
         self._cut_at = max(self._cut_at, math.nextafter(now, -math.inf))
-        if not (self._was_probe and self._crossed_at <= 1.08):
-            self._new_epoch()
+        self._new_rate()
+
+    def _after_trying(self, through: float, answered: int, passed: int) -> float:
+        before = min(self._level, self._even_rate)
+        if answered >= 4 and 2 * passed <= answered:  # noqa: PLR2004
+            before *= 0.97
+        if self._grown <= _NEAR and answered < 4 and not self._is_tolerant:  # noqa: PLR2004
+            return min(before * (1 + 0.15 * (self._grown - 1)), self._even_rate)
+        return min(max(before, _BELOW * self._reached * max(through, 0.85)), self._even_rate)
+
+    # --- keeping a rate, and trying for more ------------------------------------------------------------------------
+
+    def _keep(self, cleared: int, now: float) -> None:
+        noise = self._noise
+        if self._experiment is not None:
+            self._experimented(self._experiment, cleared, now)
+        elif cleared and self._may_be_too_high and noise.share < 0.01:  # noqa: PLR2004
+            self._may_be_too_high = False
+            self._level *= 0.985
+            self._set_rate()
+        elif noise.is_more_than_chance:
+            self._experiment = Experiment(self._level, self._flow.mean_rate(40, now), noise)
+            self._level = min(self._level, self._ceiling) * (1 - min(0.3, noise.ratio - noise.share + 0.03))
+            self._new_rate()
+        elif self._level < math.inf or self._allowances:
+            self._credit += _EARNS_NAMED if self._allowances else _EARNS
+            if self._credit >= self._cost and self._passed_since_cut >= _CALLS_BEFORE:
+                self._try()
+        elif noise.calls >= _FORGETS:
+            if noise.ratio < noise.share:
+                noise.learn((noise.ratio + noise.share) / 2)
+            noise.count_anew()
+
+    def _experimented(self, experiment: Experiment, cleared: int, now: float) -> None:
+        is_chance = experiment.is_chance(cleared)
+        if is_chance is None:
+            return
+        self._experiment = None
+        before = min(experiment.level, self._ceiling)
+        if not is_chance:
+            self._level = max(self._level, before * (1 - experiment.ratio))
+        elif experiment.mean_rate < 0.6 * before:  # what is paused for was most of the time
+            self._level, self._is_fast = 0.95 * experiment.mean_rate, True
+        elif experiment.ratio > MOST:
+            self._level *= 1 - experiment.ratio
+        else:
+            self._noise.learn(experiment.ratio)
+            self._level, self._is_fast = experiment.level, True
+        self._credit = max(self._credit, self._cost if self._is_fast else 0.0)
+        self._new_rate()
+
+    def _try(self) -> None:
+        """Begin to try for more."""
+        if not self._is_fast:
+            self._good = self._level
+        self._tries += 1
+        self._is_tolerant = self._noise.by_chance >= 2 and self._tries % 2 == 0  # noqa: PLR2004
+        self._state = _State.TRYING
+        self._grown, self._tried_s, self._spent, self._tried = 1.0, 0.0, 0.0, 0
+        self._noise.forget()
         self._set_rate()
 
-    def _unblock(self, sent_at: float, now: float) -> None:
-        whole = sent_at - self._cycle_at
-        self.mode = PLATEAU
-        self._hold = 0.0
-        blocked = sent_at - self._blocked_at
-        if blocked > max(0.6, 4 / self.rate):
-            seen = max(1, self._cycle_n - 1) / whole
-            self.level = max(min(self.level, _BELOW * seen, self.asked), min(_LOWEST, self.asked))
-            self._search = True
-            self._trials = 1
-            if blocked > 3 and not any(name.period_s > _SHORT_S for name in self._names.values()):
-                count = max(1, self._cycle_n - 1 if whole < 62 else round(seen * 60))
-                self._inferred = self._names[60.0] = Allowance(count, 60.0, self._past(count), now)
-                self.level = min(self.asked, self._inferred.rate)
-                self._search = False
-            self._cycle_at, self._cycle_n = sent_at, 1
+    def _grow(self, by_s: float) -> None:
+        """A call passed while more was tried."""
+        self._spent = max(0.0, self._spent - self._noise.share)
+        self._tried += 1
+        self._tried_s += by_s
+        if self._inferred is not None and self._grown > 1.15:  # noqa: PLR2004
+            by_s = self._doubt_the_inferred(self._inferred, by_s)
+        starts = _STARTS_FAST if self._is_fast or self._allowances else _STARTS
+        self._grown *= math.exp(by_s * min(_FASTEST, starts + _FASTER * self._tried_s))
+        self._set_rate()
+        if self.rate >= self._ceiling and not self._allowances:
+            self._level, self._state, self._credit = math.inf, _State.KEEPING, 0.0
+
+    def _doubt_the_inferred(self, inferred: Allowance, by_s: float) -> float:
+        """As many passed at a higher rate as it allows in its period: there is no such limit."""
+        if self._tried < inferred.limit:
+            return 0.0
+        self._level, self._grown, self._inferred = self.rate, 1.0, None
+        del self._allowances[inferred.period_s]
+        return by_s
+
+    # --- nothing gets through ---------------------------------------------------------------------------------------
+
+    def _next_look(self, now: float) -> float:
+        looks = [self._shut_at + after_s for after_s in _LOOKS_S]
+        looks += [self._flow.cycle_at + period_s for period_s in _PERIODS_S]
+        apart_s = min(max(_APART_S, 1 / self.rate), _LONGEST_APART_S)
+        return min((at for at in looks if at > now + apart_s), default=now + _LONGEST_APART_S)
+
+    def _open(self, sent_at: float, now: float) -> None:
+        """Something got through again: what passed since it last did, and the time that took, is the rate."""
+        shut_s, flow = sent_at - self._shut_at, self._flow
+        self._state, self._held_until = _State.KEEPING, 0.0
+        if shut_s > max(0.6, 4 / self.rate):
+            took_s = max(sent_at - flow.cycle_at, 1e-3)
+            mean = max(1, flow.cycle - 1) / took_s
+            self._level = max(min(self._level, _BELOW * mean), min(_LOWEST, self._ceiling))
+            self._is_fast = self._may_be_too_high = True
+            if shut_s > _LONG_S and not any(period_s > _EVEN_S for period_s in self._allowances):
+                self._infer(flow.cycle - 1 if took_s <= _MINUTE_S + 2 else round(mean * _MINUTE_S), now)
+            flow.begin_cycle(sent_at)
             self._credit = max(self._credit, self._cost)
         self._cut(now)
-        self._new_epoch()
         self._last = sent_at
+        self._new_rate()
 
-    def _measured(self, until: float) -> float:
-        count = min(self._n, _KEPT)
-        seen, oldest = 0, until
-        for back in range(1, count + 1):
-            at = self._times[(self._n - back) & (_KEPT - 1)]
-            if at > until:
-                continue
-            if until - at > 1.0 and seen >= 10:
-                break
-            seen, oldest = seen + 1, at
-        span = max(until - oldest, 1e-3)
-        return seen / span if seen else self.rate
+    def _infer(self, limit: int, now: float) -> None:
+        limit = max(1, limit)
+        self._inferred = Allowance(limit, _MINUTE_S, self._flow.of_cycle(limit), now)
+        self._allowances[_MINUTE_S] = self._inferred
+        self._level, self._is_fast = self._inferred.rate, False
 
-    def _name(self, throttle: Throttle, now: float) -> bool:
-        if not throttle.limit or not throttle.period_s or throttle.limit < 0 or throttle.period_s < 0:
-            return False
-        limit, period = throttle.limit, throttle.period_s
-        known = self._names.get(period)
-        if known is not None and known.limit == limit:
+    # --- limits that are named --------------------------------------------------------------------------------------
+
+    @property
+    def _even_rate(self) -> float:
+        return min((a.rate for a in self._allowances.values() if a.period_s <= _EVEN_S), default=math.inf)
+
+    def _take_in(self, throttle: Throttle, now: float) -> bool:
+        """Whether a limit is named that was not known."""
+        limit, period_s = throttle.limit or 0, throttle.period_s or 0.0
+        known = self._allowances.get(period_s)
+        if limit <= 0 or period_s <= 0 or (known is not None and known.limit == limit and known is not self._inferred):
             return False
         if self._inferred is not None:
-            del self._names[60.0]
+            del self._allowances[self._inferred.period_s]
             self._inferred = None
-        name = self._names[period] = Allowance(limit, period, self._past(limit), now)
-        self.named = min((n.rate for n in self._names.values() if n.period_s <= _SHORT_S), default=math.inf)
-        self.level = self.named
+        self._allowances[period_s] = Allowance(limit, period_s, self._flow.of_cycle(limit), now)
+        self._level = self._even_rate
         return True
 
-    def _past(self, limit: int) -> list[float]:
-        count = min(self._n, _KEPT)
-        known = sorted(self._times[(self._n - back) & (_KEPT - 1)] for back in range(count, 0, -1))
-        missing = min(limit, self._cycle_n) - len(known)
-        if missing > 0 and known:
-            start = self._cycle_at
-            step = (known[0] - start) / (self._cycle_n - len(known) + 1)
-            known = [known[0] - step * back for back in range(missing, 0, -1)] + known
-        return known[-limit:]
+    # --- rates ------------------------------------------------------------------------------------------------------
+
+    def _begin_at(self, rate: float) -> None:
+        if math.isinf(self._ceiling):
+            self._ceiling = self._unlimited(0.0)
+        self._level = rate
+        self._set_rate()
+
+    def _new_rate(self) -> None:
+        self._noise.count_anew()
+        self._set_rate()
 
     def _set_rate(self) -> None:
-        base = self.level
-        if self.mode == PROBE:
-            known = min([self.level, *(name.rate for name in self._names.values())])
-            base = min(base, known) * self._grown
-        self.rate = max(min(base, self.asked), min(_LOWEST, self.asked))
+        rate = self._level
+        if self._state is _State.TRYING:
+            rate = min([rate, *(allowance.rate for allowance in self._allowances.values())]) * self._grown
+        self.rate = max(min(rate, self._ceiling), min(_LOWEST, self._ceiling))
