@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from runner.rules.allowance import Allowance
 from runner.rules.flow import Flow
 from runner.rules.noise import MOST, Experiment, Noise
+from runner.rules.told import TimesTold
 
 if TYPE_CHECKING:
     from runner.rules.answers import Throttle
@@ -77,7 +78,7 @@ class Learner:
         self._longest_pause_s = longest_pause_s
         self._level = math.inf  # what is known to get through; infinity: whatever is asked for
         self._state = _State.KEEPING
-        self._flow, self._noise = Flow(), Noise()
+        self._flow, self._noise, self._told = Flow(), Noise(), TimesTold()
         self._experiment: Experiment | None = None
         self._allowances: dict[float, Allowance] = {}
         self._inferred: Allowance | None = None
@@ -200,11 +201,27 @@ class Learner:
             self._noise.refused(sent_at, is_new=True)
             self._wait(sent_at, now, was_trying=True)
             return
+        is_told = bool(throttle.retry_after_s) and not (self._is_long_known or self._told.is_chance(self._flow.calls))
+        if is_told and self._state is _State.KEEPING:
+            self._lower_as_told(now)
+            return
         is_cautious = self._flow.calls - self._chance_at > _CAUTIOUS and self._noise.share < 0.01  # noqa: PLR2004
         is_new = is_trying and not (self._is_tolerant or self.rate <= self._good or (self._is_fast and not is_cautious))
         is_limit = self._noise.refused(sent_at, is_new=is_new)
-        if is_limit or (is_trying and self._explains(throttle)):
+        if is_limit or (is_trying and (is_told or self._explains(throttle))):
             self._wait(sent_at, now, was_trying=is_trying)
+
+    def _lower_as_told(self, now: float) -> None:
+        if self._told_until - now > _LONG_S:
+            self._infer(now)
+            self._flow.begin_cycle(self._told_until)
+        else:
+            level, mean = min(self._level, self._ceiling), self._flow.mean_rate(40, now)
+            self._level = self._told.lowered(level, mean, self._flow.calls)
+        self._experiment = None
+        self._noise.forget()
+        self._cut(now)
+        self._new_rate()
 
     def _explains(self, throttle: Throttle) -> bool:
         """Whether the limit that is named is one that was tried to exceed."""
@@ -278,7 +295,7 @@ class Learner:
             self._set_rate()
         elif noise.is_more_than_chance:
             self._experiment = Experiment(self._level, self._flow.mean_rate(40, now), noise)
-            self._level = min(self._level, self._ceiling) * (1 - min(0.3, noise.ratio - noise.share + 0.03))
+            self._level = min(self._level, self._ceiling) * (1 - min(0.3, noise.ratio - noise.share + 0.05))
             self._new_rate()
         elif self._level < math.inf or self._allowances:
             self._credit += _EARNS_NAMED if self._allowances else _EARNS
@@ -356,16 +373,23 @@ class Learner:
             mean = max(1, flow.cycle - 1) / took_s
             self._level = max(min(self._level, _BELOW * mean), min(_LOWEST, self._ceiling))
             self._is_fast = self._may_be_too_high = True
-            if shut_s > _LONG_S and not any(period_s > _EVEN_S for period_s in self._allowances):
-                self._infer(flow.cycle - 1 if took_s <= _MINUTE_S + 2 else round(mean * _MINUTE_S), now)
+            if shut_s > _LONG_S and not self._is_long_known:
+                flow.cycle -= 1
+                self._infer(sent_at)
             flow.begin_cycle(sent_at)
             self._credit = max(self._credit, self._cost)
         self._cut(now)
         self._last = sent_at
         self._new_rate()
 
-    def _infer(self, limit: int, now: float) -> None:
-        limit = max(1, limit)
+    @property
+    def _is_long_known(self) -> bool:
+        return any(period_s > _EVEN_S for period_s in self._allowances)
+
+    def _infer(self, now: float) -> None:
+        """Take what passed in a minute for the limit of a minute."""
+        took_s = now - self._flow.cycle_at
+        limit = max(1, round(self._flow.cycle * min(1.0, _MINUTE_S / max(took_s - 2, 1.0))))
         self._inferred = Allowance(limit, _MINUTE_S, self._flow.of_cycle(limit), now)
         self._allowances[_MINUTE_S] = self._inferred
         self._level, self._is_fast = self._inferred.rate, False
