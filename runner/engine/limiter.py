@@ -70,8 +70,11 @@ class Limiter:
 
     def due_in(self, others: int) -> float:
         """Seconds until the slot is due that comes after `others` more are taken; 0 if it is."""
+        now = self._clock.monotonic()
         due = self._at + max(self._debt + others, 0.0) / self._rate
-        return max(0.0, max(due, self._not_before) - self._clock.monotonic())
+        if self._not_before > now:  # those before it are let through from then on only
+            due = max(due, self._not_before + others / self._rate)
+        return max(0.0, due - now)
 
     def set_rate(self, rate: float | None) -> None:
         """Go on at another rate, from now on; what was earned until now was earned at the old one.

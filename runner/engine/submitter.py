@@ -41,6 +41,8 @@ _LONGEST_LEAD_S = 2.0
 _SLOT_GOOD_FOR_S = 0.002
 # What is kept of the longest commit at each that was shorter.
 _FADE = 0.9
+# Refusals of these causes are the service's own: no limit was in the way.
+_ARRIVED = frozenset({Cause.INVALID, Cause.BUSY})
 _CREATES = About("creates", What.CREATE, AfterThat.LANE_STOPS)
 
 
@@ -145,6 +147,10 @@ class Submitter:
         else:
             self._goes_ahead = self._goes_ahead or lane.clock.monotonic() - sent_at < INTENT_GOOD_FOR_S / 2
             self._answered(request, answer, sent_at)
+            if not isinstance(answer, answers.Unanswered) and (
+                not isinstance(answer, answers.Refusal) or answer.cause in _ARRIVED
+            ):
+                lane.creates.passed(sent_at)
         lane.submit_news.tell()
 
     def _lapsed(self, request: int) -> None:

@@ -53,6 +53,7 @@ _APART_S, _LONGEST_APART_S = 0.3, 60.0
 _LONG_S, _MINUTE_S = 3.0, 60.0
 # A named limit of a period up to this is also kept to evenly, seconds.
 _EVEN_S = 2.0
+_ALIKE = 2
 _FORGETS = 300
 _CAUTIOUS = 150
 
@@ -90,7 +91,7 @@ class Learner:
         self._is_fast = self._is_tolerant = self._was_trying = self._counts_refused = False
         self._good = self._reached = self._at_rate = self._trip_s = self._shut_at = 0.0
         self._may_be_too_high = False
-        self._chance_at = 0
+        self._chance_at = self._passed_before = 0
         if begins_at is not None:
             self._begin_at(begins_at)
 
@@ -212,8 +213,11 @@ class Learner:
             self._wait(sent_at, now, was_trying=is_trying)
 
     def _lower_as_told(self, now: float) -> None:
+        before = self._passed_before
         if self._told_until - now > _LONG_S:
-            self._infer(now)
+            passed, self._passed_before = self._flow.cycle, self._flow.cycle
+            if 0 < passed <= _ALIKE * before:  # not once only, by chance
+                self._infer(now)
             self._flow.begin_cycle(self._told_until)
         else:
             level, mean = min(self._level, self._ceiling), self._flow.mean_rate(40, now)
