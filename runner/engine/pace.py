@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
     from runner.engine.ports import Clock
 
-# How often to look whether a call is let through sooner, once the service has refused one, seconds.
-_LOOK_S = 0.1
+# How often to look whether a call is let through sooner than it seemed: as a share of that time, and at least and at most,
+# seconds.
+_LOOK_SHARE, _LOOK_OFTEN_S, _LOOK_S = 0.1, 0.1, 1.0
 
 
 class Pace:
@@ -53,7 +54,7 @@ class Pace:
         if not self.learner.is_active:
             return max(0.0, ahead)
         ahead = max(ahead, self.learner.opens_at(others) - self._clock.monotonic() - lead_s)
-        return min(max(0.0, ahead), _LOOK_S)
+        return max(0.0, ahead)
 
     async def wait(self, is_worth_it: Callable[[float], bool] = lambda _: True) -> bool:
         """Wait for this call's turn; False: it was given up, see `Limiter.wait`."""
@@ -98,7 +99,6 @@ class Pace:
     def _follow(self) -> None:
         """Have the limiter do as was learned."""
         limiter, learner = self._limiter, self.learner
-        limiter.longest_s = _LOOK_S
         if learner.rate != self._followed:
             limiter.set_rate(self.rate)
             self._followed = learner.rate
@@ -106,3 +106,5 @@ class Pace:
         if opens_at != self._held_until:
             limiter.hold_until(opens_at)
             self._held_until = opens_at
+            held_s = opens_at - self._clock.monotonic()
+            limiter.longest_s = min(max(_LOOK_SHARE * held_s, _LOOK_OFTEN_S), _LOOK_S) if held_s > 0 else _LOOK_S

@@ -107,3 +107,11 @@ CREATE TABLE refused_calls (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE salt (value BLOB NOT NULL) STRICT;
 INSERT INTO salt VALUES (randomblob(16));
+
+-- Limits of the service that lanes learned (version 7, see runner.rules.learned): of each kind of call.
+CREATE TABLE learned_limit (
+    lane    TEXT NOT NULL,
+    kind    TEXT NOT NULL,
+    learned TEXT NOT NULL,
+    PRIMARY KEY (lane, kind)
+) STRICT, WITHOUT ROWID;
