@@ -27,6 +27,17 @@ class Flow:
         self.calls += 1
         self.cycle += 1
 
+    def begin(self, at: float) -> None:
+        """The first cycle begins with the first call that passed, or then."""
+        if math.isinf(self.cycle_at):
+            self.cycle_at = min(self._latest(_KEPT), default=at)
+            if self.calls > _KEPT:
+                self.cycle = _KEPT
+
+    def mean_of_cycle(self, until: float) -> float:
+        """Calls per second that passed in the cycle."""
+        return self.cycle / max(until - self.cycle_at, _SHORTEST_S)
+
     def begin_cycle(self, at: float) -> None:
         """Count anew from a call on that passed after none did."""
         self.cycle_at, self.cycle = at, 1
