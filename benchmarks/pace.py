@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import random
-import sys
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
@@ -23,11 +22,19 @@ AT_ONCE = 32
 WAY_S, JITTER_S = 0.02, 0.02
 
 
+class _Span(NamedTuple):
+    """The first minutes, and until when, seconds."""
+
+    first_s: float = 120.0
+    until_s: float = 420.0
+
+
 @dataclass(frozen=True)
 class Scenario:
     """A limit, and a client that always has something to send. Seconds; rates are calls a second.
 
-    `first_s` are the first minutes; from then on to `until_s` the limit is known, if it is ever.
+    After the first minutes of its `span` the limit is known, if it is ever. `left` is what is left of it where another client
+    takes some.
     """
 
     name: str
@@ -37,8 +44,7 @@ class Scenario:
     noise: float = 0.0
     says: bool = False
     retry_after: bool = False
-    first_s: float = 120.0
-    until_s: float = 420.0
+    span: _Span = _Span()
     rises_at: float | None = None
     rises_to: float = 0.0
     left: Callable[[], HiddenLimit] | None = None
@@ -72,11 +78,11 @@ class _Play:
 
     def to_its_end(self) -> Played:
         self.send(0.0)
-        while self.events and self.events[0][0] < self.scenario.until_s:
+        while self.events and self.events[0][0] < self.scenario.span.until_s:
             now, _, do = heappop(self.events)
             do(now)
             self.send(now)
-        known = len(self.refused_at) - bisect_left(self.refused_at, self.scenario.first_s)
+        known = len(self.refused_at) - bisect_left(self.refused_at, self.scenario.span.first_s)
         return Played(self.passed_at, len(self.refused_at), self.by_chance, known)
 
     def send(self, now: float) -> None:
@@ -134,7 +140,7 @@ def allowed(scenario: Scenario) -> list[float]:
     """When calls pass of a client that knows everything, and never asks in vain; chance takes its share of all."""
     limit, times = (scenario.left or scenario.make)(), []
     tokens, step_s = float(scenario.burst), min(0.01, 1 / scenario.asked)
-    for number in range(int(scenario.until_s / step_s)):
+    for number in range(int(scenario.span.until_s / step_s)):
         now = number * step_s
         tokens = min(scenario.burst, tokens + scenario.asked * step_s)
         while tokens >= 1 - 1e-9 and limit.passes(now):
@@ -178,41 +184,39 @@ def score(scenario: Scenario, rule: Callable[[float, int], Rule], seeds: Sequenc
     firsts, knowns, refused, backs = [], [], [], []
     for seed in seeds:
         played = play(scenario, rule, seed)
-        firsts.append(share(played.passed_at, possible, 0.0, scenario.first_s, scenario.noise))
-        knowns.append(share(played.passed_at, possible, scenario.first_s, scenario.until_s, scenario.noise))
+        firsts.append(share(played.passed_at, possible, 0.0, scenario.span.first_s, scenario.noise))
+        knowns.append(share(played.passed_at, possible, scenario.span.first_s, scenario.span.until_s, scenario.noise))
         refused.append(played.refused / max(1, len(played.passed_at)))
         if scenario.rises_at is not None:
             backs.append(back_after(scenario, played.passed_at))
     return Score(mean(firsts), mean(knowns), mean(refused), mean(backs) if backs else None)
 
 
-_LONG = {"first_s": 600.0, "until_s": 3600.0}
-_MEDIUM = {"first_s": 600.0, "until_s": 1800.0}
-_SHORT = {"first_s": 60.0, "until_s": 180.0}
+_USUAL, _SHORT, _MEDIUM, _LONG = _Span(), _Span(60.0, 180.0), _Span(600.0, 1800.0), _Span(600.0, 3600.0)
 CREATES = [
     Scenario("10/s, sliding, named", lambda: Sliding(10, 1), 200, 20, says=True),
     Scenario("10/s, sliding, named, refused count", lambda: Sliding(10, 1, counts_refused=True), 200, 20, says=True),
     Scenario("10/s, sliding", lambda: Sliding(10, 1), 200, 20),
     Scenario("10/s, sliding, refused count", lambda: Sliding(10, 1, counts_refused=True), 200, 20),
     Scenario("10/s, fixed, Retry-After", lambda: Fixed(10, 1), 50, 10, retry_after=True),
-    Scenario("10/min, sliding, named, refused count", lambda: Sliding(10, 60, counts_refused=True), 10, 10, says=True, **_LONG),
-    Scenario("10/min, sliding, refused count", lambda: Sliding(10, 60, counts_refused=True), 10, 10, **_LONG),
-    Scenario("10/min, sliding", lambda: Sliding(10, 60), 10, 10, **_LONG),
-    Scenario("10/min, fixed, Retry-After", lambda: Fixed(10, 60), 10, 10, retry_after=True, **_LONG),
-    Scenario("600/min, fixed, named", lambda: Fixed(600, 60), 50, 10, says=True, **_MEDIUM),
-    Scenario("600/min, fixed", lambda: Fixed(600, 60), 50, 10, **_MEDIUM),
-    Scenario("600/min, sliding", lambda: Sliding(600, 60), 50, 10, **_MEDIUM),
-    Scenario("71/s, bucket of 71", lambda: Bucket(71, 71), 200, 10, **_SHORT),
+    Scenario("10/min, sliding, named, refused count", lambda: Sliding(10, 60, counts_refused=True), 10, 10, says=True, span=_LONG),
+    Scenario("10/min, sliding, refused count", lambda: Sliding(10, 60, counts_refused=True), 10, 10, span=_LONG),
+    Scenario("10/min, sliding", lambda: Sliding(10, 60), 10, 10, span=_LONG),
+    Scenario("10/min, fixed, Retry-After", lambda: Fixed(10, 60), 10, 10, retry_after=True, span=_LONG),
+    Scenario("600/min, fixed, named", lambda: Fixed(600, 60), 50, 10, says=True, span=_MEDIUM),
+    Scenario("600/min, fixed", lambda: Fixed(600, 60), 50, 10, span=_MEDIUM),
+    Scenario("600/min, sliding", lambda: Sliding(600, 60), 50, 10, span=_MEDIUM),
+    Scenario("71/s, bucket of 71", lambda: Bucket(71, 71), 200, 10, span=_SHORT),
     Scenario("20/s, bucket of 20, named", lambda: Bucket(20, 20), 200, 10, says=True),
-    Scenario("200/s, bucket of 200; asked 1000", lambda: Bucket(200, 200), 1000, 50, **_SHORT),
+    Scenario("200/s, bucket of 200; asked 1000", lambda: Bucket(200, 200), 1000, 50, span=_SHORT),
     Scenario("none, chance of 1 %; asked 10", Unlimited, 10, 10, 0.01),
     Scenario("none, chance of 5 %; asked 10", Unlimited, 10, 10, 0.05),
-    Scenario("none, chance of 5 %; asked 100", Unlimited, 100, 10, 0.05, **_SHORT),
+    Scenario("none, chance of 5 %; asked 100", Unlimited, 100, 10, 0.05, span=_SHORT),
     Scenario("20/s, bucket, chance of 2 %", lambda: Bucket(20, 20), 100, 10, 0.02),
     Scenario("10/s, then 50/s", lambda: Changing((0, Sliding(10, 1)), (130, Sliding(50, 1))), 100, rises_at=130, rises_to=50),
     Scenario("50/s, then 5/s", lambda: Changing((0, Sliding(50, 1)), (60, Sliding(5, 1))), 100),
     Scenario("10/s, then 50/s, named", lambda: Changing((0, Sliding(10, 1)), (130, Sliding(50, 1))), 100, says=True, rises_at=130, rises_to=50),
-    Scenario("20/s and 600/min, named", lambda: Both(Sliding(20, 1), Sliding(600, 60)), 50, says=True, **_MEDIUM),
+    Scenario("20/s and 600/min, named", lambda: Both(Sliding(20, 1), Sliding(600, 60)), 50, says=True, span=_MEDIUM),
     Scenario("20/s, named, another takes 10", lambda: Shared(Sliding(20, 1), 10.0), 100, says=True, left=lambda: Sliding(10, 1)),
     Scenario("20/s, another takes 10", lambda: Shared(Sliding(20, 1), 10.0), 100, left=lambda: Sliding(10, 1)),
 ]  # fmt: skip
@@ -227,7 +231,11 @@ def held_out(number: int, seed: int = 7) -> list[Scenario]:
 def _drawn(rng: random.Random, index: int) -> Scenario:
     kind = rng.choice(("sliding", "sliding", "fixed", "bucket", "none"))
     long = kind in {"sliding", "fixed"} and rng.random() < 0.35
-    rate = math.exp(rng.uniform(math.log(0.15), math.log(20))) if long else math.exp(rng.uniform(math.log(3), math.log(100)))
+    rate = (
+        math.exp(rng.uniform(math.log(0.15), math.log(20)))
+        if long
+        else math.exp(rng.uniform(math.log(3), math.log(100)))
+    )
     counts, phase, size = rng.random() < 0.5, rng.random(), rng.choice((1.0, 2.0, 5.0))
     says, retry_after = rng.random() < 0.4, rng.random() < 0.2
     noise = rng.choice((0.0, 0.0, 0.01, 0.02, 0.05))
@@ -243,32 +251,71 @@ def _drawn(rng: random.Random, index: int) -> Scenario:
 
     rate = most / period
     asked = rate if kind == "none" else rate * rng.choice((1.2, 2.0, 5.0, 20.0))
-    span = (_LONG if rate < 2 else _MEDIUM) if long else (_SHORT if rate > 40 else {})
+    span = (_LONG if rate < 2 else _MEDIUM) if long else (_SHORT if rate > 40 else _USUAL)
     name = f"{most}/{period:g}s {kind}" + " counts" * counts + " says" * says + " after" * retry_after
     extra = rng.random()
     if kind != "none" and extra < 0.15:
-        return Scenario(f"{index}: {name}, shared", lambda: Shared(make(), rate / 3), asked, 10, noise, says, retry_after, left=lambda: make(most - round(most / 3)), **span)
+        return Scenario(
+            f"{index}: {name}, shared",
+            lambda: Shared(make(), rate / 3),
+            asked,
+            10,
+            noise,
+            says,
+            retry_after,
+            left=lambda: make(most - round(most / 3)),
+            span=span,
+        )
     if kind != "none" and extra < 0.3:
-        at = span.get("first_s", 120.0) + 10
-        return Scenario(f"{index}: {name}, doubled", lambda: Changing((0, make()), (at, make(most * 2))), asked * 2, 10, noise, says, retry_after, rises_at=at, rises_to=2 * rate, **span)
-    return Scenario(f"{index}: {name}, chance {noise}", make, asked, 10, noise, says, retry_after, **span)
+        at = span.first_s + 10
+        return Scenario(
+            f"{index}: {name}, doubled",
+            lambda: Changing((0, make()), (at, make(most * 2))),
+            asked * 2,
+            10,
+            noise,
+            says,
+            retry_after,
+            rises_at=at,
+            rises_to=2 * rate,
+            span=span,
+        )
+    return Scenario(f"{index}: {name}, chance {noise}", make, asked, 10, noise, says, retry_after, span=span)
 
 
-def table(scenarios: Sequence[Scenario], seeds: Sequence[int], rules=RULES) -> None:
+RuleMaker = Callable[[float, int], Rule]
+
+
+def table(scenarios: Sequence[Scenario], seeds: Sequence[int], rules: Mapping[str, RuleMaker]) -> None:
+    """Print how much of what is allowed each rule uses."""
     header("limit", *(f"{name}: first / known / refused / back" for name in rules))
     scores: dict[str, list[Score]] = {name: [] for name in rules}
     for scenario in scenarios:
-        cells = []
-        for name, rule in rules.items():
-            found = score(scenario, rule, seeds)
-            scores[name].append(found)
-            cells.append(text(found))
-        row(scenario.name, *cells)
-        sys.stdout.flush()
-    row("mean", *(text(Score(*(mean(s[i] for s in scores[name]) for i in range(3)), None)) for name in rules))
-    row("worst", *(text(Score(min(s.first for s in scores[name]), min(s.known for s in scores[name]), max(s.refused for s in scores[name]), None)) for name in rules))
+        found = {name: score(scenario, rule, seeds) for name, rule in rules.items()}
+        for name, one in found.items():
+            scores[name].append(one)
+        row(scenario.name, *map(text, found.values()))
+    row("mean", *(text(_over_all(found, mean, mean)) for found in scores.values()))
+    row("worst", *(text(_over_all(found, min, max)) for found in scores.values()))
+
+
+def _over_all(found: Sequence[Score], of_shares: Callable[..., float], of_refused: Callable[..., float]) -> Score:
+    firsts, knowns = [one.first for one in found], [one.known for one in found]
+    return Score(of_shares(firsts), of_shares(knowns), of_refused([one.refused for one in found]), None)
 
 
 def text(found: Score) -> str:
+    """A score in a cell."""
     back = "" if found.back_s is None else f" / {found.back_s:.0f} s"
     return f"{found.first:.2f} / {found.known:.3f} / {100 * found.refused:.1f} %{back}"
+
+
+def main() -> None:
+    """Print the limits that the rule was made with, and the mean of those that it never saw."""
+    table(CREATES, (1, 2, 3), RULES)
+    print()
+    table(held_out(60, seed=8), (1,), RULES)
+
+
+if __name__ == "__main__":
+    main()

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from runner.run.facts import Facts
     from runner.run.verdict import Verdict
 
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """What a process is to do: a run that begins, or one that goes on from `state`, whose `journal` is this process's."""

@@ -23,16 +23,15 @@ class Flow:
 
     def passed(self, sent_at: float) -> None:
         """One more passed."""
+        if not self.calls:
+            self.cycle_at = sent_at
         self._times[self.calls & (_KEPT - 1)] = sent_at
         self.calls += 1
         self.cycle += 1
 
     def begin(self, at: float) -> None:
         """The first cycle begins with the first call that passed, or then."""
-        if math.isinf(self.cycle_at):
-            self.cycle_at = min(self._latest(_KEPT), default=at)
-            if self.calls > _KEPT:
-                self.cycle = _KEPT
+        self.cycle_at = min(self.cycle_at, at)
 
     def mean_of_cycle(self, until: float) -> float:
         """Calls per second that passed in the cycle."""

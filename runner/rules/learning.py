@@ -218,7 +218,7 @@ class Learner:
 
     def _wait(self, sent_at: float, now: float, *, was_trying: bool) -> None:
         """It is a limit: nothing leaves until the answers to what is on its way are there, which takes a round trip."""
-        self._reached = min(self._flow.rate_until(sent_at), self.rate)
+        self._reached = min(self._flow.rate_until(sent_at) or self.rate, self.rate)
         self._rate_then = min(self.rate, max(self._flow.rate_until(self._noise.since), self._reached))
         if self._state is _State.TRYING:
             self._budget.end()
@@ -351,7 +351,7 @@ class Learner:
         if shut_s > max(_SHORT_S, _SHORT_CALLS / self.rate):
             flow.cycle = max(1, flow.cycle - 1)
             mean = flow.mean_of_cycle(sent_at)
-            self._level = max(min(self._level, _BELOW * mean), min(_LOWEST, self._ceiling))
+            self._level = min(self._level, _BELOW * mean)
             self._is_fast = self._may_be_too_high = True
             if shut_s > _LONG_S and not self._allowances.has_long:
                 self._infer(sent_at)
@@ -369,7 +369,8 @@ class Learner:
         self._set_rate()
 
     def _set_rate(self) -> None:
-        rate = self._level
+        lowest = min(_LOWEST, self._ceiling)
+        rate = self._level = max(self._level, lowest)
         if self._state is _State.TRYING:
             rate = min(rate, self._allowances.rate) * self._growth.factor
-        self.rate = max(min(rate, self._ceiling), min(_LOWEST, self._ceiling))
+        self.rate = max(min(rate, self._ceiling), lowest)
