@@ -179,7 +179,7 @@ class Learner:
         if self._state is _State.WAITING and sent_at >= self._noise.since:
             self._noise.suspects += 1
             self._hold()
-            self._budget.owe(int(self._was_trying))
+            self._budget.owe(int(self._was_trying and not self._is_fast))
 
     def _weigh(self, throttle: Throttle, sent_at: float, now: float) -> None:
         is_trying, calls = self._state is _State.TRYING, self._flow.calls
@@ -221,7 +221,7 @@ class Learner:
         self._reached = min(self._flow.rate_until(sent_at) or self.rate, self.rate)
         self._rate_then = min(self.rate, max(self._flow.rate_until(self._noise.since), self._reached))
         if self._state is _State.TRYING:
-            self._budget.end()
+            self._budget.end(is_free=self._is_fast)
         self._was_trying = was_trying
         self._experiment = None
         self._state = _State.WAITING

@@ -50,8 +50,11 @@ class Budget:
         """A try begins."""
         self._spent = 0.0
 
-    def end(self) -> None:
-        """It is over."""
+    def end(self, *, is_free: bool) -> None:
+        """It is over. One that is free was needed to find a rate at all: it is paid for by nothing."""
+        if is_free:
+            self._credit = 0.0
+            return
         self._cost = max(1.0, (1 - _NEWEST) * self._cost + _NEWEST * min(self._spent, _DEAREST))
         self._credit = max(min(self._credit, self._cost) - self._spent, -_DEAREST)
 
