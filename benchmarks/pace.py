@@ -1,4 +1,4 @@
-"""Rules for the rate of calls against limits that they are not told: how much of what is allowed they use, in virtual time."""
+"""Rules for the rate of calls against limits that they are not told, in virtual time: how much of what is allowed they use."""
 
 from __future__ import annotations
 
@@ -29,12 +29,14 @@ class _Span(NamedTuple):
     until_s: float = 420.0
 
 
+_USUAL, _SHORT, _MEDIUM, _LONG = _Span(), _Span(60.0, 180.0), _Span(600.0, 1800.0), _Span(600.0, 3600.0)
+
+
 @dataclass(frozen=True)
 class Scenario:
     """A limit, and a client that always has something to send. Seconds; rates are calls a second.
 
-    After the first minutes of its `span` the limit is known, if it is ever. `left` is what is left of it where another client
-    takes some.
+    After the first minutes of its `span` the limit is known, if it is ever. `left` is what another client leaves of it.
     """
 
     name: str
@@ -44,7 +46,7 @@ class Scenario:
     noise: float = 0.0
     says: bool = False
     retry_after: bool = False
-    span: _Span = _Span()
+    span: _Span = _USUAL
     rises_at: float | None = None
     rises_to: float = 0.0
     left: Callable[[], HiddenLimit] | None = None
@@ -131,9 +133,13 @@ class _Play:
         return answer
 
 
+def _rng(seed: int) -> random.Random:
+    return random.Random(seed)  # noqa: S311  chance that can be repeated is the point
+
+
 def play(scenario: Scenario, rule: Callable[[float, int], Rule], seed: int) -> Played:
     """One client by a rule."""
-    return _Play(scenario, rule(scenario.asked, scenario.burst), random.Random(seed), scenario.make()).to_its_end()
+    return _Play(scenario, rule(scenario.asked, scenario.burst), _rng(seed), scenario.make()).to_its_end()
 
 
 def allowed(scenario: Scenario) -> list[float]:
@@ -192,7 +198,6 @@ def score(scenario: Scenario, rule: Callable[[float, int], Rule], seeds: Sequenc
     return Score(mean(firsts), mean(knowns), mean(refused), mean(backs) if backs else None)
 
 
-_USUAL, _SHORT, _MEDIUM, _LONG = _Span(), _Span(60.0, 180.0), _Span(600.0, 1800.0), _Span(600.0, 3600.0)
 CREATES = [
     Scenario("10/s, sliding, named", lambda: Sliding(10, 1), 200, 20, says=True),
     Scenario("10/s, sliding, named, refused count", lambda: Sliding(10, 1, counts_refused=True), 200, 20, says=True),
@@ -224,7 +229,7 @@ CREATES = [
 
 def held_out(number: int, seed: int = 7) -> list[Scenario]:
     """So many that no constant was chosen by."""
-    rng = random.Random(seed)
+    rng = _rng(seed)
     return [_drawn(rng, index) for index in range(number)]
 
 

@@ -66,7 +66,11 @@ def measured(folder: Path, limit: Limit, *, watched: bool) -> tuple[float, float
     with (folder / "fleet.ndjson").open("w") as file:
         file.writelines(f'{{"id":"{uuid.uuid4()}","name":"s{number}"}}\n' for number in range(limit.creates))
     (folder / "job.yaml").write_text(JOBSPEC.format(rate=limit.asked, reads=20))
-    behaviour = {"throttle": limit.throttle, "tasks": {"duration_s": 2.0}, "listing": {"lag_s": 0.5, "paging": "ignored"}}
+    behaviour = {
+        "throttle": limit.throttle,
+        "tasks": {"duration_s": 2.0},
+        "listing": {"lag_s": 0.5, "paging": "ignored"},
+    }
     (folder / "behaviour.yaml").write_text(json.dumps(behaviour))
     command = runner("run", folder / "job.yaml", "--simulate", "--behaviour", folder / "behaviour.yaml", "-q")
     took, _ = timed([*command, "--state-dir", str(state), *([] if watched else ["--no-wait"])])

@@ -6,6 +6,7 @@ Each is driven by `pace`, in virtual time. Times are seconds; rates are calls a 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Protocol
 
 from runner.rules.answers import Throttle
@@ -163,7 +164,7 @@ class Halving:
 class Botocore:
     """`botocore/retries/adaptive.py`, `throttling.py` and `bucket.py`, with their constants: on from the first refusal.
 
-    Its token bucket holds a second's worth. Beside it, slots of the asked rate, which botocore does not know.
+    Its token bucket holds a second's worth. That the refused call itself waits is left out. Beside it, slots of the asked rate, which botocore does not know.
     """
 
     _BETA, _SCALE, _SMOOTH, _LOWEST, _BUCKET_S = 0.7, 0.4, 0.8, 0.5, 0.5
@@ -226,4 +227,4 @@ class Botocore:
         self._at = now
 
 
-RULES = {"halving": Halving, "botocore": Botocore, "runner": Own}
+RULES: dict[str, Callable[[float, int], Rule]] = {"halving": Halving, "botocore": Botocore, "runner": Own}

@@ -283,9 +283,7 @@ def structure(path: Path) -> list[tuple[str, str]]:
     return rows
 
 
-@pytest.mark.parametrize(
-    "back", [BACK_TO_6, BACK_TO_5, BACK_TO_4, BACK_TO_2, BACK_TO_1], ids=["6", "5", "4", "2", "1"]
-)
+@pytest.mark.parametrize("back", [BACK_TO_6, BACK_TO_5, BACK_TO_4, BACK_TO_2, BACK_TO_1], ids=["6", "5", "4", "2", "1"])
 async def test_a_file_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path, back: str) -> None:
     path = tmp_path / "journal.db"
     store = with_run(SqliteStore(path))
