@@ -1,4 +1,4 @@
-"""The rate of creates over HTTP, against the simulator with limits that it does or does not name; and how long the reads take."""
+"""The rate of creates over HTTP, against the simulator with limits that it names or does not; and how long reads take."""
 
 from __future__ import annotations
 
@@ -48,7 +48,13 @@ LIMITS = (
     Limit("none, chance of 5 %", {**_NONE, "chance": 0.05}, 600, 19, 20),
     Limit(
         "5/s, then 40/s after 10 s, silent",
-        {**_NONE, "creates": 5, "create_period_s": 1, "says_limit": False, "changes": [{"after_s": 10, "creates": 40, "reads": None}]},
+        {
+            **_NONE,
+            "creates": 5,
+            "create_period_s": 1,
+            "says_limit": False,
+            "changes": [{"after_s": 10, "creates": 40, "reads": None}],
+        },
         800,
         800 / (10 + 750 / 40),
     ),

@@ -164,7 +164,8 @@ class Halving:
 class Botocore:
     """`botocore/retries/adaptive.py`, `throttling.py` and `bucket.py`, with their constants: on from the first refusal.
 
-    Its token bucket holds a second's worth. That the refused call itself waits is left out. Beside it, slots of the asked rate, which botocore does not know.
+    Its token bucket holds a second's worth. That the refused call itself waits is left out. Beside it,
+    slots of the asked rate, which botocore does not know.
     """
 
     _BETA, _SCALE, _SMOOTH, _LOWEST, _BUCKET_S = 0.7, 0.4, 0.8, 0.5, 0.5

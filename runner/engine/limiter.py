@@ -86,9 +86,9 @@ class Limiter:
         self._debt = max(self._debt, -self._savable)
 
     def hold_until(self, monotonic: float) -> None:
-        """Let nobody through before then, in place of what was held until now: it may be sooner. Nothing is saved up meanwhile.
+        """Let nobody through before then, in place of what was held until now: it may be sooner.
 
-        Who waits sees it after `longest_s`.
+        Nothing is saved up meanwhile. Who waits sees it after `longest_s`.
         """
         self._settle()
         self._not_before = monotonic

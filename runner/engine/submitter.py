@@ -41,8 +41,6 @@ _LONGEST_LEAD_S = 2.0
 _SLOT_GOOD_FOR_S = 0.002
 # What is kept of the longest commit at each that was shorter.
 _FADE = 0.9
-# Refusals of these causes are the service's own: no limit was in the way.
-_ARRIVED = frozenset({Cause.INVALID, Cause.BUSY})
 _CREATES = About("creates", What.CREATE, AfterThat.LANE_STOPS)
 
 
@@ -147,10 +145,6 @@ class Submitter:
         else:
             self._goes_ahead = self._goes_ahead or lane.clock.monotonic() - sent_at < INTENT_GOOD_FOR_S / 2
             self._answered(request, answer, sent_at)
-            if not isinstance(answer, answers.Unanswered) and (
-                not isinstance(answer, answers.Refusal) or answer.cause in _ARRIVED
-            ):
-                lane.creates.passed(sent_at)
         lane.submit_news.tell()
 
     def _lapsed(self, request: int) -> None:
@@ -190,6 +184,7 @@ class Submitter:
         lane, now = self._lane, self._lane.clock.now()
         match answer:
             case answers.Created(job=job, request_id=request_id):
+                lane.creates.passed(sent_at)
                 self._created(request, job, request_id)
             case answers.Unanswered(error=error):
                 lane.recorder.record(e.InDoubt(now, request, error))
@@ -197,6 +192,7 @@ class Submitter:
             case answers.Refusal(cause=Cause.THROTTLED):
                 self._slow_down(request, answer, sent_at)
             case answers.Refusal(cause=Cause.INVALID | Cause.BUSY):
+                lane.creates.passed(sent_at)  # it got through: the service itself refused it
                 for event in after_refusal(lane.run, request, answer, now, lane.jitter()):
                     lane.recorder.record(event)
                 lane.doubt_news.tell()

@@ -1,4 +1,4 @@
-"""Limits that the service named, and one that was inferred: so many calls in any period, counted over the calls of a lane."""
+"""Limits that the service named, and one that was inferred: so many calls in any period, counted over those of a lane."""
 
 from __future__ import annotations
 

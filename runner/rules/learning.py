@@ -7,8 +7,8 @@ what was lost and not by a fixed part, RFC 5348; and as clients throttle themsel
 ch. 21). It is kept, and tried now and then whether there is more (`trying`). Where nothing at all gets through, single calls
 at growing distances look when something does again, and what passed since it last did is the rate.
 
-No clock and no I/O: times are monotonic seconds and given; rates are calls per second. An answer costs the same whatever came
-before; once a call was refused, some hundred numbers are looked through at times.
+No clock and no I/O: times are monotonic seconds and given; rates are calls per second. An answer costs the same whatever
+came before; once a call was refused, some hundred numbers are looked through at times.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Trying whether more gets through than is known: how fast, how often, and when to look where nothing does.
 
-Slowly at first and then ever faster, like CUBIC past its plateau (RFC 9438, section 4); as often as a share of the calls that
-pass pays for the refusals that it costs.
+Slowly at first and then ever faster, like CUBIC past its plateau (RFC 9438, section 4); as often as a share of the calls
+that pass pays for the refusals that it costs.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import math
 _EARNS, _EARNS_NAMED = 0.012, 0.008
 _DEAREST = 15.0
 _NEWEST = 0.4
-# Growth, e-folds per second: at the start, more of it each second, at most; a call counts as so many seconds at most, so that
-# a slow lane grows by calls.
+# Growth, e-folds per second: at the start, more of it each second, at most; a call counts as so many seconds at most, so
+# that a slow lane grows by calls.
 _STARTS, _STARTS_FAST, _FASTER, _FASTEST, _CALL_S = 0.02, 0.15, 0.03, 0.5, 0.1
 # When nothing gets through: looks after so long, and at the end of usual periods, then once a minute, seconds.
 _LOOKS_S = (1.05, 2.5, 6.0, 15.0, 30.0, 45.0, 61.0)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.hidden_limits import Bucket, Fixed, HiddenLimit, Sliding, Unlimited
-from benchmarks.pace import Scenario, allowed, play, share
+from benchmarks.pace import allowed, play, share
 from benchmarks.pace_rules import Own
+from benchmarks.pace_scenarios import Scenario
 from runner.rules.answers import Throttle
 from runner.rules.learning import Learner
 
@@ -81,7 +83,7 @@ def test_what_was_refused_for_long_gets_all_it_asks_for_once_nothing_is_refused_
     times = list(calls(learner, lambda number: throttle if number < refused else None, until))
     if not throttle.limit or throttle.limit < 0:
         assert learner.rate >= 0.9 * min(asked, 200.0)
-    assert all(later - earlier <= 3700 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier <= 3700 for earlier, later in pairwise(times))
 
 
 @given(st.floats(0.1, 1000))
