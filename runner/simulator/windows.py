@@ -1,4 +1,4 @@
-"""The simulated rate limits: so many calls in a window of time, refused ones included or not, or tokens that are saved up."""
+"""The simulated rate limits: so many calls in a window, refused ones included or not, or tokens that are saved up."""
 
 from __future__ import annotations
 
