@@ -37,9 +37,9 @@ class Flow:
         """Calls per second that passed in the cycle."""
         return self.cycle / max(until - self.cycle_at, _SHORTEST_S)
 
-    def begin_cycle(self, at: float) -> None:
-        """Count anew from a call on that passed after none did."""
-        self.cycle_at, self.cycle = at, 1
+    def begin_cycle(self, at: float, passed: int = 1) -> None:
+        """Count anew from a call on that passed after none did, or from a time on when one may pass."""
+        self.cycle_at, self.cycle = at, passed
 
     def since(self, at: float) -> int:
         """How many that were sent then or later passed, as far as is known."""

@@ -202,12 +202,12 @@ class Learner:
             self._wait(sent_at, now, was_trying=is_trying)
 
     def _lower_as_told(self, now: float) -> None:
-        before = self._passed_before
+        before, passed = self._passed_before, self._flow.cycle
         if self._told_until - now > _LONG_S:
-            passed, self._passed_before = self._flow.cycle, self._flow.cycle
-            if 0 < passed <= _ALIKE * before:  # not once only, by chance
+            if before / _ALIKE <= passed <= _ALIKE * before:  # not once only, by chance
                 self._infer(now)
-            self._flow.begin_cycle(self._told_until)
+            self._passed_before = max(passed, before // _ALIKE)
+            self._flow.begin_cycle(self._told_until, passed=0)
         else:
             level, mean = min(self._level, self._ceiling), self._flow.mean_rate(_MEAN_OF, now)
             self._level = self._told.lowered(level, mean, self._flow.calls)
