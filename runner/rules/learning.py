@@ -333,7 +333,7 @@ class Learner:
         self._budget.spend(-self._noise.share)
         in_doubt = inferred is not None and growth.factor > 1 + _OF_NEAR
         is_none = inferred is not None and in_doubt and growth.calls >= inferred.limit
-        growth.passed(apart_s, holds=in_doubt and not is_none)
+        growth.passed(apart_s, holds=(in_doubt and not is_none) or self.rate >= self._ceiling)
         if is_none:
             self._allowances.forget_inferred()
             self._level, self._growth = self.rate, Growth(is_fast=True)
@@ -351,6 +351,8 @@ class Learner:
         if shut_s > max(_SHORT_S, _SHORT_CALLS / self.rate):
             flow.cycle = max(1, flow.cycle - 1)
             mean = flow.mean_of_cycle(sent_at)
+            if flow.cycle < _FEW:  # too few to be a rate
+                mean = max(mean, min(self._level, self._ceiling) / _FEW)
             self._level = min(self._level, _BELOW * mean)
             self._is_fast = self._may_be_too_high = True
             if shut_s > _LONG_S and not self._allowances.has_long:
