@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -15,12 +14,12 @@ from runner.app.display import Display
 from runner.app.history import stored_run
 from runner.app.holding import left_to_family, let_go, let_go_patiently, open_journal
 from runner.app.host import share_of
+from runner.app.limits import LaneLimits
 from runner.app.posted import StoredCommands
 from runner.app.process import first_error
 from runner.app.remembering import credentials_of, memory_of
 from runner.app.reporting import trouble_with, write_report
 from runner.engine.lane import LaneContext
-from runner.engine.pace import Pace
 from runner.engine.recorder import Recorder
 from runner.engine.run import RunContext, RunEngine
 from runner.errors import RunStopped
@@ -42,8 +41,6 @@ if TYPE_CHECKING:
     from runner.plan.plan import Plan
     from runner.run.facts import Facts
     from runner.run.verdict import Verdict
-
-_READS_BURST = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +140,15 @@ class _Run:
             )
             journal = await open_journal(self.host, self.store, work, self.options)
             stack.callback(journal.close)
+            limits = LaneLimits(self.host, self.store, work, simulated=self.options.behaviour is not None)
             try:
-                verdict = await self._drive(services, memory, bodies, journal, interrupts)
+                verdict = await self._drive(services, memory, bodies, journal, interrupts, limits)
             except BaseException:
                 if journal.failure is None and not journal.is_blocked:
                     with suppress(StateFolderBusy, OwnershipLost):  # what ended the run is what is to be told
                         let_go(self.store, work)
                 raise
+            limits.keep()
             if journal.failure is None:
                 await let_go_patiently(self.host, self.store, work)
             return verdict
@@ -181,11 +180,12 @@ class _Run:
         bodies: BodyMaker,
         journal: OwnedJournal,
         interrupts: Interrupts,
+        limits: LaneLimits,
     ) -> Verdict:
         work, host, options = self.work, self.host, self.options
         display = Display(options.progress, lambda reason: self._display_lost(recorder, bodies.redact(reason)))
         recorder = Recorder(work.state, journal, display.observe)
-        lanes = self._lanes(services, memory, recorder, bodies)
+        lanes = self._lanes(services, memory, recorder, bodies, limits)
         around = RunContext(
             options.deadline,
             options.patience,
@@ -220,25 +220,23 @@ class _Run:
         yield from left_to_family(self.store, work)
 
     def _lanes(
-        self, services: Sequence[JobService], memory: CredentialMemory, recorder: Recorder, bodies: BodyMaker
+        self,
+        services: Sequence[JobService],
+        memory: CredentialMemory,
+        recorder: Recorder,
+        bodies: BodyMaker,
+        limits: LaneLimits,
     ) -> list[LaneContext]:
         work, clock = self.work, self.work.clock
         credentials = credentials_of(services, memory, clock)
-        submit, watch = work.plan.submit, work.plan.watch
         return [
             LaneContext(
                 index=index,
                 service=service,
                 recorder=recorder,
                 clock=clock,
-                creates=Pace(
-                    _limit(work.state.rate),
-                    submit.burst,
-                    clock,
-                    resumed=not work.is_new,
-                    longest_pause_s=submit.longest_pause_s,
-                ),
-                reads=Pace(_limit(watch.rate), _READS_BURST, clock, longest_pause_s=submit.longest_pause_s),
+                creates=limits.creates(index),
+                reads=limits.reads(index),
                 credential=credentials[index],
                 body_of=bodies.body_of,
                 job_name_of=bodies.job_name_of,
@@ -254,7 +252,3 @@ class _Run:
 def _say_blocked(display: Display, blocked: bool) -> None:  # noqa: FBT001  what the journal says
     what = "is locked by another process: nothing new is sent until it is free" if blocked else "is free again"
     display.notice(f"the state folder {what}")
-
-
-def _limit(rate: float) -> float | None:
-    return None if math.isinf(rate) else rate

@@ -34,7 +34,8 @@ class Limiter:
     """Lets callers through at `rate` slots a second, at most `burst` (1 or more) of them at once; rate None: no limit.
 
     A burst belongs to the rate that the limiter began with. Slowed down, it spaces slots evenly, because the one who
-    asked for the lower rate did not ask for a burst. A pause saves up nothing either. All in one event loop.
+    asked for the lower rate did not ask for a burst. A pause saves up nothing either. All in one event loop. Who waits looks
+    again after `longest_s` seconds at the latest.
     """
 
     def __init__(self, rate: float | None, burst: int, clock: Clock) -> None:
@@ -44,6 +45,8 @@ class Limiter:
         self._full_rate = self._rate = math.inf if rate is None else rate
         self._at = clock.monotonic()
         self._debt = -self._savable
+        self._not_before = -math.inf
+        self.longest_s = _LONGEST_S
 
     @property
     def rate(self) -> float | None:
@@ -67,7 +70,11 @@ class Limiter:
 
     def due_in(self, others: int) -> float:
         """Seconds until the slot is due that comes after `others` more are taken; 0 if it is."""
-        return max(0.0, self._at + max(self._debt + others, 0.0) / self._rate - self._clock.monotonic())
+        now = self._clock.monotonic()
+        due = self._at + max(self._debt + others, 0.0) / self._rate
+        if self._not_before > now:  # those before it are let through from then on only
+            due = max(due, self._not_before + others / self._rate)
+        return max(0.0, due - now)
 
     def set_rate(self, rate: float | None) -> None:
         """Go on at another rate, from now on; what was earned until now was earned at the old one.
@@ -77,6 +84,14 @@ class Limiter:
         self._settle()
         self._rate = math.inf if rate is None else rate
         self._debt = max(self._debt, -self._savable)
+
+    def hold_until(self, monotonic: float) -> None:
+        """Let nobody through before then, in place of what was held until now: it may be sooner.
+
+        Nothing is saved up meanwhile. Who waits sees it after `longest_s`.
+        """
+        self._settle()
+        self._not_before = monotonic
 
     def pause(self, seconds: float) -> None:
         """Let nobody through for so long, and then no burst."""
@@ -94,13 +109,14 @@ class Limiter:
 
     @property
     def _due(self) -> float:
-        return self._at + max(self._debt, 0.0) / self._rate
+        return max(self._at + max(self._debt, 0.0) / self._rate, self._not_before)
 
     def _settle(self) -> None:
         # A pause puts `_at` ahead of the clock: nothing is earned until then.
         now = self._clock.monotonic()
         if now > self._at:
-            self._debt = max(self._debt - self._rate * (now - self._at), -self._savable)
+            least = 0.0 if self._at < self._not_before else -self._savable
+            self._debt = max(self._debt - self._rate * (now - self._at), min(self._debt, least))
             self._at = now
 
     async def _approach(self, ahead: float) -> None:
@@ -119,4 +135,4 @@ class Limiter:
         return self._savable < 2 * _TIMER_S * self._rate and self._rate * _FAR_APART_S > 1
 
     async def _sleep(self, seconds: float) -> None:
-        await self._clock.sleep(min(max(seconds, _SHORTEST_S), _LONGEST_S))
+        await self._clock.sleep(min(max(seconds, _SHORTEST_S), self.longest_s))

@@ -135,6 +135,18 @@ class KeptCredentials(Protocol):
         ...
 
 
+class KeptLimits(Protocol):
+    """What lanes learned of the service's limits, by lane and kind of call, as text of `runner.rules.learned`."""
+
+    def read(self, lane: str, kind: str) -> str | None:
+        """What was kept; None: nothing."""
+        ...
+
+    def keep(self, lane: str, kind: str, learned: str | None) -> None:
+        """Keep it in place of what was kept; None: forget that. Where nothing can be written now, nothing is."""
+        ...
+
+
 class ReceivedCommand(NamedTuple):
     """A command as it lies in the state store: its number there, who gave it, and why."""
 

@@ -37,7 +37,9 @@ async def read(
                 lane.credential.end(begun, answer)
     if answer is None:
         return lane.credential.refusal
-    if isinstance(answer, ReadFailed) and answer.cause is Cause.THROTTLED:
+    if not isinstance(answer, ReadFailed) or answer.missing:
+        lane.reads.passed(sent_at)
+    elif answer.cause is Cause.THROTTLED:
         too_long = why_to_stop(lane, answer.error, answer.throttle)
         if too_long is None:
             lane.reads.throttled(answer.throttle, sent_at)

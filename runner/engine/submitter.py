@@ -191,6 +191,7 @@ class Submitter:
         lane, now = self._lane, self._lane.clock.now()
         match answer:
             case answers.Created(job=job, request_id=request_id):
+                lane.creates.passed(sent_at)
                 self._created(request, job, request_id)
             case answers.Unanswered(error=error, after_s=after_s):
                 if after_s:
@@ -200,6 +201,7 @@ class Submitter:
             case answers.Refusal(cause=Cause.THROTTLED):
                 self._slow_down(request, answer, sent_at)
             case answers.Refusal(cause=Cause.INVALID | Cause.BUSY):
+                lane.creates.passed(sent_at)  # it got through: the service itself refused it
                 for event in after_refusal(lane.run, request, answer, now, lane.jitter()):
                     lane.recorder.record(event)
                 lane.doubt_news.tell()

@@ -37,6 +37,24 @@ if TYPE_CHECKING:
     from runner.run.events import Event
 
 
+class _Limits:
+    """See `runner.engine.ports.KeptLimits`."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[str, str], str] = {}
+
+    def read(self, lane: str, kind: str) -> str | None:
+        """See `KeptLimits.read`."""
+        return self.rows.get((lane, kind))
+
+    def keep(self, lane: str, kind: str, learned: str | None) -> None:
+        """See `KeptLimits.keep`."""
+        if learned is None:
+            self.rows.pop((lane, kind), None)
+        else:
+            self.rows[lane, kind] = learned
+
+
 class _Contents:
     """What all processes share."""
 
@@ -49,6 +67,7 @@ class _Contents:
         self.made = 0
         self.lock = Lock()
         self.refused_calls: dict[str, str] = {}
+        self.limits = _Limits()
 
 
 class MemoryStore:
@@ -84,6 +103,11 @@ class MemoryStore:
             self._forget,
         )
         self.credentials = self._credentials()
+
+    @property
+    def limits(self) -> _Limits:
+        """See `RunStore.limits`."""
+        return self._contents.limits
 
     def _credentials(self) -> KeptInProcess:
         kept = KeptInProcess(lambda: self._moment().at < self._contents.lock.until)

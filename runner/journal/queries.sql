@@ -211,3 +211,13 @@ WHERE NOT EXISTS (SELECT 1 FROM run WHERE run.plan_hash = plan.plan_hash) AND co
 -- name: delete_plan
 DELETE FROM plan_index WHERE plan_hash = :plan_hash AND NOT EXISTS (SELECT 1 FROM run WHERE run.plan_hash = :plan_hash);
 DELETE FROM plan WHERE plan_hash = :plan_hash AND NOT EXISTS (SELECT 1 FROM run WHERE run.plan_hash = :plan_hash);
+
+-- name: learned_limit
+SELECT learned FROM learned_limit WHERE lane = :lane AND kind = :kind;
+
+-- name: keep_limit
+INSERT INTO learned_limit (lane, kind, learned) VALUES (:lane, :kind, :learned)
+ON CONFLICT (lane, kind) DO UPDATE SET learned = excluded.learned;
+
+-- name: forget_limit
+DELETE FROM learned_limit WHERE lane = :lane AND kind = :kind;

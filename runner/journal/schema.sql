@@ -1,4 +1,4 @@
--- The journal's tables, version 7.
+-- The journal's tables, version 8.
 
 -- Plans, by their hash: the JSON that `runner.plan.codec` writes. Not compressed: most of it is random ids, which shrink
 -- to half and no more.
@@ -108,3 +108,11 @@ CREATE TABLE refused_calls (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE salt (value BLOB NOT NULL) STRICT;
 INSERT INTO salt VALUES (randomblob(16));
+
+-- Limits of the service that lanes learned (version 8, see runner.rules.learned): of each kind of call.
+CREATE TABLE learned_limit (
+    lane    TEXT NOT NULL,
+    kind    TEXT NOT NULL,
+    learned TEXT NOT NULL,
+    PRIMARY KEY (lane, kind)
+) STRICT, WITHOUT ROWID;

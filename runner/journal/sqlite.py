@@ -23,6 +23,7 @@ from runner.journal.ownership import TAKEOVER_S
 from runner.journal.queries import queries
 from runner.journal.sqlite_credentials import SqliteCredentials
 from runner.journal.sqlite_history import SqliteHistory
+from runner.journal.sqlite_limits import SqliteLimits
 from runner.journal.store import CommandRow, LeaseRow, OwnershipLost, RunRecord, RunRow, SlotTaken
 from runner.journal.troubles import DAMAGED_HINT, translated
 from runner.journal.writer import JournalWriter, LastEntry, OwnershipHeld, Times
@@ -68,6 +69,7 @@ class SqliteStore:
         self._db, self._place = (open_to_read if reading else open_database)(path, wait_s)
         self.history = SqliteHistory(self._db, path, self.run)
         self.credentials = SqliteCredentials(self._db, path, wait_s)
+        self.limits = SqliteLimits(self._db, path)
 
     def save_plan(self, plan_hash: str, body: bytes, digests: bytes | None = None) -> None:
         """Keep a plan's JSON under its hash, with the digests of its servers."""

@@ -11,7 +11,7 @@ from runner.errors import RefusedToStart, RunnerError, RunStopped, StateFolderEr
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 
-    from runner.engine.ports import KeptCredentials
+    from runner.engine.ports import KeptCredentials, KeptLimits
     from runner.journal.chain import Link
     from runner.journal.history import RunHistory
     from runner.journal.owner import Owner
@@ -231,6 +231,11 @@ class RunStore(Protocol):
     @property
     def credentials(self) -> KeptCredentials:
         """What is noted of credentials that the service refused."""
+        ...
+
+    @property
+    def limits(self) -> KeptLimits:
+        """What lanes learned of the limits of the service."""
         ...
 
     def save_plan(self, plan_hash: str, body: bytes, digests: bytes | None = None) -> None:

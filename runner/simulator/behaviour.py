@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from runner.errors import InvalidInput, Problem
+from runner.simulator.windows import LimitKind
 from runner.spec.json_source import read_document
 from runner.spec.suggest import did_you_mean
 from runner.spec.yaml_source import path_text
@@ -42,8 +43,16 @@ class Auth(_Switches):
     lock_s: Seconds = Field(300.0, description="How long it stays locked, seconds.")
 
 
+class LimitChange(_Switches):
+    """Other rate limits from a time on."""
+
+    after_s: Seconds = Field(description="From how long after the first call on, seconds.")
+    creates: int | None = Field(description="Creates in each period; null: no limit.")
+    reads: int | None = Field(description="Reads in each period; null: no limit.")
+
+
 class ThrottleSwitches(_Switches):
-    """Rate limits (api-facts 8.18). A throttled create makes nothing; refused calls count, too."""
+    """Rate limits (api-facts 8.18). A throttled create makes nothing."""
 
     creates: int | None = Field(10, description="Creates in each period; null: no limit.")
     create_period_s: Seconds = Field(60.0, description="The period of `creates`, seconds.")
@@ -51,6 +60,10 @@ class ThrottleSwitches(_Switches):
     read_period_s: Seconds = Field(1.0, description="The period of `reads`, seconds.")
     retry_after: bool = Field(default=False, description="Whether a throttled answer has Retry-After.")
     says_limit: bool = Field(default=True, description="Whether a throttled answer tells the limit and its period.")
+    kind: LimitKind = Field("fixed", description="What limits: windows one after the other, any window, saved tokens.")
+    counts_refused: bool = Field(default=True, description="Whether refused calls count in a `sliding` window.")
+    chance: Chance = Field(0.0, description="Chance of any call to be throttled, whatever the limit.")
+    changes: list[LimitChange] = Field([], description="Other limits from a time on, in order.")
 
 
 class ListingSwitches(_Switches):

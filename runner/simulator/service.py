@@ -6,13 +6,13 @@ import random
 import re
 import uuid
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from runner.simulator.deviating import answer_to_create, job_detail, list_page, starts_at, stored_name
 from runner.simulator.jobs import JobFactory, JobView, SimulatedJob
 from runner.simulator.replies import SimulatedReply, page, refusal
 from runner.simulator.servers import Fleet
-from runner.simulator.windows import ThrottleWindow
+from runner.simulator.windows import window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,9 +40,9 @@ class SimulatedService:
         self._view = JobView(behaviour)
         self._busy: dict[str, SimulatedJob] = {}
         self._names: set[str] = set()
-        limits = behaviour.throttle
-        self._creates = ThrottleWindow(limits.creates, limits.create_period_s)
-        self._reads = ThrottleWindow(limits.reads, limits.read_period_s)
+        self._changes = list(behaviour.throttle.changes)
+        self._first_call_at: float | None = None
+        self._set_limits(behaviour.throttle.creates, behaviour.throttle.reads)
         self._add_foreign_jobs()
 
     # --- what the API does ------------------------------------------------------------------------------------------
@@ -50,7 +50,7 @@ class SimulatedService:
     def create(self, body: object) -> SimulatedReply:
         """Make a job, or refuse (api-facts 1.1)."""
         self.calls["create"] += 1
-        throttled = self._throttled(self._creates)
+        throttled = self._throttled("creates")
         if throttled is not None:
             return throttled
         problem = self._invalid(body)
@@ -71,7 +71,7 @@ class SimulatedService:
     def get(self, job_id: str) -> SimulatedReply:
         """One job (api-facts 1.2)."""
         self.calls["get"] += 1
-        throttled = self._throttled(self._reads)
+        throttled = self._throttled("reads")
         if throttled is not None:
             return throttled
         job = self.jobs.get(job_id)
@@ -84,7 +84,7 @@ class SimulatedService:
     def list_jobs(self, query: Mapping[str, str]) -> SimulatedReply:
         """A page of the list (api-facts 1.3)."""
         self.calls["list"] += 1
-        throttled = self._throttled(self._reads)
+        throttled = self._throttled("reads")
         if throttled is not None:
             return throttled
         now, switches = self._clock(), self.behaviour.listing
@@ -144,11 +144,29 @@ class SimulatedService:
 
     # --- rules ------------------------------------------------------------------------------------------------------
 
-    def _throttled(self, window: ThrottleWindow) -> SimulatedReply | None:
-        wait_s = window.refuses(self._clock())
+    def _set_limits(self, creates: int | None, reads: int | None) -> None:
+        switches = self.behaviour.throttle
+        counts = switches.counts_refused
+        self._creates = window(switches.kind, creates, switches.create_period_s, counts_refused=counts)
+        self._reads = window(switches.kind, reads, switches.read_period_s, counts_refused=counts)
+
+    def _change_limits(self, now: float) -> None:
+        if self._first_call_at is None:
+            self._first_call_at = now
+        while self._changes and now >= self._first_call_at + self._changes[0].after_s:
+            change = self._changes.pop(0)
+            self._set_limits(change.creates, change.reads)
+
+    def _throttled(self, kind: Literal["creates", "reads"]) -> SimulatedReply | None:
+        now, switches = self._clock(), self.behaviour.throttle
+        if self._changes:
+            self._change_limits(now)
+        window = self._creates if kind == "creates" else self._reads
+        wait_s = window.refuses(now)
+        if switches.chance and self._rng.random() < switches.chance:
+            return refusal(429, "APIGW.0308", "The throttling threshold has been reached")
         if wait_s is None:
             return None
-        switches = self.behaviour.throttle
         period = "1 minute" if window.period_s == 60 else f"{window.period_s:g} second"  # noqa: PLR2004  a minute
         text = "The throttling threshold has been reached"
         if switches.says_limit:

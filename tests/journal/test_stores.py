@@ -266,7 +266,8 @@ def test_the_journal_is_nobody_elses_business(tmp_path: Path) -> None:
     assert path.parent.stat().st_mode & 0o077 == 0
 
 
-BACK_TO_6 = "ALTER TABLE run DROP COLUMN report; PRAGMA user_version = 6"
+BACK_TO_7 = "DROP TABLE learned_limit; PRAGMA user_version = 7"
+BACK_TO_6 = f"{BACK_TO_7}; ALTER TABLE run DROP COLUMN report; PRAGMA user_version = 6"
 BACK_TO_5 = f"{BACK_TO_6}; DROP TABLE refused_calls; DROP TABLE salt; PRAGMA user_version = 5"
 BACK_TO_4 = (
     f"{BACK_TO_5}; "
@@ -296,7 +297,9 @@ def structure(path: Path) -> list[tuple[str, str]]:
     return rows
 
 
-@pytest.mark.parametrize("back", [BACK_TO_6, BACK_TO_5, BACK_TO_4, BACK_TO_2, BACK_TO_1], ids=["6", "5", "4", "2", "1"])
+@pytest.mark.parametrize(
+    "back", [BACK_TO_7, BACK_TO_6, BACK_TO_5, BACK_TO_4, BACK_TO_2, BACK_TO_1], ids=["7", "6", "5", "4", "2", "1"]
+)
 async def test_a_file_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path, back: str) -> None:
     path = tmp_path / "journal.db"
     store = with_run(SqliteStore(path))
