@@ -66,9 +66,11 @@ def measured(case: Case, seed: int = 1) -> tuple[Known, Known]:
         jobs = [world.service.jobs[job_id] for _, job_id in sorted(world.state.job_ids.items())]
         ends = [job.ends_at() or 0.0 for job in jobs]
         calls = world.service.calls
-        return [at - end for (_, at), end in zip(sorted(known.items()), ends, strict=True)], ends, calls["get"] + calls[
-            "list"
-        ]
+        return (
+            [at - end for (_, at), end in zip(sorted(known.items()), ends, strict=True)],
+            ends,
+            calls["get"] + calls["list"],
+        )
 
     late, ends, reads = play(plan, story, seed=seed, **_switches(case))
     return Known(*_shares(late), reads / case.jobs), Known(*_shares(list(_floor(ends, case.reads))), 1.0)
@@ -109,7 +111,16 @@ def cases() -> Iterator[Case]:
 def main() -> None:
     """Print the table."""
     header(
-        "jobs", "last, s", "spread", "creates/s", "list", "half known, s", "95 %, s", "reads a job", "floor half", "95 %"
+        "jobs",
+        "last, s",
+        "spread",
+        "creates/s",
+        "list",
+        "half known, s",
+        "95 %, s",
+        "reads a job",
+        "floor half",
+        "95 %",
     )
     for case in cases():
         known, floor = measured(case)
