@@ -70,7 +70,6 @@ class Sweeper:
         """How many of the lane's jobs were accepted before it; -1 where it is none of them."""
         return self._places.get(job_id, -1)
 
-    @property
     def is_at_it(self) -> bool:
         """Whether there are pages to read, of a look that was begun."""
         return bool(self._wanted)
@@ -90,6 +89,11 @@ class Sweeper:
         self._wanted = deque(sorted(places, key=self._shape.position))
         self._expected, self._most = len(old | self._listed.intersection(places)), min(_MOST_PAGES, len(places))
         self._rows, self._read, self._seen = 0, 0, set()
+
+    def missed(self, requests: Sequence[int]) -> list[int]:
+        """Which of these the pages of the last look did not show."""
+        jobs = self._lane.state.open
+        return [r for r in requests if r in jobs and self._places[jobs[r].job_id] not in self._seen]
 
     def rest(self, seconds: float = _LONGEST_REST_S) -> None:
         """The list is not to be relied on for a while."""

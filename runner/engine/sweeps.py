@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from runner.engine.sweeper import Sweeper
 from runner.rules.durations import likely_duration
 from runner.rules.outcomes import DELETED, FINISHED
-from runner.rules.sweeps import FEW, SHORTEST_S, Candidates, anyway_s, span_of
+from runner.rules.sweeps import FEW, SHORTEST_S, Candidates, anyway_s, is_predictable, span_of
 from runner.run.decisions import WaitForEvent
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from runner.rules.durations import Durations
     from runner.rules.watch_schedule import WatchSchedule
 
-# What a look showed counts for so much longer than until the next one, seconds.
-_SHOWN_FOR_S = 2.0
 # So many jobs must show that the list is wrong: in a row those that it shows as over and are not; or those of which it did
 # not know so long after, seconds, that they are over.
 _WRONG = 3
@@ -45,8 +43,10 @@ class Sweeps:
         self._schedule = schedule
         self._sweeper = Sweeper(lane)
         self._at_work: dict[int, float] = {}  # when each was last seen at work
-        self._shown: dict[int, float] = {}  # by the list
+        self._shown: dict[int, int] = {}  # by the list, and in which look
+        self._looks = 0
         self._now: deque[int] = deque()
+        self._wanted: list[int] = []
         self._looked_at = self._next_at = 0.0
         self._rested = False
         self._checks, self._checked_at = 0, 0.0
@@ -71,6 +71,8 @@ class Sweeps:
             durations.add(likely_duration(told_s, seen_at - accepted_at, now - accepted_at))
             if len(durations) <= _FIRST:
                 self._next_at = min(self._next_at, max(now, self._looked_at + SHORTEST_S))
+            if len(durations) in {1, _FIRST}:
+                self._plan_anew(self._step(request))
 
     def is_read(self, request: int, *, is_over: bool) -> None:
         """A read shows whether the job is over: does the list?"""
@@ -91,12 +93,13 @@ class Sweeps:
 
     def covers(self, request: int, now: float) -> bool:
         """Whether the list tells of the job, so that it need not be read."""
-        lane, accepted_at = self._lane, self._lane.state.open[request].accepted_at
-        if not self.is_shown(request):
+        lane, step, accepted_at = self._lane, self._step(request), self._lane.state.open[request].accepted_at
+        durations, age_s = self._durations[step], now - accepted_at
+        if not self.is_shown(request) or is_predictable(durations) or age_s > span_of(durations).end_s:
             return False
-        if not self._schedule.is_checked(request, self._step(request), accepted_at, now):
+        if not self._schedule.is_checked(request, step, accepted_at, now):
             return True
-        if now - accepted_at >= lane.run.plan.watch.job_timeout_s:
+        if age_s >= lane.run.plan.watch.job_timeout_s:
             return False
         if self._checks > 3 + _CHECKED * lane.state.accepted and now < self._checked_at + _CHECKED_EVERY_S:
             return True
@@ -112,24 +115,39 @@ class Sweeps:
                 taken.append(request)
         return taken
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether more jobs are known to be over than can be read soon."""
+        return bool(self._now)
+
     def due_at(self) -> float:
         """When it is to be looked next."""
-        if self._sweeper.is_at_it:
+        if self._sweeper.is_at_it():
             return self._sweeper.again_at
         return max(self._next_at, self._sweeper.again_at) if self._lane.state.open else inf
 
     async def look(self) -> None:
         """Begin a look, and read a page; or one more page of that which was begun."""
-        if not self._sweeper.is_at_it:
+        if not self._sweeper.is_at_it():
             self._begin()
-        if self._sweeper.is_at_it:
+        if self._sweeper.is_at_it():
             asked_at = self._lane.clock.now()
             # First those that were accepted first: as a rule they are over for longest, and all that they did shows.
             for row in sorted(await self._sweeper.next_page(), key=lambda row: self._sweeper.place(row.job_id)):
                 self._is_listed(row, asked_at)
             self._doubt()
+            if not self._sweeper.is_at_it():
+                self._are_missed()
         if self._sweeper.rests_until > self._lane.clock.now() and not self._rested:
             self._rest()
+
+    def _are_missed(self) -> None:
+        """Those that a look was for, and that it did not show, are read when their own turn comes."""
+        now, wanted, self._wanted = self._lane.clock.now(), self._wanted, []
+        for request in self._sweeper.missed(wanted):
+            if self._shown.pop(request, None) is not None and self._schedule.take(request):
+                accepted_at = self._lane.state.open[request].accepted_at
+                self._schedule.read_again(request, self._step(request), accepted_at, now)
 
     def _begin(self) -> None:
         lane, now = self._lane, self._lane.clock.now()
@@ -160,8 +178,13 @@ class Sweeps:
             self._now.extend(wanted)
             self._looked_at = now
         else:
-            self._sweeper.begin(wanted)
-            self._looked_at = now
+            self._sweep(wanted)
+
+    def _sweep(self, wanted: Sequence[int]) -> None:
+        self._sweeper.begin(wanted)
+        self._wanted = list(wanted)
+        self._looks += 1
+        self._looked_at = self._lane.clock.now()
 
     def _look_anyway(self, first_at: float) -> None:
         """No job should be over yet; but where there are many, a page now and then shows whether that is so."""
@@ -171,8 +194,7 @@ class Sweeps:
             return
         again_at = self._looked_at + min(anyway_s(self._durations[self._step(request)]) for request in some[:1])
         if again_at <= now:
-            self._sweeper.begin(some)
-            self._looked_at = now
+            self._sweep(some)
         self._next_at = min(first_at, max(again_at, now + SHORTEST_S))
 
     def _do_others_wait(self, wanted: Sequence[int]) -> bool:
@@ -192,7 +214,7 @@ class Sweeps:
             self._now.append(request)
             self._shown.pop(request, None)
         elif request not in self.asked:
-            self._shown[request] = asked_at
+            self._shown[request] = self._looks
             self._at_work[request] = max(asked_at, self._at_work.get(request, asked_at))
 
     def _is_behind(self, job_id: str, asked_at: float, *, is_over: bool) -> None:
@@ -202,18 +224,22 @@ class Sweeps:
             self._late = 0 if is_over else self._late + 1
 
     def is_shown(self, request: int) -> bool:
-        """Whether the list showed the job at work a moment ago."""
-        lasts_s = 2 * max(SHORTEST_S, self._next_at - self._looked_at) + _SHOWN_FOR_S
-        return not self._rested and self._shown.get(request, -inf) >= self._lane.clock.now() - lasts_s
+        """Whether the last looks showed the job at work."""
+        return not self._rested and self._shown.get(request, -2) >= self._looks - 1
 
     def _rest(self) -> None:
         """Every job is read by itself from now on, when its turn comes."""
-        now = self._lane.clock.now()
         self._rested = True
         self._shown.clear()
+        for step in range(len(self._durations)):
+            self._plan_anew(step)
+
+    def _plan_anew(self, step: int) -> None:
+        """Much has been learned since it was said when the jobs of a step are read."""
+        now = self._lane.clock.now()
         for request, job in self._lane.state.open.items():
-            if request not in self.asked and self._schedule.take(request):
-                self._schedule.read_again(request, self._step(request), job.accepted_at, now)
+            if request not in self.asked and self._step(request) == step and self._schedule.take(request):
+                self._schedule.read_again(request, step, job.accepted_at, now)
 
     def _step(self, request: int) -> int:
         return self._lane.run.requests.entries[request].step

@@ -77,7 +77,8 @@ class Watcher:
         if not over and self._sweeps.due_at() <= self._lane.clock.now():
             await self._sweeps.look()
             over = self._sweeps.take(_AT_ONCE - _OTHERS)
-        return [*over, *self._due(_OTHERS if over else _AT_ONCE)]
+        others = _AT_ONCE if not over else 1 if self._sweeps.is_behind else _OTHERS
+        return [*over, *self._due(others)]
 
     def _due_at(self) -> float:
         read_at = self._schedule.next_due()

@@ -20,7 +20,7 @@ FEW = 30
 # The spacing, seconds, where one page tells of jobs of which one ends each second.
 _SPACING_S = 1.3
 # The part of the rate of reads that looks may use: each job that is over is read by itself.
-_SHARE = 0.5
+_SHARE = 0.4
 # While no job of a step is known to be over, and for how young it may be then, seconds.
 _OF_ITS_AGE = 30.0
 _YOUNGEST_S = 1.0
@@ -48,9 +48,16 @@ def span_of(durations: Durations) -> Span:
     if early is None or middle is None or most is None:
         return Span(_YOUNGEST_S, inf, 0.0)
     width_s = max(1.0, 2 * durations.between(0.25, 0.75))
+    if is_predictable(durations):
+        return Span(most + SHORTEST_S, most + SHORTEST_S + middle, width_s)
     begin_s = max(0.8 * early, early - width_s / 2) if len(durations) >= _ENOUGH else early / 2
     end_s = most + width_s + middle * (0.25 + 2 / len(durations))
     return Span(max(min(begin_s, early - _YOUNGEST_S), 0.5), end_s, width_s)
+
+
+def is_predictable(durations: Durations) -> bool:
+    """Whether jobs like these end within so short a time that each is read by itself, right after."""
+    return len(durations) >= _ENOUGH and durations.between(0.05, 0.95) < SHORTEST_S
 
 
 class Candidates:

@@ -62,7 +62,7 @@ class WatchSchedule:
 
     def read_again(self, request: int, step: int, accepted_at: float, now: float) -> None:
         """A read at `now` showed the job still open."""
-        self._read_in(request, accepted_at, now, self._interval(step, now - accepted_at))
+        self._read_in(request, accepted_at, now, self._interval(request, step, now - accepted_at))
 
     def postpone(self, request: int, step: int, accepted_at: float, now: float) -> None:
         """The list shows the job at work: it is read when it should long be over, to see if the list is right."""
@@ -147,8 +147,10 @@ class WatchSchedule:
         delay = _FIRST_READ_WITHOUT_SAMPLE_S if early is None else early + self._apart(step)
         return min(delay, self._job_timeout_s)
 
-    def _interval(self, step: int, age: float) -> float:
+    def _interval(self, request: int, step: int, age: float) -> float:
         most = self._durations[step].quantile(0.95)
         if most is None:
-            return min(_LONGEST_S, max(_SHORTEST_S, age / 2))
-        return min(_LONGEST_S, max(self._apart(step), self._first_read(step) - age, (age - most) / 2))
+            first = 0.0 if request in self._scouts[step] else _FIRST_READ_WITHOUT_SAMPLE_S
+            return min(_LONGEST_S, max(_SHORTEST_S, age / 2, first - age))
+        late = min(_LONGEST_S, max(self._apart(step), (age - most) / 2))
+        return max(late, self._first_read(step) - age)
