@@ -157,8 +157,8 @@ class Sweeps:
             if request in self.asked:
                 continue
             span, age_s = spans[self._step(request)], now - job.accepted_at
-            if age_s < span.begin_s:
-                first_at = min(first_at, job.accepted_at + span.begin_s)
+            if (begins_at := job.accepted_at + span.begin_s) > now:  # not by the age, which is rounded otherwise
+                first_at = min(first_at, begins_at)
             elif age_s <= span.end_s:
                 candidates.add(span, age_s)
                 wanted.append(request)
