@@ -273,9 +273,11 @@ class _Departure:
     async def leave(self) -> bool:
         """See `Departure.leave`."""
         submitter, request, intended_at = self._submitter, self._request, self._intended_at
-        if not self._call.leave_now():
-            still = partial(submitter.may_send_now, request, intended_at)
-            if not await self._call.again(still):
-                return False
+        is_first = not self._call.has_left
+        if not is_first and not await self._call.again(partial(submitter.may_send_now, request, intended_at)):
+            return False
         slot_until, self._slot_until = self._slot_until, -math.inf
-        return await submitter.is_in_time(request, intended_at, slot_until)
+        if not await submitter.is_in_time(request, intended_at, slot_until):
+            return False
+        # Last: while it waited for another slot, a call may have been refused.
+        return not is_first or self._call.leave_now()
