@@ -3,17 +3,45 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.tools import header, row
+from benchmarks.tools import header, row, runner, timed
+from runner.app.history import open_store
 from runner.run import events as e
 from runner.spec.campaign import Submit, Watch
+from tests.cli.serving import ServiceClock, served
 from tests.conftest import small_plan
+from tests.engine.rollout_plans import fleet, rollout_plan, step
 from tests.engine.world import World, play
 
+OVER_HTTP = 100
+BEHAVIOUR = """\
+throttle: {creates: null, reads: null}
+tasks: {duration_s: 6, spread: 0.3}
+listing: {lag_s: 1.0}
+"""
+JOBSPEC = """\
+api_version: runner/v1
+name: bench
+inventory: fleet.csv
+lane: {endpoint: "URL", project_id: p}
+groups: [{name: all, select: "true"}]
+steps:
+  - name: upgrade
+    type: HDK_UPGRADE
+    job_name: bench
+    servers_per_job: 1
+    items: [{type: HDK_UPGRADE, spec: {version: "24.1"}}]
+submit: {rate: 5/s, settle: 2s}
+watch: {rate: 10/s}
+"""
 # What the runner saves up of reads, and one call's way there and back, seconds.
 _BURST, _CALL_S = 10, 0.05
+# By then the last task of a job that is over shows, seconds.
+_TASKS_SHOW_S = 0.35
 
 SPREADS: dict[str, dict[str, Any]] = {
     "±5 %": {"spread": 0.05},
@@ -79,14 +107,14 @@ def measured(case: Case, seed: int = 1) -> tuple[Known, Known]:
 def _floor(ends: list[float], rate: float) -> Iterator[float]:
     """How late each would be known that is read once, in the order of the ends."""
     saved, before = float(_BURST), 0.0
-    for end in sorted(end + 0.35 for end in ends):
+    for end in sorted(end + _TASKS_SHOW_S for end in ends):
         saved = min(_BURST, saved + (max(end, before) - before) * rate) if before else saved
         at = max(end, before)
         if saved < 1:
             at += (1 - saved) / rate
             saved = 1.0
         saved, before = saved - 1, at
-        yield at + _CALL_S - (end - 0.35)
+        yield at + _CALL_S - (end - _TASKS_SHOW_S)
 
 
 def _shares(late: list[float]) -> tuple[float, float]:
@@ -108,6 +136,45 @@ def cases() -> Iterator[Case]:
                     yield Case(jobs, lasts_s, spread, lists, creates=5.0)
 
 
+def waited_at_a_limit(most: int, lasts_s: float, spread: str) -> tuple[float, float, float]:
+    """Sixty jobs of which so many may run: how long after one is over, and shows it, the next starts; reads a job."""
+    rollout = {"waves": [{"name": "w"}], "order": "listed", "budget": {"max_unavailable": most}}
+    plan = rollout_plan(rollout, fleet(60), steps=[step("upgrade", 1)], watch={"rate": "10/s"})
+
+    async def story(world: World) -> tuple[list[float], float]:
+        await world.run()
+        jobs = list(world.service.jobs.values())
+        shown_at = sorted((job.ends_at() or 0.0) + _TASKS_SHOW_S for job in jobs)
+        calls = world.service.calls
+        began = [job.created_at for job in jobs[most:]]
+        return [at - over for at, over in zip(began, shown_at, strict=False)], (calls["get"] + calls["list"]) / len(
+            jobs
+        )
+
+    waited, reads = play(plan, story, seed=1, tasks={"duration_s": lasts_s, **SPREADS[spread]})
+    return *_shares(waited), reads
+
+
+def over_http() -> Known:
+    """The whole command against a simulated service in this process: real time, HTTP and SQLite."""
+    with tempfile.TemporaryDirectory() as name, served(BEHAVIOUR, ServiceClock(stands=False)) as simulator:
+        folder = Path(name)
+        servers = "".join(f"id-{number},server-{number}\n" for number in range(OVER_HTTP))
+        (folder / "fleet.csv").write_text(f"id,name\n{servers}")
+        (folder / "bench.yaml").write_text(JOBSPEC.replace("URL", simulator.url))
+        command = runner("run", folder / "bench.yaml", "--state-dir", folder / "state")
+        timed(command, HUAWEICLOUD_SDK_AK="SIMULATORAK", HUAWEICLOUD_SDK_SK="SIMULATORSK")
+        late, jobs, accepted = list[float](), simulator.service.jobs, dict[int, str]()
+        with open_store(folder / "state") as store:
+            for event in store.read_events(store.runs()[0].id):
+                if isinstance(event, e.Accepted):
+                    accepted[event.request] = event.job.job_id
+                elif isinstance(event, e.Settled):
+                    late.append(event.at - (jobs[accepted[event.request]].ends_at() or 0.0))
+        calls = simulator.service.calls
+        return Known(*_shares(late), (calls["get"] + calls["list"]) / OVER_HTTP)
+
+
 def main() -> None:
     """Print the table."""
     header(
@@ -126,6 +193,14 @@ def main() -> None:
         known, floor = measured(case)
         row(case.jobs, f"{case.lasts_s:g}", case.spread, f"{case.creates:g}", case.lists, *known, *floor[:2])
         sys.stdout.flush()
+    print()
+    header("may run", "last, s", "spread", "half of the next start within, s", "95 %, s", "reads a job")
+    for most in (1, 5, 20):
+        for lasts_s, spread in ((6.0, "±30 %"), (180.0, "±5 %"), (180.0, "factor 5")):
+            row(most, f"{lasts_s:g}", spread, *waited_at_a_limit(most, lasts_s, spread))
+    print()
+    header("over HTTP", "half known, s", "95 %, s", "reads a job")
+    row(f"{OVER_HTTP} jobs of 6 s ±30 %, 5 a second", *over_http())
 
 
 if __name__ == "__main__":
