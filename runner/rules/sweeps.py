@@ -81,7 +81,8 @@ class Candidates:
     def spacing_s(self, pages: int, rate: float | None, *, others_wait: bool) -> float:
         """How long after one look at so many `pages` the next one comes; `rate` is that of reads, None: no limit."""
         known = _SPACING_S * sqrt(min(pages, self.count) / self._per_second) if self._per_second else inf
-        unknown = self._oldest_s / min(_OF_ITS_AGE, 10.0 + self._unknown) if self._unknown else inf
+        looks = min(_OF_ITS_AGE, (10.0 + self._unknown) / pages)
+        unknown = self._oldest_s / looks if self._unknown else inf
         shortest = AT_A_LIMIT_S if others_wait and self._per_second and self.count <= FEW else SHORTEST_S
         wanted = shortest if shortest < SHORTEST_S else max(shortest, min(known, unknown))
         return max(wanted, pages / (_SHARE * rate)) if rate else wanted

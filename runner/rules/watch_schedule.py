@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from runner.rules.durations import Durations
 
 SCOUTS = 8
-# By then most new jobs are listed, seconds.
+# By then most new jobs are listed, seconds. Each scout is first read a little later than the one before, and so again.
 _SCOUTED_S = 3.0
+_GROWTH = 1.5
 _FIRST_READ_WITHOUT_SAMPLE_S = 60.0
 _SHORTEST_S = 2.0
 _LONGEST_S = 120.0
@@ -54,8 +55,9 @@ class WatchSchedule:
     def opened(self, request: int, step: int, accepted_at: float) -> None:
         """A job was accepted."""
         if len(self._scouts[step]) < SCOUTS and not self._durations[step]:
+            first_s = _SCOUTED_S * _GROWTH ** (len(self._scouts[step]) / SCOUTS)
             self._scouts[step].add(request)
-            self.read_at(request, accepted_at + _SCOUTED_S)
+            self.read_at(request, accepted_at + first_s)
         else:
             self._at[request] = None
             self._fresh[step].append(_Waiting(accepted_at, request))
@@ -151,6 +153,6 @@ class WatchSchedule:
         most = self._durations[step].quantile(0.95)
         if most is None:
             first = 0.0 if request in self._scouts[step] else _FIRST_READ_WITHOUT_SAMPLE_S
-            return min(_LONGEST_S, max(_SHORTEST_S, age / 2, first - age))
+            return min(_LONGEST_S, max(_CLOSEST_S, (_GROWTH - 1) * age, first - age))
         late = min(_LONGEST_S, max(self._apart(step), (age - most) / 2))
         return max(late, self._first_read(step) - age)

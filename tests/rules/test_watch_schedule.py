@@ -99,7 +99,7 @@ def due_again(age: float, *seen: float, timeout_s: float = 7200.0, is_scout: boo
     return at - (AT + age)
 
 
-@pytest.mark.parametrize(("age", "again_s"), [(1.0, 2.0), (4.0, 2.0), (10.0, 5.0), (100.0, 50.0), (500.0, 120.0)])
+@pytest.mark.parametrize(("age", "again_s"), [(1.0, 1.0), (4.0, 2.0), (10.0, 5.0), (100.0, 50.0), (500.0, 120.0)])
 def test_while_nothing_is_known_a_scout_is_read_when_it_is_half_as_old_again(age: float, again_s: float) -> None:
     assert due_again(age) == again_s
 
@@ -160,13 +160,17 @@ def test_a_job_whose_last_tasks_do_not_show_yet_is_read_twice_as_late_each_time(
     assert pauses == [0.3, 0.6, 1.2, 38.4, 120.0]
 
 
-def test_the_first_eight_are_read_after_three_seconds_and_the_others_after_a_minute_if_nothing_is_learned() -> None:
+def test_the_first_eight_are_read_soon_one_after_the_other_and_the_others_after_a_minute_if_nothing_is_learned() -> (
+    None
+):
     schedule = schedule_of()
     for request in range(20):
         schedule.opened(request, 0, AT)
     assert schedule.next_due() == AT + 3.0
     assert schedule.take_due(AT + 2.9, 99) == []
-    assert schedule.take_due(AT + 3.0, 99) == list(range(8))
+    assert schedule.take_due(AT + 3.0, 99) == [0]
+    assert schedule.take_due(AT + 4.0, 99) == [1, 2, 3, 4, 5]
+    assert schedule.take_due(AT + 4.5, 99) == [6, 7]
     assert schedule.next_due() == AT + 60.0
     assert schedule.take_due(AT + 59.9, 99) == []
     assert schedule.take_due(AT + 60.0, 99) == list(range(8, 20))
