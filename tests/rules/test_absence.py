@@ -37,6 +37,11 @@ FLAWED = [
     pytest.param([page("abc", 3, 2)], "begins with page 2", id="not the first page"),
     pytest.param([page("abc", 3, 1, 2)], "3 jobs on 2 pages of 10", id="a total of one page"),
     pytest.param([EMPTY._replace(said="note: x")], "shows no job and says note: x", id="something else than jobs"),
+    pytest.param(
+        [page("ab", 4, None, 3, 2), page("cd", 4, None, 3, 2), page("", 4, None, 3, 2)],
+        "4 jobs on 3 pages of 2",
+        id="a page more than its rows need",
+    ),
     pytest.param([page("abc", 3, 1, 0)], "3 jobs on 0 pages of 10", id="no page for its rows"),
     pytest.param([page("ab", 2, size=2)], "the last page of the list is full", id="a full page, and no look beyond"),
     pytest.param([page("ab", 2, size=2)] * 2, "the last page of the list is full", id="the same page again"),

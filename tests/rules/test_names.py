@@ -52,6 +52,13 @@ def test_a_shorter_name_that_was_shown_whole_says_nothing_of_longer_ones() -> No
     assert cut(shown("upgrade"), manner) is None
 
 
+def test_a_name_as_long_as_the_longest_that_was_shown_whole_may_be_all_that_is_left_of_a_longer_one() -> None:
+    manner = NameManner()
+    manner.learn("upgrade-abc", "upgrade-abc")
+    assert cut(shown("upgrade-abc"), manner) is not None
+    assert cut(shown("upgrade-ab"), manner) is None
+
+
 def test_whether_a_name_may_be_that_of_a_job() -> None:
     manner = NameManner()
     assert manner.is_of(SENT, None)

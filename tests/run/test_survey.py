@@ -128,6 +128,24 @@ def test_what_was_done_after_a_failure_that_the_journal_lost_is_looked_up_though
     assert run.facts.phases[request] is Phase.VOID  # nobody knows of a failure, so nothing is done after it
 
 
+@pytest.mark.parametrize(("outcomes", "then"), [("s", Phase.VOID), ("t", Phase.VOID), ("f", Phase.READY)])
+def test_what_was_done_after_a_failure_that_the_journal_lost_is_done_again_only_if_its_server_failed(
+    outcomes: str, then: Phase
+) -> None:
+    rollout = {"waves": [{"name": "w"}], "order": "listed", "on_failure": {"step": "logs"}}
+    run = ByHand(rollout_plan(rollout, fleet(1), steps=[step("upgrade", 1), step("logs", 1)]))
+    run.record(e.RunResumed(run.now, "0"))
+    number = run.facts.requests.follow_up_number(0, 0)
+    run.record(*recoveries(run.facts, [number], run.now), e.Surveyed(run.now, 0))
+    run.pass_gates()
+    run.do(0, outcomes)
+    request = run.facts.requests.place_of(number)
+    assert request is not None
+    assert run.facts.phases[request] is Phase.IN_DOUBT
+    run.record(e.NotFound(run.now, request))
+    assert run.facts.phases[request] is then
+
+
 @pytest.mark.parametrize("then", ["it is looked up", "the run is aborted"])
 def test_what_was_excluded_or_left_unsent_before_anybody_could_look_is_in_doubt(then: str) -> None:
     """The end of the journal may be lost that told of a job; an aborted run is not taken up again, and nobody will look.
