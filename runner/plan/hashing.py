@@ -49,4 +49,10 @@ def _what_it_does(document: JsonMapping) -> JsonObject:
 
 
 def _digest(hashed: JsonMapping) -> str:
-    return "sha256:" + hashlib.sha256(orjson.dumps(hashed, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    """Of canonical JSON, made part by part: all of it at once is hundreds of megabytes for a fleet of a million."""
+    digest = hashlib.sha256(b"{")
+    for index, key in enumerate(sorted(hashed)):
+        digest.update(b"," * bool(index) + orjson.dumps(key) + b":")
+        digest.update(orjson.dumps(hashed[key], option=orjson.OPT_SORT_KEYS))
+    digest.update(b"}")
+    return f"sha256:{digest.hexdigest()}"
