@@ -238,7 +238,9 @@ class Promises:
             # Of an earlier step of the same servers it is told that it is in doubt: then of the later one nothing is.
             in_doubt = aborted and told[name]["state"] in {"in_doubt", "void"}
             in_doubt |= self.may_double and told[name]["state"] in {"planned", "withdrawn"}
-            in_doubt |= self.is_lied_to and (self.may_double or told[name]["state"] == "given_up")
+            # One that was given up may be in conflict from before: the list was found to prove nothing of it.
+            is_given_up = told[name]["state"] == "given_up" or (is_conflict and told[name]["job_id"] is None)
+            in_doubt |= self.is_lied_to and (self.may_double or is_given_up)
             is_told = all(any(job_id in text for text in said if text) for job_id in seen)
             assert in_doubt or is_told, f"a job of {name} is hidden"
 
