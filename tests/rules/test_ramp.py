@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import exp
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +38,14 @@ def test_a_failure_slows_it_and_a_success_never_does(abnormal: int, normal: int)
     evidence.add(1, 0)
     assert after >= before >= 1
     assert after >= allowance(evidence) >= 1
+
+
+def test_evidence_against_the_change_divides_it_by_the_square_of_its_odds() -> None:
+    evidence = Evidence(RULE)
+    evidence.add(5, 150)
+    odds = exp(evidence.log_alarm)
+    assert 1.5 < odds < 10.0
+    assert allowance(evidence, 3.0) == 1 + int(2.0 * 150 / odds**2)
 
 
 def test_a_failure_early_costs_more_than_one_late() -> None:

@@ -10,7 +10,7 @@ from runner.errors import ImpossibleEvent
 from runner.plan.plan import Plan
 from runner.run import events as e
 from runner.run.due import due_exclusions
-from runner.run.intake import nothing_left
+from runner.run.intake import jobs_may_come, nothing_left
 from runner.run.phases import Phase
 from runner.run.standing import RequestState, request_state, standings
 from runner.run.survey import doubles, recoveries
@@ -268,3 +268,19 @@ def test_what_was_excluded_when_everything_was_known_is_not_cut() -> None:
     run.ask("exclude", 'id in ("g0-s0", "g0-s1")')
     with pytest.raises(ImpossibleEvent, match="nothing of it was sent"):
         run.record(e.Split(run.now, 0, 1))
+
+
+def test_after_an_abort_a_job_of_what_the_list_showed_may_come_once_the_one_before_it_is_over() -> None:
+    rollout = {"waves": [{"name": "w"}], "order": "listed", "on_failure": {"step": "logs"}}
+    run = ByHand(rollout_plan(rollout, fleet(2), steps=[step("upgrade", 1), step("logs", 1)]))
+    run.record(e.RunResumed(run.now, "0"))
+    run.record(*recoveries(run.facts, [run.facts.requests.follow_up_number(0, 0)], run.now), e.Surveyed(run.now, 0))
+    run.pass_gates()
+    run.send(0)
+    run.record(e.Aborted(run.now, "budget", "made up"))
+    (lane,) = run.facts.lanes
+    assert jobs_may_come(run.facts, lane)
+    run.settle(0, "f")
+    assert jobs_may_come(run.facts, lane)  # that is looked up now
+    run.record(e.NotFound(run.now, len(run.facts.phases) - 1))
+    assert not jobs_may_come(run.facts, lane)
