@@ -229,9 +229,10 @@ class Promises:
             there = [job for job in jobs if not job.deleted]
             seen = [job.job_id for job in there if not self.may_double or job.created_at <= last_look]
             said = [told[name]["job_id"], (told[name]["error"] or {}).get("message", "")]
-            is_conflict = told[name]["state"] == "conflict"
+            # Where a lane was stopped and the campaign aborted before anybody could look, all that can be told is the doubt.
+            is_told = told[name]["state"] == "conflict" or (aborted and told[name]["state"] == "in_doubt")
             # The last list may have proven nothing; then a double of the network's own making is not told of.
-            assert len(seen) < 2 or is_conflict or (self.may_double and self.is_lied_to), (
+            assert len(seen) < 2 or is_told or (self.may_double and self.is_lied_to), (
                 f"two jobs of {name} are hidden"
             )
             # After an abort what was found late is not looked into any more, and what is made later is not known.
