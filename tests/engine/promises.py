@@ -230,11 +230,10 @@ class Promises:
             seen = [job.job_id for job in there if not self.may_double or job.created_at <= last_look]
             said = [told[name]["job_id"], (told[name]["error"] or {}).get("message", "")]
             # Where a lane was stopped and the campaign aborted before anybody could look, all that can be told is the doubt.
-            is_told = told[name]["state"] == "conflict" or (aborted and told[name]["state"] == "in_doubt")
+            is_conflict = told[name]["state"] == "conflict"
+            is_told = is_conflict or (aborted and told[name]["state"] == "in_doubt")
             # The last list may have proven nothing; then a double of the network's own making is not told of.
-            assert len(seen) < 2 or is_told or (self.may_double and self.is_lied_to), (
-                f"two jobs of {name} are hidden"
-            )
+            assert len(seen) < 2 or is_told or (self.may_double and self.is_lied_to), f"two jobs of {name} are hidden"
             # After an abort what was found late is not looked into any more, and what is made later is not known.
             # Of an earlier step of the same servers it is told that it is in doubt: then of the later one nothing is.
             in_doubt = aborted and told[name]["state"] in {"in_doubt", "void"}
