@@ -12,7 +12,7 @@ from runner.run.decisions import Send, SplitUp, WaitForEvent
 from runner.run.facts import StopRule
 from runner.run.gate import Record
 from runner.run.phases import Phase
-from tests.engine.rollout_plans import fleet, rollout_plan, step
+from tests.engine.rollout_plans import fleet, group, rollout_plan, step
 from tests.run.by_hand import ByHand
 
 LOOK = step("look")
@@ -168,3 +168,16 @@ def test_with_nothing_in_flight_an_adaptive_wave_lets_in_what_cannot_be_parted()
     run = rolling(8, 4, waves=adaptive, budget=budget, abort={"sequential": {}})
     together = [len(unit) for unit in run.facts.requests.units_of(0)]
     assert in_flight_at_most(run) == together[0] > 1
+
+
+def test_all_that_fit_into_the_room_that_a_request_leaves_may_go() -> None:
+    """The limit is of one rack, which all the servers are in: two small requests wait for a larger one."""
+    groups = [group("large", 'id in ["s000", "s001"]'), group("one", 'id == "s002"'), group("two", 'id == "s003"')]
+    rules = {"waves": [{"name": "w"}], "order": "listed", "budget": {"per": {"labels.rack": 2}}}
+    run = ByHand(rollout_plan(rules, fleet(4, racks=1), steps=[step("upgrade", 2)], groups=groups))
+    run.pass_gates()
+    run.send(sent_next(run))
+    assert isinstance(run.decide(), WaitForEvent)
+    run.settle(0, "ss")
+    run.send(sent_next(run))
+    assert run.decide() == Send(2)
