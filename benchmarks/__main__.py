@@ -1,31 +1,7 @@
 """Run every benchmark."""
 
-from benchmarks import (
-    blast_radius,
-    deciding,
-    history,
-    limiter,
-    pace,
-    pace_http,
-    planning,
-    safety,
-    startup,
-    submission,
-    watching,
-)
+from benchmarks import blast_radius, deciding, history, limiter, pace, pace_http, planning, safety, startup, submission
 
-for benchmark in (
-    startup,
-    limiter,
-    pace,
-    pace_http,
-    planning,
-    deciding,
-    submission,
-    safety,
-    history,
-    watching,
-    blast_radius,
-):
+for benchmark in (startup, limiter, pace, pace_http, planning, deciding, submission, safety, history, blast_radius):
     print(f"\n## {benchmark.__name__}\n")
     benchmark.main()
