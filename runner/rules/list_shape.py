@@ -42,7 +42,7 @@ class ListShape:
     def pages(self, positions: Sequence[int]) -> int:
         """How many pages it takes to see the jobs at these positions, which rise."""
         if not self.is_ordered:
-            return max(1, -(-self._total // self.size))
+            return -(-self._total // self.size)
         count, shown = 0, -1
         for position in positions:
             if position > shown:

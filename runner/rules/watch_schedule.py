@@ -68,12 +68,9 @@ class WatchSchedule:
 
     def postpone(self, request: int, step: int, accepted_at: float, now: float) -> None:
         """The list shows the job at work: it is read when it should long be over, to see if the list is right."""
-        check_s, age = self._check_s(step), now - accepted_at
-        if check_s is None:
-            delay = max(_FIRST_READ_WITHOUT_SAMPLE_S - age, (_GROWTH - 1) * age)
-        else:
-            delay = max(check_s - age, _OF_ITS_AGE * age)
-        self._read_in(request, accepted_at, now, max(delay, _SHORTEST_S))
+        check_s = self._check_s(step)
+        delay = _FIRST_READ_WITHOUT_SAMPLE_S if check_s is None else check_s - (now - accepted_at)
+        self._read_in(request, accepted_at, now, max(delay, _OF_ITS_AGE * (now - accepted_at), _SHORTEST_S))
 
     def is_checked(self, request: int, step: int, accepted_at: float, now: float) -> bool:
         """Whether the job is read though the list shows it at work: when it should long be over, or it is a scout."""
@@ -142,7 +139,7 @@ class WatchSchedule:
         middle, most = durations.quantile(0.5), durations.quantile(0.95)
         if middle is None or most is None:
             return None
-        return most + middle * (0.1 + 0.5 / len(durations)) + _SHORTEST_S
+        return most + middle * (0.1 + 1 / len(durations)) + _SHORTEST_S
 
     def _apart(self, step: int) -> float:
         return max(_CLOSEST_S, self._durations[step].between(0.05, 0.95) / _OF_THE_TIME)

@@ -57,8 +57,6 @@ def test_of_a_list_without_order_every_page_is_needed() -> None:
     shape.learn(0, [JOBS[place] for place in mixed], mixed, 100)
     assert not shape.is_ordered
     assert shape.pages([3, 4]) == 10
-    shape.learn(0, [JOBS[place] for place in mixed], mixed, None)
-    assert shape.pages([3, 4]) == 1
 
 
 def test_few_that_stand_otherwise_are_no_other_order() -> None:
