@@ -50,7 +50,7 @@ class Promises:
     """
 
     def __init__(self, plan: Plan, store: MemoryStore, clock: VirtualClock, last_jobs: dict[str, SimulatedJob]) -> None:
-        self.may_double = self.holds_nothing = self.is_lied_to = self.was_torn = False
+        self.may_double = self.holds_nothing = self.is_lied_to = False
         self.is_owned: Callable[[], bool] = lambda: True
         self.is_known: Callable[[str], bool] = lambda server: True
         self._sent_unowned = 0
@@ -146,7 +146,6 @@ class Promises:
         """The end of the journal is lost: this is left."""
         left = list(journal)
         assert left == self.durable[: len(left)]
-        self.was_torn |= len(left) < len(self.durable)
         self.durable = left
 
     def sent(self, request: Mapping[str, Any]) -> int:
@@ -211,20 +210,11 @@ class Promises:
         assert not self._sent_unowned
         told = {job["name"]: job for job in report["jobs"]}
         aborted = report["run"]["state"] == "aborted"
-        withdrawn = [job for job in report["jobs"] if job["state"] == "withdrawn"]
-        excluded = {task["server_id"] for job in withdrawn for task in job["tasks"]}
         for name, jobs in self._jobs.items():
             is_unseen = aborted or any(job.deleted for made in self._jobs.values() for job in made)
             # Of a failure that nobody looked into any more, or knows of: the job that failed is deleted. Or of a request
             # that was refused and split, and the last list proved nothing.
             if name not in told and (is_unseen or (self.may_double and self.is_lied_to)):
-                continue
-            # A journal that is lost whole, a person who excludes servers before anybody could ask, and a part of a request.
-            if (
-                name not in told
-                and self.was_torn
-                and {task.server_id for job in jobs for task in job.tasks} <= excluded
-            ):
                 continue
             there = [job for job in jobs if not job.deleted]
             seen = [job.job_id for job in there if not self.may_double or job.created_at <= last_look]
