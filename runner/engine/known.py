@@ -11,7 +11,7 @@ from runner.rules.names import NameManner, folded
 from runner.rules.outcomes import DELETED
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Container, Iterator, Mapping
 
     from runner.engine.lane import LaneContext
     from runner.model import Job, JobRow
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _LATER = 2.0
 # So many jobs that are over are asked for until one is found that was not deleted since.
 _MOST_ASKED = 3
+# A filter that lets more rows through than these is not obeyed.
+_FEW_ROWS = 10
 
 
 class KnownJob(NamedTuple):
@@ -83,12 +85,16 @@ class KnownJobs:
         """A list has shown these jobs."""
         self._listed.update(self._since.keys() & shown.keys())
 
-    def were_seen(self, rows: Iterable[JobRow]) -> None:
-        """A list has shown these rows: jobs of the run among them must not be hidden by another list."""
-        token = self._lane.run_token
+    def were_seen(self, rows: Collection[JobRow], name: str = "") -> None:
+        """A list has shown these rows, filtered by a name: jobs of the run among them must not be hidden by another list.
+
+        A row without a name may be of the one that was asked for, where the filter let few through.
+        """
+        token, asked = self._lane.run_token, name if len(rows) <= _FEW_ROWS else ""
         for row in rows:
-            if row.job_id not in self._since and row.name and token in folded(row.name):
-                self._seen.setdefault(folded(row.name), set()).add(row.job_id)
+            shown = folded(row.name or "") or folded(asked)
+            if row.job_id not in self._since and token in shown:
+                self._seen.setdefault(shown, set()).add(row.job_id)
                 self._listed.add(row.job_id)
 
     async def hides_seen(self, shown: Container[str], name: str | None = None) -> str | None:
@@ -98,17 +104,23 @@ class KnownJobs:
         if name is not None:
             self.contradicted.discard(name)
         for job_id in list(islice(hidden, _MOST_ASKED)):
-            if why := await self.hides(job_id):
+            if why := await self.hides(job_id, name):
                 self.contradicted.update(() if name is None else (name,))
                 return why
         return None
 
-    async def hides(self, job_id: str) -> str | None:
-        """Why a list that does not show the job proves nothing; None where that may be because the job was deleted."""
+    async def hides(self, job_id: str, name: str | None = None) -> str | None:
+        """Why a list that does not show the job proves nothing; None where that may be because the job was deleted.
+
+        Nor of a list filtered by a `name`, where it has another.
+        """
         now = self._lane.clock.now()
         answer = await read(self._lane, lambda call: self._lane.service.get(job_id, call))
         if isinstance(answer, ReadFailed) and not answer.missing:
             return f"the list does not show job {job_id}, which cannot be read: {answer.error.message}"
+        if name is not None and not isinstance(answer, ReadFailed) and not self.manner.is_of(name, answer.name):
+            self._seen.get(folded(name), set()).discard(job_id)
+            return None
         is_there = not isinstance(answer, ReadFailed) and answer.status != DELETED
         # Nobody deletes what nobody has seen: it is not known everywhere yet, and so may others be.
         if is_there or (isinstance(answer, ReadFailed) and job_id in self._unseen):

@@ -115,7 +115,7 @@ class _ByName:
             return LookedUp(requests, asked_at, listing)
         rows = _rows(listing)
         flaw = listing.flaw or await self._lane.known.hides_seen(listing.rows, name)
-        self._lane.known.were_seen(rows)
+        self._lane.known.were_seen(rows, name)
         if ShownNames(rows).of(name):
             return LookedUp(requests, asked_at, rows, flaw=flaw)
         is_tested, why = (False, flaw) if flaw else await self._tested_filter()
@@ -158,7 +158,7 @@ class _ByName:
         known.were_listed(listing.rows)
         why = None if job is None or job.job_id in listing.rows else await known.hides(job.job_id)
         why = why or await known.hides_seen(listing.rows, name)
-        known.were_seen(listing.rows.values())
+        known.were_seen(listing.rows.values(), name)
         if why and ShownNames(listing.rows.values()).of(name):
             self._lies = why
         return why

@@ -212,6 +212,30 @@ def test_a_list_is_held_against_what_other_lists_have_shown(plan_of: PlanMaker, 
     in_world(plan_of((3,), (1,), slowly, HALF_AN_HOUR), story, listing={"lag_s": 0.5}, **SLOW)
 
 
+def test_a_row_without_a_name_that_was_shown_for_a_name_is_not_forgotten(plan_of: PlanMaker, in_world: InWorld) -> None:
+    """Asked for the name of what is in doubt, the list shows a row without any, and later none at all."""
+
+    async def story(world: World) -> None:
+        true = world.service.deviations
+        world.network.script += ["", "lost_after"]
+
+        def lie(event: e.Event) -> None:
+            if isinstance(event, e.InDoubt):
+                loop = asyncio.get_running_loop()
+                world.service.deviations = true.model_copy(update={"row_names": "null"})
+                newest_hidden = true.model_copy(update={"hidden": "newest"})
+                loop.call_later(5.0, setattr, world.service, "deviations", newest_hidden)
+                loop.call_later(300.0, setattr, world.service, "deviations", true)
+
+        world.on_event = lie
+        assert (await world.run()).exit_code is ExitCode.OK
+        check_every_server_has_one_job(world)
+        assert world.report()["requests"]["adopted"] == 1
+
+    slowly = Submit(rate=1 / 30, burst=1, concurrency=4, settle_s=15.0)
+    in_world(plan_of((2,), (1,), slowly, HALF_AN_HOUR), story, listing={"lag_s": 0.5}, **SLOW)
+
+
 def test_a_list_that_lies_now_and_then_is_not_waited_for_as_if_it_were_late(
     plan_of: PlanMaker, in_world: InWorld
 ) -> None:
