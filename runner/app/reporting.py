@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import InvalidInput, Problem
 from runner.files.places import FileNotWritten, target_of
-from runner.files.writing import write
+from runner.files.writing import check, write
 from runner.plain import is_text, plain
 
 if TYPE_CHECKING:
@@ -36,12 +36,13 @@ def report_place(path: Path | None) -> ReportPlace:
     """Where a report is to go, as a person named it from this folder.
 
     Raises:
-        FileNotWritten: it is a folder, or the like.
+        FileNotWritten: it is a folder, a stream that is closed, or the like.
         InvalidInput: the path cannot be kept.
     """
     if path is None:
         return NOT_NAMED
     if target_of(path).is_of_process:
+        check(path, must_arrive=True)
         return ReportPlace(stream=path)
     kept = path.absolute()
     if not is_text(str(kept)):
@@ -85,7 +86,7 @@ def write_streams(written: WrittenReport, run_id: str) -> Iterator[str]:
     """Write a report into its streams; yield what a person should know."""
     for stream in written.streams:
         try:
-            write(stream, written.data)
+            write(stream, written.data, must_arrive=True)
         except FileNotWritten as error:
             yield f"{error.message}; {_elsewhere(written, run_id)}"
         except KeyboardInterrupt:

@@ -8,6 +8,7 @@ folder in which nothing can be made.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import select
 import stat
@@ -35,11 +36,14 @@ class _NotReplaceable(OSError):
     """No other file can take its place just as it is."""
 
 
-def write(path: Path, data: bytes, *, private: bool = False, reader_s: float = READER_S) -> None:
+def write(
+    path: Path, data: bytes, *, private: bool = False, reader_s: float = READER_S, must_arrive: bool = False
+) -> None:
     """Write a file, or into what is at the path. Folders that are missing are made.
 
     A new file is for those whom the umask lets, or for its owner alone if it is `private`; an existing one keeps its mode
-    and its owner. A reader of a fifo is waited for.
+    and its owner. A reader of a fifo is waited for. What standard output does not take is told of when the command ends,
+    unless it `must_arrive`.
 
     Raises:
         FileNotWritten: it cannot be written. An ordinary file that was there is as it was.
@@ -47,15 +51,15 @@ def write(path: Path, data: bytes, *, private: bool = False, reader_s: float = R
     target = target_of(path)
     try:
         if target.is_stream:
-            _write_stream(target, data, reader_s)
+            _write_stream(target, data, reader_s, must_arrive=must_arrive)
         else:
             _write_file(target, data, _PRIVATE if private else _BY_UMASK)
     except OSError as error:
         raise FileNotWritten(path, reason_of(error)) from error
 
 
-def check(path: Path) -> None:
-    """Look whether something could be written to a path now. Nothing is left there.
+def check(path: Path, *, must_arrive: bool = False) -> None:
+    """Look whether something could be written to a path now, as `write` would. Nothing is left there.
 
     Raises:
         FileNotWritten: it could not.
@@ -63,7 +67,8 @@ def check(path: Path) -> None:
     target = target_of(path)
     try:
         if target.is_stream:
-            check_stream(target)
+            if must_arrive or target.kind is not Kind.STDOUT:
+                check_stream(target)
         elif target.before is not None:
             refuse_unwritable(target.path)
         else:
@@ -184,11 +189,12 @@ def _make_room(descriptor: int, size: int) -> None:
             raise
 
 
-def _write_stream(target: Target, data: bytes, reader_s: float) -> None:
-    check_stream(target)
+def _write_stream(target: Target, data: bytes, reader_s: float, *, must_arrive: bool) -> None:
+    if must_arrive or target.kind is not Kind.STDOUT:
+        check_stream(target)
     if target.kind is Kind.STDOUT:
         with suppress(BrokenPipeError):  # whoever read it has gone: that was enough for them
-            _write_stdout(data)
+            _write_stdout(data, must_arrive=must_arrive)
         return
     descriptor = _opened(target, reader_s)
     try:
@@ -197,16 +203,14 @@ def _write_stream(target: Target, data: bytes, reader_s: float) -> None:
         os.close(descriptor)
 
 
-def _write_stdout(data: bytes) -> None:
-    """To the descriptor, if there is one: a stream that never fails would not tell that nothing was written."""
+def _write_stdout(data: bytes, *, must_arrive: bool) -> None:
     sys.stdout.flush()
-    try:
-        descriptor = sys.stdout.fileno()
-    except OSError:
-        sys.stdout.buffer.write(data)  # one in memory
-        sys.stdout.buffer.flush()
-    else:
-        _write_all(descriptor, data)
+    if must_arrive:  # not by the stream, which never fails
+        with suppress(io.UnsupportedOperation):  # one in memory
+            _write_all(sys.stdout.fileno(), data)
+            return
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
 
 
 def _opened(target: Target, reader_s: float) -> int:
