@@ -52,8 +52,9 @@ class JsonLines(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Have the stream write what has come to the end of a line."""
-        self.beneath.flush()
+        """Have the stream write what has come to the end of a line. One that was closed first has nothing left to write."""
+        if not self.beneath.closed:
+            self.beneath.flush()
 
     def finish(self) -> None:
         """Put out what never came to the end of its line."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 from typing import Any
 
 import pytest
 
+from runner.cli.json_lines import JsonLines
 from tests.cli.conftest import JOBSPEC, SIMULATED, Program
 from tests.cli.processes import ended, read_lines
 from tests.cli.serving import StartSimulator
@@ -159,3 +161,13 @@ def test_a_stop_of_a_run(program: Program, simulator: StartSimulator) -> None:
     process.send_signal(signal.SIGINT)
     code, _, err = ended(process)
     assert (code, [line["event"] for line in logged(err)]) == (5, ["stopping"])
+
+
+def test_lines_outlive_their_stream() -> None:
+    """Whoever collects them closes them, and that may be after the stream."""
+    stream = io.StringIO()
+    lines = JsonLines(stream, lambda: 0.0)
+    lines.write("begun")
+    stream.close()
+    lines.close()
+    assert lines.closed
