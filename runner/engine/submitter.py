@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.engine.coming_back import why_to_stop
+from runner.engine.connections import Connections
 from runner.engine.failing import About, What
 from runner.engine.leaving import NotLeft
-from runner.engine.senders import Senders
 from runner.model import RUNNER
 from runner.rules import answers
 from runner.rules.answers import Cause
@@ -60,7 +60,7 @@ class Submitter:
         self._unsent = 0
         self._commit_s = 0.0
         self._goes_ahead = True  # without a limit, of a free connection: not where answers take too long for that
-        self._senders = Senders(self._send, lambda: self._at_once)
+        self._connections = Connections(lambda: self._at_once)
         self._unreached = ReadHistory()
         self._not_left = NotLeft()
 
@@ -106,7 +106,7 @@ class Submitter:
         The slot itself is taken right before the create: commits in between would bunch the creates.
         """
         lane = self._lane
-        if not self._goes_ahead and self._senders.are_all_busy:
+        if not self._goes_ahead and self._unsent + self._connections.used >= self._at_once:
             await lane.submit_news.wait()
         elif near_in := lane.creates.near_in(self._unsent, self._lead_s):
             await lane.submit_news.wait(near_in)
@@ -121,25 +121,28 @@ class Submitter:
         lane = self._lane
         at = lane.clock.monotonic()
         self._unsent += 1
-        self._senders.put(Intent(request, at, lane.recorder.record(e.Intended(lane.clock.now(), request))), sends)
+        durable = lane.recorder.record(e.Intended(lane.clock.now(), request))
+        sends.create_task(self._send(Intent(request, at, durable)))
 
     async def _send(self, intent: Intent) -> None:
         lane = self._lane
+        body = lane.body_of(intent.request)
         await intent.durable
         if lane.creates.limited:
             self._commit_s = max(lane.clock.monotonic() - intent.at, _FADE * self._commit_s)
-        if lane.creates.limited or lane.credential.is_doubted:
-            call = await lane.credential.enter(partial(self.take_slot, intent), partial(self.may_send_now, intent))
-        else:
-            call = lane.credential.begin()
-        self._unsent -= 1
-        sent_at = lane.clock.monotonic()
         answer: answers.Answer | None = None
-        if call is not None:
-            if not lane.sends_no_more:  # else there might be a login for nothing; the last look is that of `_Departure`
-                departure = _Departure(self, call, intent, sent_at)
-                answer = await self._not_left.answer(lane.service.create(lane.body_of(intent.request), departure))
-            lane.credential.end(call, answer)
+        async with self._connections:
+            if lane.creates.limited or lane.credential.is_doubted:
+                call = await lane.credential.enter(partial(self.take_slot, intent), partial(self.may_send_now, intent))
+            else:
+                call = lane.credential.begin()
+            self._unsent -= 1
+            sent_at = lane.clock.monotonic()
+            if call is not None:
+                if not lane.sends_no_more:  # else there might be a login for nothing; the last look is `_Departure`'s
+                    departure = _Departure(self, call, intent, sent_at)
+                    answer = await self._not_left.answer(lane.service.create(body, departure))
+                lane.credential.end(call, answer)
         if answer is None:
             self._goes_ahead = self._goes_ahead and sent_at - intent.at <= INTENT_GOOD_FOR_S
             self._lapsed(intent.request)
