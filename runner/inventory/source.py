@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from runner.servers import ServerColumns
@@ -15,20 +15,3 @@ class Inventory:
 
     servers: ServerColumns
     fingerprint: str
-
-
-class InventorySource(Protocol):
-    """A source of servers. `name` is what people call it."""
-
-    @property
-    def name(self) -> str:
-        """For messages."""
-        ...
-
-    def read(self) -> Inventory:
-        """The servers as they are now.
-
-        Raises:
-            InvalidInput: it cannot be read, or servers of it are wrong; names each with its place.
-        """
-        ...

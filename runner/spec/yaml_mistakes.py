@@ -23,16 +23,24 @@ def directive_problem(text: str, file: str) -> Problem | None:
     for number, line in enumerate(map(str.rstrip, text.split("\n")), 1):
         if line.startswith("%"):
             if not _READ_HERE.fullmatch(line):
-                return Problem(_directive(line), file, number, 1, hint="YAML 1.2 is read here: take the line out")
+                return _directive(line, file, number)
         elif line and not line.lstrip().startswith("#"):
             return None
     return None
 
 
-def _directive(line: str) -> str:
+def _directive(line: str, file: str, number: int) -> Problem:
+    what = "a directive that is not known here"
     if line.startswith("%YAML"):
-        return f"`{line.strip()}`: another version of YAML, where values such as `no` and `012` mean something else"
-    return f"`{line.strip()}`: a directive that is not known here"
+        what = "another version of YAML, where values such as `no` and `012` mean something else"
+    return Problem(f"`{line.strip()}`: {what}", file, number, 1, hint="YAML 1.2 is read here: take the line out")
+
+
+def version_problem(text: str, file: str) -> Problem:
+    """The last directive, of which the parser does not know the version."""
+    lines = list(enumerate(text.split("\n"), 1))
+    number, line = next((pair for pair in reversed(lines) if pair[1].startswith("%")), lines[-1])
+    return _directive(line, file, number)
 
 
 def syntax_problem(error: YAMLError | ValueError | RecursionError, text: str, file: str) -> Problem:

@@ -11,7 +11,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from runner.errors import InvalidInput, Problem
 from runner.spec.numbers import Written, written_number
-from runner.spec.yaml_mistakes import QUOTE_TEMPLATES, directive_problem, quoted, syntax_problem
+from runner.spec.yaml_mistakes import QUOTE_TEMPLATES, directive_problem, quoted, syntax_problem, version_problem
 
 if TYPE_CHECKING:
     from runner.model import Json, JsonObject
@@ -83,6 +83,8 @@ def read_yaml(text: str, file: str) -> Source:
         nodes = list(YAML(typ="safe", pure=True).compose_all(text))
     except (YAMLError, ValueError, RecursionError) as error:
         raise InvalidInput(syntax_problem(error, text, file)) from error
+    except AssertionError as error:  # of the parser, at a version that it does not know
+        raise InvalidInput(version_problem(text, file)) from error
     if len(nodes) > 1:
         line = nodes[1].start_mark.line + 1
         raise InvalidInput(Problem("a second document; one file holds one", file=file, line=line))

@@ -57,6 +57,7 @@ def test_a_tag_of_the_language_itself_is_one(text: str, value: object) -> None:
         ("# first\n\n%YAML 1.1\n---\na: 1\n", "f.yaml:3:1: `%YAML 1.1`"),
         ("%YAML 1.3\n---\na: 1\n", "`%YAML 1.3`"),
         ("%YAML 2.0\n---\na: 1\n", "`%YAML 2.0`"),
+        ("a: 1\n%YAML 1.1012\n", "f.yaml:2:1: `%YAML 1.1012`: another version of YAML"),
         ("%FOO bar\n---\na: 1\n", "`%FOO bar`: a directive that is not known here"),
         ("%TAG ! tag:example.org,2000:\n---\na: !b 1\n", "`%TAG ! tag:example.org,2000:`"),
     ],
