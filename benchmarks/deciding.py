@@ -68,7 +68,8 @@ def make_plan(count: int, budget: Mapping[str, object]) -> Plan:
         inventory_fingerprint="",
         lane=Lane("region", None, "project"),
     )
-    return expand(load_campaign(jobspec(budget), "fleet.yaml"), fleet(count), options)
+    # As a run that begins has it: with its servers as objects.
+    return expand(load_campaign(jobspec(budget), "fleet.yaml"), fleet(count), options).with_servers_made()
 
 
 class Healthy:

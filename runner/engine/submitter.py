@@ -166,17 +166,17 @@ class Submitter:
         """Whether the request may be sent, as things stand."""
         return self._may_send(intent, self._lane.clock.monotonic())
 
-    async def may_leave(self, intent: Intent, slot_until: float) -> bool:
+    async def is_in_time(self, intent: Intent, slot_until: float) -> bool:
         """The last look of all, and another slot where the first is gone: before the first byte there may be a login."""
         lane = self._lane
         now = lane.clock.monotonic()
         if now > slot_until and lane.creates.limited:
-            may_leave = await self.take_slot(intent) and self.may_send_now(intent)
-        else:
-            may_leave = self._may_send(intent, now)
-        if may_leave:
-            self._not_left.leaves()
-        return may_leave
+            return await self.take_slot(intent) and self.may_send_now(intent)
+        return self._may_send(intent, now)
+
+    def leaves(self) -> None:
+        """A create is on its way from now on."""
+        self._not_left.leaves()
 
     def comes_back(self) -> None:
         """What left was refused, and leaves again perhaps."""
@@ -287,7 +287,14 @@ class _Departure:
     async def leave(self) -> bool:
         """See `Departure.leave`."""
         submitter, intent = self._submitter, self._intent
-        if not self._call.leave_now() and not await self._call.again(partial(submitter.may_send_now, intent)):
+        is_first = not self._call.has_left
+        if not is_first and not await self._call.again(partial(submitter.may_send_now, intent)):
             return False
         slot_until, self._slot_until = self._slot_until, -math.inf
-        return await submitter.may_leave(intent, slot_until)
+        if not await submitter.is_in_time(intent, slot_until):
+            return False
+        # Last: while it waited for another slot, a call may have been refused.
+        if is_first and not self._call.leave_now():
+            return False
+        submitter.leaves()
+        return True

@@ -435,3 +435,24 @@ def test_a_stop_is_obeyed_while_another_process_tries_the_credential(plan_of: Pl
         assert (await world.run()).exit_code is ExitCode.OK
 
     in_world(plan_of((30,), (1,), TEN_A_SECOND, HALF_AN_HOUR), story, **FAST)
+
+
+def test_a_create_that_waits_for_another_slot_after_a_login_does_not_leave_once_a_call_was_refused(
+    plan_of: PlanMaker, in_world: InWorld
+) -> None:
+    """A slot each five seconds, of which one passes with the login; a read is refused while it waits for the next."""
+
+    async def story(world: World) -> None:
+        network = world.network
+        network.login_chance, network.renew_chance, network.logins_s = 1.0, 1e-9, (3.0,)
+        loop = asyncio.get_running_loop()
+        loop.call_later(13.1, setattr, network, "refuses_reads", True)
+        loop.call_later(14.9, setattr, network, "refuses_reads", False)
+        await world.run()
+        began_at = world.events()[0].at
+        lapsed = [event.at - began_at for event in world.events() if isinstance(event, e.Lapsed)]
+        assert lapsed == [pytest.approx(15.0)]
+        assert world.report()["counts"]["succeeded"] == 2
+
+    plan = plan_of((2,), (1,), Submit(rate=0.2, burst=1, concurrency=2, settle_s=15.0))
+    in_world(plan, story, tasks={"duration_s": 60.0})
