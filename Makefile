@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # Some tests wait more than they work: for simulated jobs, and for processes. So there are more of them at once than cores;
 # not many more, for each worker collects all tests, which takes it three seconds of work.
-WORKERS ?= 6
+WORKERS ?= 10
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --maxschedchunk 1
 WITHOUT_PROCESSES := -m "not process" --hypothesis-profile few
 # Of single parts: neither whole commands, nor whole runs in virtual time.

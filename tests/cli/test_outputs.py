@@ -71,18 +71,20 @@ def test_a_descriptor_for_reading_takes_no_result(furnished: Program) -> None:
     assert f"{LOST}Bad file descriptor" in ends(furnished, PLAN, "1</dev/null")[2]
 
 
-def test_a_reader_of_one_line(furnished: Program) -> None:
-    """As `head -1` is: it goes while the program is still writing."""
+def into_a_small_pipe(program: Program, *, blocking: bool) -> tuple[subprocess.Popen[bytes], int]:
+    """A command that says more than the pipe holds, and the end that is read."""
     ours, theirs = os.pipe()
     fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)
-    process = subprocess.Popen(
-        furnished.command("schema", "report"),
-        cwd=furnished.folder,
-        env=furnished.env,
-        stdout=theirs,
-        stderr=subprocess.PIPE,
-    )
+    os.set_blocking(theirs, blocking)
+    command = program.command("schema", "report")
+    process = subprocess.Popen(command, cwd=program.folder, env=program.env, stdout=theirs, stderr=subprocess.PIPE)
     os.close(theirs)
+    return process, ours
+
+
+def test_a_reader_of_one_line(furnished: Program) -> None:
+    """As `head -1` is: it goes while the program is still writing."""
+    process, ours = into_a_small_pipe(furnished, blocking=True)
     assert os.read(ours, 1) == b"{"
     os.close(ours)
     assert process.communicate(timeout=LONGEST_S)[1] == b""
@@ -90,17 +92,7 @@ def test_a_reader_of_one_line(furnished: Program) -> None:
 
 
 def test_a_pipe_that_others_made_non_blocking(furnished: Program) -> None:
-    ours, theirs = os.pipe()
-    fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)
-    os.set_blocking(theirs, False)
-    process = subprocess.Popen(
-        furnished.command("schema", "report"),
-        cwd=furnished.folder,
-        env=furnished.env,
-        stdout=theirs,
-        stderr=subprocess.PIPE,
-    )
-    os.close(theirs)
+    process, ours = into_a_small_pipe(furnished, blocking=False)
     with os.fdopen(ours, "rb") as reader:
         assert json.loads(reader.read())["title"] == "report"
     assert process.communicate(timeout=LONGEST_S)[1] == b""
