@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -77,11 +77,15 @@ class Program:
     def servers(self, count: int) -> None:
         (self.folder / "fleet.csv").write_text("id,name\n" + "".join(f"id-{i},server-{i}\n" for i in range(count)))
 
-    def __call__(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    def __call__(
+        self, *arguments: str | Path, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Carry out a command; `env` is what its environment has besides, of what is looked at by the program itself."""
         if self.apart:
+            assert not env
             code, out, err = ended(self.start(*arguments))
             return subprocess.CompletedProcess(arguments, code, out, err)
-        return carried_out([*map(str, arguments)], self.env, self.folder, self.clock)
+        return carried_out([*map(str, arguments)], {**self.env, **(env or {})}, self.folder, self.clock)
 
     def command(self, *arguments: str | Path) -> list[str]:
         """What starts a process, for tests that are marked so."""

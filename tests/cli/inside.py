@@ -42,7 +42,7 @@ def carried_out(
 
 def _said(stream: io.TextIOWrapper) -> str:
     assert isinstance(stream.buffer, io.BytesIO)
-    return stream.buffer.getvalue().decode()
+    return stream.buffer.getvalue().decode("utf-8", "replace")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pty
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,6 +34,12 @@ def furnished(program: Program) -> Program:
     return program
 
 
+def said(program: Program, arguments: Sequence[str], **variables: str) -> tuple[int, str, str]:
+    """What a command ends with and says where its environment has `variables` too."""
+    done = program(*arguments, env=variables)
+    return done.returncode, done.stdout, done.stderr
+
+
 # Time zones
 
 
@@ -44,7 +50,7 @@ def furnished(program: Program) -> Program:
 )  # fmt: skip
 def test_a_zone_that_nobody_knows(program: Program, name: str, zone: str, hint: str) -> None:
     for arguments in ZONED if zone == "Mars/Base" else ZONED[:1]:
-        code, out, err = ends(program, arguments, env={name: zone})
+        code, out, err = said(program, arguments, **{name: zone})
         assert (code, out) == (2, "")
         assert f"error: environment: {name}: {zone!r} is no time zone that is known here; expected an IANA" in err
         assert f"{hint}Correct {name}, or unset it: as it is, times such as 05:00 would be taken for UTC\n" in err
@@ -53,7 +59,7 @@ def test_a_zone_that_nobody_knows(program: Program, name: str, zone: str, hint: 
 def test_a_deadline_in_a_zone_that_nobody_knows(program: Program) -> None:
     program.env["TZ"] = "Mars/Base"
     for arguments in (("run", "job.yaml", "--simulate", "--deadline", "05:00"), ("list",), ("locks",), ("schema",)):
-        assert ends(program, arguments)[0] == (2 if "run" in arguments else 0)
+        assert said(program, arguments)[0] == (2 if "run" in arguments else 0)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +69,7 @@ def test_a_deadline_in_a_zone_that_nobody_knows(program: Program) -> None:
 def test_zones_that_the_system_knows(program: Program, zone: str) -> None:
     if "/etc" in zone and not Path("/etc/localtime").exists():
         pytest.skip("this machine has none")
-    assert ends(program, ("validate", "job.yaml", "--region", "r"), env={"TZ": zone})[0] == 0
+    assert said(program, ("validate", "job.yaml", "--region", "r"), TZ=zone)[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -98,10 +104,10 @@ def test_what_a_person_sets_in_a_zone_that_nobody_knows(program: Program, simula
     )
     url = simulator()
     assert program("run", "job.yaml", "--endpoint", url, "--no-wait-for-person").returncode == 5
-    zone = {"TZ": "Mars/Base"}
-    assert ends(program, ("set", "last", "deadline=05:00"), env=zone)[0] == 2
-    assert ends(program, ("set", "last", "rate=5/s"), env=zone)[0] == 0
-    assert ends(program, ("abort", "last"), env=zone)[0] == 0
+    zone = "Mars/Base"
+    assert said(program, ("set", "last", "deadline=05:00"), TZ=zone)[0] == 2
+    assert said(program, ("set", "last", "rate=5/s"), TZ=zone)[0] == 0
+    assert said(program, ("abort", "last"), TZ=zone)[0] == 0
 
 
 # Homes and users
@@ -217,25 +223,25 @@ def test_an_empty_home_is_that_of_the_list_of_users(program: Program) -> None:
 @pytest.mark.parametrize("given", ["", "  "])
 def test_a_state_folder_that_is_empty(program: Program, given: str) -> None:
     for arguments in (("list",), ("run", "job.yaml", *SIMULATED), ("pause", "last"), ("report", "last")):
-        code, out, err = ends(program, arguments, env={"RUNNER_STATE_DIR": given})
+        code, out, err = said(program, arguments, RUNNER_STATE_DIR=given)
         assert (code, out) == (2, "")
         assert "RUNNER_STATE_DIR" in err
         assert "empty" in err
-        code, _, err = ends(program, (*arguments, "--state-dir", given))
+        code, _, err = said(program, (*arguments, "--state-dir", given))
         assert (code, "Invalid value for '--state-dir'" in err, "is empty; expected a path" in err) == (2, True, True)
     assert not (program.folder / "journal.db").exists()
-    assert ends(program, ("list", "--state-dir", "state"), env={"RUNNER_STATE_DIR": given})[0] == 0
+    assert said(program, ("list", "--state-dir", "state"), RUNNER_STATE_DIR=given)[0] == 0
 
 
 def test_a_state_folder_that_depends_on_where_one_stands(program: Program) -> None:
     for arguments in (("list",), ("run", "job.yaml", *SIMULATED), ("abort", "last")):
-        code, out, err = ends(program, arguments, env={"RUNNER_STATE_DIR": "here"})
+        code, out, err = said(program, arguments, RUNNER_STATE_DIR="here")
         assert (code, out) == (2, "")
         assert "environment: RUNNER_STATE_DIR: 'here' is another folder wherever one stands" in err
         assert f"set it to a whole path, such as {program.folder}/here" in err
-    code, out, _ = ends(program, ("run", "job.yaml", *SIMULATED, "--state-dir", "here"))
+    code, out, _ = said(program, ("run", "job.yaml", *SIMULATED, "--state-dir", "here"))
     assert (code, f"report: {program.folder}/here/reports/" in out) == (0, True)
-    assert ends(program, ("list", "--state-dir", "elsewhere"))[1] == f"no runs in {program.folder}/elsewhere\n"
+    assert said(program, ("list", "--state-dir", "elsewhere"))[1] == f"no runs in {program.folder}/elsewhere\n"
     assert not (program.folder / "elsewhere").exists()
 
 
@@ -245,11 +251,11 @@ def test_a_home_that_no_shell_wrote_out(program: Program) -> None:
     shutil.copy(program.folder / "fleet.csv", home)
     env = {"HOME": str(home), "RUNNER_STATE_DIR": "~/state"}
     arguments = ("run", "job.yaml", *SIMULATED, "--report=~/r.json", "--inventory=~/fleet.csv")
-    assert ends(program, arguments, env=env)[:2][0] == 0
+    assert said(program, arguments, **env)[0] == 0
     assert (home / "r.json").exists()
     assert (home / "state" / "journal.db").exists()
     assert not (program.folder / "~").exists()
-    code, _, err = ends(program, ("plan", "~nobody-has-this-name/job.yaml"))
+    code, _, err = said(program, ("plan", "~nobody-has-this-name/job.yaml"))
     assert (code, "no home folder is known for it" in err) == (2, True)
 
 
@@ -260,7 +266,7 @@ def test_an_empty_path_is_no_folder(program: Program) -> None:
         ("plan", ""),
         ("backup", ""),
     ):
-        code, _, err = ends(program, arguments)
+        code, _, err = said(program, arguments)
         assert (code, "is empty; expected a path" in err) == (2, True)
 
 

@@ -40,8 +40,8 @@ def as_words(arguments: Sequence[str]) -> str:
 @pytest.mark.parametrize("arguments", COMMANDS, ids=as_words)
 def test_each_command_keeps_its_exit_code(furnished: Program, arguments: tuple[str, ...]) -> None:
     code = COMMANDS[arguments]
-    ended_with, out, whole_err = ends(furnished, arguments)
-    assert (ended_with, is_clean(whole_err)) == (code, True), whole_err
+    whole = furnished(*arguments)
+    assert (whole.returncode, is_clean(whole.stderr)) == (code, True), whole.stderr
 
     unread, err = ends_unread(furnished, arguments)
     assert (unread, is_clean(err), LOST in err) == (code, True, False)
@@ -51,9 +51,9 @@ def test_each_command_keeps_its_exit_code(furnished: Program, arguments: tuple[s
 
     full, _, err = ends(furnished, arguments, ">/dev/full")
     assert (full, is_clean(err)) == (code, True)
-    assert (f"{LOST}No space left on device\n" in err) == bool(out)
+    assert (f"{LOST}No space left on device\n" in err) == bool(whole.stdout)
 
-    if whole_err:
+    if whole.stderr:
         for shell in ("2>&-", "2>/dev/full >&2"):
             silent, out, _ = ends(furnished, arguments, shell)
             assert (silent, is_clean(out)) == (code, True), shell
