@@ -9,6 +9,7 @@ from runner.model import RUNNER, RunState
 from runner.run import events as e
 from runner.run.facts import Doubt, Facts, LaneFacts, RunEnding
 from runner.run.impossible import impossible
+from runner.run.intake import may_come_back
 from runner.run.phases import Phase
 from runner.run.unblocking import doubt
 from runner.run.waves import RolloutDeadline
@@ -46,7 +47,8 @@ def _run_resumed(facts: Facts, event: e.RunResumed) -> None:
     facts.watched = True
     facts.busy = {request: busy._replace(since=math.inf, answers=0) for request, busy in facts.busy.items()}
     for request, known in facts.exclusions.items():
-        if _may_be_taken_in_again(facts, request):
+        # A person may have taken them in again, and they may have got a job, as the lost end told.
+        if known.who != RUNNER and may_come_back(facts, request):
             facts.exclusions[request] = known._replace(is_sure=False)
     for servers in facts.left_out:
         servers.clear()
@@ -64,13 +66,6 @@ def _run_resumed(facts: Facts, event: e.RunResumed) -> None:
             if request in facts.busy:
                 facts.busy[request] = facts.busy[request]._replace(looked_up=False)
             doubt(facts, request, event.at)
-
-
-def _may_be_taken_in_again(facts: Facts, request: int) -> bool:
-    """Whether whom a person excluded may have been taken in again, and have got a job, as the lost end told."""
-    wave = facts.rollout.waves[facts.requests.entries[request].wave] if facts.rollout else None
-    is_too_late = facts.plan.main_steps > 1 or (wave is not None and not wave.takes_in)
-    return facts.exclusions[request].who != RUNNER and not is_too_late
 
 
 def _surveyed(facts: Facts, event: e.Surveyed) -> None:

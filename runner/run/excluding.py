@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.run import events as e
 from runner.run.decisions import LeaveOut, SplitUp
-from runner.run.intake import nothing_left
+from runner.run.intake import may_come_back, nothing_left
 from runner.run.phases import IN_FLIGHT, UNSENT, Phase
 from runner.spec.campaign import Place, Template
 from runner.spec.expressions import ServerExpression
@@ -179,7 +179,7 @@ def _went_on_without(facts: Facts, request: int) -> str | None:
 def is_to_do(facts: Facts, request: int) -> bool:
     """Whether the request may still be sent. Servers that may be taken in again must not be another run's by then."""
     phase = facts.phases[request]
-    return not phase.is_over or (phase is Phase.EXCLUDED and _went_on_without(facts, request) is None)
+    return not phase.is_over or (phase is Phase.EXCLUDED and may_come_back(facts, request))
 
 
 def inclusions(facts: Facts, ids: Collection[str], at: float) -> list[e.Included]:

@@ -38,6 +38,12 @@ def _may_be_included(facts: Facts, lane: LaneFacts) -> bool:
     return bool(lane.in_flight or lane.doubts or lane.open)
 
 
+def may_come_back(facts: Facts, request: int) -> bool:
+    """Whether the servers of an excluded request may be taken in again, now or once the run was stopped and goes on."""
+    wave = facts.rollout.waves[facts.requests.entries[request].wave] if facts.rollout else None
+    return facts.plan.main_steps == 1 and (wave is None or wave.takes_in)
+
+
 def jobs_may_come(facts: Facts, lane: LaneFacts) -> bool:
     """Whether a job that is not known yet may still be made, or be found, on a lane that is usable.
 

@@ -78,6 +78,16 @@ def test_servers_that_may_be_taken_in_again_are_among_those_that_a_resumed_run_h
     assert run.ask("include", 'labels.hyper == "h1"') is None
 
 
+def test_who_was_excluded_is_held_by_a_run_that_goes_on_after_a_stop() -> None:
+    run = ByHand(small_plan((2,), (1,)))
+    run.send(0)
+    assert run.ask("exclude", "g0-s1") is None
+    run.record(e.StopRequested(run.now, "SIGINT"), e.IntakeEnded(run.now, "SIGINT"))
+    assert is_to_do(run.facts, 1)
+    run.record(e.RunResumed(run.now, "0"))
+    assert run.ask("include", "g0-s1") is None
+
+
 def test_servers_left_out_for_a_while_do_not_make_a_run_that_only_submits_fail() -> None:
     run = ByHand(small_plan((2,), (1,)), watched=False)
     run.ask("exclude", "g0-s1")
