@@ -108,6 +108,11 @@ def _host_of(endpoint: str, looks_like: str) -> str:
     return host
 
 
+def is_on_this_machine(endpoint: str) -> bool:
+    """Whether the endpoint is on this machine. Raises InvalidInput where it is none."""
+    return is_loopback(_host_of(endpoint, "It looks like http://127.0.0.1:8080."))
+
+
 def is_loopback(host: str) -> bool:
     """Whether the host is this machine."""
     if host == "localhost":

@@ -21,10 +21,11 @@ _SEED = 1
 
 
 def forecast_plan(plan: Plan) -> list[JsonObject]:
-    """For each of `RATES`: {rate, harmed, stopped, duration}, means over many simulated campaigns; none without a rollout.
+    """For each of `RATES`: {rate, harmed, touched, stopped, duration}, means over many simulated campaigns.
 
-    `stopped` is the chance that the rules end or hold the campaign; `duration` is in durations of a job. Coarse: all
-    jobs take as long, limits of failure domains, windows, soaks and checks are left out.
+    None without a rollout. `touched` is how many servers a campaign had touched by the time it was stopped, `stopped` the
+    chance that the rules end or hold it; `duration` is in durations of a job. Coarse: all jobs take as long; limits of
+    failure domains, windows, soaks and checks are left out.
     """
     if plan.rollout is None or not plan.requests:
         return []
@@ -34,6 +35,7 @@ def forecast_plan(plan: Plan) -> list[JsonObject]:
         {
             "rate": rate,
             "harmed": round(means.mean_harmed, 1),
+            "touched": round(means.touched_when_stopped, 1),
             "stopped": round(means.stop_chance, 3),
             "duration": round(means.mean_duration, 1),
         }

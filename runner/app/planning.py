@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner import __version__
+from runner.api.endpoints import is_on_this_machine
 from runner.app.approving import refuse_unfitting, refuse_vanished
 from runner.app.given_variables import refuse_unfitting_variables
 from runner.app.kinds import file_name, is_plan, read_file
@@ -19,7 +20,7 @@ from runner.files.writing import write
 from runner.inventory.files import InventoryFile
 from runner.model import JsonObject, Lane
 from runner.plain import plain_json
-from runner.plan.codec import plan_from_json, plan_to_json
+from runner.plan.codec import hash_plan, plan_from_json, plan_to_json
 from runner.plan.expansion import PlanOptions, campaign_context, expand
 from runner.plan.limiting import limit_template
 from runner.plan.wanted_labels import wanted_labels
@@ -238,9 +239,12 @@ def read_or_make_plan(host: Host, inputs: PlanInputs, *, simulated: bool = False
 
 
 def read_plan(inputs: PlanInputs) -> Plan:
-    """The plan in a file. An inventory given beside it is what its servers are checked against."""
+    """The plan in a file. An inventory given beside it is what its servers are checked against.
+
+    An endpoint given beside it is where the plan is to be rehearsed (`rehearsed`), and says nothing of what is in it.
+    """
     path, file = inputs.jobspec, file_name(inputs.jobspec)
-    if replace(inputs, inventory=None, read={}, once_key=None) != PlanInputs(jobspec=path):
+    if replace(inputs, inventory=None, endpoint=None, read={}, once_key=None) != PlanInputs(jobspec=path):
         raise InvalidInput(
             Problem("a plan is carried out exactly as it is", file, hint="give these options to `runner plan`")
         )
@@ -249,6 +253,28 @@ def read_plan(inputs: PlanInputs) -> Plan:
         source = _inventory_file(inputs)
         refuse_vanished(plan, (server.id for server in source.read().servers), source.name)
     return plan
+
+
+def rehearsed(plan: Plan, inputs: PlanInputs) -> Plan:
+    """A plan of a file as it is rehearsed against a simulator on this machine, if an endpoint is given; it has another hash.
+
+    Raises:
+        InvalidInput: the endpoint is elsewhere: a plan is carried out for real where it was made for, and nowhere else.
+    """
+    if inputs.endpoint is None or not is_plan(inputs.jobspec, inputs.read):
+        return plan
+    if not is_on_this_machine(inputs.endpoint):
+        raise InvalidInput(
+            Problem(
+                f"a plan is carried out exactly as it is, or rehearsed on this machine, and not at {inputs.endpoint}",
+                file_name(inputs.jobspec),
+                hint="make a plan for that endpoint: `runner plan --endpoint`",
+            )
+        )
+    project = SIMULATED_LANE.project_id
+    lanes = (Lane(None, inputs.endpoint.rstrip("/"), lane.project_id or project) for lane in plan.lanes)
+    moved = replace(plan, lanes=tuple(lanes))
+    return replace(moved, plan_hash=hash_plan(moved))
 
 
 def write_plan(plan: Plan, path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from runner.app.bodies import secrets_of
 from runner.app.kinds import is_plan
-from runner.app.planning import read_plan, try_plan
+from runner.app.planning import read_plan, rehearsed, try_plan
 from runner.app.programs import refuse_unready
 from runner.app.stages import Findings, Validation
 
@@ -39,7 +39,7 @@ def _jobspec(host: Host, inputs: PlanInputs) -> Validation:
 
 def _plan(host: Host, inputs: PlanInputs) -> Validation:
     findings = Findings()
-    plan = findings.of(lambda: read_plan(inputs))
+    plan = findings.of(lambda: rehearsed(read_plan(inputs), inputs))
     if plan is not None:
         findings.of(lambda: refuse_unready(plan, host.environ))
     unchecked = [_SERVICE] if inputs.inventory is not None else [_SERVICE, _INVENTORY]

@@ -9,8 +9,7 @@ import click
 import orjson
 
 from runner.cli import streams
-from runner.cli.rollout_text import rollout_text
-from runner.cli.table import table
+from runner.cli.plan_page import first_of_steps
 from runner.plain import one_line, plain_json
 from runner.plan.codec import request_body
 from runner.plan.estimate import estimate_text
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from runner.model import JsonObject
     from runner.plan.plan import Plan
 
-_PREVIEWED_SERVERS = 3
 _LONGEST_WARNING = 2_000
 
 
@@ -59,48 +57,6 @@ def plan_line(plan: Plan) -> str:
     return f"{summary.selected:,} servers in {len(plan.groups):,} groups, {summary.requests:,} requests"
 
 
-def plan_text(plan: Plan, forecast: Sequence[JsonObject] = ()) -> str:
-    """A plan for a person."""
-    summary = plan.summary
-    lines = [
-        f"campaign   {plan.campaign}" + (f": {one_line(plan.description)}" if plan.description else ""),
-        f"servers    {summary.selected:,} of {summary.inventory_servers:,}; {summary.unselected:,} are not touched",
-        f"requests   {summary.requests:,}",
-        f"submitting {estimate_text(plan)}",
-        f"plan hash  {plan.plan_hash}",
-    ]
-    if not plan.requests:
-        return "\n".join([*lines, "nothing to do: no server is selected"])
-    return "\n\n".join(["\n".join(lines), _groups(plan), *rollout_text(plan, forecast), _first_requests(plan)])
-
-
-def _groups(plan: Plan) -> str:
-    requests = [0] * len(plan.groups)
-    for request in plan.requests:
-        requests[request.group] += 1
-    rows = [
-        (group.name, f"{len(group.servers):,}", f"{requests[index]:,}", plan.lanes[group.lane].label)
-        for index, group in enumerate(plan.groups)
-    ]
-    return table(("group", "servers", "requests", "lane"), rows)
-
-
-def _first_requests(plan: Plan) -> str:
-    return "\n\n".join(
-        f"first request of step {plan.steps[step]} (its name gets the request's key at the end):\n{_body(plan, index)}"
-        for step, index in _first_of_steps(plan).items()
-    )
-
-
-def _body(plan: Plan, index: int) -> str:
-    ids = [server.id for server in plan.servers_of(index)]
-    shown = ids[:_PREVIEWED_SERVERS]
-    if len(ids) > len(shown):
-        shown.append(f"... and {len(ids) - len(shown):,} more")
-    body = request_body(plan.requests[index].body, shown, str(plan.requests[index].body["name"]))
-    return mask(_json(body))
-
-
 def plan_object(plan: Plan, forecast: Sequence[JsonObject] = ()) -> JsonObject:
     """A plan for a machine, without its servers (`-o` writes those)."""
     counts = dict.fromkeys(("succeeded", "failed", "skipped", "timed_out", "unknown"), 0)
@@ -127,17 +83,9 @@ def plan_object(plan: Plan, forecast: Sequence[JsonObject] = ()) -> JsonObject:
         "forecast": list(forecast),
         "first_requests": [
             orjson.loads(mask(orjson.dumps(_first_body(plan, index)).decode()))
-            for index in _first_of_steps(plan).values()
+            for index in first_of_steps(plan).values()
         ],
     }
-
-
-def _first_of_steps(plan: Plan) -> dict[int, int]:
-    """The first request of each step that has some."""
-    first: dict[int, int] = {}
-    for index, request in enumerate(plan.requests):
-        first.setdefault(request.step, index)
-    return dict(sorted(first.items()))
 
 
 def _first_body(plan: Plan, index: int) -> object:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.options import OutputPath, campaign_options, format_option, pass_host, plan_inputs
+from runner.cli.options import OutputPath, campaign_options, pass_host, plan_inputs
 from runner.cli.paths import UserPath
 from runner.files.writing import is_stdout
 from runner.plain import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from runner.app.host import Host
+    from runner.app.planning import PlanInputs
     from runner.model import JsonObject
     from runner.plan.plan import Plan
+    from runner.report.page import Page
 
 
 @click.command("validate")
@@ -46,11 +49,18 @@ def validate_command(host: Host, jobspec: Path, **options: Any) -> None:
 @click.command("plan")
 @click.argument("jobspec", metavar="JOBSPEC|PLAN.json", type=UserPath())
 @campaign_options
-@format_option
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "json", "markdown", "html"]),
+    default="text",
+    show_default=True,
+    help="Form of the result; markdown fits a merge request.",
+)
 @click.option("-o", "--output", "plan_file", type=OutputPath(), help="Write the plan, with its hash; - is stdout.")
 @pass_host
 def plan_command(host: Host, jobspec: Path, **options: Any) -> None:
-    """Show every group, how many requests it comes to, how long they take, and the first of them. No network.
+    """Show what is sent to whom, in which waves, within which limits, and what that means should servers fail. No network.
 
     Of a plan, what it is; `runner diff` compares two.
     """
@@ -58,27 +68,72 @@ def plan_command(host: Host, jobspec: Path, **options: Any) -> None:
 
     output_format = options.pop("output")
     plan_file = options.pop("plan_file")
-    if output_format == "json" and is_stdout(plan_file):
-        raise click.UsageError("-o - and --format json would both be on standard output: give -o a file")
+    if output_format != "text" and is_stdout(plan_file):
+        raise click.UsageError(f"-o - and --format {output_format} would both be on standard output: give -o a file")
     host.zone()
-    plan = planning.read_or_make_plan(host, plan_inputs(jobspec, options))
+    inputs = plan_inputs(jobspec, options)
+    plan = planning.rehearsed(planning.read_or_make_plan(host, inputs), inputs)
     if plan_file is not None:
         planning.write_plan(plan, plan_file)
-    show_plan(plan, output_format, plan_file)
+    show_plan(host, plan, output_format, inputs=inputs, plan_file=plan_file)
 
 
-def show_plan(plan: Plan, output_format: str, plan_file: Path | None = None) -> None:
-    """Print a plan for a person, or for a machine; on stderr where standard output has the plan itself."""
+def show_plan(
+    host: Host,
+    plan: Plan,
+    output_format: str = "text",
+    *,
+    inputs: PlanInputs | None = None,
+    plan_file: Path | None = None,
+) -> None:
+    """Print a plan for a person, or for a machine; on stderr where standard output has the plan itself.
+
+    `inputs` are what it was made, or read, from; `plan_file` is where it was written to.
+    """
     from runner.cli import output, streams
+    from runner.cli.plan_page import plan_page
 
-    beside = is_stdout(plan_file)
     if output_format == "json":
         output.print_json([output.plan_object(plan, _forecast(plan))])
         return
     output.warnings(plan)
-    (streams.say if beside else streams.echo)(output.plan_text(plan, _forecast(plan)))
-    if plan_file is not None and not beside:
+    stands_in = _file_of_plan(inputs, plan_file)
+    page = plan_page(plan, _forecast(plan), now=host.clock.wall(), zone=host.zone(), file=stands_in)
+    beside = is_stdout(plan_file)
+    (streams.say if beside else streams.echo)(_FORMS[output_format](page))
+    if plan_file is not None and not beside and output_format == "text":
         streams.echo(f"plan written to {one_line(str(plan_file))}")
+
+
+def _file_of_plan(inputs: PlanInputs | None, plan_file: Path | None) -> str | None:
+    """Where the plan can be read again, as a shell takes it; None where that is nowhere, or nothing to be shown."""
+    from runner.app.kinds import is_plan
+
+    file = None if plan_file is None or is_stdout(plan_file) else plan_file
+    if file is None and inputs and inputs.jobspec not in inputs.read and is_plan(inputs.jobspec, inputs.read):
+        file = inputs.jobspec
+    return shlex.quote(str(file)) if file and str(file).isprintable() else None
+
+
+def _text(page: Page) -> str:
+    from runner.cli.page_text import page_text
+
+    return page_text(page)
+
+
+def _markdown(page: Page) -> str:
+    from runner.report.markdown import markdown
+
+    return markdown(page)
+
+
+def _html(page: Page) -> str:
+    from runner.report.html import html
+
+    return html(page)
+
+
+_FORMS: dict[str, Callable[[Page], str]] = {"text": _text, "markdown": _markdown, "html": _html}
 
 
 def _forecast(plan: Plan) -> Sequence[JsonObject]:

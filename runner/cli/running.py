@@ -96,12 +96,13 @@ def run_command(host: Host, file: Path, **options: Any) -> int:
     def approved_plan() -> Plan:
         plan = planning.read_or_make_plan(host, inputs, simulated=simulate)
         approving.refuse_unapproved(plan, required_hash, max_age_s, host.clock.wall())
+        plan = planning.rehearsed(plan, inputs)
         if not dry_run:
             output.warnings(plan)
         return plan
 
     if dry_run:
-        show_plan(approved_plan(), "text")
+        show_plan(host, approved_plan(), inputs=inputs)
         return ExitCode.OK
     how = _how(host, options, watch=not options.pop("no_wait"), behaviour=behaviour)
     result = slots.run_in_slot(host, slot, inputs, approved_plan, how, required_hash=required_hash, warn=output.warning)
@@ -166,7 +167,7 @@ def retry_command(host: Host, runs: tuple[str, ...], only: tuple[str, ...], **op
     if plan_file is not None:
         planning.write_plan(plan, plan_file)
     if dry_run or plan_file is not None:
-        show_plan(plan, "text", plan_file)
+        show_plan(host, plan, plan_file=plan_file)
         return ExitCode.OK
     how = _how(host, options, watch=True, behaviour=behaviour)
     return _finish(running.run_plan(host, plan, how), options)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from runner.plan.parameters import flat
 from runner.plan.rollout.codec import rollout_to_json, without_folders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from runner.plan.plan import Plan
 
@@ -48,12 +48,12 @@ def _places_of_servers(plan: Plan) -> dict[str, str]:
 
 def _rules(plan: Plan) -> dict[str, object]:
     """How carefully, and how fast."""
-    rules: dict[str, object] = dict(_flat("submit", asdict(plan.submit)))
+    rules: dict[str, object] = dict(flat("submit", asdict(plan.submit)))
     if plan.rollout is not None:
         rollout = without_folders(rollout_to_json(plan.rollout))
         waves = {wave.pop("name"): wave for wave in rollout.pop("waves")}
         del rollout["failure_bodies"]
-        rules |= dict(_flat("rollout", {**rollout, "waves": waves}))
+        rules |= dict(flat("rollout", {**rollout, "waves": waves}))
     return rules
 
 
@@ -63,19 +63,8 @@ def _parameters(plan: Plan) -> dict[tuple[str, str], dict[str, object]]:
     for request in plan.requests:
         key = (plan.steps[request.step], plan.groups[request.group].name)
         if key not in found:
-            found[key] = dict(_flat("", request.body))
+            found[key] = dict(flat("", request.body))
     return found
-
-
-def _flat(prefix: str, value: object) -> Iterator[tuple[str, object]]:
-    if isinstance(value, Mapping):
-        for name, part in value.items():
-            yield from _flat(f"{prefix}.{name}" if prefix else str(name), part)
-    elif isinstance(value, list | tuple):
-        for index, part in enumerate(value):
-            yield from _flat(f"{prefix}[{index}]", part)
-    else:
-        yield prefix, value
 
 
 def _changed(

@@ -67,9 +67,10 @@ class Fate(NamedTuple):
 
 
 class Forecast(NamedTuple):
-    """Means over many campaigns."""
+    """Means over many campaigns; `touched_when_stopped` over those that were, 0 if none was."""
 
     mean_harmed: float
+    touched_when_stopped: float
     stop_chance: float
     mean_duration: float
 
@@ -77,9 +78,11 @@ class Forecast(NamedTuple):
 def forecast(rules: ForecastRules, rate: float, campaigns: int, chance: Chance) -> Forecast:
     """What is to be expected where each server fails with probability `rate`."""
     fates = [fate(rules, rate, chance) for _ in range(campaigns)]
+    stopped = [one for one in fates if one.stopped]
     return Forecast(
         mean_harmed=sum(one.harmed for one in fates) / campaigns,
-        stop_chance=sum(one.stopped for one in fates) / campaigns,
+        touched_when_stopped=sum(one.touched for one in stopped) / max(1, len(stopped)),
+        stop_chance=len(stopped) / campaigns,
         mean_duration=sum(one.duration for one in fates) / campaigns,
     )
 
