@@ -1,7 +1,31 @@
 """Run every benchmark."""
 
-from benchmarks import blast_radius, deciding, history, limiter, pace, pace_http, planning, safety, startup, submission
+from benchmarks import (
+    blast_radius,
+    deciding,
+    history,
+    limiter,
+    pace,
+    pace_http,
+    planning,
+    safety,
+    startup,
+    submission,
+    watching,
+)
 
-for benchmark in (startup, limiter, pace, pace_http, planning, deciding, submission, safety, history, blast_radius):
+for benchmark in (
+    startup,
+    limiter,
+    pace,
+    pace_http,
+    planning,
+    deciding,
+    submission,
+    safety,
+    history,
+    watching,
+    blast_radius,
+):
     print(f"\n## {benchmark.__name__}\n")
     benchmark.main()

@@ -50,6 +50,15 @@ class Call:
         """
         return self.has_left and await self._lane.shared.again(self, self._lane, still)
 
+    async def anew(self, still: Callable[[], bool]) -> bool:
+        """Whether it may leave after all, though another call was refused since it was to leave once more."""
+        return await self._lane.shared.anew(self, self._lane, still)
+
+    @property
+    def is_overtaken(self) -> bool:
+        """Whether another call was refused since it began."""
+        return self.round != self._lane.shared.round
+
     async def leave(self) -> bool:
         """Whether it may leave, as far as the credential goes: for the first time, or once more."""
         return self.leave_now() or await self.again()

@@ -84,9 +84,13 @@ class Credential:
 
     async def again(self, call: Call, lane: LaneCredential, still: Callable[[], bool]) -> bool:
         """A call was refused, and is to be made again with another proof: that is tried alone first, like any."""
-        self._over(lane)
         call.is_told = False
         self._not_before = -math.inf
+        return await self.anew(call, lane, still)
+
+    async def anew(self, call: Call, lane: LaneCredential, still: Callable[[], bool]) -> bool:
+        """A call that is on its way nowhere begins anew, while there is doubt alone."""
+        self._over(lane)
         self._news.tell()
         begun: Call | None = None
         try:

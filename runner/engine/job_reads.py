@@ -33,6 +33,10 @@ class JobReads:
         """The job's history."""
         return self._histories.get(request, _NEVER_FAILED)
 
+    def is_pending(self, request: int) -> bool:
+        """Whether its last read failed, or was incomplete: the next one comes when the rule for reads says so."""
+        return request in self._histories
+
     def made(self, request: int) -> None:
         """A read of the job is made."""
         self._made[request] = self._made.get(request, 0) + 1

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from runner.engine.coming_back import why_to_stop
 from runner.engine.failing import About, What
-from runner.rules.answers import Cause, ReadFailed
+from runner.rules.answers import Cause, ReadFailed, Throttle
 from runner.rules.reads import ReadAgain, ReadHistory, StopLane, after_failure, ends_at, not_before
 from runner.run.outages import AfterThat
 
@@ -23,9 +23,13 @@ T = TypeVar("T")
 
 
 async def read(
-    lane: LaneContext, call: Callable[[Departure], Awaitable[Read | ReadFailed | None]]
+    lane: LaneContext, call: Callable[[Departure], Awaitable[Read | ReadFailed | None]], *, may_be_left: bool = False
 ) -> Read | ReadFailed:
-    """Make one read. What follows if it failed is for `what_follows`."""
+    """Make one read. What follows if it failed is for `what_follows`.
+
+    A limit that is named to one that `may_be_left` out may be that of its own kind of call (api-facts 5): others are not
+    held to it before they are told, too.
+    """
     answer: Read | ReadFailed | None = None
     async with lane.reads_at_once:
         # One that could not leave, because another call was refused meanwhile, waits for its turn again.
@@ -42,10 +46,14 @@ async def read(
     elif answer.cause is Cause.THROTTLED:
         too_long = why_to_stop(lane, answer.error, answer.throttle)
         if too_long is None:
-            lane.reads.throttled(answer.throttle, sent_at)
+            lane.reads.throttled(_unnamed(answer.throttle) if may_be_left else answer.throttle, sent_at)
         else:
             lane.stop(too_long, watched=False)
     return answer
+
+
+def _unnamed(throttle: Throttle | None) -> Throttle:
+    return Throttle(retry_after_s=None if throttle is None else throttle.retry_after_s)
 
 
 def what_follows(

@@ -287,14 +287,16 @@ class _Departure:
     async def leave(self) -> bool:
         """See `Departure.leave`."""
         submitter, intent = self._submitter, self._intent
-        is_first = not self._call.has_left
-        if not is_first and not await self._call.again(partial(submitter.may_send_now, intent)):
-            return False
-        slot_until, self._slot_until = self._slot_until, -math.inf
-        if not await submitter.is_in_time(intent, slot_until):
-            return False
-        # Last: while it waited for another slot, a call may have been refused.
-        if is_first and not self._call.leave_now():
-            return False
-        submitter.leaves()
-        return True
+        call, still = self._call, partial(submitter.may_send_now, intent)
+        is_first = not call.has_left
+        may_leave = is_first or await call.again(still)
+        while may_leave:
+            slot_until, self._slot_until = self._slot_until, -math.inf
+            if not await submitter.is_in_time(intent, slot_until):
+                return False
+            # Last: while it waited for another slot, a call may have been refused.
+            if call.leave_now() if is_first else not call.is_overtaken:
+                submitter.leaves()
+                return True
+            may_leave = not is_first and await call.anew(still)
+        return False

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from math import inf, isinf
 from typing import TYPE_CHECKING
 
 from runner.engine.failing import About, What
 from runner.engine.job_reads import JobReads
-from runner.engine.listing import read_listing
 from runner.engine.lookups import Lookups
 from runner.engine.missing import seen_in_list
 from runner.engine.reading import read, what_follows
+from runner.engine.sweeps import Sweeps
 from runner.rules.answers import ReadFailed
 from runner.rules.doubts import has_other_servers
+from runner.rules.durations import Durations
 from runner.rules.missing import Lost, judge_missing
 from runner.rules.outcomes import DELETED, FINISHED, JobEnding, Outcomes, is_finished
 from runner.rules.reads import Gone, ReadAgain, ReadLimits, Unreadable, read_again
@@ -21,7 +23,7 @@ from runner.run import events as e
 from runner.run.outages import AfterThat
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from runner.engine.lane import LaneContext
     from runner.model import Job, JobRow
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
 _AT_ONCE = 32
 # So many while none can be read: where calls are throttled, each waits for those before it.
 _AT_ONCE_FAILING = 4
-# A listing is tried where it may stand in for this many reads of single jobs.
-_WORTH_LISTING = 8
+# Places among these for jobs that the list does not show as over.
+_OTHERS = 8
 
 
 class Watcher:
@@ -39,12 +41,12 @@ class Watcher:
     def __init__(self, lane: LaneContext) -> None:
         run = lane.run
         self._lane = lane
-        self._schedule = WatchSchedule(len(run.plan.steps), run.plan.watch.job_timeout_s)
+        durations = [Durations() for _ in run.plan.steps]
+        self._schedule = WatchSchedule(durations, run.plan.watch.job_timeout_s)
+        self._reads = JobReads()
+        self._sweeps = Sweeps(lane, durations, self._schedule, self._reads)
         self._lookups = Lookups(lane)
         self._missing: list[int] = []
-        self._reads = JobReads()
-        self._page_size = 0
-        self._listing_pays = True
 
     async def run(self) -> None:
         """Return when no job is open and none can be opened any more, or the run was asked to stop."""
@@ -54,50 +56,54 @@ class Watcher:
             self._take_up_new_jobs()
             if not lane.state.open and (lane.state.stopped or not lane.jobs_may_come):
                 return
-            now = lane.clock.now()
-            due = self._schedule.take_due(now, _AT_ONCE if self._reads.is_any_read else _AT_ONCE_FAILING)
+            due = await self._next()
             if due:
                 await self._read(due)
-            else:
-                next_due = self._schedule.next_due()
-                await lane.watch_news.wait(None if next_due is None else next_due - now)
+            elif (due_at := self._due_at()) > lane.clock.now():
+                await lane.watch_news.wait(None if isinf(due_at) else due_at - lane.clock.now())
 
     def _take_up_new_jobs(self) -> None:
         opened = self._lane.newly_open
         while opened:
             request = opened.popleft()
             self._schedule.opened(request, self._step(request), self._accepted_at(request))
+            self._sweeps.opened(request)
+
+    async def _next(self) -> Sequence[int]:
+        """Which jobs to read now: first those that the list shows as over; only if there are none, it is looked at again."""
+        if not self._reads.is_any_read:
+            return self._due(_AT_ONCE_FAILING)
+        over = self._sweeps.take(_AT_ONCE - _OTHERS)
+        if not over and self._sweeps.due_at() <= self._lane.clock.now():
+            await self._sweeps.look()
+            over = self._sweeps.take(_AT_ONCE - _OTHERS)
+        others = _AT_ONCE if not over else 1 if self._sweeps.is_behind else _OTHERS
+        return [*over, *self._due(others)]
+
+    def _due_at(self) -> float:
+        read_at = self._schedule.next_due()
+        own = inf if read_at is None else read_at
+        return min(own, self._sweeps.due_at()) if self._reads.is_any_read else own
+
+    def _due(self, most: int) -> list[int]:
+        """Those whose own turn has come, less those of which the list tells."""
+        now, due = self._lane.clock.now(), list[int]()
+        while len(due) < most and (some := self._schedule.take_due(now, most - len(due))):
+            for request in some:
+                if self._reads.is_any_read and self._sweeps.covers(request, now):
+                    self._schedule.postpone(request, self._step(request), self._accepted_at(request), now)
+                else:
+                    due.append(request)
+        return due
 
     async def _read(self, due: Sequence[int]) -> None:
         if not self._reads.is_any_read:
             due = [request for request in due if not self._is_given_up(request)]
-        due = await self._less_those_listed_as_running(due)
         async with asyncio.TaskGroup() as reads:
             for request in due:
                 reads.create_task(self._read_one(request))
         if self._missing:
             await self._look_for_missing()
-
-    async def _less_those_listed_as_running(self, due: Sequence[int]) -> Sequence[int]:
-        """Read the list where it replaces many reads; what it shows as over, or does not show, is read itself."""
-        lane = self._lane
-        pages = -(-lane.state.accepted // self._page_size) if self._page_size else 1
-        if not self._listing_pays or len(due) < max(_WORTH_LISTING, 2 * pages):
-            return due
-        listing = await read_listing(lane, lane.run_token)
-        if isinstance(listing, ReadFailed):
-            return due
-        now = lane.clock.now()
-        self._page_size = max(1, listing.page_size)
-        running = [request for request in due if self._is_running(request, listing.rows, now)]
-        self._listing_pays = len(running) > listing.pages
-        for request in running:
-            self._schedule.read_again(request, self._step(request), self._accepted_at(request), now)
-        return [request for request in due if request not in set(running)]
-
-    def _is_running(self, request: int, rows: Mapping[str, JobRow], now: float) -> bool:
-        row = rows.get(self._lane.state.open[request].job_id)
-        return row is not None and row.status not in {FINISHED, DELETED} and not self._is_late(request, now)
 
     def _is_given_up(self, request: int) -> bool:
         hopeless = self._reads.is_hopeless(self._limits(request), self._lane.clock.now())
@@ -123,6 +129,7 @@ class Watcher:
             self._is_of_another(request, job)
             return
         self._lane.known.was_read(request, job)
+        self._sweeps.is_read(request, is_over=job.status in {FINISHED, DELETED})
         if is_finished(job, (server.id for server in self._lane.run.servers_of(request))):
             self._settle(request, job, JobEnding.FINISHED)
         elif job.status == DELETED:
@@ -130,7 +137,7 @@ class Watcher:
         elif self._is_late(request, now):
             seen = job.status or "without a status"
             self._settle(request, job, JobEnding.TIMED_OUT, f"{seen} after {self._timeout_s:.0f} s, and not over")
-        elif job.status == FINISHED:
+        elif job.status == FINISHED or request in self._sweeps.asked:
             self._schedule.soon(request, now, self._reads.incomplete(request, history))
         else:
             self._read_again(request, now)
@@ -185,15 +192,14 @@ class Watcher:
     def _settle(self, request: int, job: Job | None, ending: JobEnding, reason: str = "") -> None:
         lane, now = self._lane, self._lane.clock.now()
         server_ids = [server.id for server in lane.run.servers_of(request)]
-        duration_s = _duration(job) if ending is JobEnding.FINISHED else None
-        if duration_s is not None:
-            # Not when the read showed it: the next job would be read later, and seem longer, and so on.
-            self._schedule.learn(self._step(request), duration_s)
+        is_finished, accepted_at = ending is JobEnding.FINISHED, self._accepted_at(request)
+        duration_s = _duration(job) if is_finished else None
         if job is not None:
             lane.recorder.record(e.JobRead(now, request, job))
         outcomes = Outcomes.of_job(server_ids, job, ending)
         reads, failures = self._reads.over(request, unread=job is None)
         lane.recorder.record(e.Settled(now, request, outcomes.letters, duration_s, reason, reads, failures))
+        self._sweeps.closed(request, duration_s, accepted_at, is_finished=is_finished)
         if job is not None and has_other_servers(job, server_ids):
             why = f"job {job.job_id} works on servers that the request did not name"
             lane.recorder.record(e.Doubled(now, request, (job.job_id,), why))
@@ -202,7 +208,8 @@ class Watcher:
         lane.doubt_news.tell()
 
     def _read_again(self, request: int, now: float) -> None:
-        self._schedule.read_again(request, self._step(request), self._accepted_at(request), now)
+        again = self._schedule.postpone if self._sweeps.is_shown(request) else self._schedule.read_again
+        again(request, self._step(request), self._accepted_at(request), now)
 
     def _is_late(self, request: int, now: float) -> bool:
         return now - self._accepted_at(request) >= self._timeout_s

@@ -70,7 +70,7 @@ class ListingSwitches(_Switches):
     """The job list (api-facts 8.5, 8.6)."""
 
     name_filter: Literal["substring", "exact"] = Field("substring", description="What the filter by name matches.")
-    order: Literal["newest", "random"] = Field("newest", description="Order of the rows.")
+    order: Literal["newest", "oldest", "random"] = Field("newest", description="Which rows come first.")
     page_size: int = Field(10, ge=1, description="Rows of a page when no limit is given.")
     most: int = Field(1000, ge=1, description="Rows of a page at most.")
     paging: Literal["honoured", "ignored"] = Field("honoured", description="Whether limit and offset do anything.")
@@ -83,6 +83,9 @@ class Tasks(_Switches):
 
     duration_s: Seconds = Field(180.0, description="How long a task takes, seconds.")
     spread: Chance = Field(0.0, description="How far durations differ, as a share of the duration.")
+    lasts: Literal["alike", "exponential"] = Field(
+        "alike", description="How durations are spread: alike, or exponentially with that mean."
+    )
     failing: Chance = Field(0.0, description="Chance of a task to fail.")
     skipped: Chance = Field(0.0, description="Chance of a task to be skipped.")
     never_final: Chance = Field(0.0, description="Chance of a task to stay in PROCESSING.")
@@ -113,6 +116,9 @@ class Jobs(_Switches):
     skipped_is_abnormal: bool = Field(default=False, description="Whether abnormal_count counts SKIPPED.")
     missing_is_404: bool = Field(default=False, description="Whether a missing job is HTTP 404 and not 400.")
     times: Literal["milliseconds", "text", "iso"] = Field("milliseconds", description="Form of times.")
+    update_at: Literal["of_change", "of_reading"] = Field(
+        "of_change", description="What update_at tells: when the job changed, or when it is read."
+    )
     extra_fields: bool = Field(default=False, description="Whether answers have fields that nobody documented.")
     nulls: bool = Field(default=False, description="Whether optional fields are null.")
 
@@ -137,7 +143,9 @@ class Deviations(_Switches):
     """What the service does otherwise than the simulator assumes (docs/simulator.md)."""
 
     total: Literal["true", "of_page", "missing", "more"] = Field("true", description="What a list's `total` counts.")
-    rows: Literal["all", "none", "fewer"] = Field("all", description="Which rows of a page are shown.")
+    rows: Literal["all", "none", "fewer", "some"] = Field("all", description="Which rows of a page are shown.")
+    row_lag_s: Seconds = Field(0.0, description="How old what the list shows of a job's status is, seconds.")
+    detail_lag_s: Seconds = Field(0.0, description="How old what a job's detail shows is, seconds.")
     pages: Literal["in_order", "repeat", "skip"] = Field("in_order", description="Where a page after the first begins.")
     error_in_200: Literal[
         "never", "error_code", "errorCode", "code", "ret_code", "nested", "deep", "listed", "words", "text"

@@ -53,7 +53,9 @@ def list_page(reply: SimulatedReply, deviations: Deviations) -> SimulatedReply:
         empty = {"current": 1, "pages": 0, "total": 0, "data": []}
         return SimulatedReply(200, body | empty | _ERRORS[deviations.error_in_200])
     rows: list[JsonObject] = [_row(row, deviations) for row in body["data"]]
-    kept = {"all": len(rows), "none": 0, "fewer": max(0, len(rows) - 1)}[deviations.rows]
+    if deviations.rows == "some":
+        rows = [row for row in rows if row["id"][0] in "01234567"]
+    kept = {"all": len(rows), "none": 0, "fewer": max(0, len(rows) - 1), "some": len(rows)}[deviations.rows]
     body["data"] = rows[len(rows) - kept :]
     told: dict[str, JsonObject] = {
         "true": {},

@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from math import log
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class JobFactory:
 
     def _task(self, server: str, now: float, skip: bool, fail: bool) -> SimulatedTask:  # noqa: FBT001  two plain facts
         chances, draw = self._behaviour.tasks, self._rng.random
-        duration = chances.duration_s * (1 + chances.spread * (2 * draw() - 1))
+        duration = chances.duration_s * _stretch(chances, draw())
         status = "SUCCESS"
         if fail or draw() < chances.failing or any(fnmatch.fnmatch(server, p) for p in chances.failing_servers):
             status = "FAILED"
@@ -127,7 +128,7 @@ class JobView:
             "abnormal_count": self._abnormal(job, now),
             "user_name": None if switches.nulls else "simulator",
             "create_at": self._time(job.created_at),
-            "update_at": None if switches.nulls else self._time(min(now, job.ends_at() or now)),
+            "update_at": None if switches.nulls else self._time(self._changed_at(job, now)),
         }
         return row | ({"region_hint": {"undocumented": True}} if switches.extra_fields else {})
 
@@ -140,6 +141,9 @@ class JobView:
             "template_id": None if self._behaviour.jobs.nulls else _template_id(job.request["type"]),
             "tasks": [self._task(task, job, now) for task in job.tasks if task.shown] if shown else [],
         }
+
+    def _changed_at(self, job: SimulatedJob, now: float) -> float:
+        return now if self._behaviour.jobs.update_at == "of_reading" else min(now, job.ends_at() or now)
 
     def _status(self, job: SimulatedJob, now: float) -> str:
         if job.deleted:
@@ -182,6 +186,11 @@ class JobView:
             return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         milliseconds = int(at * 1000)
         return milliseconds if form == "milliseconds" else str(milliseconds)
+
+
+def _stretch(tasks: Tasks, drawn: float) -> float:
+    """How many times its usual duration a task lasts."""
+    return -log(1 - drawn) if tasks.lasts == "exponential" else 1 + tasks.spread * (2 * drawn - 1)
 
 
 @cache

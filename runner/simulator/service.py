@@ -79,7 +79,8 @@ class SimulatedService:
         if job is None or job.deleted or is_new:
             status = 404 if self.behaviour.jobs.missing_is_404 else 400
             return refusal(status, "ModelArts.6404", f"Job '{job_id}' not found.")
-        return SimulatedReply(200, job_detail(self._view.detail(job, self._clock()), self.deviations))
+        shown_as_of = max(job.created_at, self._clock() - self.deviations.detail_lag_s)
+        return SimulatedReply(200, job_detail(self._view.detail(job, shown_as_of), self.deviations))
 
     def list_jobs(self, query: Mapping[str, str]) -> SimulatedReply:
         """A page of the list (api-facts 1.3)."""
@@ -90,13 +91,16 @@ class SimulatedService:
         now, switches = self._clock(), self.behaviour.listing
         rows = [job for job in reversed(self.jobs.values()) if self._is_listed(job, query, now)]
         rows = rows[1:] if self.deviations.hidden == "newest" else rows
-        if switches.order == "random":
+        if switches.order == "oldest":
+            rows.reverse()
+        elif switches.order == "random":
             self._rng.shuffle(rows)
         size, offset = switches.page_size, 0
         if switches.paging == "honoured":
             size = min(switches.most, int(query.get("limit") or size))
             offset = starts_at(int(query.get("offset") or 0), self.deviations)
-        shown = [self._view.row(job, now) for job in rows[offset : offset + size]]
+        as_of = now - self.deviations.row_lag_s
+        shown = [self._view.row(job, max(job.created_at, as_of)) for job in rows[offset : offset + size]]
         return list_page(page(shown, len(rows), size, offset), self.deviations)
 
     def delete(self, body: object) -> SimulatedReply:

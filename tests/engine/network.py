@@ -144,7 +144,7 @@ class Network:
     """The calls of a lane. `script` and `read_script` are the faults of the next creates and reads by name ("": none).
 
     Then chance decides. `breaks_reads` is the fault of every read from now on, `breaks_gets` that of single jobs, `breaks_lists` of lists; so
-    many of the first jobs are `unreadable_jobs`. `refused` is, call by call in the order of the answers, whether it was one that says the credential is no good.
+    many of the first jobs are `unreadable_jobs`, by the fault `breaks_these`. `refused` is, call by call in the order of the answers, whether it was one that says the credential is no good.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class Network:
         self.script: deque[str] = deque()
         self.read_script: deque[str] = deque()
         self.breaks_reads = self.breaks_gets = self.breaks_lists = ""
-        self.unreadable_jobs = 0
+        self.unreadable_jobs, self.breaks_these = 0, "status_503"
         self.faults: Sequence[str] = ()
         self.fault_chance = self.read_fault_chance = self.login_chance = self.renew_chance = 0.0
         self.latency_s = _LATENCY_S
@@ -173,6 +173,7 @@ class Network:
         self.in_flight = self.most_in_flight = self.reads_in_flight = 0
         self.sent_at: list[float] = []
         self.list_calls_at: list[float] = []
+        self.gets_at: dict[str, list[float]] = {}
         self._to_be_made: list[tuple[float, int, dict[str, Any]]] = []
         self._deleted_at: dict[str, float] = {}
         self._number = count()
@@ -248,7 +249,8 @@ class Network:
 
     async def get(self, job_id: str, departure: Departure) -> Job | ReadFailed | None:
         hidden = list(self.service.jobs)[: self.unreadable_jobs] if self.unreadable_jobs else ()
-        breaks = "status_503" if job_id in hidden else self.breaks_gets
+        self.gets_at.setdefault(job_id, []).append(self._clock.monotonic())
+        breaks = self.breaks_these if job_id in hidden else self.breaks_gets
         return await self._read(partial(self._get, job_id), partial(read_job, clean=str), departure, breaks)
 
     def _get(self, job_id: str) -> simulated.SimulatedReply:

@@ -43,6 +43,8 @@ _LOSES_COMMANDS = 0.5
 _DEVIATIONS: tuple[dict[str, Any], ...] = (
     {"rows": "none"},
     {"rows": "fewer"},
+    {"rows": "some"},
+    {"row_lag_s": 40.0},
     {"total": "missing"},
     {"total": "more"},
     {"row_names": "null"},
@@ -52,6 +54,7 @@ _DEVIATIONS: tuple[dict[str, Any], ...] = (
     {"create_answer": "another_name"},
     {"create_answer": "other_servers"},
     {"detail_missing_s": 8.0},
+    {"detail_lag_s": 8.0},
     *({"error_in_200": how} for how in ("error_code", "errorCode", "code", "nested", "listed")),
 )
 
@@ -99,13 +102,14 @@ class Story:
             listing={
                 "lag_s": self.lag_s,
                 "name_filter": rng.choice(("substring", "exact")),
-                "order": rng.choice(("newest", "random")),
+                "order": rng.choice(("newest", "oldest", "random")),
                 "paging": rng.choice(("honoured", "honoured", "ignored")),
                 "page_size": rng.choice((10, 1000)),
                 "most": rng.choice((5, 1000, 1000)),
                 "foreign_jobs": rng.choice((0, 30)),
             },
             tasks=self._tasks(),
+            jobs={"update_at": rng.choice(("of_change", "of_reading"))},
             # A server in another job is taken all the same: so that a second create would show.
             servers={"busy": "queue"} | self._servers(),
         )

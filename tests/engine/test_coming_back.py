@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -113,6 +114,41 @@ def test_no_job_is_read_before_the_service_may_be_asked_again(plan_of: PlanMaker
         assert 4 * 300.0 <= duration_s <= 4 * 300.0 + 120.0
 
     in_world(plan_of((1,), (1,), ONE_A_SECOND, WATCH), story, **FAST)
+
+
+@pytest.mark.parametrize(("said", "waits_s"), [("a_minute", 60.0), ("two_hours", 300.0)])
+def test_no_list_is_looked_through_for_jobs_that_are_over_before_the_service_may_be_asked_again(
+    plan_of: PlanMaker, in_world: InWorld, said: str, waits_s: float
+) -> None:
+    async def story(world: World) -> None:
+        world.network.breaks_lists = f"down_for_{said}"
+        asyncio.get_running_loop().call_later(45.0, setattr, world.network, "breaks_lists", "")
+        assert (await world.run()).exit_code is ExitCode.OK
+        first, second, *_ = world.network.list_calls_at
+        assert waits_s <= second - first <= waits_s + 10.0
+
+    plan = plan_of((40,), (1,), Submit(rate=10.0, burst=1, concurrency=4, settle_s=15.0), WATCH)
+    in_world(plan, story, listing={"lag_s": 2.0}, tasks={"duration_s": 400.0, "spread": 0.5})
+
+
+@pytest.mark.parametrize(("said", "waits_s"), [("a_minute", 60.0), ("two_hours", 300.0)])
+def test_a_job_that_the_list_shows_as_over_is_not_read_before_the_service_may_be_asked_again(
+    plan_of: PlanMaker, in_world: InWorld, said: str, waits_s: float
+) -> None:
+    """Others are read meanwhile."""
+
+    async def story(world: World) -> None:
+        world.network.unreadable_jobs, world.network.breaks_these = 1, f"down_for_{said}"
+        asyncio.get_running_loop().call_later(900.0, setattr, world.network, "unreadable_jobs", 0)
+        assert (await world.run()).exit_code is ExitCode.OK
+        of_one, *others = world.network.gets_at.values()
+        pauses = [later - before for before, later in pairwise(of_one)]
+        assert len(pauses) >= 900.0 / waits_s
+        assert min(pauses) >= waits_s
+        assert max(max(gets) for gets in others) < of_one[-1]
+
+    plan = plan_of((20,), (1,), ONE_A_SECOND, WATCH)
+    in_world(plan, story, listing={"lag_s": 2.0}, tasks={"duration_s": 60.0, "spread": 0.3})
 
 
 @pytest.mark.parametrize(

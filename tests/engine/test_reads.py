@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 import pytest
@@ -78,7 +78,7 @@ def test_a_request_in_doubt_whose_job_was_deleted_is_given_up_with_what_was_seen
         given_up_at = next(event.at for event in world.events() if isinstance(event, e.GivenUp))
         doubted_at = next(event.at for event in world.events() if isinstance(event, e.InDoubt))
         assert 15.0 <= given_up_at - doubted_at < 60.0
-        assert world.service.calls["list"] < 10
+        assert sum(at <= given_up_at for at in world.network.list_calls_at) < 10
         assert len(world.service.jobs) == 4
 
     one_by_one = Submit(rate=10.0, burst=10, concurrency=1, settle_s=15.0)
@@ -453,6 +453,29 @@ def test_a_create_that_waits_for_another_slot_after_a_login_does_not_leave_once_
         lapsed = [event.at - began_at for event in world.events() if isinstance(event, e.Lapsed)]
         assert lapsed == [pytest.approx(15.0)]
         assert world.report()["counts"]["succeeded"] == 2
+
+    plan = plan_of((2,), (1,), Submit(rate=0.2, burst=1, concurrency=2, settle_s=15.0))
+    in_world(plan, story, tasks={"duration_s": 60.0})
+
+
+def test_a_create_that_waits_for_another_slot_once_it_has_another_proof_begins_anew_if_a_call_was_refused(
+    plan_of: PlanMaker, in_world: InWorld
+) -> None:
+    """It is not the first to leave then, but one more in doubt: alone, and a second after the refused one."""
+
+    async def story(world: World) -> None:
+        network, loop = world.network, asyncio.get_running_loop()
+        network.logins_s = (3.0,)
+        for after_s, name, value in (
+            (4.0, "renew_chance", 1.0), (6.0, "renew_chance", 0.0), (9.0, "refuses_reads", True), (9.9, "refuses_reads", False),
+        ):  # fmt: skip
+            loop.call_later(after_s, setattr, network, name, value)
+        assert (await world.run()).exit_code is ExitCode.OK
+        began_at = world.events()[0].at
+        read_at = [at - began_at for at in sorted(chain(*network.gets_at.values(), network.list_calls_at))]
+        refused_at = next(at for at in read_at if at >= 9.0)
+        assert 9.0 <= refused_at < 9.9
+        assert network.sent_at[1] - began_at >= refused_at + 1.0
 
     plan = plan_of((2,), (1,), Submit(rate=0.2, burst=1, concurrency=2, settle_s=15.0))
     in_world(plan, story, tasks={"duration_s": 60.0})

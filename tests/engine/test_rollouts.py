@@ -489,8 +489,9 @@ def test_an_adaptive_wave_grows_with_what_came_out_well_and_slows_down_after_a_f
 
     async def story(world: World) -> None:
         await world.run()
-        generations = Counter(int((at - world.network.sent_at[0]) // 61) for at in world.network.sent_at)
-        sizes = [count for _, count in sorted(generations.items())]
+        sent_at = world.network.sent_at
+        begins = [0, *(n for n in range(1, len(sent_at)) if sent_at[n] - sent_at[n - 1] > 30.0), len(sent_at)]
+        sizes = [end - begin for begin, end in pairwise(begins)]
         assert sizes[:3] == [1, 2, 4]
         assert sum(sizes) == 40
 
