@@ -284,3 +284,46 @@ def test_after_an_abort_a_job_of_what_the_list_showed_may_come_once_the_one_befo
     assert jobs_may_come(run.facts, lane)  # that is looked up now
     run.record(e.NotFound(run.now, len(run.facts.phases) - 1))
     assert not jobs_may_come(run.facts, lane)
+
+
+def test_a_job_that_is_known_is_no_second_one_and_another_is_told_of_with_it() -> None:
+    run = ByHand(small_plan((2,), (1,)))
+    run.send(0)
+    known = run.facts.job_ids[0]
+    assert doubles(run.facts, {0: {known}}) == []
+    assert doubles(run.facts, {0: {known, "another"}}) == [(0, tuple(sorted((known, "another"))))]
+    assert doubles(run.facts, {0: {"another"}}) == [(0, tuple(sorted((known, "another"))))]
+
+
+def test_a_piece_of_what_is_in_doubt_proves_that_the_whole_made_no_job() -> None:
+    run = ByHand(small_plan((4,), (4,)))
+    run.record(e.Intended(run.now, 0), e.RunResumed(run.now, "0"))
+    (second,) = (number for number in run.facts.requests.numbers_of_pieces(0) if number == 1 + 2 * 2 + 1)
+    for event in recoveries(run.facts, [second], run.now):
+        run.record(event)
+    assert [event.kind for event in run.events[-3:]] == ["not_found", "split", "suspected"]
+    assert run.facts.phases[0] is Phase.SPLIT
+    assert run.facts.phases[run.facts.requests.place_of(second) or 0] is Phase.IN_DOUBT
+
+
+def test_a_number_that_no_piece_can_have_splits_nothing() -> None:
+    run = ByHand(small_plan((4,), (4,)))
+    run.record(e.RunResumed(run.now, "0"))
+    at_the_start = 1
+    assert list(recoveries(run.facts, [at_the_start, 10**6], run.now)) == []
+
+
+def test_what_the_list_shows_of_a_later_step_is_in_doubt_until_that_begins_and_then() -> None:
+    run = ByHand(small_plan((1,), (1, 1)))
+    run.record(e.RunResumed(run.now, "0"), e.Suspected(run.now, 1), e.Surveyed(run.now, 0))
+    seen = [(run.facts.phases[1], request_state(run.facts, 1))]
+    run.do(0, "s")
+    seen.append((run.facts.phases[1], request_state(run.facts, 1)))
+    assert seen == [(Phase.BLOCKED, RequestState.IN_DOUBT), (Phase.IN_DOUBT, RequestState.IN_DOUBT)]
+
+
+def test_servers_that_fell_are_in_no_later_step() -> None:
+    run = ByHand(small_plan((1,), (1, 1, 1)))
+    run.do(0, "f")
+    assert run.facts.phases[1:] == [Phase.VOID, Phase.VOID]
+    assert run.facts.lanes[0].unsubmitted == 0
