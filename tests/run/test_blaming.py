@@ -86,3 +86,21 @@ def test_refusals_in_a_row_are_of_requests_for_several_servers_and_end_with_one_
     assert lane.refused_in_a_row == 2
     run.send(2)
     assert lane.refused_in_a_row == 0
+
+
+@pytest.mark.parametrize(("in_a_row", "parted"), [(27, True), (28, False)])
+def test_so_many_refusals_in_a_row_are_about_more_than_single_servers(in_a_row: int, parted: bool) -> None:
+    """Twenty, and two for each that may be on its way: four at once here."""
+    run = ByHand(small_plan((128,), (4,)))
+    for request in range(in_a_row):
+        run.refuse(request)
+    assert run.facts.lanes[0].refused_in_a_row == in_a_row
+    events = kinds(told(run, 31, "no such server", busy=False))
+    assert events == (["refused", "split"] if parted else ["refused"])
+
+
+def test_where_all_servers_are_named_it_is_not_said_which_are_in_the_way() -> None:
+    run = ByHand(small_plan((2,), (2,)))
+    assert kinds(told(run, 0, "g0-s0 and g0-s1", busy=False)) == ["refused", "split"]
+    run = ByHand(small_plan((2,), (2,)))
+    assert kinds(told(run, 0, "g0-s0", busy=False)) == ["refused", "split", "set_aside"]
