@@ -125,7 +125,7 @@ async def _submit(plan: Plan, journal_kind: str) -> tuple[float, float]:
         (service,) = await open_lane_services(
             stack, plan, bodies.redact, Surroundings(os.environ, Path.home(), time.time)
         )
-        journal = _new_run(store, plan) if journal_kind == "sqlite" else NullJournal()
+        journal = NullJournal() if journal_kind == "null" else _new_run(store, plan)
         all_sent = asyncio.Event()
         recorder = Recorder(state, journal, lambda _: all_sent.set() if state.accepted == REQUESTS else None)
         clock = RunClock(SystemClock())
@@ -133,7 +133,7 @@ async def _submit(plan: Plan, journal_kind: str) -> tuple[float, float]:
         gc.set_threshold(*GC_THRESHOLD)
         gc.freeze()
         began, cpu_began = time.perf_counter(), time.process_time()
-        await recorder.record(_started(plan, watched=plan.rollout is not None))
+        await recorder.record(_started(plan, watched=journal_kind == "watched"))
         running = asyncio.create_task(engine.run())
         await all_sent.wait()
         took, cpu = time.perf_counter() - began, time.process_time() - cpu_began
@@ -162,7 +162,7 @@ def _started(plan: Plan, *, watched: bool) -> e.RunStarted:
 
 
 class _Way(NamedTuple):
-    """A way to submit: what it is called, the journal, and the plan."""
+    """A way to submit: how it is called, the journal (`null`, `sqlite`, or that and jobs watched: `watched`), the plan."""
 
     called: str
     journal: str
@@ -178,7 +178,7 @@ def _careful_submissions(folder: Path) -> None:
     plan = _write_plan(folder, JOBSPEC.format(port=PORT), REQUESTS)
     (folder / "rollout").mkdir()
     careful = _write_plan(folder / "rollout", JOBSPEC.format(port=PORT) + ROLLOUT, REQUESTS)
-    _in_turn(folder, "rollout", [_Way("none", "sqlite", plan), _Way("one wave, limits, test", "sqlite", careful)])
+    _in_turn(folder, "rollout", [_Way("none", "watched", plan), _Way("one wave, limits, test", "watched", careful)])
 
 
 def _in_turn(folder: Path, what: str, ways: Sequence[_Way]) -> None:
