@@ -11,6 +11,8 @@ from runner.model import JsonObject
 Outcome = Literal["succeeded", "failed", "skipped", "timed_out", "unknown", "not_started", "excluded"]
 State = Literal["planned", "in_doubt", "accepted", "settled", "refused", "given_up", "conflict", "void", "withdrawn"]
 
+_NOT_REACHED = "Servers that the run did not come to, so far or at all: they count as not started, too."
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -206,6 +208,7 @@ class WavePart(_Part):
     passed_at: str | None
     counts: Counts
     at_work: int = Field(description="Servers whose job is at work: they count as unknown, too, until it is over.")
+    not_reached: int = Field(default=0, description=_NOT_REACHED)
     decisions: list[DecisionPart]
 
 
@@ -254,6 +257,7 @@ class ReportFile(_Part):
     counts: Counts
     abnormal_count: int
     at_work: int = Field(description="Servers whose job is at work: they count as unknown, too, until it is over.")
+    not_reached: int = Field(default=0, description=_NOT_REACHED)
     requests: RequestsPart
     throttling: ThrottlingPart
     submission: SubmissionPart | None

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 from runner.model import RUNNER, RunState
 from runner.plain import one_line
-from runner.report.next_steps import next_command, waiting_in
+from runner.report.next_steps import next_command
 from runner.report.outages import failing_lines
 from runner.report.reasons import error_words, reason
+from runner.run.person_waits import person_waits
+from runner.run.waits import WaitKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from runner.model import JsonObject
     from runner.report.fold import Report
     from runner.run.facts import Facts
 
@@ -30,13 +33,15 @@ _WORDS = {
     "unknown": "UNKNOWN",
     "not_started": "not started",
     "excluded": "excluded",
+    "at_work": "at work",
+    "not_reached": "not reached",
 }
 
 
-def summary_text(report: Report, facts: Facts, pending: Sequence[str] = ()) -> str:
+def summary_text(report: Report, facts: Facts, pending: Sequence[str] = (), waits: Sequence[str] = ()) -> str:
     """How the run ended, or stands; where its waves are; who did not succeed and why; what to type next.
 
-    `pending` is what people asked of it that it has not taken in yet.
+    `pending` is what people asked of it that it has not taken in yet, `waits` what it waits for now, and what comes next.
     """
     run = report["run"]
     reason = f": {one_line(run['reason'])}" if run["reason"] else ""
@@ -44,7 +49,7 @@ def summary_text(report: Report, facts: Facts, pending: Sequence[str] = ()) -> s
     simulated = ", simulated" if run["simulated"] else ""
     lines = [
         f"run {run['id']} of {run['campaign']}: {run['state']}{reason}{took}{simulated}",
-        f"servers    {_counts(report['counts'], report['at_work'])}",
+        f"servers    {_counts(report)}",
         f"requests   {_requests(report['requests'])}",
     ]
     throttling = report["throttling"]
@@ -60,15 +65,22 @@ def summary_text(report: Report, facts: Facts, pending: Sequence[str] = ()) -> s
     ]
     lines += _last_decision(report, facts)
     lines += [f"{'pending':10} {one_line(asked)}" for asked in pending]
-    command = next_command(facts, run["id"], RunState(run["state"]))
+    lines += [f"{'waits':10} {one_line(wait)}" for wait in waits]
+    command = next_command(facts, run["id"], RunState(run["state"]), report["counts"])
     return "\n".join([*lines, f"next       {command}"] if command else lines)
 
 
-def _counts(counts: dict[str, int], at_work: int = 0) -> str:
-    """`at_work` are among those that count as unknown, as long as nobody knows better."""
-    shown = {**counts, "unknown": counts["unknown"] - at_work}
+def _counts(part: JsonObject) -> str:
+    """Of a report, or a wave: those at work count as unknown there, and those not reached as not started."""
+    counts, at_work, not_reached = part["counts"], part["at_work"], part["not_reached"]
+    shown = {
+        **counts,
+        "unknown": counts["unknown"] - at_work,
+        "at_work": at_work,
+        "not_started": counts["not_started"] - not_reached,
+        "not_reached": not_reached,
+    }
     parts = [f"{shown[name]:,} {word}" for name, word in _WORDS.items() if shown[name]]
-    parts += [f"{at_work:,} at work"] if at_work else []
     return f"{counts['servers']:,}" + (": " + ", ".join(parts) if parts else "")
 
 
@@ -111,7 +123,7 @@ def _waves(report: Report) -> Iterator[str]:
     width = max((len(wave["name"]) for wave in shown), default=0)
     for place, wave in enumerate(shown):
         title = "waves" if place == 0 else ""
-        counts = _counts(wave["counts"], wave["at_work"])
+        counts = _counts(wave)
         yield f"{title:10} {wave['name']:{width}}  {wave['state'].replace('_', ' '):17} {counts}"
     if len(waves) > len(shown):
         yield f"{'':10} and {len(waves) - len(shown)} more: see the report"
@@ -141,15 +153,17 @@ def _of(decision: dict[str, str]) -> str:
 
 def _in_force(facts: Facts) -> set[tuple[str, str]]:
     """The decisions that still stand: their kinds, and what they are of."""
-    waiting = waiting_in(facts)
+    waits = {wait.kind for wait in person_waits(facts)}
     kinds = {
-        "pause": waiting.paused,
-        "ask_approval": waiting.wave is not None,
+        "pause": WaitKind.PAUSE in waits,
+        "ask_approval": WaitKind.APPROVAL in waits,
         "abort": facts.aborted is not None,
         "reject": facts.aborted is not None,
         "end_intake": facts.intake_ended is not None,
     }
-    holds = {*waiting.groups, *([] if waiting.held is None else [waiting.held.reason])}
+    held = facts.controls.held if WaitKind.HOLD in waits else None
+    holds = {facts.plan.groups[group].name for group in facts.controls.held_groups if WaitKind.GROUP in waits}
+    holds |= set() if held is None else {held.reason}
     return {(kind, "") for kind, stands in kinds.items() if stands} | {("hold", of) for of in holds}
 
 

@@ -176,13 +176,38 @@ class Dispatcher:
         """When the next window opens that a request waits for, wall clock; infinity: none ever; None: none is waited for."""
         return min((line.closed_until for line in self._lines if line.closed_until is not None), default=None)
 
+    def in_the_way(self, lane: int, now: float, wall: float) -> Admission | None:
+        """What keeps the request from going that is next on a lane; None: nothing of this kind, or there is none."""
+        request = self._lines[lane].first()
+        if request is None or not self._may_go(request, now) or not self._facts.has_gates:
+            return None
+        return admission(self._facts, request, self._openings, wall)
+
+    def retries_at(self, lane: int) -> float | None:
+        """When the next request of a lane that was refused may be sent again; None: there is none."""
+        retries = self._lines[lane].retries
+        return retries[0][0] if retries else None
+
+    def full_limits(self) -> list[Cell]:
+        """The limits that requests wait for which others may pass: about as many looks as there are such limits."""
+        return [
+            cell
+            for cell in self._waited_for()
+            if cell in self._barred or any(waits.servers > cell.room for waits in self._waiting[cell][:1])
+        ]
+
     def limits_waited_for(self) -> list[Cell]:
         """The limits that have no room and that something waits for, the one that bars the way for all first."""
-        waited = {cell for cell, those in self._waiting.items() if any(self._is_unsent(w.place.request) for w in those)}
-        waited |= {cell for cell, requests in self._barred.items() if any(map(self._is_unsent, requests))}
+        waited = set(self._waited_for())
         cells = self._facts.rollout.ledger.cells() if self._facts.rollout else ()
         first = [] if self._barrier is None else [self._barrier]
         return first + [cell for cell in cells if cell in waited and cell is not self._barrier]
+
+    def _waited_for(self) -> Iterator[Cell]:
+        for cell, those in self._waiting.items():
+            if any(self._is_unsent(waits.place.request) for waits in those):
+                yield cell
+        yield from (cell for cell, requests in self._barred.items() if any(map(self._is_unsent, requests)))
 
     def waiting(self) -> Iterator[int]:
         """Every request that has a place in a queue and may still be sent. One has no more than one place."""

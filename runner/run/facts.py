@@ -12,7 +12,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.plan.dependencies import prerequisites
-from runner.run.phases import IN_FLIGHT, UNSENT, Phase
+from runner.rules.durations import Durations
+from runner.run.phases import IN_FLIGHT, UNANSWERED, UNSENT, Phase
 from runner.run.requests import RequestTable
 from runner.run.waves import RolloutFacts, Stage, WaveFacts, initial_rollout
 
@@ -46,10 +47,27 @@ class Busy(NamedTuple):
 
 
 class OpenJob(NamedTuple):
-    """A job that is not over."""
+    """A job that is not over. `servers` are those that count as at work while it is: not of checks, nor after failures."""
 
     job_id: str
     accepted_at: float
+    servers: int = 0
+
+
+class Slowed(NamedTuple):
+    """The service refused a request for its rate limit: nothing is sent before `until`, and at `rate` a second after."""
+
+    at: float
+    until: float
+    rate: float | None
+    error: ServiceError
+
+
+class Stretch(NamedTuple):
+    """From when on requests are let out without a break, and how many servers were started before."""
+
+    since: float
+    started: int
 
 
 @dataclass(slots=True)
@@ -58,7 +76,8 @@ class LaneFacts:
 
     `ever_busy` are requests that were refused because a server of theirs is in another operation. `refused_in_a_row`
     counts requests for several servers that were refused for what they ask since the last one that was taken.
-    `not_found` are those in doubt that were taken to have made no job, because a list showed none.
+    `not_found` are those in doubt that were taken to have made no job, because a list showed none. `slowed` is how the
+    service throttled the lane last.
     """
 
     in_flight: int = 0
@@ -77,6 +96,8 @@ class LaneFacts:
     unreachable_since: float | None = None  # no call has come through since: one at a time is tried, at `try_again_at`
     try_again_at: float = 0.0
     stopped: ServiceError | None = None
+    stopped_at: float | None = None
+    slowed: Slowed | None = None
     watched: bool = True  # False: it stopped because its jobs cannot be read
     failing: CallsFailing | None = None  # what was told last of calls that fail, for as long as they do
 
@@ -99,6 +120,7 @@ class Hold(NamedTuple):
     rule: StopRule
     reason: str
     limit: str | None = None
+    since: float | None = None
 
 
 class Exclusion(NamedTuple):
@@ -126,13 +148,15 @@ class DueExclusion(NamedTuple):
 class Controls:
     """What people asked of a run while it went on. `held` is why a person must decide before it goes on.
 
+    `paused_since` is when it was paused last, `held_groups` are groups that are held, and since when.
     `rate` and `concurrency` replace those of the plan. `last_command` is the newest command that was taken in. `due` are
     servers that are left out as soon as it is known what was sent.
     """
 
     paused: bool = False
+    paused_since: float | None = None
     held: Hold | None = None
-    held_groups: set[int] = field(default_factory=set)
+    held_groups: dict[int, float] = field(default_factory=dict)
     rate: float | None = None
     concurrency: int | None = None
     last_command: int = 0
@@ -160,7 +184,11 @@ class Facts:
     before the step before it is, and whoever comes out of that badly was checked all the same.
 
     `intake_ended` is why nothing new is sent any more, though what is in flight is followed to its end; `aborted` is why
-    the campaign was aborted, which means that, too, and for good.
+    the campaign was aborted, which means that, too, and for good. `over_since` is when the first of these was said.
+
+    `at_work` counts servers whose job is, `unanswered` those of requests that are on their way or in doubt. `durations` are
+    of the jobs of each step. `last_intent_at` is when a request was intended last, `stretch` from when on that went without
+    a break.
 
     `moved` are the requests that the last event made ready to be sent, or not any more, `freed` the limits that it made
     room at.
@@ -202,6 +230,12 @@ class Facts:
     stop_reason: str | None = None
     intake_ended: str | None = None
     aborted: str | None = None
+    over_since: float | None = None
+    at_work: int = 0
+    unanswered: int = 0
+    durations: list[Durations] = field(default_factory=list)
+    last_intent_at: float | None = None
+    stretch: Stretch | None = None
     ending: RunEnding | None = None
     moved: list[int] = field(default_factory=list)
     freed: list[Cell] = field(default_factory=list)
@@ -273,6 +307,11 @@ class Facts:
         return Stage.ABORTED if self.aborted is not None and is_cut_short else wave.stage
 
     @property
+    def started(self) -> int:
+        """Servers that were started, and those that will not be any more: how far the run got."""
+        return sum(self.counts.values()) + self.at_work + self.unanswered
+
+    @property
     def is_anything_open(self) -> bool:
         """Whether a request is on its way, in doubt, or has a job at work."""
         return any(lane.in_flight or lane.doubts or lane.open for lane in self.lanes)
@@ -308,6 +347,7 @@ class RunEnding(NamedTuple):
 def initial_facts(plan: Plan) -> Facts:
     """What is true of a run of which nothing has happened yet."""
     count = len(plan.requests)
+    durations = [Durations() for _ in plan.steps]
     facts = Facts(
         plan=plan,
         requests=RequestTable(plan),
@@ -320,7 +360,8 @@ def initial_facts(plan: Plan) -> Facts:
         left_behind=[set() for _ in plan.groups],
         left_out=[{} for _ in plan.groups],
         longest_s=[0.0] * len(plan.steps),
-        rollout=initial_rollout(plan),
+        rollout=initial_rollout(plan, durations),
+        durations=durations,
     )
     if plan.main_steps > 1:
         _block_later_steps(facts)
@@ -354,10 +395,15 @@ def set_phase(facts: Facts, request: int, phase: Phase) -> None:
     facts.phases[request] = phase
     if before in UNSENT or phase in UNSENT:
         facts.moved.append(request)
-    rollout = facts.rollout
-    if rollout is None or (before in IN_FLIGHT) is (phase in IN_FLIGHT) or not facts.is_main(request):
+    entry = facts.requests.entries[request]
+    if entry.step >= facts.plan.main_steps:
         return
-    entry, positions = facts.requests.entries[request], facts.positions_of(request)
+    if (is_unanswered := phase in UNANSWERED) is not (before in UNANSWERED):
+        facts.unanswered += entry.stop - entry.start if is_unanswered else entry.start - entry.stop
+    rollout = facts.rollout
+    if rollout is None or (before in IN_FLIGHT) is (phase in IN_FLIGHT):
+        return
+    positions = facts.positions_of(request)
     if phase in IN_FLIGHT:
         rollout.ledger.reserve(entry, positions)
     else:
