@@ -13,6 +13,7 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.rules.budget import NoRoom
@@ -188,13 +189,14 @@ class Dispatcher:
         retries = self._lines[lane].retries
         return retries[0][0] if retries else None
 
-    def full_limits(self) -> list[Cell]:
-        """The limits that requests wait for which others may pass: about as many looks as there are such limits."""
-        return [
+    def full_limits(self, most: int) -> list[Cell]:
+        """Up to so many of the limits that requests wait for which others may pass."""
+        full = (
             cell
             for cell in self._waited_for()
             if cell in self._barred or any(waits.servers > cell.room for waits in self._waiting[cell][:1])
-        ]
+        )
+        return list(islice(full, most))
 
     def limits_waited_for(self) -> list[Cell]:
         """The limits that have no room and that something waits for, the one that bars the way for all first."""

@@ -25,6 +25,8 @@ from runner.run.unblocking import doubt, void
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
+# Without a rollout durations are for a person to know how long it takes: of the first jobs all, then of one in some.
+_FEW, _SOME = 200, 16
 _AT_WORK = {Outcome.SUCCEEDED, Outcome.FAILED}
 _NOT_SEEN = {Outcome.UNKNOWN, Outcome.TIMED_OUT}
 
@@ -127,7 +129,8 @@ def _open(facts: Facts, lane: LaneFacts, event: e.Accepted | e.Adopted) -> None:
     facts.accepted += 1
     lane.unsubmitted -= 1
     lane.accepted += 1
-    servers = _server_count(facts, event.request) if facts.is_main(event.request) else 0
+    step, _, start, stop, *_ = facts.requests.entries[event.request]
+    servers = stop - start if not step else _server_count(facts, event.request) if step < facts.plan.main_steps else 0
     lane.open[event.request] = OpenJob(event.job.job_id, event.at, servers)
     facts.at_work += servers
     facts.job_ids[event.request] = event.job.job_id
@@ -204,7 +207,7 @@ def _job_read(facts: Facts, event: e.JobRead) -> None:
 
 def _settled(facts: Facts, event: e.Settled) -> None:
     entry = facts.requests.entries[event.request]
-    count = _server_count(facts, event.request)
+    count = entry.stop - entry.start if not entry.step else _server_count(facts, event.request)
     try:
         outcomes = outcomes_of(event.outcomes)
     except ValueError as error:
@@ -215,7 +218,8 @@ def _settled(facts: Facts, event: e.Settled) -> None:
     facts.settled += 1
     facts.at_work -= job.servers
     took = event.at - job.accepted_at if event.duration_s is None else event.duration_s
-    if _took_its_time(event, outcomes):
+    is_sample = facts.rollout is not None or facts.settled < _FEW or not facts.settled % _SOME
+    if (is_sample or took > facts.longest_s[entry.step]) and _took_its_time(event, outcomes):
         facts.longest_s[entry.step] = max(took, facts.longest_s[entry.step])
         facts.durations[entry.step].add(took)
     if entry.step >= facts.plan.main_steps:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.plan.dependencies import prerequisites
 from runner.rules.durations import Durations
-from runner.run.phases import IN_FLIGHT, UNANSWERED, UNSENT, Phase
+from runner.run.phases import IN_FLIGHT, UNSENT, Phase
 from runner.run.requests import RequestTable
 from runner.run.waves import RolloutFacts, Stage, WaveFacts, initial_rollout
 
@@ -186,9 +186,8 @@ class Facts:
     `intake_ended` is why nothing new is sent any more, though what is in flight is followed to its end; `aborted` is why
     the campaign was aborted, which means that, too, and for good. `over_since` is when the first of these was said.
 
-    `at_work` counts servers whose job is, `unanswered` those of requests that are on their way or in doubt. `durations` are
-    of the jobs of each step. `last_intent_at` is when a request was intended last, `stretch` from when on that went without
-    a break.
+    `at_work` counts servers whose job is. `durations` are of jobs of each step, without a rollout not of all.
+    `last_intent_at` is when a request was intended last, `stretch` from when on that went without a break.
 
     `moved` are the requests that the last event made ready to be sent, or not any more, `freed` the limits that it made
     room at.
@@ -232,7 +231,6 @@ class Facts:
     aborted: str | None = None
     over_since: float | None = None
     at_work: int = 0
-    unanswered: int = 0
     durations: list[Durations] = field(default_factory=list)
     last_intent_at: float | None = None
     stretch: Stretch | None = None
@@ -309,7 +307,7 @@ class Facts:
     @property
     def started(self) -> int:
         """Servers that were started, and those that will not be any more: how far the run got."""
-        return sum(self.counts.values()) + self.at_work + self.unanswered
+        return sum(self.counts.values()) + (self.at_work if self.rollout is None else self.rollout.ledger.in_flight)
 
     @property
     def is_anything_open(self) -> bool:
@@ -395,15 +393,10 @@ def set_phase(facts: Facts, request: int, phase: Phase) -> None:
     facts.phases[request] = phase
     if before in UNSENT or phase in UNSENT:
         facts.moved.append(request)
-    entry = facts.requests.entries[request]
-    if entry.step >= facts.plan.main_steps:
-        return
-    if (is_unanswered := phase in UNANSWERED) is not (before in UNANSWERED):
-        facts.unanswered += entry.stop - entry.start if is_unanswered else entry.start - entry.stop
     rollout = facts.rollout
-    if rollout is None or (before in IN_FLIGHT) is (phase in IN_FLIGHT):
+    if rollout is None or (before in IN_FLIGHT) is (phase in IN_FLIGHT) or not facts.is_main(request):
         return
-    positions = facts.positions_of(request)
+    entry, positions = facts.requests.entries[request], facts.positions_of(request)
     if phase in IN_FLIGHT:
         rollout.ledger.reserve(entry, positions)
     else:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from runner.run.facts import Facts, LaneFacts
     from runner.run.sight import Sight
 
-# So many full limits are named; of the others only how many there are.
+# So many full limits are named; of the others only that there are more.
 _NAMED = 3
 # The limit of each value of an expression: the value says all.
 _PER = "per"
@@ -116,7 +116,7 @@ class _Asking(NamedTuple):
                 what = "the wave grows with what is known of it"
                 yield self._wait(WaitKind.EVIDENCE, what, ends="servers at work are over")
         yield from self._retries(dispatcher)
-        yield from self._limits(list(dict.fromkeys([*first, *dispatcher.full_limits()])))
+        yield from self._limits(list(dict.fromkeys([*first, *dispatcher.full_limits(_NAMED + 1)])))
 
     def _retries(self, dispatcher: Dispatcher) -> Iterator[Wait]:
         again_at = dispatcher.retries_at(self.place)
@@ -141,7 +141,7 @@ class _Asking(NamedTuple):
     def _limits(self, full: Sequence[Cell]) -> Iterator[Wait]:
         if full:
             named = ", ".join(_use(cell) for cell in full[:_NAMED])
-            more = f" and {len(full) - _NAMED:,} more" if len(full) > _NAMED else ""
+            more = " and more" if len(full) > _NAMED else ""
             raised = dict.fromkeys(cell.limit.name for cell in full if cell.limit.name in SETTABLE)
             choices = tuple((Typed("set", f"{name}=N"),) for name in raised)
             wait = self._wait(WaitKind.BUDGET, f"no room: {named}{more}", ends="servers at work are over")

@@ -32,6 +32,5 @@ class Phase(IntEnum):
 
 
 UNSENT = frozenset({Phase.BLOCKED, Phase.READY, Phase.RETRY})
-UNANSWERED = frozenset({Phase.SENT, Phase.IN_DOUBT})
 IN_FLIGHT = frozenset({Phase.SENT, Phase.IN_DOUBT, Phase.OPEN})
 OVER = frozenset(Phase) - UNSENT - IN_FLIGHT

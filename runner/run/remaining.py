@@ -33,6 +33,15 @@ def pace_of(facts: Facts) -> float:
     return facts.rate * len(facts.lanes) * _servers_each(facts)
 
 
+def unanswered_servers(facts: Facts) -> int:
+    """Servers of requests that are on their way or in doubt; without a rollout those few on their way count as most are."""
+    if facts.rollout is not None:
+        return max(0, facts.rollout.ledger.in_flight - facts.at_work)
+    entries = facts.requests.entries
+    doubted = sum(entries[request].stop - entries[request].start for lane in facts.lanes for request in lane.doubts)
+    return doubted + round(sum(lane.in_flight for lane in facts.lanes) * _servers_each(facts))
+
+
 def _servers_each(facts: Facts) -> float:
     total = sum(len(group.servers) for group in facts.plan.groups)
     return max(1.0, total * facts.plan.main_steps / max(1, len(facts.plan.requests)))
@@ -47,7 +56,7 @@ def _parts(facts: Facts, now: float) -> Iterator[PartLeft]:
     youngest_s = 0.0 if facts.last_intent_at is None else max(0.0, now - facts.last_intent_at)
     if facts.rollout is None:
         total = sum(len(group.servers) for group in facts.plan.groups)
-        yield _part(facts, total, sum(facts.counts.values()), facts.at_work + facts.unanswered, youngest_s)
+        yield _part(facts, total, sum(facts.counts.values()), facts.at_work + unanswered_servers(facts), youngest_s)
         return
     for wave in facts.rollout.waves[facts.rollout.current :]:
         yield _of_wave(facts, wave, now, youngest_s)
@@ -55,7 +64,7 @@ def _parts(facts: Facts, now: float) -> Iterator[PartLeft]:
 
 def _of_wave(facts: Facts, wave: WaveFacts, now: float, youngest_s: float) -> PartLeft:
     if wave.stage in {Stage.WAITING, Stage.RUNNING}:
-        in_flight = facts.at_work + facts.unanswered if wave.stage is Stage.RUNNING else 0
+        in_flight = facts.at_work + unanswered_servers(facts) if wave.stage is Stage.RUNNING else 0
         part = _part(facts, wave.plan.servers, sum(wave.counts.values()), in_flight, youngest_s)
         return part._replace(pauses_s=wave.plan.soak_s)
     soak_s = max(0.0, wave.soak_until - now) if wave.stage is Stage.SOAKING else 0.0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.run.lane_waits import doubt_waits, lane_waits
 from runner.run.person_waits import person_waits
-from runner.run.remaining import remaining
+from runner.run.remaining import remaining, unanswered_servers
 from runner.run.sight import UNSEEN
 from runner.run.waits import Wait, WaitKind
 from runner.run.waves import Stage
@@ -87,8 +87,9 @@ def _phase(facts: Facts) -> RunPhase:
 
 def _servers(facts: Facts) -> ServerCounts:
     total, over = sum(len(group.servers) for group in facts.plan.groups), sum(facts.counts.values())
-    not_reached = max(0, total - over - facts.at_work - facts.unanswered)
-    return ServerCounts(total, over, facts.at_work, facts.unanswered, not_reached)
+    rest = total - over - facts.at_work
+    unanswered = max(0, min(rest, unanswered_servers(facts)))
+    return ServerCounts(total, over, facts.at_work, unanswered, rest - unanswered)
 
 
 def _waits(facts: Facts, now: float, sight: Sight) -> Iterator[Wait]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections.abc import Collection
+from dataclasses import replace
 
 from runner.engine.run import RunEngine
 from runner.run.facts import Facts
@@ -21,10 +22,10 @@ _READY = {Phase.READY, Phase.RETRY}
 
 
 class Explanations:
-    """Looks on whenever time passes. `seen` are the kinds of waits that there were."""
+    """Looks on whenever time passes. Of waits that are `hidden` it is not told."""
 
     def __init__(self) -> None:
-        self.seen: Counter[WaitKind] = Counter()
+        self.hidden: Collection[WaitKind] = ()
         self._quiet_s, self._changes = math.inf, (0.0, 0.0)
         self._overdue_s: dict[tuple[WaitKind, int | None, float], float] = {}
         self._unexplained_s: dict[tuple[int, int], float] = {}
@@ -32,11 +33,11 @@ class Explanations:
     def check(self, engine: RunEngine, rollout: RolloutPromises | None, clock: VirtualClock, seconds: float) -> None:
         """Nothing is done for so long."""
         facts, found = engine.live.facts, engine.look()
+        found = replace(found, waits=tuple(wait for wait in found.waits if wait.kind not in self.hidden))
         if facts.started_at is None or facts.ended is not None or facts.stop_reason is not None:
             return
         self._quiet_s = self._quiet_s + seconds if clock.changes == self._changes else 0.0
         self._changes = clock.changes
-        self.seen.update({wait.kind for wait in found.waits})
         _check_counts(facts, found)
         for wait in found.waits:
             _check_true(facts, found, wait, rollout)
@@ -69,8 +70,14 @@ def _unexplained(facts: Facts, found: Standing, lane: int) -> str:
     if facts.lanes[lane].stopped is not None:
         assert [wait.kind for wait in own] == [WaitKind.LANE]
         return ""
-    if facts.over or facts.is_waiting_for_person:
+    if facts.over:
         return ""
+    if facts.is_waiting_for_person:
+        return (
+            ""
+            if {WaitKind.PAUSE, WaitKind.HOLD} & {wait.kind for wait in found.waits}
+            else "a person must say something"
+        )
     held = facts.controls.held_groups
     ready = [
         request
