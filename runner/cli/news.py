@@ -11,6 +11,7 @@ from runner.model import Outcome
 from runner.report.next_steps import commands_of
 from runner.report.outages import failing_lines
 from runner.report.standing_text import clock_text, standing_lines
+from runner.report.troubles_seen import TroublesSeen
 from runner.rules.outcomes import outcomes_of
 from runner.run import events as e
 from runner.run.crawling import crawl_of, crawl_text
@@ -34,11 +35,14 @@ class Newsroom:
     def __init__(self, run_id: str, state: Facts, look: Callable[[], Standing]) -> None:
         self._run_id = run_id
         self._look = look
+        self._troubles = TroublesSeen(state)
         self.state = state
         self._stopped_at: float | None = None
 
     def item(self, event: e.Event) -> NewsItem | None:
         """What to tell of an event that has just become true; None: nothing."""
+        if type(event) is e.JobRead:
+            self._troubles.take(event)
         plain = _PLAIN.get(type(event))
         if plain is not None:
             return NewsItem(*plain, event_fields(event))
@@ -57,7 +61,7 @@ class Newsroom:
             lines.append(f"aborted, what is at work is watched to its end: {state.aborted}")
         elif state.intake_ended is not None:
             lines.append(f"nothing new is sent, what is at work is watched: {state.intake_ended}")
-        return lines + standing_lines(self._look(), self._run_id)
+        return lines + standing_lines(self._look(), self._run_id) + list(self._troubles.lines())
 
     def _last_requests(self) -> list[str]:
         """What a run that was asked to stop waits for, until when, and how it is ended at once; nothing: for nothing."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.model import JsonObject, Outcome, RunState
 from runner.plan.keys import run_token
+from runner.report.causes import causes_part
 from runner.report.details import Details
 from runner.report.jobs import job_parts
 from runner.report.rollout import budget_part, evidence_part, wave_part
@@ -78,6 +79,7 @@ def make_report(
     every = list(by_request(facts))
     tallied = tally(facts, every)
     counts = tallied.counts
+    jobs = job_parts(facts, run_token(run_id), every, details)
     return {
         "schema_version": SCHEMA_VERSION,
         "run": _run_part(facts, run_id, unended_state)
@@ -95,7 +97,8 @@ def make_report(
         "evidence": evidence_part(facts.rollout) if facts.rollout else None,
         "decisions": details.decisions.decisions,
         "outages": details.outages.outages,
-        "jobs": job_parts(facts, run_token(run_id), every, details),
+        "causes": causes_part(facts, jobs, counts_by_name(counts)),
+        "jobs": jobs,
     }
 
 

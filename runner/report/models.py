@@ -249,6 +249,44 @@ class EvidencePart(_Part):
     curve: list[CurvePart]
 
 
+class ExplanationPart(_Part):
+    """A label's value, or a wave, group or lane, of which more servers are in trouble than of the others.
+
+    `same_servers` are other labels that stand for the very same. `difference` is how much larger the share of those in
+    trouble is than among the others, with its interval of 95 %. `false_discovery_rate` is over all that was asked.
+    """
+
+    label: str
+    value: str
+    same_servers: list[str]
+    bad: int
+    servers: int
+    others_bad: int
+    others: int
+    difference: float
+    difference_low: float
+    difference_high: float
+    false_discovery_rate: float
+
+
+class TroublePart(_Part):
+    """Servers that ended alike: messages with numbers, ids, paths and addresses masked; and what explains it."""
+
+    outcome: Outcome
+    signature: str
+    servers: int
+    examples: list[str]
+    explained_by: list[ExplanationPart]
+
+
+class CausesPart(_Part):
+    """Why servers that were tried did not succeed. `asked_about` are the labels that were held against it."""
+
+    tried: int
+    asked_about: list[str]
+    troubles: list[TroublePart]
+
+
 class ReportFile(_Part):
     """A report."""
 
@@ -267,6 +305,7 @@ class ReportFile(_Part):
     evidence: EvidencePart | None
     decisions: list[DecisionPart]
     outages: list[OutagePart] = Field(default=[])
+    causes: CausesPart | None = Field(default=None, description="Why servers did not succeed.")
     jobs: list[JobPart]
 
 

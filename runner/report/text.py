@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from runner.model import RUNNER, RunState
 from runner.plain import one_line
+from runner.report.causes import trouble_of, where_text
 from runner.report.next_steps import next_command
 from runner.report.outages import failing_lines
 from runner.report.reasons import error_words, reason
@@ -176,16 +177,22 @@ def _requests(requests: dict[str, int]) -> str:
 
 def _abnormal_servers(report: Report) -> Iterator[str]:
     """Servers that failed, timed out or are unknown though their request is clear, by what the service said."""
-    by_message: dict[tuple[str, str], list[str]] = defaultdict(list)
+    by_trouble: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for job in report["jobs"]:
         if job["error"] is None and job["purpose"] == "change" and job["state"] != "accepted":
             for task in job["tasks"]:
                 if task["outcome"] not in _NOT_SAID:
-                    by_message[task["outcome"], reason(job, task)].append(task["server_name"])
-    most_first = sorted(by_message.items(), key=lambda item: (-len(item[1]), item[0]))
-    for (outcome, message), names in most_first[:_SHOWN]:
-        examples = ", ".join(map(one_line, names[:_EXAMPLES])) + (", ..." if len(names) > _EXAMPLES else "")
-        yield f"  {len(names):,} {_WORDS[outcome]}: {one_line(message)} ({examples})"
+                    by_trouble[trouble_of(job, task)].append((task["server_name"], reason(job, task)))
+    where = {(trouble["outcome"], trouble["signature"]): trouble for trouble in report["causes"]["troubles"]}
+    most_first = sorted(by_trouble.items(), key=lambda item: (-len(item[1]), item[0]))
+    for (outcome, said), servers in most_first[:_SHOWN]:
+        first = servers[0][1]
+        message = first if all(message == first for _, message in servers) else said
+        examples = ", ".join(one_line(name) for name, _ in servers[:_EXAMPLES])
+        more = ", ..." if len(servers) > _EXAMPLES else ""
+        yield f"  {len(servers):,} {_WORDS[outcome]}: {one_line(message)} ({examples}{more})"
+        for part in where.get((outcome, said), {"explained_by": ()})["explained_by"]:
+            yield f"    where {one_line(where_text(part))}"
     if len(most_first) > _SHOWN:
         yield f"  and {len(most_first) - _SHOWN} more reasons: see the report"
 
