@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.run.due import exclude_later, include_again
 from runner.run.excluding import NoSuchServers, exclusion_scope, inclusion_refused, matching_servers
-from runner.run.facts import StopRule, Stretch
+from runner.run.facts import StopRule
+from runner.run.pacing import Stretch
 from runner.run.waves import RolloutDeadline, Stage
 from runner.spec.moments import EXPECTED_MOMENT, parse_deadline
 from runner.spec.quantities import (

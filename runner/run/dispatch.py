@@ -10,16 +10,15 @@ when it was put there is skipped.
 from __future__ import annotations
 
 import math
-from collections import deque
-from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from runner.rules.budget import NoRoom
 from runner.run.admission import ADMITTED, ClosedUntil, GroupHeld, MustSplit, OpeningsSeen, admission
 from runner.run.decisions import Decision, LeaveOut, Send, SplitUp, WaitForEvent, WaitUntil
 from runner.run.excluding import parting
+from runner.run.lines import Line, Turn, Waits
 from runner.run.phases import Phase
 
 if TYPE_CHECKING:
@@ -28,68 +27,12 @@ if TYPE_CHECKING:
     from runner.rules.budget import Cell
     from runner.run.admission import Admission
     from runner.run.facts import Facts
-    from runner.run.requests import InLine
 
 # How many that wait for room may try one after the other before a turn is kept.
 _TRIES = 8
 _WAIT = WaitForEvent()
 # To look a member of an enumeration up is slow before Python 3.12, and this is asked of every request that moves.
 _READY, _RETRY, _SENT = Phase.READY, Phase.RETRY, Phase.SENT
-
-
-class Turn(NamedTuple):
-    """There is room at a limit, and a request may try; if it waits elsewhere then, `tries` more may."""
-
-    cell: Cell
-    tries: int
-
-
-class Waits(NamedTuple):
-    """A request that waits for room at a limit, for so many servers as it last had there."""
-
-    place: InLine
-    servers: int
-
-
-@dataclass(slots=True)
-class Line:
-    """The requests of one lane that are ready: what follows failures as a heap, and the others in the order of the plan.
-
-    `planned` are requests of the plan that came in its order, so that a fleet's worth of them is numbers, and the next is
-    one look away; `others`, a heap, came later than those behind them. `retries` are those that were refused, by when they
-    may be sent again. `closed_until` is when the window opens that the first one waits for, wall clock.
-    """
-
-    follow_ups: list[int] = field(default_factory=list)
-    planned: deque[int] = field(default_factory=deque)
-    others: list[InLine] = field(default_factory=list)
-    retries: list[tuple[float, InLine]] = field(default_factory=list)
-    closed_until: float | None = None
-
-    def first(self) -> int | None:
-        """The request that is next, as far as the entries tell."""
-        if self.planned and not self.others and not self.follow_ups:  # the way of most
-            return self.planned[0]
-        if self.follow_ups:
-            return self.follow_ups[0]
-        if self.others and (not self.planned or self.others[0].planned < self.planned[0]):
-            return self.others[0].request
-        return self.planned[0] if self.planned else None
-
-    def entries(self) -> Iterator[int]:
-        """All but the retries."""
-        yield from self.follow_ups
-        yield from self.planned
-        yield from (place.request for place in self.others)
-
-    def pop(self) -> None:
-        """Remove the entry of `first`."""
-        if self.follow_ups:
-            heappop(self.follow_ups)
-        elif self.others and (not self.planned or self.others[0].planned < self.planned[0]):
-            heappop(self.others)
-        else:
-            self.planned.popleft()
 
 
 class Dispatcher:

@@ -17,8 +17,9 @@ from runner.run.evolve_refused import busy_in_doubt, refused, set_aside
 from runner.run.evolve_rollout import HANDLERS as ROLLOUT_HANDLERS
 from runner.run.evolve_run import HANDLERS as RUN_HANDLERS
 from runner.run.evolve_split import split
-from runner.run.facts import Exclusion, Facts, LaneFacts, OpenJob, Slowed, set_phase
+from runner.run.facts import Exclusion, Facts, LaneFacts, OpenJob, set_phase
 from runner.run.impossible import impossible
+from runner.run.pacing import Slowed
 from runner.run.phases import UNSENT, Phase
 from runner.run.unblocking import doubt, void
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from runner.run import events as e
 from runner.run.commands import carry_out
-from runner.run.facts import Facts, Hold, StopRule, Stretch
+from runner.run.facts import Facts, Hold, StopRule
 from runner.run.impossible import impossible
+from runner.run.pacing import Stretch
 from runner.run.phases import Phase
 from runner.run.unblocking import doubt, unblock
 from runner.run.waves import CrawlSaid, RolloutFacts, Stage, WaveFacts

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from runner.model import RUNNER, RunState
 from runner.run import events as e
-from runner.run.facts import Doubt, Facts, LaneFacts, RunEnding, Stretch
+from runner.run.facts import Doubt, Facts, LaneFacts, RunEnding
 from runner.run.impossible import impossible
 from runner.run.intake import may_come_back
+from runner.run.pacing import Stretch
 from runner.run.phases import Phase
 from runner.run.unblocking import doubt
 from runner.run.waves import RolloutDeadline

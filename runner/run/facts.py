@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from runner.rules.budget import Cell
     from runner.rules.outcomes import Outcomes
     from runner.run.events import CallsFailing
+    from runner.run.pacing import Slowed, Stretch
 
 
 class Doubt(NamedTuple):
@@ -52,22 +53,6 @@ class OpenJob(NamedTuple):
     job_id: str
     accepted_at: float
     servers: int = 0
-
-
-class Slowed(NamedTuple):
-    """The service refused a request for its rate limit: nothing is sent before `until`, and at `rate` a second after."""
-
-    at: float
-    until: float
-    rate: float | None
-    error: ServiceError
-
-
-class Stretch(NamedTuple):
-    """From when on requests are let out without a break, and how many servers were started before."""
-
-    since: float
-    started: int
 
 
 @dataclass(slots=True)
