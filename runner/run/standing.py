@@ -99,15 +99,15 @@ def _waits(facts: Facts, now: float, sight: Sight) -> Iterator[Wait]:
         return
     wave = facts.rollout.wave if facts.rollout else None
     if wave is not None and not facts.over and not facts.is_waiting_for_person:
-        yield from _gate_waits(wave)
+        yield from _gate_waits(wave, now)
     yield from doubt_waits(facts)
     for index in range(len(facts.lanes)):
         yield from lane_waits(facts, index, now, sight)
 
 
-def _gate_waits(wave: WaveFacts) -> Iterator[Wait]:
+def _gate_waits(wave: WaveFacts, now: float) -> Iterator[Wait]:
     check = wave.next_check
-    if wave.stage is Stage.SOAKING:
+    if wave.stage is Stage.SOAKING and now < wave.soak_until:
         yield Wait(WaitKind.SOAK, f"wave {wave.plan.name} soaks", wave.over_at, wave.soak_until)
     elif wave.stage is Stage.CHECKING and check is not None:
         tries = f", attempt {wave.attempts} of {check.attempts}" if check.attempts > 1 and wave.attempts else ""
