@@ -196,7 +196,7 @@ class _Run:
         journal.on_failure(engine.fail)
         journal.on_blocked(partial(_say_blocked, display))
         interrupts.stop_first(engine)
-        display.begin(work.run_id, work.state)
+        display.begin(work.run_id, work.state, engine.look)
         async with display.shown(work.state):
             # Only now, so that whoever sees the run has begun can already stop it.
             for event in self._opening():

@@ -11,13 +11,14 @@ if TYPE_CHECKING:
 
     from runner.run import events as e
     from runner.run.facts import Facts
+    from runner.run.standing import Standing
 
 
 class Progress(Protocol):
     """Shows a run while it goes on. May raise whatever it likes: that ends the display, not the run."""
 
-    def begin(self, run_id: str, state: Facts) -> None:
-        """Called once, before the first event: this is the run to show, and its state as it will change."""
+    def begin(self, run_id: str, state: Facts, look: Callable[[], Standing]) -> None:
+        """Called once, before the first event: this is the run to show, its state as it will change, how it stands now."""
         ...
 
     def observe(self, event: e.Event) -> None:
@@ -45,11 +46,11 @@ class Display:
         self._lost = lost
         self._showing: asyncio.Task[None] | None = None
 
-    def begin(self, run_id: str, state: Facts) -> None:
+    def begin(self, run_id: str, state: Facts, look: Callable[[], Standing]) -> None:
         """This is the run to show."""
         if self._progress is not None:
             try:
-                self._progress.begin(run_id, state)
+                self._progress.begin(run_id, state, look)
             except Exception as error:  # noqa: BLE001  whatever it is
                 self._end(error)
 

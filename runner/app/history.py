@@ -15,7 +15,10 @@ from runner.model import JsonObject, RunState
 from runner.plan.codec import plan_from_json
 from runner.report.files import report_to_json
 from runner.report.fold import Report, fold, make_report
+from runner.report.standing_text import standing_lines
 from runner.report.text import summary_text
+from runner.run.live import LiveRun
+from runner.run.standing import standing
 from runner.settings import report_path
 
 if TYPE_CHECKING:
@@ -71,9 +74,13 @@ class StoredRun:
         """The report as JSON; the same bytes every time, once the run is over."""
         return report_to_json(self.report)
 
-    def summary(self) -> str:
-        """The report in a few lines, for a person."""
-        return summary_text(self.report, self.facts, self.pending)
+    def summary(self, now: float | None = None) -> str:
+        """The report in a few lines, for a person; of a run that goes on, with what it waits for `now` (epoch seconds)."""
+        waits = []
+        if now is not None and self.row["state"] == RunState.RUNNING:
+            found = standing(self.facts, now, LiveRun(self.facts).sight(now))
+            waits = standing_lines(found, self.row["id"])
+        return summary_text(self.report, self.facts, self.pending, waits)
 
 
 def read_run(state_dir: Path, text: str) -> StoredRun:

@@ -13,8 +13,8 @@ from runner.app.owning import LOOK_EVERY_S, Looking, patiently
 from runner.journal.store import RunRecord, StateFolderBusy
 from runner.plan.codec import plan_to_json
 from runner.plan.digests import plan_digests
+from runner.run.by_request import by_request, counts_by_name, tally
 from runner.run.excluding import is_to_do
-from runner.run.standing import counts_by_name, standings, tally
 from runner.run.unsure import unsure_requests
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def let_go(store: RunStore, work: Work) -> None:
     that were not seen to end. Where a second job was found of servers that were given free before, they are taken again, if
     nobody else has them. A process that is ended at once leaves no end in the journal, and so none in the list.
     """
-    state, every = work.state, list(standings(work.state))
+    state, every = work.state, list(by_request(work.state))
     kept, doubled = set[str](), set[str]()
     for request, servers in unsure_requests(state, every):
         (doubled if request in state.conflict_jobs else kept).update(server.id for server in servers)

@@ -69,13 +69,14 @@ def list_command(limit: int | None, state: str | None, campaign: str | None, sta
 @click.argument("run", metavar="RUN")
 @format_option
 @state_options
-def show_command(run: str, state_dir: Path, **options: str) -> None:
+@pass_host
+def show_command(host: Host, run: str, state_dir: Path, **options: str) -> None:
     """Show one run in detail. RUN is its id, the start of it, or `last`."""
     stored = history.read_run(state_dir, run)
     if options["output"] == "json":
         output.print_json([stored.row])
     else:
-        streams.echo(stored.summary())
+        streams.echo(stored.summary(host.clock.wall()))
 
 
 def _list_row(row: history.RunObject) -> tuple[object, ...]:

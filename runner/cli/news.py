@@ -3,41 +3,46 @@
 from __future__ import annotations
 
 import logging
-import math
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from runner.cli.call_news import CALLS
 from runner.cli.news_item import NewsItem, error_fields, event_fields
 from runner.model import Outcome
-from runner.report.next_steps import Waiting, waiting_in
+from runner.report.next_steps import commands_of
 from runner.report.outages import failing_lines
+from runner.report.standing_text import clock_text, standing_lines
+from runner.report.troubles_seen import TroublesSeen
 from runner.rules.outcomes import outcomes_of
 from runner.run import events as e
 from runner.run.crawling import crawl_of, crawl_text
 from runner.run.facts import Hold, StopRule
-from runner.run.phases import Phase
+from runner.run.person_waits import approval_wait, hold_wait, person_waits
 from runner.run.waves import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runner.run.facts import Facts
+    from runner.run.standing import Standing
     from runner.run.waves import RolloutFacts, WaveFacts
 
 _DEBUG, _INFO, _WARN, _ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
 
 
 class Newsroom:
-    """Makes news of the events of one run."""
+    """Makes news of the events of one run. `look` tells how it stands now."""
 
-    def __init__(self, run_id: str, state: Facts) -> None:
+    def __init__(self, run_id: str, state: Facts, look: Callable[[], Standing]) -> None:
         self._run_id = run_id
+        self._look = look
+        self._troubles = TroublesSeen(state)
         self.state = state
         self._stopped_at: float | None = None
 
     def item(self, event: e.Event) -> NewsItem | None:
         """What to tell of an event that has just become true; None: nothing."""
+        if type(event) is e.JobRead:
+            self._troubles.take(event)
         plain = _PLAIN.get(type(event))
         if plain is not None:
             return NewsItem(*plain, event_fields(event))
@@ -45,7 +50,7 @@ class Newsroom:
         return None if particular is None else particular(self, event)
 
     def standing(self) -> list[str]:
-        """How the rollout stands and what a person can do now, line by line; nothing for a run that just goes on."""
+        """How the run stands, what it waits for, what comes next and what a person can do now, line by line."""
         state = self.state
         wave = state.rollout.wave if state.rollout else None
         is_cut_short = wave is not None and state.stage_of(wave) is Stage.ABORTED
@@ -56,27 +61,16 @@ class Newsroom:
             lines.append(f"aborted, what is at work is watched to its end: {state.aborted}")
         elif state.intake_ended is not None:
             lines.append(f"nothing new is sent, what is at work is watched: {state.intake_ended}")
-        return lines if state.over else lines + self._busy_servers() + waiting_in(state).lines(self._run_id)
-
-    def _busy_servers(self) -> list[str]:
-        """How many servers are waited for that are in another operation, and since when; nothing: none are."""
-        state = self.state
-        waiting = [request for request in state.busy if state.phases[request] is Phase.RETRY]
-        since = min((state.busy[request].since for request in waiting), default=math.inf)
-        if math.isinf(since):
-            return []
-        count = sum(len(state.servers_of(request)) for request in waiting)
-        who = "1 server is" if count == 1 else f"up to {count:,} servers are"
-        return [f"{who} in another operation since {datetime.fromtimestamp(since, UTC):%H:%M:%S} UTC: asked for again"]
+        return lines + standing_lines(self._look(), self._run_id) + list(self._troubles.lines())
 
     def _last_requests(self) -> list[str]:
         """What a run that was asked to stop waits for, until when, and how it is ended at once; nothing: for nothing."""
         count = sum(lane.in_flight for lane in self.state.lanes)
         if not count or self._stopped_at is None:
             return []
-        until = datetime.fromtimestamp(self._stopped_at + self.state.plan.submit.timeout_s, UTC)
+        until = clock_text(self._stopped_at + self.state.plan.submit.timeout_s)
         what = "1 request that is on its way" if count == 1 else f"{count:,} requests that are on their way"
-        return [f"waiting for {what}, until {until:%H:%M:%S} UTC at the latest; a second Ctrl-C ends it at once"]
+        return [f"waiting for {what}, until {until} at the latest; a second Ctrl-C ends it at once"]
 
     def stopping(self, event: e.StopRequested) -> NewsItem:
         """Nothing new is sent, and nothing watched any more."""
@@ -99,7 +93,7 @@ class Newsroom:
     def approval_asked(self, event: e.ApprovalAsked) -> NewsItem:
         """A person must approve."""
         name = self._wave_name(event.wave)
-        fields = {"wave": name, "next": Waiting(wave=name).commands(self._run_id)}
+        fields = {"wave": name, "next": approval_wait(name).commands(self._run_id)}
         return NewsItem(_WARN, "wave waits for approval", fields)
 
     def checked(self, event: e.Checked) -> NewsItem:
@@ -117,7 +111,7 @@ class Newsroom:
 
     def held(self, event: e.Held) -> NewsItem:
         """A person must decide."""
-        commands = Waiting(held=Hold(StopRule(event.rule), event.reason, event.limit)).commands(self._run_id)
+        commands = hold_wait(Hold(StopRule(event.rule), event.reason, event.limit)).commands(self._run_id)
         return NewsItem(_ERROR, "held", {"rule": event.rule, "reason": event.reason, "next": commands})
 
     def aborted(self, event: e.Aborted) -> NewsItem:
@@ -133,7 +127,7 @@ class Newsroom:
         }
         if event.refused is not None:
             return NewsItem(_WARN, f"{event.action} refused", fields)
-        commands = "" if self.state.over else waiting_in(self.state).commands(self._run_id)
+        commands = "" if self.state.over else commands_of(person_waits(self.state), self._run_id)
         return NewsItem(_INFO, f"{event.action} by {event.who}", fields | ({"next": commands} if commands else {}))
 
     def left_out(self, event: e.LeftOut) -> NewsItem:
@@ -182,7 +176,7 @@ def _stage(wave: WaveFacts) -> str:
         tries = f", attempt {wave.attempts} of {check.attempts}" if check.attempts > 1 and wave.attempts else ""
         return f"checking `{check.name}`{tries}"
     if wave.stage is Stage.SOAKING:
-        return f"soaking until {datetime.fromtimestamp(wave.soak_until, UTC):%H:%M:%S} UTC"
+        return f"soaking until {clock_text(wave.soak_until)}"
     return "waiting for its turn" if wave.stage is Stage.WAITING else wave.stage.replace("_", " ")
 
 

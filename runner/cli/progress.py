@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from runner.cli.logs import Logs
     from runner.run.facts import Facts
+    from runner.run.standing import Standing
 
 _LOOK_EVERY_S = 0.2
 _LOG_EVERY_S = 10.0
@@ -48,9 +49,9 @@ class LoggedProgress:
         self._logs = logs
         self._news: Newsroom | None = None
 
-    def begin(self, run_id: str, state: Facts) -> None:
+    def begin(self, run_id: str, state: Facts, look: Callable[[], Standing]) -> None:
         """Make news of this run."""
-        self._news = Newsroom(run_id, state)
+        self._news = Newsroom(run_id, state, look)
 
     def observe(self, event: e.Event) -> None:
         """Log the event if a person should know."""
@@ -84,9 +85,9 @@ class LiveProgress:
         self._news: Newsroom | None = None
         self._latest = "starting"
 
-    def begin(self, run_id: str, state: Facts) -> None:
+    def begin(self, run_id: str, state: Facts, look: Callable[[], Standing]) -> None:
         """Make news of this run."""
-        self._news = Newsroom(run_id, state)
+        self._news = Newsroom(run_id, state, look)
 
     def observe(self, event: e.Event) -> None:
         """Keep the last thing a person should know; that calls fail is shown for as long as they do."""
@@ -133,9 +134,9 @@ class LiveProgress:
         total = sum(len(group.servers) for group in state.plan.groups)
         done = sum(state.counts.values())
         head = Table.grid(padding=(0, 2))
-        head.add_row(
-            Text(_shown(state.plan.campaign)), ProgressBar(total or 1, done, width=40), f"{done:,}/{total:,} servers"
-        )
+        at_work = f", {state.at_work:,} at work" if state.at_work else ""
+        bar = ProgressBar(total or 1, done, width=40)
+        head.add_row(Text(_shown(state.plan.campaign)), bar, f"{done:,}/{total:,} servers{at_work}")
         minutes, seconds = divmod(int(self._monotonic() - began), 60)
         figures = "  ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in _figures(state).items())
         standing = [*self._news.standing(), *self._news.failing()] if self._news else []

@@ -14,6 +14,7 @@ from runner.engine.recorder import News, Recorder
 from runner.run import events as e
 from runner.run.due import due_exclusions
 from runner.run.intake import jobs_may_come, sends_no_more
+from runner.run.sight import LaneSight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -98,6 +99,12 @@ class LaneContext:
         """Have every task of the lane look again."""
         for news in (self.submit_news, self.doubt_news, self.watch_news):
             news.tell()
+
+    def sight(self) -> LaneSight:
+        """How the lane stands, as far as the facts do not tell."""
+        creates, credential = self.creates, self.credential
+        slot_in_s = creates.near_in(0, 0.0)
+        return LaneSight(creates.rate, slot_in_s, credential.is_doubted, credential.refused_in_a_row)
 
     @property
     def run(self) -> Facts:

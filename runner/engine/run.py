@@ -14,6 +14,8 @@ from runner.engine.surveyor import Surveyor
 from runner.engine.watcher import Watcher
 from runner.run import events as e
 from runner.run.gate import Patience
+from runner.run.sight import Sight
+from runner.run.standing import Standing, standing
 from runner.run.verdict import Verdict, verdict
 
 if TYPE_CHECKING:
@@ -84,6 +86,16 @@ class RunEngine:
         now = self._clock.now()
         await self._recorder.record(e.RunEnded(now, ending.state, ending.reason, int(ending.exit_code)))
         return ending
+
+    def look(self) -> Standing:
+        """How the run stands now, with what this process sees of its lanes."""
+        sight = Sight(
+            self.live.dispatcher,
+            self._clock.wall(),
+            tuple(lane.sight() for lane in self._lanes),
+            is_blocked=not self._recorder.may_intend,
+        )
+        return standing(self._recorder.state, self._clock.now(), sight)
 
     def stop(self, reason: str) -> None:
         """Send nothing new. Requests that are on their way keep their answers; jobs are no longer watched."""

@@ -9,22 +9,23 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.model import JsonObject, Outcome, RunState
 from runner.plan.keys import run_token
+from runner.report.causes import causes_part
 from runner.report.details import Details
 from runner.report.jobs import job_parts
 from runner.report.rollout import budget_part, evidence_part, wave_part
 from runner.report.times import rfc3339
+from runner.run.by_request import RequestState, by_request, counts_by_name, request_state, tally
 from runner.run.evolve import evolve
 from runner.run.facts import Facts, initial_facts
 from runner.run.phases import Phase
-from runner.run.standing import RequestState, counts_by_name, request_state, standings, tally
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterable
 
     from runner.plan.plan import Plan
+    from runner.run.by_request import Tally
     from runner.run.events import Event
-    from runner.run.standing import Tally
 
 SCHEMA_VERSION = "runner/report/v1"
 Report = JsonObject
@@ -75,9 +76,10 @@ def make_report(
     `journal_head` is the hash of the journal's last entry.
     """
     facts, details = folded
-    every = list(standings(facts))
+    every = list(by_request(facts))
     tallied = tally(facts, every)
     counts = tallied.counts
+    jobs = job_parts(facts, run_token(run_id), every, details)
     return {
         "schema_version": SCHEMA_VERSION,
         "run": _run_part(facts, run_id, unended_state)
@@ -85,6 +87,7 @@ def make_report(
         "counts": counts_by_name(counts),
         "abnormal_count": _abnormal(counts),
         "at_work": tallied.at_work,
+        "not_reached": tallied.not_reached,
         "requests": _requests_part(facts),
         "throttling": details.pace.throttling(),
         "submission": details.pace.submission(),
@@ -94,7 +97,8 @@ def make_report(
         "evidence": evidence_part(facts.rollout) if facts.rollout else None,
         "decisions": details.decisions.decisions,
         "outages": details.outages.outages,
-        "jobs": job_parts(facts, run_token(run_id), every, details),
+        "causes": causes_part(facts, jobs, counts_by_name(counts)),
+        "jobs": jobs,
     }
 
 
@@ -146,9 +150,12 @@ def _wave_parts(folded: Folded, tallied: Tally) -> list[JsonObject]:
             **wave_part(facts, wave),
             "counts": counts_by_name(counts),
             "at_work": at_work,
+            "not_reached": not_reached,
             "decisions": log.of_wave(wave.plan.name),
         }
-        for wave, counts, at_work in zip(waves, tallied.waves, tallied.waves_at_work, strict=True)
+        for wave, counts, at_work, not_reached in zip(
+            waves, tallied.waves, tallied.waves_at_work, tallied.waves_not_reached, strict=True
+        )
     ]
 
 

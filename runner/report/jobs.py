@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from runner.plan.plan import PlannedRequest
     from runner.report.details import Details, LostSight
     from runner.rules.answers import ReadFailures, ServiceError
+    from runner.run.by_request import RequestStanding
     from runner.run.facts import Facts
-    from runner.run.standing import Standing
 
 Reading = tuple[int | None, "ReadFailures | None"]
 """How often a job was read, None where nobody knows, and what came of the reads that failed."""
 _NO_TASK = dict.fromkeys(("status", "message", "task_id", "created_at", "updated_at", "cloud_server"))
 
 
-def job_parts(facts: Facts, token: str, every: Iterable[Standing], details: Details) -> list[JsonObject]:
+def job_parts(facts: Facts, token: str, every: Iterable[RequestStanding], details: Details) -> list[JsonObject]:
     """An entry for each request, in the order of the plan. `token` is the run's part of job names."""
     entries = facts.requests.entries
     shown = sorted(every, key=attrgetter("request"))
@@ -44,7 +44,9 @@ def purpose(facts: Facts, request: int) -> str:
     return "after_failure" if facts.requests.is_follow_up(request) else "check"
 
 
-def _job_part(facts: Facts, token: str, labels: Sequence[str], standing: Standing, details: Details) -> JsonObject:
+def _job_part(
+    facts: Facts, token: str, labels: Sequence[str], standing: RequestStanding, details: Details
+) -> JsonObject:
     request, plan = standing.request, facts.plan
     job = details.jobs.get(request)
     entry = facts.requests.entries[request]
@@ -110,7 +112,7 @@ def _exclusion_part(facts: Facts, request: int) -> dict[str, str] | None:
     return {"who": exclusion.who, "why": exclusion.why} if exclusion is not None and exclusion.who else None
 
 
-def _task_parts(standing: Standing, job: Job | None) -> list[JsonObject]:
+def _task_parts(standing: RequestStanding, job: Job | None) -> list[JsonObject]:
     """One entry a server, also for one that the service showed no task of."""
     shown = {task.server_id: task for task in job.tasks} if job else {}
     return [

@@ -11,6 +11,8 @@ from runner.model import JsonObject
 Outcome = Literal["succeeded", "failed", "skipped", "timed_out", "unknown", "not_started", "excluded"]
 State = Literal["planned", "in_doubt", "accepted", "settled", "refused", "given_up", "conflict", "void", "withdrawn"]
 
+_NOT_REACHED = "Servers that the run did not come to, so far or at all: they count as not started, too."
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -206,6 +208,7 @@ class WavePart(_Part):
     passed_at: str | None
     counts: Counts
     at_work: int = Field(description="Servers whose job is at work: they count as unknown, too, until it is over.")
+    not_reached: int = Field(default=0, description=_NOT_REACHED)
     decisions: list[DecisionPart]
 
 
@@ -246,6 +249,44 @@ class EvidencePart(_Part):
     curve: list[CurvePart]
 
 
+class ExplanationPart(_Part):
+    """A label's value, or a wave, group or lane, of which more servers are in trouble than of the others.
+
+    `same_servers` are other labels that stand for the very same. `difference` is how much larger the share of those in
+    trouble is than among the others, with its interval of 95 %. `false_discovery_rate` is over all that was asked.
+    """
+
+    label: str
+    value: str
+    same_servers: list[str]
+    bad: int
+    servers: int
+    others_bad: int
+    others: int
+    difference: float
+    difference_low: float
+    difference_high: float
+    false_discovery_rate: float
+
+
+class TroublePart(_Part):
+    """Servers that ended alike: messages with numbers, ids, paths and addresses masked; and what explains it."""
+
+    outcome: Outcome
+    signature: str
+    servers: int
+    examples: list[str]
+    explained_by: list[ExplanationPart]
+
+
+class CausesPart(_Part):
+    """Why servers that were tried did not succeed. `asked_about` are the labels that were held against it."""
+
+    tried: int
+    asked_about: list[str]
+    troubles: list[TroublePart]
+
+
 class ReportFile(_Part):
     """A report."""
 
@@ -254,6 +295,7 @@ class ReportFile(_Part):
     counts: Counts
     abnormal_count: int
     at_work: int = Field(description="Servers whose job is at work: they count as unknown, too, until it is over.")
+    not_reached: int = Field(default=0, description=_NOT_REACHED)
     requests: RequestsPart
     throttling: ThrottlingPart
     submission: SubmissionPart | None
@@ -263,6 +305,7 @@ class ReportFile(_Part):
     evidence: EvidencePart | None
     decisions: list[DecisionPart]
     outages: list[OutagePart] = Field(default=[])
+    causes: CausesPart | None = Field(default=None, description="Why servers did not succeed.")
     jobs: list[JobPart]
 
 

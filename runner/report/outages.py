@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from runner.plan.estimate import duration_text
 from runner.report.jobs import error_part
+from runner.report.standing_text import clock_text
 from runner.report.times import rfc3339
 from runner.run import events as e
 from runner.run.outages import AfterThat
@@ -47,22 +47,18 @@ def failing_text(event: e.CallsFailing) -> str:
 
 def since_text(since: float, at: float) -> str:
     """Since when something lasts, and how long that is."""
-    return f"since {_clock(since)}, for {duration_text(at - since)}"
+    return f"since {clock_text(since)}, for {duration_text(at - since)}"
 
 
 def waiting_text(event: e.CallsFailing) -> str:
     """Until when it is tried, and what comes after."""
-    return f"tried until {_clock(event.until)}, then {_THEN[AfterThat(event.then)]}"
+    return f"tried until {clock_text(event.until)}, then {_THEN[AfterThat(event.then)]}"
 
 
 def error_text(error: ServiceError) -> str:
     """An error in one line, as a person wants it."""
     code = " ".join(str(part) for part in (error.http_status and f"HTTP {error.http_status}", error.code) if part)
     return f"{code}: {error.message}" if code else error.message
-
-
-def _clock(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%H:%M:%S} UTC"
 
 
 def _count(count: int, one: str, many: str) -> str:

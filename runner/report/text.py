@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 
 from runner.model import RUNNER, RunState
 from runner.plain import one_line
-from runner.report.next_steps import next_command, waiting_in
+from runner.report.causes import trouble_of, where_text
+from runner.report.next_steps import next_command
 from runner.report.outages import failing_lines
 from runner.report.reasons import error_words, reason
+from runner.run.person_waits import person_waits
+from runner.run.waits import WaitKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from runner.model import JsonObject
     from runner.report.fold import Report
     from runner.run.facts import Facts
 
@@ -30,13 +34,15 @@ _WORDS = {
     "unknown": "UNKNOWN",
     "not_started": "not started",
     "excluded": "excluded",
+    "at_work": "at work",
+    "not_reached": "not reached",
 }
 
 
-def summary_text(report: Report, facts: Facts, pending: Sequence[str] = ()) -> str:
+def summary_text(report: Report, facts: Facts, pending: Sequence[str] = (), waits: Sequence[str] = ()) -> str:
     """How the run ended, or stands; where its waves are; who did not succeed and why; what to type next.
 
-    `pending` is what people asked of it that it has not taken in yet.
+    `pending` is what people asked of it that it has not taken in yet, `waits` what it waits for now, and what comes next.
     """
     run = report["run"]
     reason = f": {one_line(run['reason'])}" if run["reason"] else ""
@@ -44,7 +50,7 @@ def summary_text(report: Report, facts: Facts, pending: Sequence[str] = ()) -> s
     simulated = ", simulated" if run["simulated"] else ""
     lines = [
         f"run {run['id']} of {run['campaign']}: {run['state']}{reason}{took}{simulated}",
-        f"servers    {_counts(report['counts'], report['at_work'])}",
+        f"servers    {_counts(report)}",
         f"requests   {_requests(report['requests'])}",
     ]
     throttling = report["throttling"]
@@ -60,15 +66,22 @@ def summary_text(report: Report, facts: Facts, pending: Sequence[str] = ()) -> s
     ]
     lines += _last_decision(report, facts)
     lines += [f"{'pending':10} {one_line(asked)}" for asked in pending]
-    command = next_command(facts, run["id"], RunState(run["state"]))
+    lines += [f"{'waits':10} {one_line(wait)}" for wait in waits]
+    command = next_command(facts, run["id"], RunState(run["state"]), report["counts"])
     return "\n".join([*lines, f"next       {command}"] if command else lines)
 
 
-def _counts(counts: dict[str, int], at_work: int = 0) -> str:
-    """`at_work` are among those that count as unknown, as long as nobody knows better."""
-    shown = {**counts, "unknown": counts["unknown"] - at_work}
+def _counts(part: JsonObject) -> str:
+    """Of a report, or a wave: those at work count as unknown there, and those not reached as not started."""
+    counts, at_work, not_reached = part["counts"], part["at_work"], part["not_reached"]
+    shown = {
+        **counts,
+        "unknown": counts["unknown"] - at_work,
+        "at_work": at_work,
+        "not_started": counts["not_started"] - not_reached,
+        "not_reached": not_reached,
+    }
     parts = [f"{shown[name]:,} {word}" for name, word in _WORDS.items() if shown[name]]
-    parts += [f"{at_work:,} at work"] if at_work else []
     return f"{counts['servers']:,}" + (": " + ", ".join(parts) if parts else "")
 
 
@@ -111,7 +124,7 @@ def _waves(report: Report) -> Iterator[str]:
     width = max((len(wave["name"]) for wave in shown), default=0)
     for place, wave in enumerate(shown):
         title = "waves" if place == 0 else ""
-        counts = _counts(wave["counts"], wave["at_work"])
+        counts = _counts(wave)
         yield f"{title:10} {wave['name']:{width}}  {wave['state'].replace('_', ' '):17} {counts}"
     if len(waves) > len(shown):
         yield f"{'':10} and {len(waves) - len(shown)} more: see the report"
@@ -141,15 +154,17 @@ def _of(decision: dict[str, str]) -> str:
 
 def _in_force(facts: Facts) -> set[tuple[str, str]]:
     """The decisions that still stand: their kinds, and what they are of."""
-    waiting = waiting_in(facts)
+    waits = {wait.kind for wait in person_waits(facts)}
     kinds = {
-        "pause": waiting.paused,
-        "ask_approval": waiting.wave is not None,
+        "pause": WaitKind.PAUSE in waits,
+        "ask_approval": WaitKind.APPROVAL in waits,
         "abort": facts.aborted is not None,
         "reject": facts.aborted is not None,
         "end_intake": facts.intake_ended is not None,
     }
-    holds = {*waiting.groups, *([] if waiting.held is None else [waiting.held.reason])}
+    held = facts.controls.held if WaitKind.HOLD in waits else None
+    holds = {facts.plan.groups[group].name for group in facts.controls.held_groups if WaitKind.GROUP in waits}
+    holds |= set() if held is None else {held.reason}
     return {(kind, "") for kind, stands in kinds.items() if stands} | {("hold", of) for of in holds}
 
 
@@ -162,16 +177,22 @@ def _requests(requests: dict[str, int]) -> str:
 
 def _abnormal_servers(report: Report) -> Iterator[str]:
     """Servers that failed, timed out or are unknown though their request is clear, by what the service said."""
-    by_message: dict[tuple[str, str], list[str]] = defaultdict(list)
+    by_trouble: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for job in report["jobs"]:
         if job["error"] is None and job["purpose"] == "change" and job["state"] != "accepted":
             for task in job["tasks"]:
                 if task["outcome"] not in _NOT_SAID:
-                    by_message[task["outcome"], reason(job, task)].append(task["server_name"])
-    most_first = sorted(by_message.items(), key=lambda item: (-len(item[1]), item[0]))
-    for (outcome, message), names in most_first[:_SHOWN]:
-        examples = ", ".join(map(one_line, names[:_EXAMPLES])) + (", ..." if len(names) > _EXAMPLES else "")
-        yield f"  {len(names):,} {_WORDS[outcome]}: {one_line(message)} ({examples})"
+                    by_trouble[trouble_of(job, task)].append((task["server_name"], reason(job, task)))
+    where = {(trouble["outcome"], trouble["signature"]): trouble for trouble in report["causes"]["troubles"]}
+    most_first = sorted(by_trouble.items(), key=lambda item: (-len(item[1]), item[0]))
+    for (outcome, said), servers in most_first[:_SHOWN]:
+        first = servers[0][1]
+        message = first if all(message == first for _, message in servers) else said
+        examples = ", ".join(one_line(name) for name, _ in servers[:_EXAMPLES])
+        more = ", ..." if len(servers) > _EXAMPLES else ""
+        yield f"  {len(servers):,} {_WORDS[outcome]}: {one_line(message)} ({examples}{more})"
+        for part in where.get((outcome, said), {"explained_by": ()})["explained_by"]:
+            yield f"    where {one_line(where_text(part))}"
     if len(most_first) > _SHOWN:
         yield f"  and {len(most_first) - _SHOWN} more reasons: see the report"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.model import Outcome
 from runner.plan.digests import LaneServer
-from runner.run.standing import standings
+from runner.run.by_request import by_request
 from runner.run.unsure import UNSURE
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class ServerStanding(NamedTuple):
 def by_server(facts: Facts) -> dict[LaneServer, ServerStanding]:
     """The standing of every server of a run."""
     found: dict[LaneServer, ServerStanding] = {}
-    for standing in standings(facts):
+    for standing in by_request(facts):
         request = standing.request
         if not facts.is_main(request):
             continue

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from runner.run.due import exclude_later, include_again
 from runner.run.excluding import NoSuchServers, exclusion_scope, inclusion_refused, matching_servers
 from runner.run.facts import StopRule
+from runner.run.pacing import Stretch
 from runner.run.waves import RolloutDeadline, Stage
 from runner.spec.moments import EXPECTED_MOMENT, parse_deadline
 from runner.spec.quantities import (
@@ -102,8 +103,7 @@ def _pause(facts: Facts, command: Command) -> str | None:
 
 
 def _pauses(facts: Facts, event: Commanded) -> None:
-    del event
-    facts.controls.paused = True
+    facts.controls.paused, facts.controls.paused_since = True, event.at
 
 
 def _continue(facts: Facts, command: Command) -> str | None:
@@ -120,6 +120,7 @@ def _continue(facts: Facts, command: Command) -> str | None:
 def _continues(facts: Facts, event: Commanded) -> None:
     held = facts.controls.held
     facts.controls.paused, facts.controls.held = False, None
+    facts.stretch = Stretch(event.at, facts.started)
     wave = facts.rollout.wave if facts.rollout else None
     if wave is None or held is None:
         return
@@ -271,11 +272,11 @@ def _group(facts: Facts, command: Command) -> str | None:
 
 
 def _holds(facts: Facts, event: Commanded) -> None:
-    facts.controls.held_groups.add(_group_index(facts, event))
+    facts.controls.held_groups[_group_index(facts, event)] = event.at
 
 
 def _releases(facts: Facts, event: Commanded) -> None:
-    facts.controls.held_groups.discard(_group_index(facts, event))
+    facts.controls.held_groups.pop(_group_index(facts, event), None)
 
 
 def _group_index(facts: Facts, event: Commanded) -> int:

@@ -23,14 +23,14 @@ def decide(facts: Facts, dispatcher: Dispatcher, lane_index: int, now: float, wa
     if sends_no_more(facts, lane) or (not lane.unsubmitted and nothing_left(facts, lane)):
         return _DONE
     must_wait = lane.unsurveyed_since is not None or facts.is_waiting_for_person
-    if must_wait or _slots_taken(lane) >= _slots(facts, lane):
+    if must_wait or slots_taken(lane) >= slots(facts, lane):
         return _WAIT
     if lane.unreachable_since is not None and now < lane.try_again_at:
         return WaitUntil(lane.try_again_at)
     return dispatcher.next(lane_index, now, wall)
 
 
-def _slots(facts: Facts, lane: LaneFacts) -> int:
+def slots(facts: Facts, lane: LaneFacts) -> int:
     """How many requests may be intended, and not answered, at once.
 
     Without a rate limit as many again are intended ahead, so that a free connection need not wait for the disk; the
@@ -44,6 +44,6 @@ def _slots(facts: Facts, lane: LaneFacts) -> int:
     return concurrency + ahead
 
 
-def _slots_taken(lane: LaneFacts) -> int:
-    """A request in doubt keeps its slot: a service that answers nothing usable must not swallow the whole fleet."""
+def slots_taken(lane: LaneFacts) -> int:
+    """How many are. One in doubt keeps its slot: a service that answers nothing usable must not swallow the whole fleet."""
     return lane.in_flight + len(lane.doubts)

@@ -10,15 +10,15 @@ when it was put there is skipped.
 from __future__ import annotations
 
 import math
-from collections import deque
-from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from runner.rules.budget import NoRoom
 from runner.run.admission import ADMITTED, ClosedUntil, GroupHeld, MustSplit, OpeningsSeen, admission
 from runner.run.decisions import Decision, LeaveOut, Send, SplitUp, WaitForEvent, WaitUntil
 from runner.run.excluding import parting
+from runner.run.lines import Line, Turn, Waits
 from runner.run.phases import Phase
 
 if TYPE_CHECKING:
@@ -27,68 +27,12 @@ if TYPE_CHECKING:
     from runner.rules.budget import Cell
     from runner.run.admission import Admission
     from runner.run.facts import Facts
-    from runner.run.requests import InLine
 
 # How many that wait for room may try one after the other before a turn is kept.
 _TRIES = 8
 _WAIT = WaitForEvent()
 # To look a member of an enumeration up is slow before Python 3.12, and this is asked of every request that moves.
 _READY, _RETRY, _SENT = Phase.READY, Phase.RETRY, Phase.SENT
-
-
-class Turn(NamedTuple):
-    """There is room at a limit, and a request may try; if it waits elsewhere then, `tries` more may."""
-
-    cell: Cell
-    tries: int
-
-
-class Waits(NamedTuple):
-    """A request that waits for room at a limit, for so many servers as it last had there."""
-
-    place: InLine
-    servers: int
-
-
-@dataclass(slots=True)
-class Line:
-    """The requests of one lane that are ready: what follows failures as a heap, and the others in the order of the plan.
-
-    `planned` are requests of the plan that came in its order, so that a fleet's worth of them is numbers, and the next is
-    one look away; `others`, a heap, came later than those behind them. `retries` are those that were refused, by when they
-    may be sent again. `closed_until` is when the window opens that the first one waits for, wall clock.
-    """
-
-    follow_ups: list[int] = field(default_factory=list)
-    planned: deque[int] = field(default_factory=deque)
-    others: list[InLine] = field(default_factory=list)
-    retries: list[tuple[float, InLine]] = field(default_factory=list)
-    closed_until: float | None = None
-
-    def first(self) -> int | None:
-        """The request that is next, as far as the entries tell."""
-        if self.planned and not self.others and not self.follow_ups:  # the way of most
-            return self.planned[0]
-        if self.follow_ups:
-            return self.follow_ups[0]
-        if self.others and (not self.planned or self.others[0].planned < self.planned[0]):
-            return self.others[0].request
-        return self.planned[0] if self.planned else None
-
-    def entries(self) -> Iterator[int]:
-        """All but the retries."""
-        yield from self.follow_ups
-        yield from self.planned
-        yield from (place.request for place in self.others)
-
-    def pop(self) -> None:
-        """Remove the entry of `first`."""
-        if self.follow_ups:
-            heappop(self.follow_ups)
-        elif self.others and (not self.planned or self.others[0].planned < self.planned[0]):
-            heappop(self.others)
-        else:
-            self.planned.popleft()
 
 
 class Dispatcher:
@@ -176,13 +120,39 @@ class Dispatcher:
         """When the next window opens that a request waits for, wall clock; infinity: none ever; None: none is waited for."""
         return min((line.closed_until for line in self._lines if line.closed_until is not None), default=None)
 
+    def in_the_way(self, lane: int, now: float, wall: float) -> Admission | None:
+        """What keeps the request from going that is next on a lane; None: nothing of this kind, or there is none."""
+        request = self._lines[lane].first()
+        if request is None or not self._may_go(request, now) or not self._facts.has_gates:
+            return None
+        return admission(self._facts, request, self._openings, wall)
+
+    def retries_at(self, lane: int) -> float | None:
+        """When the next request of a lane that was refused may be sent again; None: there is none."""
+        retries = self._lines[lane].retries
+        return retries[0][0] if retries else None
+
+    def full_limits(self, most: int) -> list[Cell]:
+        """Up to so many of the limits that requests wait for which others may pass."""
+        full = (
+            cell
+            for cell in self._waited_for()
+            if cell in self._barred or any(waits.servers > cell.room for waits in self._waiting[cell][:1])
+        )
+        return list(islice(full, most))
+
     def limits_waited_for(self) -> list[Cell]:
         """The limits that have no room and that something waits for, the one that bars the way for all first."""
-        waited = {cell for cell, those in self._waiting.items() if any(self._is_unsent(w.place.request) for w in those)}
-        waited |= {cell for cell, requests in self._barred.items() if any(map(self._is_unsent, requests))}
+        waited = set(self._waited_for())
         cells = self._facts.rollout.ledger.cells() if self._facts.rollout else ()
         first = [] if self._barrier is None else [self._barrier]
         return first + [cell for cell in cells if cell in waited and cell is not self._barrier]
+
+    def _waited_for(self) -> Iterator[Cell]:
+        for cell, those in self._waiting.items():
+            if any(self._is_unsent(waits.place.request) for waits in those):
+                yield cell
+        yield from (cell for cell, requests in self._barred.items() if any(map(self._is_unsent, requests)))
 
     def waiting(self) -> Iterator[int]:
         """Every request that has a place in a queue and may still be sent. One has no more than one place."""

@@ -19,12 +19,15 @@ from runner.run.evolve_run import HANDLERS as RUN_HANDLERS
 from runner.run.evolve_split import split
 from runner.run.facts import Exclusion, Facts, LaneFacts, OpenJob, set_phase
 from runner.run.impossible import impossible
+from runner.run.pacing import Slowed
 from runner.run.phases import UNSENT, Phase
 from runner.run.unblocking import doubt, void
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
+# Without a rollout durations are for a person to know how long it takes: of the first jobs all, then of one in some.
+_FEW, _SOME = 200, 16
 _AT_WORK = {Outcome.SUCCEEDED, Outcome.FAILED}
 _NOT_SEEN = {Outcome.UNKNOWN, Outcome.TIMED_OUT}
 
@@ -79,6 +82,7 @@ def _intended(facts: Facts, event: e.Intended) -> None:
     facts.attempts[request] += 1
     facts.sent[request] += 1
     facts.lane_of(request).in_flight += 1
+    facts.last_intent_at = event.at
 
 
 def _lapsed(facts: Facts, event: e.Lapsed) -> None:
@@ -88,7 +92,9 @@ def _lapsed(facts: Facts, event: e.Lapsed) -> None:
 
 def _throttled(facts: Facts, event: e.Throttled) -> None:
     facts.errors[event.request] = event.error
-    facts.lane_of(event.request).unreachable_since = None
+    lane = facts.lane_of(event.request)
+    lane.unreachable_since = None
+    lane.slowed = Slowed(event.at, event.at + event.pause_s, event.rate, event.error)
     _unsent(facts, event.request)
 
 
@@ -124,7 +130,10 @@ def _open(facts: Facts, lane: LaneFacts, event: e.Accepted | e.Adopted) -> None:
     facts.accepted += 1
     lane.unsubmitted -= 1
     lane.accepted += 1
-    lane.open[event.request] = OpenJob(event.job.job_id, event.at)
+    step, _, start, stop, *_ = facts.requests.entries[event.request]
+    servers = stop - start if not step else _server_count(facts, event.request) if step < facts.plan.main_steps else 0
+    lane.open[event.request] = OpenJob(event.job.job_id, event.at, servers)
+    facts.at_work += servers
     facts.job_ids[event.request] = event.job.job_id
 
 
@@ -199,8 +208,7 @@ def _job_read(facts: Facts, event: e.JobRead) -> None:
 
 def _settled(facts: Facts, event: e.Settled) -> None:
     entry = facts.requests.entries[event.request]
-    is_whole = not entry.step or not facts.left_behind[entry.group]
-    count = entry.stop - entry.start if is_whole else len(facts.servers_of(event.request))
+    count = entry.stop - entry.start if not entry.step else _server_count(facts, event.request)
     try:
         outcomes = outcomes_of(event.outcomes)
     except ValueError as error:
@@ -209,14 +217,21 @@ def _settled(facts: Facts, event: e.Settled) -> None:
         raise impossible(event, f"outcomes {event.outcomes} for {count} servers")
     job = facts.lanes[facts.plan.groups[entry.group].lane].open.pop(event.request)
     facts.settled += 1
+    facts.at_work -= job.servers
     took = event.at - job.accepted_at if event.duration_s is None else event.duration_s
-    if took > facts.longest_s[entry.step] and _took_its_time(event, outcomes):
-        facts.longest_s[entry.step] = took
+    is_sample = facts.rollout is not None or facts.settled < _FEW or not facts.settled % _SOME
+    if (is_sample or took > facts.longest_s[entry.step]) and _took_its_time(event, outcomes):
+        facts.longest_s[entry.step] = max(took, facts.longest_s[entry.step])
+        facts.durations[entry.step].add(took)
     if entry.step >= facts.plan.main_steps:
         facts.checked[event.request] = tuple(facts.servers_of(event.request))
-    if facts.rollout is not None and _took_its_time(event, outcomes):
-        facts.rollout.durations[entry.step].add(took)
     close(facts, event.request, Phase.SETTLED, outcomes, event.at)
+
+
+def _server_count(facts: Facts, request: int) -> int:
+    entry = facts.requests.entries[request]
+    is_whole = not entry.step or not facts.left_behind[entry.group]
+    return entry.stop - entry.start if is_whole else len(facts.servers_of(request))
 
 
 def _took_its_time(event: e.Settled, outcomes: Outcomes) -> bool:

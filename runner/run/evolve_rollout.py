@@ -8,6 +8,7 @@ from runner.run import events as e
 from runner.run.commands import carry_out
 from runner.run.facts import Facts, Hold, StopRule
 from runner.run.impossible import impossible
+from runner.run.pacing import Stretch
 from runner.run.phases import Phase
 from runner.run.unblocking import doubt, unblock
 from runner.run.waves import CrawlSaid, RolloutFacts, Stage, WaveFacts
@@ -22,6 +23,7 @@ _RULES = frozenset(rule.value for rule in StopRule)
 def _wave_started(facts: Facts, event: e.WaveStarted) -> None:
     rollout, wave = _wave(facts, event, Stage.WAITING)
     wave.stage, wave.started_at = Stage.RUNNING, event.at
+    facts.stretch = Stretch(event.at, facts.started)
     if rollout.evidence is not None:
         rollout.evidence.begin_wave()
     for request in wave.requests:
@@ -36,6 +38,7 @@ def _check_started(facts: Facts, event: e.CheckStarted) -> None:
         raise impossible(event, f"check {event.check} of wave {wave.plan.name} is made already")
     _is_next_check(wave, event)
     wave.stage, wave.check_open = Stage.CHECKING, True
+    wave.check_since = event.at if not wave.attempts or wave.check_since is None else wave.check_since
     wave.attempts += 1
     step = wave.plan.checks[event.check].step
     if step is not None:
@@ -68,7 +71,7 @@ def _is_next_check(wave: WaveFacts, event: e.CheckStarted | e.Checked) -> None:
 
 def _approval_asked(facts: Facts, event: e.ApprovalAsked) -> None:
     _, wave = _checked_wave(facts, event)
-    wave.stage = Stage.AWAITING_APPROVAL
+    wave.stage, wave.asked_at = Stage.AWAITING_APPROVAL, event.at
 
 
 def _wave_passed(facts: Facts, event: e.WavePassed) -> None:
@@ -80,7 +83,7 @@ def _wave_passed(facts: Facts, event: e.WavePassed) -> None:
 def _held(facts: Facts, event: e.Held) -> None:
     if event.rule not in _RULES:
         raise impossible(event, f"there is no rule {event.rule}")
-    facts.controls.held = Hold(StopRule(event.rule), event.reason, event.limit)
+    facts.controls.held = Hold(StopRule(event.rule), event.reason, event.limit, event.at)
 
 
 def _crawls(facts: Facts, event: e.Crawls) -> None:
@@ -89,6 +92,7 @@ def _crawls(facts: Facts, event: e.Crawls) -> None:
 
 def _aborted(facts: Facts, event: e.Aborted) -> None:
     facts.aborted = event.reason
+    facts.over_since = facts.over_since or event.at
     _nothing_waits(facts, event.at)
 
 
@@ -111,6 +115,7 @@ def _commanded(facts: Facts, event: e.Commanded) -> None:
     if event.refused is None:
         carry_out(facts, event)
         if facts.aborted is not None:
+            facts.over_since = facts.over_since or event.at
             _nothing_waits(facts, event.at)
 
 

@@ -10,6 +10,7 @@ from runner.run import events as e
 from runner.run.facts import Doubt, Facts, LaneFacts, RunEnding
 from runner.run.impossible import impossible
 from runner.run.intake import may_come_back
+from runner.run.pacing import Stretch
 from runner.run.phases import Phase
 from runner.run.unblocking import doubt
 from runner.run.waves import RolloutDeadline
@@ -31,6 +32,7 @@ def _run_started(facts: Facts, event: e.RunStarted) -> None:
 
 def _begin(facts: Facts, at: float) -> None:
     facts.started_at = at
+    facts.stretch = Stretch(at, 0)
     if facts.rollout is not None and facts.rollout.rules.deadline_s is not None:
         facts.rollout.deadline = RolloutDeadline(at + facts.rollout.rules.deadline_s)
 
@@ -45,6 +47,9 @@ def _run_resumed(facts: Facts, event: e.RunResumed) -> None:
         _begin(facts, event.at)  # the journal lost even its first entry
     facts.stop_reason = facts.intake_ended = facts.ending = None
     facts.watched = True
+    if facts.aborted is None:
+        facts.over_since = None
+    facts.stretch = Stretch(event.at, facts.started)
     facts.busy = {request: busy._replace(since=math.inf, answers=0) for request, busy in facts.busy.items()}
     for request, known in facts.exclusions.items():
         # A person may have taken them in again, and they may have got a job, as the lost end told.
@@ -55,7 +60,7 @@ def _run_resumed(facts: Facts, event: e.RunResumed) -> None:
     for lane in facts.lanes:
         lane.unsurveyed_since = event.at
         lane.doubts = dict.fromkeys(lane.doubts, Doubt(event.at))
-        lane.stopped, lane.watched = None, True
+        lane.stopped, lane.stopped_at, lane.slowed, lane.watched = None, None, None, True
         lane.proven = False
         lane.unauthenticated_in_a_row = lane.refused_in_a_row = 0
         lane.unreachable_since = None
@@ -77,7 +82,7 @@ def _surveyed(facts: Facts, event: e.Surveyed) -> None:
 
 def _lane_stopped(facts: Facts, event: e.LaneStopped) -> None:
     lane = _lane(facts, event)
-    lane.stopped, lane.watched = event.error, event.watched
+    lane.stopped, lane.stopped_at, lane.watched = event.error, event.at, event.watched
 
 
 def _calls_failing(facts: Facts, event: e.CallsFailing) -> None:
@@ -99,10 +104,12 @@ def _lane(facts: Facts, event: e.Surveyed | e.LaneStopped | e.CallsFailing | e.C
 
 def _stop_requested(facts: Facts, event: e.StopRequested) -> None:
     facts.stop_reason = event.reason
+    facts.over_since = facts.over_since or event.at
 
 
 def _intake_ended(facts: Facts, event: e.IntakeEnded) -> None:
     facts.intake_ended = event.reason
+    facts.over_since = facts.over_since or event.at
 
 
 def _run_ended(facts: Facts, event: e.RunEnded) -> None:

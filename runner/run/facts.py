@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.plan.dependencies import prerequisites
+from runner.rules.durations import Durations
 from runner.run.phases import IN_FLIGHT, UNSENT, Phase
 from runner.run.requests import RequestTable
 from runner.run.waves import RolloutFacts, Stage, WaveFacts, initial_rollout
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from runner.rules.budget import Cell
     from runner.rules.outcomes import Outcomes
     from runner.run.events import CallsFailing
+    from runner.run.pacing import Slowed, Stretch
 
 
 class Doubt(NamedTuple):
@@ -46,10 +48,11 @@ class Busy(NamedTuple):
 
 
 class OpenJob(NamedTuple):
-    """A job that is not over."""
+    """A job that is not over. `servers` are those that count as at work while it is: not of checks, nor after failures."""
 
     job_id: str
     accepted_at: float
+    servers: int = 0
 
 
 @dataclass(slots=True)
@@ -58,7 +61,8 @@ class LaneFacts:
 
     `ever_busy` are requests that were refused because a server of theirs is in another operation. `refused_in_a_row`
     counts requests for several servers that were refused for what they ask since the last one that was taken.
-    `not_found` are those in doubt that were taken to have made no job, because a list showed none.
+    `not_found` are those in doubt that were taken to have made no job, because a list showed none. `slowed` is how the
+    service throttled the lane last.
     """
 
     in_flight: int = 0
@@ -77,6 +81,8 @@ class LaneFacts:
     unreachable_since: float | None = None  # no call has come through since: one at a time is tried, at `try_again_at`
     try_again_at: float = 0.0
     stopped: ServiceError | None = None
+    stopped_at: float | None = None
+    slowed: Slowed | None = None
     watched: bool = True  # False: it stopped because its jobs cannot be read
     failing: CallsFailing | None = None  # what was told last of calls that fail, for as long as they do
 
@@ -99,6 +105,7 @@ class Hold(NamedTuple):
     rule: StopRule
     reason: str
     limit: str | None = None
+    since: float | None = None
 
 
 class Exclusion(NamedTuple):
@@ -126,13 +133,15 @@ class DueExclusion(NamedTuple):
 class Controls:
     """What people asked of a run while it went on. `held` is why a person must decide before it goes on.
 
+    `paused_since` is when it was paused last, `held_groups` are groups that are held, and since when.
     `rate` and `concurrency` replace those of the plan. `last_command` is the newest command that was taken in. `due` are
     servers that are left out as soon as it is known what was sent.
     """
 
     paused: bool = False
+    paused_since: float | None = None
     held: Hold | None = None
-    held_groups: set[int] = field(default_factory=set)
+    held_groups: dict[int, float] = field(default_factory=dict)
     rate: float | None = None
     concurrency: int | None = None
     last_command: int = 0
@@ -160,7 +169,10 @@ class Facts:
     before the step before it is, and whoever comes out of that badly was checked all the same.
 
     `intake_ended` is why nothing new is sent any more, though what is in flight is followed to its end; `aborted` is why
-    the campaign was aborted, which means that, too, and for good.
+    the campaign was aborted, which means that, too, and for good. `over_since` is when the first of these was said.
+
+    `at_work` counts servers whose job is. `durations` are of jobs of each step, without a rollout not of all.
+    `last_intent_at` is when a request was intended last, `stretch` from when on that went without a break.
 
     `moved` are the requests that the last event made ready to be sent, or not any more, `freed` the limits that it made
     room at.
@@ -202,6 +214,11 @@ class Facts:
     stop_reason: str | None = None
     intake_ended: str | None = None
     aborted: str | None = None
+    over_since: float | None = None
+    at_work: int = 0
+    durations: list[Durations] = field(default_factory=list)
+    last_intent_at: float | None = None
+    stretch: Stretch | None = None
     ending: RunEnding | None = None
     moved: list[int] = field(default_factory=list)
     freed: list[Cell] = field(default_factory=list)
@@ -273,6 +290,11 @@ class Facts:
         return Stage.ABORTED if self.aborted is not None and is_cut_short else wave.stage
 
     @property
+    def started(self) -> int:
+        """Servers that were started, and those that will not be any more: how far the run got."""
+        return sum(self.counts.values()) + (self.at_work if self.rollout is None else self.rollout.ledger.in_flight)
+
+    @property
     def is_anything_open(self) -> bool:
         """Whether a request is on its way, in doubt, or has a job at work."""
         return any(lane.in_flight or lane.doubts or lane.open for lane in self.lanes)
@@ -308,6 +330,7 @@ class RunEnding(NamedTuple):
 def initial_facts(plan: Plan) -> Facts:
     """What is true of a run of which nothing has happened yet."""
     count = len(plan.requests)
+    durations = [Durations() for _ in plan.steps]
     facts = Facts(
         plan=plan,
         requests=RequestTable(plan),
@@ -320,7 +343,8 @@ def initial_facts(plan: Plan) -> Facts:
         left_behind=[set() for _ in plan.groups],
         left_out=[{} for _ in plan.groups],
         longest_s=[0.0] * len(plan.steps),
-        rollout=initial_rollout(plan),
+        rollout=initial_rollout(plan, durations),
+        durations=durations,
     )
     if plan.main_steps > 1:
         _block_later_steps(facts)

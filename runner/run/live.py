@@ -8,6 +8,7 @@ from runner.run.decide import decide
 from runner.run.dispatch import Dispatcher
 from runner.run.evolve import evolve
 from runner.run.gate import next_step
+from runner.run.sight import Sight
 
 if TYPE_CHECKING:
     from runner.run.decisions import Decision
@@ -35,6 +36,12 @@ class LiveRun:
     def decide(self, lane: int, now: float, wall: float | None = None) -> Decision:
         """What a lane does next. `wall` is what the wall clock shows, where that is not `now`."""
         return decide(self.facts, self.dispatcher, lane, now, now if wall is None else wall)
+
+    def sight(self, now: float, wall: float | None = None) -> Sight:
+        """What is seen of the run by whoever has no lanes at work: what each would do next. `wall` as above."""
+        for lane in range(len(self.facts.lanes)):
+            self.decide(lane, now, wall)
+        return Sight(self.dispatcher, now if wall is None else wall)
 
     def next_step(self, now: float, patience: Patience, wall: float | None = None) -> GateStep:
         """What the gate of a rollout does next. `wall` as above."""

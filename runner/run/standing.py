@@ -1,174 +1,151 @@
-"""How each request and each server stands: what reports, lists and summaries all say, from the facts alone."""
+"""How a run stands, for every view: what it does, why it waits, what comes next, how long it takes, what to type.
+
+A question to the facts, and to what a process sees beside them. It costs as much as there are lanes, waves, groups and
+open waits, however many servers there are.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from runner.model import Outcome
-from runner.rules.outcomes import Outcomes
-from runner.run.phases import Phase
+from runner.run.lane_waits import doubt_waits, lane_waits
+from runner.run.person_waits import person_waits
+from runner.run.remaining import remaining, unanswered_servers
+from runner.run.sight import UNSEEN
+from runner.run.waits import Wait, WaitKind
+from runner.run.waves import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator
 
-    from runner.model import Server
+    from runner.rules.time_left import TimeLeft
     from runner.run.facts import Facts
+    from runner.run.sight import Sight
+    from runner.run.waves import WaveFacts
 
 
-class RequestState(StrEnum):
-    """Where a request stands in a report."""
+class RunPhase(StrEnum):
+    """What a run does, in one word for a person."""
 
-    PLANNED = "planned"  # never sent, or refused and not sent again
-    IN_DOUBT = "in_doubt"
-    ACCEPTED = "accepted"  # its job is at work, as far as is known
-    SETTLED = "settled"
-    REFUSED = "refused"
-    GIVEN_UP = "given_up"
-    CONFLICT = "conflict"
-    VOID = "void"  # none of its servers got through the step before
-    WITHDRAWN = "withdrawn"  # its servers were excluded
+    STARTING = "starting"
+    AT_WORK = "at work"  # something is on its way, or a job is at work
+    WAITING = "waiting"  # for time to pass, or a person
+    WATCHING = "watching"  # nothing new is sent, what is at work is watched
+    STOPPING = "stopping"
+    ENDED = "ended"
 
 
-_STATES = {
-    Phase.BLOCKED: RequestState.PLANNED,
-    Phase.READY: RequestState.PLANNED,
-    Phase.RETRY: RequestState.PLANNED,
-    Phase.SENT: RequestState.IN_DOUBT,
-    Phase.IN_DOUBT: RequestState.IN_DOUBT,
-    Phase.OPEN: RequestState.ACCEPTED,
-    Phase.SETTLED: RequestState.SETTLED,
-    Phase.REFUSED: RequestState.REFUSED,
-    Phase.GIVEN_UP: RequestState.GIVEN_UP,
-    Phase.VOID: RequestState.VOID,
-    Phase.SPLIT: RequestState.PLANNED,
-    Phase.CONFLICT: RequestState.CONFLICT,
-    Phase.EXCLUDED: RequestState.WITHDRAWN,
-}
-_LOOKS_UNSENT = frozenset({RequestState.PLANNED, RequestState.WITHDRAWN})
-_NOT_SENT = frozenset({RequestState.PLANNED, RequestState.REFUSED, RequestState.WITHDRAWN, RequestState.VOID})
+class Upcoming(NamedTuple):
+    """What comes next, in order, and what triggers it: in words, and at which time where that is known."""
+
+    what: tuple[str, ...]
+    trigger: str
+    at: float | None = None
 
 
-def request_state(facts: Facts, request: int) -> RequestState:
-    """Where the request stands. One with more jobs than its own is in conflict, whatever else became of it.
+class ServerCounts(NamedTuple):
+    """Servers as a run goes on: over, at work, on their way or in doubt, and not reached yet."""
 
-    What nobody could look for after a crash is in doubt.
-    """
-    if request in facts.conflict_jobs:
-        return RequestState.CONFLICT
-    if request in facts.suspected and facts.phases[request] is Phase.BLOCKED:
-        return RequestState.IN_DOUBT
-    state = _STATES[facts.phases[request]]
-    if state in _LOOKS_UNSENT and not facts.is_surely_unsent(request):
-        return RequestState.IN_DOUBT
-    return state
-
-
-class Standing(NamedTuple):
-    """One request with the servers it is for, and how each of them stands: an outcome so far, or in the end."""
-
-    request: int
-    state: RequestState
-    servers: Sequence[Server]
-    outcomes: Outcomes
-
-
-def standings(facts: Facts) -> Iterator[Standing]:
-    """Every request but those that were split, and those of checks that were never made; earlier steps come first.
-
-    A server that is not through a step is not among those of the next, so that each counts once.
-    """
-    entries = facts.requests.entries
-    shown = list(range(len(entries)))
-    if facts.rollout is not None or facts.requests.pieces:
-        shown = [request for request in shown if _is_shown(facts, request)]
-    if len(facts.plan.steps) > 1:
-        shown.sort(key=lambda request: entries[request].step)
-    behind: list[set[str]] = [set() for _ in facts.plan.groups]
-    for request in shown:
-        standing = _standing(facts, request, behind[entries[request].group])
-        yield standing
-        if facts.is_main(request) and entries[request].step < len(facts.plan.steps) - 1:
-            pairs = zip(standing.servers, standing.outcomes, strict=True)
-            ids = (server.id for server, outcome in pairs if outcome is not Outcome.SUCCEEDED)
-            behind[entries[request].group].update(ids)
-
-
-def _is_shown(facts: Facts, request: int) -> bool:
-    if request in facts.requests.pieces:
-        return request in facts.conflict_jobs  # its servers are those of its pieces
-    if facts.is_main(request) or facts.sent[request] > 0:
-        return True
-    return request_state(facts, request) not in {RequestState.PLANNED, RequestState.VOID}
-
-
-def _standing(facts: Facts, request: int, behind: set[str]) -> Standing:
-    servers = _servers_left(facts, request, behind)
-    state = request_state(facts, request)
-    if not servers and state is RequestState.PLANNED:
-        state = RequestState.VOID
-    if facts.phases[request] is Phase.SETTLED and servers:
-        return Standing(request, state, servers, facts.outcomes[request])
-    return Standing(request, state, servers, Outcomes.all(_outcome(facts, request, state), len(servers)))
-
-
-def _servers_left(facts: Facts, request: int, behind: set[str]) -> Sequence[Server]:
-    if request in facts.checked:
-        return facts.checked[request]
-    servers = () if request in facts.requests.pieces else facts.requests.servers_of(request)
-    if not facts.requests.entries[request].step or not behind or facts.requests.is_follow_up(request):
-        return servers
-    return [server for server in servers if server.id not in behind]
-
-
-def _outcome(facts: Facts, request: int, state: RequestState) -> Outcome:
-    """The outcome of servers where no job tells."""
-    if state is RequestState.WITHDRAWN and facts.exclusions[request].who:
-        return Outcome.EXCLUDED
-    return Outcome.NOT_STARTED if state in _NOT_SENT else Outcome.UNKNOWN
+    total: int
+    over: int
+    at_work: int
+    unanswered: int
+    not_reached: int
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
-    """Servers by outcome, for each group and each wave.
+class Standing:
+    """How a run stands at one moment, epoch seconds. `left` is None where nothing can be said of it."""
 
-    `at_work` are those whose job is, `waves_at_work` those of each wave: they count as unknown, and are not abnormal yet.
-    """
-
-    groups: list[Counter[Outcome]]
-    waves: list[Counter[Outcome]]
-    at_work: int
-    waves_at_work: list[int]
-
-    @property
-    def counts(self) -> Counter[Outcome]:
-        """Those of the whole campaign."""
-        return sum(self.groups, Counter())
+    at: float
+    phase: RunPhase
+    waits: tuple[Wait, ...]
+    upcoming: Upcoming | None
+    left: TimeLeft | None
+    servers: ServerCounts
 
 
-def tally(facts: Facts, every: Iterable[Standing]) -> Tally:
-    """Count servers by `every` standing of a run. Jobs of checks, and after failures, are no outcomes of servers."""
-    rollout = facts.plan.rollout
-    groups: list[Counter[Outcome]] = [Counter() for _ in facts.plan.groups]
-    waves: list[Counter[Outcome]] = [Counter() for _ in rollout.waves] if rollout else []
-    at_work, waves_at_work = 0, [0] * len(waves)
-    for standing in every:
-        if not facts.is_main(standing.request):
-            continue
-        entry = facts.requests.entries[standing.request]
-        is_last_step = entry.step == facts.plan.main_steps - 1
-        standing.outcomes.add_to(groups[entry.group], is_last_step=is_last_step)
-        if waves:
-            standing.outcomes.add_to(waves[entry.wave], is_last_step=is_last_step)
-        if standing.state is RequestState.ACCEPTED:
-            at_work += len(standing.servers)
-            if waves:
-                waves_at_work[entry.wave] += len(standing.servers)
-    return Tally(groups, waves, at_work, waves_at_work)
+def standing(facts: Facts, now: float, sight: Sight = UNSEEN) -> Standing:
+    """How the run stands at `now`, epoch seconds by the run's time."""
+    waits = tuple(_waits(facts, now, sight))
+    return Standing(now, _phase(facts), waits, _upcoming(facts), remaining(facts, now), _servers(facts))
 
 
-def counts_by_name(counts: Counter[Outcome]) -> dict[str, int]:
-    """Counts as reports and lists have them: all servers, then every outcome."""
-    return {"servers": sum(counts.values()), **{outcome.value: counts[outcome] for outcome in Outcome}}
+def _phase(facts: Facts) -> RunPhase:
+    if facts.ended is not None:
+        return RunPhase.ENDED
+    if facts.started_at is None:
+        return RunPhase.STARTING
+    if facts.stop_reason is not None:
+        return RunPhase.STOPPING
+    if facts.over:
+        return RunPhase.WATCHING
+    return RunPhase.AT_WORK if facts.is_anything_open else RunPhase.WAITING
+
+
+def _servers(facts: Facts) -> ServerCounts:
+    total, over = sum(len(group.servers) for group in facts.plan.groups), sum(facts.counts.values())
+    rest = total - over - facts.at_work
+    unanswered = max(0, min(rest, unanswered_servers(facts)))
+    return ServerCounts(total, over, facts.at_work, unanswered, rest - unanswered)
+
+
+def _waits(facts: Facts, now: float, sight: Sight) -> Iterator[Wait]:
+    """What a person must end comes first, then the gate, then each lane."""
+    yield from person_waits(facts)
+    if facts.ended is not None or facts.stop_reason is not None:
+        return
+    wave = facts.rollout.wave if facts.rollout else None
+    if wave is not None and not facts.over and not facts.is_waiting_for_person:
+        yield from _gate_waits(wave, now)
+    yield from doubt_waits(facts)
+    for index in range(len(facts.lanes)):
+        yield from lane_waits(facts, index, now, sight)
+
+
+def _gate_waits(wave: WaveFacts, now: float) -> Iterator[Wait]:
+    check = wave.next_check
+    if wave.stage is Stage.SOAKING and now < wave.soak_until:
+        yield Wait(WaitKind.SOAK, f"wave {wave.plan.name} soaks", wave.over_at, wave.soak_until)
+    elif wave.stage is Stage.CHECKING and check is not None:
+        tries = f", attempt {wave.attempts} of {check.attempts}" if check.attempts > 1 and wave.attempts else ""
+        what = f"wave {wave.plan.name} is checked by `{check.name}`{tries}"
+        yield Wait(WaitKind.CHECK, what, wave.check_since, ends="it passed")
+
+
+def _upcoming(facts: Facts) -> Upcoming | None:
+    if facts.ended is not None:
+        return None
+    if facts.stop_reason is not None:
+        return Upcoming(("the end of the process",), "the requests that are on their way are answered")
+    wave = facts.rollout.wave if facts.rollout else None
+    if facts.over or wave is None:
+        return Upcoming(("the end of the run",), "what is at work is over" if facts.over else "all servers are over")
+    trigger, at = _trigger(facts, wave)
+    return Upcoming(tuple(_chain(facts, wave)), trigger, at)
+
+
+def _trigger(facts: Facts, wave: WaveFacts) -> tuple[str, float | None]:
+    if facts.is_waiting_for_person or wave.stage is Stage.AWAITING_APPROVAL:
+        return "a person says so", None
+    if wave.stage is Stage.SOAKING:
+        return "the soak is over", wave.soak_until
+    if wave.stage is Stage.CHECKING and wave.next_check is not None:
+        return f"check `{wave.next_check.name}` passed", None
+    return f"all servers of wave {wave.plan.name} are over", None
+
+
+def _chain(facts: Facts, wave: WaveFacts) -> Iterator[str]:
+    """What is between now and the next wave, with it."""
+    is_running = wave.stage in {Stage.WAITING, Stage.RUNNING}
+    if is_running and wave.plan.soak_s:
+        yield f"soak {wave.plan.soak_s:g}s"
+    if is_running or wave.stage is Stage.SOAKING or wave.stage is Stage.CHECKING:
+        done = wave.check + (wave.stage is Stage.CHECKING)
+        yield from (f"check `{check.name}`" for check in wave.plan.checks[done:])
+        if wave.plan.approve:
+            yield "approval by a person"
+    waves, place = facts.rollout.waves if facts.rollout else [], facts.rollout.current + 1 if facts.rollout else 0
+    yield f"wave {waves[place].plan.name}" if place < len(waves) else "the end of the run"

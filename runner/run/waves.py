@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.model import Outcome
 from runner.rules.budget import Ledger
-from runner.rules.durations import Durations
 from runner.rules.sequential import Evidence
 from runner.spec.rollout.windows import Window, window_of
 
 if TYPE_CHECKING:
     from runner.plan.plan import Plan
     from runner.plan.rollout.model import PlannedCheck, PlannedWave, Rollout
+    from runner.rules.durations import Durations
 
 
 class Stage(StrEnum):
@@ -37,6 +37,7 @@ class WaveFacts:
 
     `requests` are those of its main steps, `check_requests` those of its checks that are steps, by step. `check` is the
     place of the check to make next, `attempts` how often it was tried, `check_left` counts its requests that are not over.
+    `check_since` is when that began, `asked_at` when a person was asked to approve.
     `check_to_repeat`: that check has failed, and is made again if a person goes on. `counts` are its servers whose outcome
     is final. `waived`: a person let it pass though no server of it succeeded. Times are epoch seconds.
     """
@@ -53,11 +54,13 @@ class WaveFacts:
     check_open: bool = False
     check_left: int = 0
     check_failed: int = 0
+    check_since: float | None = None
     check_again_at: float = 0.0
     check_to_repeat: bool = False
     waived: bool = False
     started_at: float | None = None
     over_at: float | None = None
+    asked_at: float | None = None
     passed_at: float | None = None
 
     @property
@@ -147,8 +150,8 @@ def has_no_success(wave: WaveFacts) -> bool:
     return tried > 0 and not wave.counts[Outcome.SUCCEEDED] and not wave.waived
 
 
-def initial_rollout(plan: Plan) -> RolloutFacts | None:
-    """A rollout of which nothing has happened yet; None for a plan without one."""
+def initial_rollout(plan: Plan, durations: list[Durations]) -> RolloutFacts | None:
+    """A rollout of which nothing has happened yet; None for a plan without one. `durations` will be those of its steps."""
     rules = plan.rollout
     if rules is None:
         return None
@@ -165,7 +168,7 @@ def initial_rollout(plan: Plan) -> RolloutFacts | None:
         rules=rules,
         ledger=Ledger(plan),
         waves=waves,
-        durations=[Durations() for _ in plan.steps],
+        durations=durations,
         evidence=None if rule is None else Evidence(rule),
         window=None if rules.window is None else window_of(rules.window),
         servers=sum(len(group.servers) for group in plan.groups),

@@ -14,6 +14,7 @@ from runner.rules.answers import Cause, ServiceError
 from runner.run import events as e
 from runner.run.evolve import evolve
 from runner.run.facts import Facts, initial_facts
+from runner.run.standing import standing
 from tests.conftest import small_plan
 
 DOWN = ServiceError(503, "ModelArts.4302", "the backend is down", None)
@@ -36,7 +37,7 @@ def shown(live: LiveProgress, facts: Facts) -> str:
 def test_the_table_has_the_line_for_as_long_as_calls_fail() -> None:
     facts = initial_facts(small_plan((2,), (1,)))
     live = LiveProgress(lambda: 0.0, color=False)
-    live.begin("r", facts)
+    live.begin("r", facts, lambda: standing(facts, 72.0))
     for event, stands in (
         (FAILING, True),
         (e.Intended(72.0, 0), True),
@@ -57,7 +58,7 @@ def test_of_several_lanes_each_has_its_name() -> None:
 
 def test_that_the_service_cannot_be_reached_is_told_for_the_lane_and_not_for_each_try() -> None:
     facts = initial_facts(small_plan((2,), (1,)))
-    room = Newsroom("r", facts)
+    room = Newsroom("r", facts, lambda: standing(facts, 1800.0))
     again = room.item(e.Refused(1.0, 0, Cause.UNREACHABLE, DOWN, 2.0))
     busy = room.item(e.Refused(1.0, 0, Cause.BUSY, DOWN, 2.0))
     assert again is not None
@@ -70,6 +71,6 @@ def test_a_lane_that_stops_says_for_how_long_its_calls_failed() -> None:
     evolve(facts, FAILING)
     stopped = e.LaneStopped(1800.0, 0, DOWN)
     evolve(facts, stopped)
-    item = Newsroom("r", facts).item(stopped)
+    item = Newsroom("r", facts, lambda: standing(facts, 1800.0)).item(stopped)
     assert item is not None
     assert item.line == "lane stopped: calls failed since 00:00:00 UTC, for 30m: the backend is down"

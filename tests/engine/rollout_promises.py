@@ -24,6 +24,7 @@ from runner.spec.rollout.model import Share
 from tests.engine.virtual import VirtualClock
 
 _IN_FLIGHT = frozenset({Phase.SENT, Phase.IN_DOUBT, Phase.OPEN})
+_READY = frozenset({Phase.READY, Phase.RETRY})
 _ABNORMAL, _SKIPPED = frozenset("ftu"), frozenset("k")
 _RULE = re.compile(r"daily (\d\d):(\d\d)-(\d\d):(\d\d)")
 _SETTABLE = {"max_abnormal", "max_unavailable", "max_skipped"}
@@ -271,6 +272,38 @@ class RolloutPromises:
             self._banned_by[event.number] = wanted - self._begun
         self._banned |= self._banned_by[event.number]
 
+    # --- what it waits for ---------------------------------------------------------------------------------------
+
+    def waits_for_person(self, kind: str) -> bool:
+        """Whether a person must say something, as far as this knows."""
+        match kind:
+            case "pause":
+                return "paused" in self._may_not_send
+            case "hold":
+                return "held" in self._may_not_send
+            case "group":
+                return bool(self._held_groups)
+            case _:
+                return self._asked is not None
+
+    def keeps_back(self, kind: str, lane: int) -> bool:
+        """Whether a window, or a limit, is in the way of a request of a lane that could be sent else."""
+        state = self._state
+        ready = [r for r, phase in enumerate(state.phases) if phase in _READY]
+        if kind == "budget":
+            return any(map(self._has_no_room, ready))
+        mine = (request for request in ready if state.lane_index(request) == lane)
+        return any(self._outside_window(state.requests[request].step, self._clock.wall()) for request in mine)
+
+    def _has_no_room(self, request: int) -> bool:
+        if not self._state.is_main(request):
+            return False
+        try:
+            self._check_limits([server.id for server in self._state.servers_of(request)], more=request)
+        except AssertionError:
+            return True
+        return False
+
     # --- rules ------------------------------------------------------------------------------------------------------
 
     def sent(self, request: int, age_s: float) -> None:
@@ -307,7 +340,7 @@ class RolloutPromises:
         self._check_whole(request)
         self._check_limits(servers)
 
-    def _check_limits(self, servers: Sequence[str]) -> None:
+    def _check_limits(self, servers: Sequence[str], more: int | None = None) -> None:
         """Were everything in flight lost, no limit that is about these servers would be exceeded.
 
         Others may be: jobs that a torn journal forgot and the network made twice are in conflict when they are found.
@@ -316,7 +349,7 @@ class RolloutPromises:
         in_flight = {
             server.id
             for request, phase in enumerate(state.phases)
-            if phase in _IN_FLIGHT and state.is_main(request)
+            if (phase in _IN_FLIGHT or request == more) and state.is_main(request)
             for server in state.servers_of(request)
         }
         for limit in self._limits:

@@ -12,7 +12,7 @@ import random
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ from runner.plan.plan import Plan
 from runner.run import events as e
 from runner.run.gate import Patience
 from runner.run.verdict import Verdict
+from runner.run.waits import WaitKind
 from runner.spec.campaign import Submit, Watch
 from tests.conftest import small_plan
 from tests.engine.family_stories import Family
@@ -63,6 +64,7 @@ class Story:
     """What one seed comes to."""
 
     calm = False
+    hidden: Collection[WaitKind] = ()
     story_s = DAY
     _lists: Lists | None = None
 
@@ -140,6 +142,7 @@ class Story:
     def _set(self, world: World) -> None:
         """What breaks, and how often. Few kinds at once in most stories, so that none hides another."""
         rng, network = self._rng, world.network
+        world.explanations.hidden = self.hidden
         kinds = list(FAULTS)
         if rng.random() < 0.1:
             kinds += list(DOUBLING_FAULTS) * 5

@@ -61,7 +61,7 @@ async def told(world: World, running: Callable[[], Coroutine[Any, Any, Any]], si
     screen: list[str] = []
 
     def look(event: e.Event) -> None:
-        item = Newsroom("r", world.state).item(event)
+        item = Newsroom("r", world.state, world.look).item(event)
         screen.extend([item.line] if item is not None else [])
 
     world.on_event = look

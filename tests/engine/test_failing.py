@@ -185,7 +185,7 @@ def test_a_person_is_told_what_fails_since_when_and_what_comes_of_it(plan_of: Pl
         lines: list[str] = []
 
         def tell(event: e.Event) -> None:
-            item = Newsroom("r", world.state).item(event)
+            item = Newsroom("r", world.state, world.look).item(event)
             if item is not None and isinstance(event, e.CallsFailing | e.CallsWorking | e.Settled):
                 lines.append(item.line)
 
@@ -194,7 +194,7 @@ def test_a_person_is_told_what_fails_since_when_and_what_comes_of_it(plan_of: Pl
         await asyncio.sleep(60.0)
         world.network.breaks_reads = "status_503"
         await asyncio.sleep(100.0)
-        room = Newsroom("r", world.state)
+        room = Newsroom("r", world.state, world.look)
         (line,) = room.failing()
         assert line.startswith(lines[-1].partition(": the backend")[0])
         assert line.endswith(lines[-1].rpartition(": ")[2])

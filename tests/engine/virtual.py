@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+from collections.abc import Callable
 from typing import Any
 
 
@@ -12,6 +13,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
+        self.before_time_passes: Callable[[float], None] = lambda seconds: None
         super().__init__(_JumpingSelector(self))
 
     def time(self) -> float:
@@ -26,6 +28,8 @@ class _JumpingSelector(selectors.SelectSelector):
     def select(self, timeout: float | None = None) -> list[Any]:
         if timeout is None:
             raise AssertionError("everything waits for something that never comes")
+        if timeout > 0.0:
+            self._virtual.before_time_passes(timeout)
         self._virtual.now += max(0.0, timeout)
         return []  # no file and no socket is ever waited for
 
@@ -42,6 +46,11 @@ class VirtualClock:
     @property
     def boot(self) -> str:
         return f"boot-{self.boots}"
+
+    @property
+    def changes(self) -> tuple[float, float]:
+        """What differs once the machine slept, or somebody set its clock."""
+        return self.slept_s, self.set_by_s
 
     def wall(self) -> float:
         return self.monotonic() + self.set_by_s

@@ -32,12 +32,14 @@ from runner.run import events as e
 from runner.run.commands import Command, dated
 from runner.run.facts import Facts
 from runner.run.gate import Patience
+from runner.run.standing import Standing
 from runner.run.verdict import Verdict
 from runner.simulator.behaviour import Behaviour
 from runner.simulator.jobs import SimulatedJob
 from runner.simulator.service import SimulatedService
 from tests.engine.campaigns import Campaign, check_left_to_kin
 from tests.engine.disk import Crash, Disk, ProcessStore
+from tests.engine.explanations import Explanations
 from tests.engine.network import Network, ServiceTime
 from tests.engine.promises import INTRUDER, Promises
 from tests.engine.virtual import VirtualClock, VirtualLoop
@@ -79,6 +81,9 @@ class World:
         self.while_frozen: Callable[[], None] = lambda: None  # each second
         self.on_event: Callable[[e.Event], None] = lambda event: None
         self.files = Written()
+        self.explanations = Explanations()
+        self._unexplained: AssertionError | None = None
+        loop.before_time_passes = self._is_explained
         self._rng = random.Random(seed)
         self._living: str | None = None
         self._seen = self._processes = self._looked = 0
@@ -174,6 +179,7 @@ class World:
             result = await carry_out(host, cast("RunStore", store), work, options)
         finally:
             self._process_over(store)
+        assert self._unexplained is None, self._unexplained
         assert result.report.path in self.files.written
         assert self._campaign.report in {None, result.report.path}
         return result.verdict
@@ -234,6 +240,20 @@ class World:
             zone=lambda: None,
             descriptors=self.descriptors,
         )
+
+    def look(self) -> Standing:
+        """How the run stands, for whoever looks on."""
+        assert self.engine is not None
+        return self.engine.look()
+
+    def _is_explained(self, seconds: float) -> None:
+        """Nothing is done for a while: whoever has the run says why."""
+        if self._living is not None and self.engine is not None and self.run_id is not None:
+            try:
+                self.explanations.check(self.engine, self.promises.rollout, self.clock, seconds)
+            except AssertionError as unexplained:
+                self._unexplained = unexplained
+                self.engine.fail(unexplained)
 
     def _identity(self, token: str) -> Owner:
         self._living = token
@@ -383,7 +403,7 @@ class Written:
 class Blind:
     """Shows nothing."""
 
-    def begin(self, run_id: str, state: Facts) -> None:
+    def begin(self, run_id: str, state: Facts, look: Callable[[], Standing]) -> None:
         pass
 
     def observe(self, event: e.Event) -> None:

@@ -13,13 +13,13 @@ from runner.model import Outcome
 from runner.report.details import Details
 from runner.report.fold import Folded, Report, make_report
 from runner.report.models import ReportFile
-from runner.report.next_steps import Waiting, waiting_in
 from runner.report.text import summary_text
 from runner.run import events as e
 from runner.run.by_server import by_server
 from runner.run.decisions import Send
 from runner.run.evolve import evolve
 from runner.run.facts import initial_facts
+from runner.run.person_waits import person_waits
 from tests.app.past import Past
 from tests.conftest import small_plan
 from tests.engine.rollout_plans import fleet, group, rollout_plan, step
@@ -144,9 +144,10 @@ def test_after_an_abort_nothing_is_waited_for_and_no_wave_is_at_work(before: str
     elif before in {"paused", "a group held"}:
         run.ask("pause") if before == "paused" else run.ask("hold", "all")
     run.ask("abort")
-    room, commanded = Newsroom("run-1", run.facts), run.events[-1]
-    assert [line.partition(":")[0] for line in room.standing()] == ["aborted, what is at work is watched to its end"]
-    assert waiting_in(run.facts) == Waiting()
+    room, commanded = Newsroom("run-1", run.facts, run.look), run.events[-1]
+    said = [line.partition(":")[0] for line in room.standing()]
+    assert said == ["aborted, what is at work is watched to its end", "next"]
+    assert person_waits(run.facts) == []
     assert (run.facts.controls.paused, run.facts.controls.held) == (False, None)
     assert not run.facts.controls.held_groups
     assert report_of(run)["waves"][0]["state"] == "aborted"
@@ -156,7 +157,7 @@ def test_after_an_abort_nothing_is_waited_for_and_no_wave_is_at_work(before: str
     assert run.facts.aborted is not None
     run.record(e.RunEnded(run.now, "aborted", run.facts.aborted, 4))
     assert summary_of(run).count(run.facts.aborted) == 1
-    assert "next" not in summary_of(run)
+    assert "next       runner retry run-1 --only not_started (4 servers)" in summary_of(run)
 
 
 def test_why_a_run_was_aborted_is_said_once() -> None:

@@ -11,6 +11,7 @@ from runner.run.excluding import exclusions, inclusions, matching_servers
 from runner.run.facts import Facts, initial_facts
 from runner.run.gate import GateStep, Patience, Record
 from runner.run.live import LiveRun
+from runner.run.standing import Standing, standing
 from tests.driving import job_of
 
 BROKEN = ServiceError(None, None, "made up", None)
@@ -42,6 +43,10 @@ class ByHand:
 
     def gate(self, patience: Patience = Patience()) -> GateStep:  # noqa: B008  it cannot be changed
         return self.live.next_step(self.now, patience)
+
+    def look(self) -> Standing:
+        """How it stands, for whoever has no lanes at work."""
+        return standing(self.facts, self.now, self.live.sight(self.now))
 
     def pass_gates(self) -> None:
         """Record what the gate asks for, until it asks for nothing."""

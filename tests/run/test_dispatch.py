@@ -20,6 +20,7 @@ from runner.rules.answers import Cause
 from runner.run import events as e
 from runner.run.admission import OpeningsSeen
 from runner.run.blaming import parted
+from runner.run.by_request import by_request, tally
 from runner.run.decisions import AllSubmitted, Decision, LeaveOut, Move, Send, SplitUp
 from runner.run.dispatch import Dispatcher
 from runner.run.evolve import replay
@@ -27,7 +28,6 @@ from runner.run.facts import initial_facts
 from runner.run.gate import GateOver, MakeCheck, Record, Sleep, after_check
 from runner.run.live import LiveRun
 from runner.run.phases import IN_FLIGHT, UNSENT, Phase
-from runner.run.standing import standings, tally
 from runner.run.waves import Stage
 from runner.spec.rollout.model import Share
 from tests.conftest import small_plan
@@ -269,7 +269,7 @@ class Story:
     def _check_counts(self) -> None:
         """What a live view shows of servers that are over is what a report counts; all servers are counted once."""
         facts, waves = self.facts, self.facts.rollout.waves
-        tallied = tally(facts, standings(facts))
+        tallied = tally(facts, by_request(facts))
         assert tallied.counts.total() == sum(len(group.servers) for group in self.run.plan.groups)
         assert [sum(counts.values()) for counts in tallied.waves] == [wave.plan.servers for wave in waves]
         for outcome in _FINAL:

@@ -87,7 +87,7 @@ def test_an_abort_lets_go_of_all_that_waited_for_a_person() -> None:
     assert run.ask("pause") is None
     assert run.ask("abort") is None
     controls = run.facts.controls
-    assert (controls.held_groups, controls.paused, controls.held) == (set(), False, None)
+    assert (controls.held_groups, controls.paused, controls.held) == ({}, False, None)
 
 
 def test_a_limit_with_room_for_next_to_nothing_is_told_with_what_is_left() -> None:

@@ -9,10 +9,10 @@ import pytest
 from runner.errors import ImpossibleEvent
 from runner.plan.plan import Plan
 from runner.run import events as e
+from runner.run.by_request import RequestState, by_request, request_state
 from runner.run.due import due_exclusions
 from runner.run.intake import jobs_may_come, nothing_left
 from runner.run.phases import Phase
-from runner.run.standing import RequestState, request_state, standings
 from runner.run.survey import doubles, recoveries
 from tests.conftest import small_plan
 from tests.driving import job_of
@@ -178,7 +178,7 @@ def test_servers_that_were_checked_are_told_of_though_one_of_them_came_out_badly
     run.ask("abort")
     run.record(e.Adopted(run.now, check, job_of(check)), e.Settled(run.now, check, "ss", 1.0))
     run.record(e.GivenUp(run.now, 0, "deleted"))
-    servers, outcomes = next((s.servers, s.outcomes) for s in standings(run.facts) if s.request == check)
+    servers, outcomes = next((s.servers, s.outcomes) for s in by_request(run.facts) if s.request == check)
     assert [server.id for server in servers] == ["s000", "s001"]
     assert outcomes.letters == "ss"
 
@@ -243,7 +243,7 @@ def test_a_piece_of_a_request_that_was_excluded_too_early_is_found_by_its_number
     assert [finding.request for finding in doubles(run.facts, {number: {"a"}})] == [place]
     run.record(e.Doubled(run.now, place, ("a",)))
     states = {
-        s.servers[0].id: s.state for s in standings(run.facts) if s.servers and run.facts.requests[s.request].step == 0
+        s.servers[0].id: s.state for s in by_request(run.facts) if s.servers and run.facts.requests[s.request].step == 0
     }
     assert states == {
         "g0-s0": RequestState.CONFLICT,
