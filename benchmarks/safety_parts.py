@@ -36,6 +36,8 @@ from runner.plan.plan import Plan
 from runner.run import events as e
 from runner.run.evolve import evolve, replay
 from runner.run.facts import Facts, initial_facts
+from runner.run.live import LiveRun
+from runner.run.standing import standing
 
 CREATES = 20_000
 ROUNDS = 5
@@ -170,7 +172,8 @@ def display(plan: Plan, events: list[e.Event], seconds: float) -> float:
     """Each event shown to the live view, and the view drawn as often as in so many seconds."""
     facts = initial_facts(plan)
     live = LiveProgress(time.monotonic, color=True)
-    live.begin(RUN_ID, facts)
+    view = LiveRun(facts)
+    live.begin(RUN_ID, facts, lambda: standing(facts, time.time(), view.sight(time.time())))
     console = Console(file=io.StringIO(), width=200, height=50, force_terminal=True)
     replay(facts, events)
     with clocked() as took:

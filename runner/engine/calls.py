@@ -77,6 +77,11 @@ class LaneCredential:
         self.is_doubted = True
 
     @property
+    def is_one_by_one(self) -> bool:
+        """Whether calls wait for each other: while there is doubt, and until those that waited then have had their turn."""
+        return self.is_doubted or self.shared.is_queue
+
+    @property
     def is_exhausted(self) -> bool:
         """Whether too many calls were refused, in this process or before, for another one to be made soon."""
         return self.shared.is_exhausted

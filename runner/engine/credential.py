@@ -55,6 +55,11 @@ class Credential:
         self._lanes.append(LaneCredential(self))
         return self._lanes[-1]
 
+    @property
+    def is_queue(self) -> bool:
+        """Whether a call has its turn alone, or waits for it."""
+        return self._turn.locked()
+
     async def enter(self, lane: LaneCredential, slot: Slot, still: Callable[[], bool]) -> Call | None:
         """Begin a call in its `slot`, while there is doubt alone. None: no call began.
 

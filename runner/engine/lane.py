@@ -104,7 +104,7 @@ class LaneContext:
         """How the lane stands, as far as the facts do not tell."""
         creates, credential = self.creates, self.credential
         slot_in_s = creates.near_in(0, 0.0)
-        return LaneSight(creates.rate, slot_in_s, credential.is_doubted, credential.refused_in_a_row)
+        return LaneSight(creates.rate, slot_in_s, credential.is_one_by_one, credential.refused_in_a_row)
 
     @property
     def run(self) -> Facts:

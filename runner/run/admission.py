@@ -58,7 +58,7 @@ Admission = Admitted | GroupHeld | MustSplit | ClosedUntil | TooFewKnown | NoRoo
 ADMITTED = Admitted()
 
 
-class _NoneFound(NamedTuple):
+class _Asked(NamedTuple):
     need_s: float
     since: float
 
@@ -68,7 +68,8 @@ class OpeningsSeen:
 
     def __init__(self) -> None:
         self._opening: Opening | None = None
-        self._none: _NoneFound | None = None
+        self._asked = _Asked(math.inf, math.inf)
+        self._none: _Asked | None = None
 
     def closed(self, window: Window, need_s: float, wall: float) -> ClosedUntil | None:
         """Until when no window is open for a job that lasts `need_s`; None: one is. `wall` is the wall clock's time."""
@@ -76,12 +77,19 @@ class OpeningsSeen:
         if none is not None and need_s >= none.need_s and none.since <= wall < none.since + _NONE_FOR_S:
             return ClosedUntil(math.inf)
         opening = self._opening
-        if opening is None or not opening.start <= wall <= opening.end - need_s:
+        if opening is None or not self._first_after(opening, need_s, wall):
             opening = self._opening = next_opening(window, wall, need_s)
+            self._asked = _Asked(need_s, wall)
         if opening is None:
-            self._none = _NoneFound(need_s, wall)
+            self._none = _Asked(need_s, wall)
             return ClosedUntil(math.inf)
         return ClosedUntil(opening.start) if opening.start > wall else None
+
+    def _first_after(self, opening: Opening, need_s: float, wall: float) -> bool:
+        """Whether it is the first from `wall` on: that is in it, or comes after it was looked for from an earlier time."""
+        asked = self._asked
+        since = asked.since if need_s == asked.need_s else opening.start
+        return since <= wall <= opening.end - need_s
 
 
 def admission(facts: Facts, request: int, openings: OpeningsSeen, wall: float) -> Admission:

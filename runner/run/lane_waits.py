@@ -79,7 +79,8 @@ class _Asking(NamedTuple):
             refused = f"was refused {seen.refused:,} times in a row" if seen.refused else "is not proven to work"
             yield self._wait(WaitKind.CREDENTIAL, f"the credential {refused}: one call at a time", ends="one works")
         yield from self._rate(seen.slot_in_s)
-        taken, most = slots_taken(lane), slots(self.facts, lane)
+        # What is intended ahead of an answer, beyond those that are sent at once, is no sign that anything moves.
+        taken, most = slots_taken(lane), min(slots(self.facts, lane), self.facts.concurrency)
         if lane.in_flight and taken >= most:
             many = f"{taken:,} requests are on their way or in doubt"
             what = many if most > 1 else "1 request goes ahead of all others"
