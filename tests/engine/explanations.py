@@ -18,6 +18,8 @@ from tests.engine.virtual import VirtualClock
 _LOOKS_EVERY_S = 61.0
 # To write to the disk, or to take the next slot of a fast rate, is no wait that anybody sees, seconds.
 _LONGEST_S = 1.0
+# How often it is looked at, seconds.
+_LOOKED_AT_S = 0.4
 # Moments of the day are to the microsecond.
 _ROUNDING_S = 1e-3
 _READY = {Phase.READY, Phase.RETRY}
@@ -28,12 +30,17 @@ class Explanations:
 
     def __init__(self) -> None:
         self.hidden: Collection[WaitKind] = ()
+        self._since_look_s = 0.0
         self._quiet_s, self._changes = math.inf, (0.0, 0.0)
         self._overdue_s: dict[tuple[WaitKind, int | None, float], float] = {}
         self._unexplained_s: dict[tuple[int, int], float] = {}
 
     def check(self, engine: RunEngine, rollout: RolloutPromises | None, clock: VirtualClock, seconds: float) -> None:
-        """Nothing is done for so long."""
+        """Nothing is done for so long. Short times are added up, so that a story is not mostly made of this."""
+        self._since_look_s += seconds
+        if self._since_look_s < _LOOKED_AT_S:
+            return
+        seconds, self._since_look_s = self._since_look_s, 0.0
         facts, found = engine.live.facts, engine.look()
         found = replace(found, waits=tuple(wait for wait in found.waits if wait.kind not in self.hidden))
         if facts.started_at is None or facts.ended is not None or facts.stop_reason is not None:
