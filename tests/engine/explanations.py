@@ -30,7 +30,7 @@ class Explanations:
 
     def __init__(self) -> None:
         self.hidden: Collection[WaitKind] = ()
-        self._since_look_s = 0.0
+        self._since_look_s = self._same_for_s = 0.0
         self._quiet_s, self._changes = math.inf, (0.0, 0.0)
         self._overdue_s: dict[tuple[WaitKind, int | None, float], float] = {}
         self._unexplained_s: dict[tuple[int, int], float] = {}
@@ -41,6 +41,10 @@ class Explanations:
         if self._since_look_s < _LOOKED_AT_S:
             return
         seconds, self._since_look_s = self._since_look_s, 0.0
+        self._same_for_s -= seconds
+        if self._same_for_s > 0.0 and clock.changes == self._changes:
+            self._quiet_s += seconds
+            return
         facts, found = engine.live.facts, engine.look()
         found = replace(found, waits=tuple(wait for wait in found.waits if wait.kind not in self.hidden))
         if facts.started_at is None or facts.ended is not None or facts.stop_reason is not None:
@@ -62,6 +66,15 @@ class Explanations:
             most_s = _LONGEST_S if self._quiet_s > _LOOKS_EVERY_S else _LOOKS_EVERY_S
             assert waited_s <= most_s, f"lane {lane} waits {waited_s} s, and nobody can say why: {unexplained}"
             self._unexplained_s[key] = waited_s
+        if not any(self._unexplained_s.values()) and not self._overdue_s:
+            self._same_for_s = min(
+                (wait.until - found.at for wait in found.waits if wait.until is not None and wait.until > found.at),
+                default=math.inf,
+            )
+
+    def recorded(self) -> None:
+        """Something happened: what was found is found again, perhaps otherwise."""
+        self._same_for_s = 0.0
 
 
 def _check_counts(facts: Facts, found: Standing) -> None:

@@ -295,6 +295,7 @@ class World:
         self._campaign.report, self._named = self._named or self._campaign.report, None
         crash_after, stop_after, intake_ends_after = self._ends
         self.promises.recorded(event)
+        self.explanations.recorded()
         self.on_event(event)
         # What is left to the family is told of right after these, by one event for each group of each retry.
         if not isinstance(event, e.RunStarted | e.RunResumed | e.LeftOut) and self._rng.random() < self.intrusions:
