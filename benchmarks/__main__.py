@@ -9,6 +9,7 @@ from benchmarks import (
     pace_http,
     planning,
     safety,
+    scale,
     startup,
     submission,
     watching,
