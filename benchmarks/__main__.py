@@ -25,6 +25,7 @@ for benchmark in (
     submission,
     safety,
     history,
+    scale,
     watching,
     blast_radius,
 ):

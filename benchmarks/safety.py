@@ -211,7 +211,7 @@ def _read_plan(folder: Path) -> Plan:
 def _replayed(folder: Path, plan: Plan) -> Facts:
     with open_store(folder) as store:
         state = initial_facts(plan)
-        replay(state, store.read_events(RUN_ID, without=("job_read",)))
+        replay(state, store.read_events(RUN_ID, lean=True))
         return state
 
 
@@ -219,7 +219,7 @@ def _resumed(folder: Path) -> Facts:
     """All that `runner.app.running.resume_run` does before it can act."""
     with open_store(folder) as store:
         state = initial_facts(stored_plan(store, RUN_ID))
-        replay(state, store.read_events(RUN_ID, without=("job_read",)))
+        replay(state, store.read_events(RUN_ID, lean=True))
         return state
 
 

@@ -1,4 +1,4 @@
-"""A run of many servers to its end, and what is asked about it afterwards, at three sizes: nothing may grow faster than they.
+"""A run of many servers to its end, and what is asked about it afterwards, at three sizes: nothing may grow faster.
 
 `python -m benchmarks.scale [SERVERS ...]`. Fifty servers a job against the simulator, a process of its own, whose answers to
 creates have all tasks; one server of a thousand fails. At the end the run's last entry is taken away, as if its process had
@@ -7,6 +7,7 @@ died before it wrote that, and the run is resumed. At most: what is asked of 100
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import subprocess
@@ -56,7 +57,7 @@ UPDATE run SET state = NULL, counts = NULL;
 
 
 class Step(NamedTuple):
-    """A command, and what it may take of 100,000 and of 1,000,000 servers: seconds of the clock, MiB of memory; 0: no promise."""
+    """A command, and what it may take of 100,000 and 1,000,000 servers: seconds of the clock, MiB; 0: no promise."""
 
     called: str
     arguments: tuple[str, ...]
@@ -141,11 +142,11 @@ def main(*sizes: int) -> None:
     sizes = sizes or SIZES
     taken = {servers: _taken(servers) for servers in sizes}
     names = [name for servers in sizes for name in (f"{servers:,}: CPU s", "wall s", "MiB")]
-    growth = [f"CPU, {after / before:g} times the servers" for before, after in zip(sizes, sizes[1:], strict=False)]
+    growth = [f"CPU, {after / before:g} times the servers" for before, after in itertools.pairwise(sizes)]
     header("command", *names, *growth, "at most")
     for steps in zip(*(one.steps.items() for one in taken.values()), strict=True):
         used = [one for _, one in steps]
-        grown = [after.cpu_s / before.cpu_s for before, after in zip(used, used[1:], strict=False)]
+        grown = [after.cpu_s / before.cpu_s for before, after in itertools.pairwise(used)]
         cells = [cell for one in used for cell in (one.cpu_s, one.wall_s, one.peak_mib)]
         row(steps[0][0].called, *cells, *grown, _asked(steps[0][0]))
     print()

@@ -47,12 +47,10 @@ class Measured(NamedTuple):
 
 
 def measured(command: list[str], codes: tuple[int, ...] = (0,), **env: str) -> Measured:
-    """Time, of the clock and of the processor, and memory of a command on the client's core that ends with one of `codes`."""
+    """Time, of the clock and of the processor, and memory of a command on the client's core. It ends with one of `codes`."""
     with tempfile.TemporaryFile() as said:
         began = time.perf_counter()
-        child = subprocess.Popen(
-            pinned(CLIENT_CORE, *command), stdout=said, stderr=said, env={**os.environ, **env}
-        )
+        child = subprocess.Popen(pinned(CLIENT_CORE, *command), stdout=said, stderr=said, env={**os.environ, **env})
         _, status, used = os.wait4(child.pid, 0)
         wall_s = time.perf_counter() - began
         child.returncode = os.waitstatus_to_exitcode(status)

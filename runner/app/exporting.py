@@ -45,4 +45,6 @@ def _entries(store: RunStore, run_id: str) -> Iterator[bytes]:
     for link in store.links(run_id):
         details = orjson.Fragment(link.details) if link.details else None
         entry = {"seq": link.seq, "hash": link.hash, "events": orjson.Fragment(link.events), "details": details}
+        if link.tasks:
+            entry["tasks"] = [orjson.Fragment(tasks) for tasks in link.tasks]
         yield orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)

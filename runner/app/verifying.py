@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from runner.app.history import open_store, stored_run
-from runner.errors import InvalidInput, Problem, RefusedToStart
+from runner.errors import InvalidInput, Problem, RefusedToStart, StateFolderError
 from runner.journal.chain import follow
 from runner.plan.codec import plan_from_json
 from runner.run.waves import Stage
@@ -67,7 +67,7 @@ class _Findings:
     def plan(self, store: RunStore, row: RunRow) -> None:
         try:
             plan = plan_from_json(store.load_plan(row.plan_hash), "plan")
-        except (InvalidInput, RefusedToStart) as error:
+        except (InvalidInput, RefusedToStart, StateFolderError) as error:
             self.broken.append(f"plan: {error}")
             return
         if plan.plan_hash == row.plan_hash:
