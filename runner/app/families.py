@@ -133,8 +133,8 @@ def lineage(state_dir: Path, text: str) -> JsonObject:
         for run_id in store.history.family(asked.id):
             if bool(store.run(run_id).simulated) is bool(asked.simulated):
                 stored = stored_run(store, run_id, state_dir)
-                parents, counts = list(store.history.parents(run_id)), stored.report["counts"]
-                runs.append({**stored.report["run"], "parents": parents, "counts": counts})
+                parents, counts = list(store.history.parents(run_id)), stored.report.head["counts"]
+                runs.append({**stored.report.head["run"], "parents": parents, "counts": counts})
                 servers |= _servers(run_id, stored, servers)
     outcomes = Counter(server["outcome"] for server in servers.values())
     counts = {"servers": len(servers), **{outcome.value: outcomes[outcome.value] for outcome in Outcome}}
@@ -152,7 +152,7 @@ def _servers(run_id: str, stored: StoredRun, before: Collection[LaneServer]) -> 
     """What the run says of servers: of those it touched, and of those that no run before it had."""
     names = {
         LaneServer(job["lane"], task["server_id"]): task["server_name"]
-        for job in stored.report["jobs"]
+        for job in stored.report.jobs()
         for task in job["tasks"]
     }
     return {
@@ -164,6 +164,6 @@ def _servers(run_id: str, stored: StoredRun, before: Collection[LaneServer]) -> 
             "step": standing.step,
             "run": run_id,
         }
-        for server, standing in by_server(stored.facts).items()
+        for server, standing in by_server(stored.report.facts).items()
         if standing.touched or server not in before
     }

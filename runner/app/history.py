@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from runner.app.folder import journal_path
 from runner.app.posted import pending_commands
 from runner.journal.sqlite import SqliteStore
+from runner.journal.tasks import StoredTasks
 from runner.model import JsonObject, RunState
 from runner.plan.codec import plan_from_json
-from runner.report.files import report_to_json
-from runner.report.fold import Report, fold, make_report
-from runner.report.text import summary_text
+from runner.report.files import ReportPieces
+from runner.report.fold import RunReport, fold
+from runner.report.text import summary_of
 from runner.settings import report_path
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from runner.journal.store import RunRow, RunStore
     from runner.plan.plan import Plan
-    from runner.run.facts import Facts
 
 RunObject = JsonObject
 """One run as `runner list --format json` shows it."""
@@ -61,19 +61,29 @@ class StoredRun:
     """
 
     row: RunObject
-    report: Report
-    facts: Facts
+    report: RunReport
     default_path: Path
     pending: tuple[str, ...] = ()
     kept_path: Path | None = None
 
+    def report_pieces(self) -> ReportPieces:
+        """The report as JSON, piece by piece; the same bytes every time, once the run is over.
+
+        Raises:
+            StateFolderError: there will be no whole one, for the journal is damaged.
+        """
+        for tasks in self.report.tasks():
+            if isinstance(tasks, StoredTasks):
+                tasks.check()
+        return ReportPieces(self.report)
+
     def report_bytes(self) -> bytes:
-        """The report as JSON; the same bytes every time, once the run is over."""
-        return report_to_json(self.report)
+        """The same, whole."""
+        return b"".join(self.report_pieces())
 
     def summary(self) -> str:
         """The report in a few lines, for a person."""
-        return summary_text(self.report, self.facts, self.pending)
+        return summary_of(self.report, self.pending)
 
 
 def read_run(state_dir: Path, text: str) -> StoredRun:
@@ -88,13 +98,13 @@ def stored_run(store: RunStore, run_id: str, state_dir: Path, plan: Plan | None 
     unended = RunState.RUNNING if row.state == RunState.RUNNING else RunState.INTERRUPTED
     head = store.head(run_id)
     folded = fold(plan or stored_plan(store, run_id), store.read_events(run_id))
-    report = make_report(folded, run_id, unended_state=unended, journal_head=head)
+    report = RunReport(folded, run_id, unended_state=unended, journal_head=head)
     pending = tuple(
         f"{asked.command.action} {asked.command.shown()}".strip()
         for asked in pending_commands(store, run_id, folded.facts)
     )
     kept = Path(row.report) if row.report is not None else None
-    return StoredRun(_run_object(row), report, folded.facts, report_path(state_dir, run_id), pending, kept)
+    return StoredRun(_run_object(row), report, report_path(state_dir, run_id), pending, kept)
 
 
 def list_runs(

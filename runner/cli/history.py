@@ -42,7 +42,7 @@ def report_command(run: str, path: Path | None, state_dir: Path, *, lineage: boo
         return
     stored = history.read_run(state_dir, run)
     place = path or stored.default_path
-    write(place, stored.report_bytes(), private=path is None)
+    write(place, stored.report_pieces(), private=path is None)
     if not is_stdout(place):
         streams.echo(f"report: {one_line(str(place))}")
 

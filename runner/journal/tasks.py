@@ -8,12 +8,12 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import orjson
 
 from runner.errors import StateFolderError
-from runner.model import Json, Task
+from runner.model import Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,22 +60,26 @@ class StoredTasks(Sequence[Task]):
     def __hash__(self) -> int:
         return hash(self._made())
 
+    def check(self) -> None:
+        """Look whether they can be made."""
+        self._columns()
+
     def _made(self) -> tuple[Task, ...]:
+        return tuple(map(Task, *self._columns()))
+
+    def _columns(self) -> list[list[Any]]:
         try:
             columns = orjson.loads(unpacked(self._data))
-            tasks = tuple(map(_task, zip(*(columns[name] for name in _FIELDS), strict=True)))
+            fields_in_order = [columns[name] for name in _FIELDS]
+            counts = set(map(len, fields_in_order))
         except (KeyError, TypeError, ValueError, zlib.error) as error:
             raise StateFolderError(
                 f"the journal has tasks that this version cannot read: {error!r}", hint=NOT_READABLE_HINT
             ) from error
-        if len(tasks) != self._count:
-            what = f"the journal has {len(tasks)} tasks of a job that it says had {self._count}"
+        if counts != {self._count}:
+            what = f"the journal has tasks of a job, and they are not the {self._count} that it had"
             raise StateFolderError(what, hint=NOT_READABLE_HINT)
-        return tasks
-
-
-def _task(values: tuple[Json, ...]) -> Task:
-    return Task(*values)
+        return fields_in_order
 
 
 def tasks_json(tasks: Sequence[Task]) -> bytes:

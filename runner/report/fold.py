@@ -20,11 +20,12 @@ from runner.run.standing import RequestState, counts_by_name, request_state, sta
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from runner.model import Task
     from runner.plan.plan import Plan
     from runner.run.events import Event
-    from runner.run.standing import Tally
+    from runner.run.standing import Standing, Tally
 
 SCHEMA_VERSION = "runner/report/v1"
 Report = JsonObject
@@ -70,18 +71,57 @@ def fold_report(
 def make_report(
     folded: Folded, run_id: str, *, unended_state: RunState = RunState.RUNNING, journal_head: str | None = None
 ) -> Report:
-    """The report of a run. `unended_state` is what to call it if nothing says how it ended.
+    """The report of a run, all of it at once; see `RunReport`."""
+    return RunReport(folded, run_id, unended_state=unended_state, journal_head=journal_head).of(lambda _: True)
 
-    `journal_head` is the hash of the journal's last entry.
+
+class RunReport:
+    """The report of a run. `head` is all of it but its jobs, which are made one after the other when they are asked for.
+
+    `unended_state` is what to call it if nothing says how it ended. `journal_head` is the hash of the journal's last entry.
     """
+
+    def __init__(
+        self,
+        folded: Folded,
+        run_id: str,
+        *,
+        unended_state: RunState = RunState.RUNNING,
+        journal_head: str | None = None,
+    ) -> None:
+        self._folded = folded
+        self._token = run_token(run_id)
+        self._every = list(standings(folded.facts))
+        self.head: JsonObject = {
+            "schema_version": SCHEMA_VERSION,
+            "run": _run_part(folded.facts, run_id, unended_state)
+            | {"display_lost": folded.details.display_lost, "journal_head": journal_head},
+            **_parts(folded, tally(folded.facts, self._every)),
+        }
+
+    @property
+    def facts(self) -> Facts:
+        """The facts that it is of."""
+        return self._folded.facts
+
+    def jobs(self) -> Iterator[JsonObject]:
+        """An entry for each request, in the order of the plan."""
+        return job_parts(self.facts, self._token, self._every, self._folded.details)
+
+    def of(self, wanted: Callable[[Standing], bool]) -> Report:
+        """The report with the jobs of some requests only."""
+        chosen = filter(wanted, self._every)
+        return {**self.head, "jobs": list(job_parts(self.facts, self._token, chosen, self._folded.details))}
+
+    def tasks(self) -> Iterator[Sequence[Task]]:
+        """The tasks of each job, as events have them."""
+        return (job.tasks for job in self._folded.details.jobs.values())
+
+
+def _parts(folded: Folded, tallied: Tally) -> JsonObject:
     facts, details = folded
-    every = list(standings(facts))
-    tallied = tally(facts, every)
     counts = tallied.counts
     return {
-        "schema_version": SCHEMA_VERSION,
-        "run": _run_part(facts, run_id, unended_state)
-        | {"display_lost": details.display_lost, "journal_head": journal_head},
         "counts": counts_by_name(counts),
         "abnormal_count": _abnormal(counts),
         "at_work": tallied.at_work,
@@ -94,7 +134,6 @@ def make_report(
         "evidence": evidence_part(facts.rollout) if facts.rollout else None,
         "decisions": details.decisions.decisions,
         "outages": details.outages.outages,
-        "jobs": job_parts(facts, run_token(run_id), every, details),
     }
 
 
