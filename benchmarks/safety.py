@@ -24,7 +24,8 @@ import uvloop
 from benchmarks.submission import JOBSPEC, PORT, nginx
 from benchmarks.tools import RUNS, header, median, row, runner, timed
 from runner.app.bodies import BodyMaker
-from runner.app.history import open_store, stored_plan
+from runner.app.history import stored_plan
+from runner.app.listing import open_store
 from runner.app.remembering import credentials_of
 from runner.app.services import Surroundings, open_lane_services
 from runner.engine.clock import RunClock, SystemClock

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.app.history import open_store, stored_plan, stored_run
+from runner.app.history import stored_plan, stored_run
+from runner.app.listing import open_store
 from runner.app.planning import PlanInputs, read_plan
 from runner.plan.diff import PlanDiff, diff_plans
 

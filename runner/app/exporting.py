@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from runner.app.history import open_store, stored_run
+from runner.app.history import stored_run
+from runner.app.listing import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

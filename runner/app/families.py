@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from runner.app.history import open_store, stored_run
+from runner.app.history import stored_run
+from runner.app.listing import open_store
 from runner.app.standings import read_past_run
 from runner.errors import RefusedToStart
 from runner.model import JsonObject, Outcome

@@ -1,18 +1,15 @@
-"""The runs that a state folder holds: list them, read one, write its report again."""
+"""A run that a state folder holds: read it, and write its report again."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.app.folder import journal_path
+from runner.app.listing import open_store, run_object
 from runner.app.posted import pending_commands
-from runner.journal.sqlite import SqliteStore
 from runner.journal.tasks import StoredTasks
-from runner.model import JsonObject, RunState
+from runner.model import RunState
 from runner.plan.codec import plan_from_json
 from runner.report.files import ReportPieces
 from runner.report.fold import RunReport, fold
@@ -20,27 +17,9 @@ from runner.report.text import summary_of
 from runner.settings import report_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from runner.journal.store import RunRow, RunStore
+    from runner.app.listing import RunObject
+    from runner.journal.store import RunStore
     from runner.plan.plan import Plan
-
-RunObject = JsonObject
-"""One run as `runner list --format json` shows it."""
-
-
-@contextmanager
-def open_store(state_dir: Path, *, reading: bool = False) -> Iterator[RunStore]:
-    """The store in a state folder, which is made if need be; one for `reading` only may be where nothing can be written.
-
-    Raises:
-        StateFolderError: it cannot be used.
-    """
-    store = SqliteStore(journal_path(state_dir), reading=reading)
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 def stored_plan(store: RunStore, run_id: str) -> Plan:
@@ -104,24 +83,4 @@ def stored_run(store: RunStore, run_id: str, state_dir: Path, plan: Plan | None 
         for asked in pending_commands(store, run_id, folded.facts)
     )
     kept = Path(row.report) if row.report is not None else None
-    return StoredRun(_run_object(row), report, report_path(state_dir, run_id), pending, kept)
-
-
-def list_runs(
-    state_dir: Path, *, campaign: str | None = None, state: RunState | None = None, limit: int | None = None
-) -> list[RunObject]:
-    """The runs, newest first: of one campaign, in one state, at most so many; None: whatever."""
-    with open_store(state_dir, reading=True) as store:
-        return [_run_object(row) for row in store.runs(campaign=campaign, state=state, limit=limit)]
-
-
-def _run_object(row: RunRow) -> RunObject:
-    started = datetime.fromtimestamp(row.started_at, UTC)
-    return {
-        "id": row.id,
-        "campaign": row.campaign,
-        "state": row.state.value,
-        "plan_hash": row.plan_hash,
-        "started_at": started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "counts": dict(row.counts) if row.counts is not None else None,
-    }
+    return StoredRun(run_object(row), report, report_path(state_dir, run_id), pending, kept)

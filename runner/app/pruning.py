@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runner.app.history import open_store
+from runner.app.listing import open_store
 from runner.errors import StateFolderError
 from runner.model import RunState
 from runner.rules.pruning import KeptFor, Needed, PrunedRow, choose, is_open

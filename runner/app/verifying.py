@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from runner.app.history import open_store, stored_run
+from runner.app.history import stored_run
+from runner.app.listing import open_store
 from runner.errors import InvalidInput, Problem, RefusedToStart, StateFolderError
 from runner.journal.chain import follow
 from runner.plan.codec import plan_from_json
