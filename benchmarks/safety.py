@@ -231,7 +231,7 @@ def _resumes(plan: Plan, at_once: int) -> None:
         assert _resumed(folder).settled == len(plan.requests) - 1  # noqa: S101  or it measured something else
         commits = len(_select(folder, "seq"))
         parts: dict[str, Callable[[], object]] = {
-            "bare SELECT of all": lambda: _select(folder, "events, details"),
+            "bare SELECT of all": lambda: _select(folder, "events, details, tasks"),
             "bare SELECT less details": lambda: _select(folder, "events"),
             "plan": lambda: _read_plan(folder),
             "replay": lambda: _replayed(folder, plan),
