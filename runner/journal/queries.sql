@@ -106,37 +106,37 @@ SELECT run_id, seq, events FROM entry WHERE (run_id, seq) > (:id, :after) ORDER 
 
 -- name: lease_holders
 -- The other runs that hold some of these servers, with those.
-SELECT run.id, group_concat(lease.server_id, ' ')
-FROM json_each(:servers) AS wanted JOIN lease ON lease.server_id = wanted.value JOIN run ON run.seq = lease.run
+SELECT run.id, group_concat(held.server_id, ' ')
+FROM json_each(:servers) AS wanted JOIN leased_server AS held ON held.server_id = wanted.value JOIN run ON run.seq = held.run
 WHERE run.id <> :id GROUP BY run.id;
 
 -- name: lease
 -- In the order of the index: a million in any other takes nine times as long, and nobody else can write meanwhile.
-INSERT INTO lease (server_id, run)
+INSERT INTO leased_server (server_id, run)
 SELECT value, (SELECT seq FROM run WHERE id = :id) FROM json_each(:servers) WHERE true ORDER BY value
 ON CONFLICT (server_id) DO UPDATE SET run = excluded.run;
 
 -- name: take_free
 -- Lease those servers to a run that nobody holds.
-INSERT OR IGNORE INTO lease (server_id, run)
+INSERT OR IGNORE INTO leased_server (server_id, run)
 SELECT value, (SELECT seq FROM run WHERE id = :id) FROM json_each(:servers);
 
 -- name: release_leases
 -- Give servers free, all but those to keep.
-DELETE FROM lease
+DELETE FROM leased_server
 WHERE run = (SELECT seq FROM run WHERE id = :id) AND server_id NOT IN (SELECT value FROM json_each(:keep));
 
 -- name: release_all_of
 -- Give all servers of several runs free.
-DELETE FROM lease WHERE run IN (SELECT seq FROM run WHERE id IN (SELECT value FROM json_each(:runs)));
+DELETE FROM leased_server WHERE run IN (SELECT seq FROM run WHERE id IN (SELECT value FROM json_each(:runs)));
 
 -- name: give_free
-DELETE FROM lease
+DELETE FROM leased_server
 WHERE run = (SELECT seq FROM run WHERE id = :id) AND server_id IN (SELECT value FROM json_each(:servers));
 
 -- name: leases
 SELECT run.id, held.servers
-FROM (SELECT run, count(*) AS servers FROM lease GROUP BY run) AS held JOIN run ON run.seq = held.run ORDER BY run.id;
+FROM (SELECT run, count(*) AS servers FROM leased_server GROUP BY run) AS held JOIN run ON run.seq = held.run ORDER BY run.id;
 
 -- name: claim_slot
 INSERT INTO slot (once_key, run_id) VALUES (:once_key, :id);

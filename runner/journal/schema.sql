@@ -50,10 +50,19 @@ CREATE TABLE entry (
 
 -- Which run a server is leased to, by its `seq`: no two runs touch one server at a time. Written for each server of a run
 -- before it begins, so there is no index beside it: what asks for a run's servers is asked once a run, and looks at all.
-CREATE TABLE lease (
+CREATE TABLE leased_server (
     server_id TEXT PRIMARY KEY,
     run       INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+-- As version 8 had it: a run that began under it, and is at work while the tables change, gives its servers free in the end.
+CREATE VIEW lease AS
+SELECT leased_server.server_id, run.id AS run_id FROM leased_server JOIN run ON run.seq = leased_server.run;
+CREATE TRIGGER give_lease_free INSTEAD OF DELETE ON lease BEGIN
+    DELETE FROM leased_server WHERE server_id = OLD.server_id;
+END;
+CREATE TRIGGER take_lease INSTEAD OF INSERT ON lease BEGIN
+    INSERT OR IGNORE INTO leased_server (server_id, run) SELECT NEW.server_id, seq FROM run WHERE id = NEW.run_id;
+END;
 
 -- Slots of a schedule, by their key: the one run that each of them got.
 CREATE TABLE slot (

@@ -288,9 +288,9 @@ def test_the_journal_is_nobody_elses_business(tmp_path: Path) -> None:
 
 
 BACK_TO_8 = (
-    "ALTER TABLE entry DROP COLUMN tasks; ALTER TABLE lease RENAME TO newer; "
+    "ALTER TABLE entry DROP COLUMN tasks; DROP VIEW lease; "
     "CREATE TABLE lease (server_id TEXT PRIMARY KEY, run_id TEXT NOT NULL REFERENCES run (id)) STRICT, WITHOUT ROWID; "
-    "INSERT INTO lease SELECT server_id, id FROM newer JOIN run ON run.seq = newer.run; DROP TABLE newer; "
+    "INSERT INTO lease SELECT server_id, id FROM leased_server JOIN run ON run.seq = run; DROP TABLE leased_server; "
     "CREATE INDEX lease_by_run ON lease (run_id); PRAGMA user_version = 8"
 )
 BACK_TO_7 = f"{BACK_TO_8}; DROP TABLE learned_limit; PRAGMA user_version = 7"
@@ -367,6 +367,38 @@ async def test_who_held_servers_in_an_earlier_version_holds_them(tmp_path: Path)
     assert [(held.run_id, held.servers) for held in store.leases()] == [("run-1", 2), ("run-2", 1)]
     with pytest.raises(Leased, match="run-1"):
         store.create_run(RunRecord("run-3", "c", "sha256:p", 1.0, HERE, ("b", "d"), 60.0))
+    store.close()
+
+
+async def test_a_run_of_an_earlier_version_that_is_at_work_goes_on_and_gives_its_servers_free(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    store = SqliteStore(path, alive=lambda owner: True)
+    store.save_plan("sha256:p", b"{}")
+    for run_id, servers in (("run-1", ("a", "b", "c")), ("run-2", ("d",))):
+        store.create_run(RunRecord(run_id, "c", "sha256:p", 1.0, HERE, servers, 60.0))
+    store.close()
+    at_work = apsw.Connection(str(path))
+    at_work.execute(BACK_TO_8)
+    first, second = orjson.dumps([{"kind": "intended", "data": event} for event in intended(2)]), b'[{"kind":"x"}]'
+    append = "INSERT INTO entry (run_id, seq, events, hash, details) SELECT 'run-1', ?, ?, ?, ''"
+    before = next_hash(first_hash("run-1", "sha256:p"), 1, first)
+    at_work.execute(append, (1, first.decode(), before))
+    store = SqliteStore(path, alive=lambda owner: True)  # of this version: a list, say
+    at_work.execute(append, (2, second.decode(), next_hash(before, 2, second)))
+    at_work.execute(
+        "DELETE FROM lease WHERE run_id = 'run-1' AND server_id NOT IN (SELECT value FROM json_each('[\"b\"]'))"
+    )
+    at_work.execute(
+        "INSERT OR IGNORE INTO lease (server_id, run_id) SELECT value, 'run-1' FROM json_each('[\"c\", \"d\"]')"
+    )
+    assert list(at_work.execute("SELECT server_id, run_id FROM lease")) == [
+        ("b", "run-1"),
+        ("c", "run-1"),
+        ("d", "run-2"),
+    ]
+    at_work.close()
+    assert [(held.run_id, held.servers) for held in store.leases()] == [("run-1", 2), ("run-2", 1)]
+    assert follow("run-1", "sha256:p", store.links("run-1")).broken_at is None
     store.close()
 
 
