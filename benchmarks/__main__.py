@@ -10,6 +10,7 @@ from benchmarks import (
     planning,
     safety,
     safety_parts,
+    scale,
     startup,
     submission,
     watching,
@@ -26,6 +27,7 @@ for benchmark in (
     safety,
     safety_parts,
     history,
+    scale,
     watching,
     blast_radius,
 ):

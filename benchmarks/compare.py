@@ -28,7 +28,7 @@ ROUNDS = 3
 CREATES = 6_000
 PLANNED = 100_000
 JOBS = 60
-SCALED = 50_000
+SCALED = (10_000, 100_000)
 HERE = Path(__file__).parent.parent
 
 ROLLOUT = """\
@@ -158,23 +158,34 @@ def _seconds_late(tree: Path, folder: Path, state: Path) -> Iterator[float]:
 
 
 def scale(tree: Path, bench: Bench) -> Figures:
-    """A run of many servers to its end, and what is asked about it afterwards."""
-    folder, state = bench.folder, bench.folder / "state"
-    write_fleet(folder, SCALED)
+    """Runs of many servers to their end, and what is asked about them afterwards, at two sizes."""
+    few, many = (_scaled(tree, bench.folder / str(servers), servers) for servers in SCALED)
+    growth = {f"{name}, of that of {SCALED[0]:,}": many[name] / few[name] for name in ("run", "show", "report")}
+    return {f"{name}, {SCALED[1]:,} servers": value for name, value in many.items()} | growth
+
+
+def _scaled(tree: Path, folder: Path, servers: int) -> Figures:
+    """Servers for a CPU second, a MiB or a KiB, by what they are taken by."""
+    folder.mkdir()
+    state = folder / "state"
+    write_fleet(folder, servers)
     (folder / "quick.yaml").write_text(QUICK_JOBS)
     jobspec = write_jobspec(folder, "9", per_job=50, more="watch: {rate: unlimited}\n")
-    used = run(
-        tree, folder, "run", jobspec, "-q", "--simulate", "--behaviour", folder / "quick.yaml", "--state-dir", state
-    )
-    shown = run(tree, folder, "show", "last", "--state-dir", state)
-    reported = run(tree, folder, "report", "last", "--report", folder / "report.json", "--state-dir", state)
+    simulated = ("--simulate", "--behaviour", folder / "quick.yaml")
+    ran = run(tree, folder, "run", jobspec, "-q", *simulated, "--state-dir", state)
+    report = folder / "report.json"
+    asked = {
+        "show": ("show", "last"),
+        "report": ("report", "last", "--report", report),
+        "verify": ("verify", report),
+    }
+    used = {name: run(tree, folder, *arguments, "--state-dir", state) for name, arguments in asked.items()}
     size = sum(path.stat().st_size for path in state.glob("journal.db*"))
     return {
-        "servers run per CPU s": SCALED / used.cpu_s,
-        "servers per MiB of a run": SCALED / used.peak_mib,
-        "servers shown per CPU s": SCALED / shown.cpu_s,
-        "servers reported per CPU s": SCALED / reported.cpu_s,
-        "servers per KiB of journal": SCALED / (size / 1024),
+        **{name: servers / one.cpu_s for name, one in {"run": ran, **used}.items()},
+        "MiB of a run": servers / ran.peak_mib,
+        "MiB of a report": servers / used["report"].peak_mib,
+        "KiB of journal": servers / (size / 1024),
     }
 
 

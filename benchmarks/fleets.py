@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,11 +74,12 @@ CASES = (
     Case("a selector of a serial number", "own.ndjson", _ASKED, 0),
 )
 """0: no promise; each server is evaluated by itself."""
+INVENTORIES = frozenset(case.inventory for case in CASES)
 
 
-def write_fleets(folder: Path, servers: int) -> None:
-    """Write the inventories of all cases."""
-    for name in {case.inventory for case in CASES}:
+def write_fleets(folder: Path, servers: int, names: Collection[str] = INVENTORIES) -> None:
+    """Write these inventories."""
+    for name in names:
         with (folder / name).open("wb") as file:
             if name.endswith(".csv"):
                 file.write(",".join(_row(name, 0, servers)).encode() + b"\n")

@@ -25,7 +25,8 @@ import uvloop
 from benchmarks.submission import JOBSPEC, PORT, nginx
 from benchmarks.tools import RUNS, header, median, row, runner, timed
 from runner.app.bodies import BodyMaker
-from runner.app.history import open_store, stored_plan
+from runner.app.history import stored_plan
+from runner.app.listing import open_store
 from runner.app.remembering import credentials_of
 from runner.app.services import Surroundings, open_lane_services
 from runner.engine.clock import RunClock, SystemClock
@@ -253,7 +254,7 @@ def _read_plan(folder: Path) -> Plan:
 def _replayed(folder: Path, plan: Plan) -> Facts:
     with open_store(folder) as store:
         state = initial_facts(plan)
-        replay(state, store.read_events(RUN_ID, without=("job_read",)))
+        replay(state, store.read_events(RUN_ID, lean=True))
         return state
 
 
@@ -261,7 +262,7 @@ def _resumed(folder: Path) -> Facts:
     """All that `runner.app.running.resume_run` does before it can act."""
     with open_store(folder) as store:
         state = initial_facts(stored_plan(store, RUN_ID))
-        replay(state, store.read_events(RUN_ID, without=("job_read",)))
+        replay(state, store.read_events(RUN_ID, lean=True))
         return state
 
 
@@ -272,7 +273,7 @@ def _resumes(plan: Plan, at_once: int) -> None:
         assert _resumed(folder).settled == len(plan.requests) - 1  # noqa: S101  or it measured something else
         commits = len(_select(folder, "seq"))
         parts: dict[str, Callable[[], object]] = {
-            "bare SELECT of all": lambda: _select(folder, "events, details"),
+            "bare SELECT of all": lambda: _select(folder, "events, details, tasks"),
             "bare SELECT less details": lambda: _select(folder, "events"),
             "plan": lambda: _read_plan(folder),
             "replay": lambda: _replayed(folder, plan),

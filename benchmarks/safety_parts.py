@@ -24,7 +24,8 @@ from rich.console import Console
 from benchmarks.compare import Bench, run, write_fleet, write_jobspec
 from benchmarks.submission import nginx
 from benchmarks.tools import header, median, row
-from runner.app.history import open_store, stored_plan
+from runner.app.history import stored_plan
+from runner.app.listing import open_store
 from runner.app.services import Surroundings, open_lane_services
 from runner.cli.progress import LiveProgress
 from runner.journal.chain import follow

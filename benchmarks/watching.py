@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.tools import header, row, runner, timed
-from runner.app.history import open_store
+from runner.app.listing import open_store
 from runner.run import events as e
 from runner.spec.campaign import Submit, Watch
 from tests.cli.serving import ServiceClock, served

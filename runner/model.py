@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -128,7 +128,7 @@ class Job:
     user_name: str | None
     created_at: float | None
     updated_at: float | None
-    tasks: tuple[Task, ...] = ()
+    tasks: Sequence[Task] = ()
 
 
 class JobRow(NamedTuple):

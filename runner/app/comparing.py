@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.app.history import open_store, stored_plan, stored_run
+from runner.app.history import stored_plan, stored_run
+from runner.app.listing import open_store
 from runner.app.planning import PlanInputs, read_plan
 from runner.plan.diff import PlanDiff, diff_plans
 
@@ -31,7 +32,7 @@ def _side(state_dir: Path, text: str) -> tuple[Plan, list[JsonObject]]:
         run_id = store.resolve(text)
         plan = stored_plan(store, run_id)
         report = stored_run(store, run_id, state_dir, plan).report
-    changes = [job for job in report["jobs"] if job["purpose"] == "change"]
+    changes = (job for job in report.jobs() if job["purpose"] == "change")
     outcomes = {task["server_id"]: task["outcome"] for job in changes for task in job["tasks"]}
     undone = [{"server_id": id_, "outcome": outcome} for id_, outcome in outcomes.items() if outcome != "succeeded"]
     return plan, undone

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from runner.app.history import open_store, stored_run
+from runner.app.history import stored_run
+from runner.app.listing import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from runner.journal.store import RunStore
@@ -27,17 +28,23 @@ def export_run(state_dir: Path, text: str) -> bytes:
         run_id = store.resolve(text)
         stored = stored_run(store, run_id, state_dir)
         parts = {
-            "plan.json": store.load_plan(store.run(run_id).plan_hash),
-            "journal.ndjson": b"".join(_entries(store, run_id)),
-            "report.json": stored.report_bytes(),
+            "plan.json": [store.load_plan(store.run(run_id).plan_hash)],
+            "journal.ndjson": _entries(store, run_id),
+            "report.json": stored.report_pieces(),
         }
+        return _zipped(run_id, parts)
+
+
+def _zipped(folder: str, parts: Mapping[str, Iterable[bytes]]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in parts.items():
-            info = zipfile.ZipInfo(f"{run_id}/{name}")  # without a time of its own
+        for name, pieces in parts.items():
+            info = zipfile.ZipInfo(f"{folder}/{name}")  # without a time of its own
             info.compress_type = zipfile.ZIP_DEFLATED
             info.external_attr = 0o600 << 16
-            archive.writestr(info, data)
+            with archive.open(info, "w", force_zip64=True) as file:  # how large it will be is not known
+                for piece in pieces:
+                    file.write(piece)
     return buffer.getvalue()
 
 
@@ -45,4 +52,6 @@ def _entries(store: RunStore, run_id: str) -> Iterator[bytes]:
     for link in store.links(run_id):
         details = orjson.Fragment(link.details) if link.details else None
         entry = {"seq": link.seq, "hash": link.hash, "events": orjson.Fragment(link.events), "details": details}
+        if link.tasks:
+            entry["tasks"] = [orjson.Fragment(tasks) for tasks in link.tasks]
         yield orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)

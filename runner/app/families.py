@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from runner.app.history import open_store, stored_run
+from runner.app.history import stored_run
+from runner.app.listing import open_store
 from runner.app.standings import read_past_run
 from runner.errors import RefusedToStart
 from runner.model import JsonObject, Outcome
@@ -133,8 +134,8 @@ def lineage(state_dir: Path, text: str) -> JsonObject:
         for run_id in store.history.family(asked.id):
             if bool(store.run(run_id).simulated) is bool(asked.simulated):
                 stored = stored_run(store, run_id, state_dir)
-                parents, counts = list(store.history.parents(run_id)), stored.report["counts"]
-                runs.append({**stored.report["run"], "parents": parents, "counts": counts})
+                parents, counts = list(store.history.parents(run_id)), stored.report.head["counts"]
+                runs.append({**stored.report.head["run"], "parents": parents, "counts": counts})
                 servers |= _servers(run_id, stored, servers)
     outcomes = Counter(server["outcome"] for server in servers.values())
     counts = {"servers": len(servers), **{outcome.value: outcomes[outcome.value] for outcome in Outcome}}
@@ -152,7 +153,7 @@ def _servers(run_id: str, stored: StoredRun, before: Collection[LaneServer]) -> 
     """What the run says of servers: of those it touched, and of those that no run before it had."""
     names = {
         LaneServer(job["lane"], task["server_id"]): task["server_name"]
-        for job in stored.report["jobs"]
+        for job in stored.report.jobs()
         for task in job["tasks"]
     }
     return {
@@ -164,6 +165,6 @@ def _servers(run_id: str, stored: StoredRun, before: Collection[LaneServer]) -> 
             "step": standing.step,
             "run": run_id,
         }
-        for server, standing in by_server(stored.facts).items()
+        for server, standing in by_server(stored.report.facts).items()
         if standing.touched or server not in before
     }

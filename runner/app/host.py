@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from runner.engine.ports import Checker, JobService, MachineClock
     from runner.engine.refusals import CredentialMemory
+    from runner.files.writing import Data
     from runner.journal.owner import Owner
     from runner.journal.store import RunStore
     from runner.plan.plan import Plan
@@ -57,7 +58,7 @@ class OpenServices(Protocol):
 class Files(Protocol):
     """Files outside the state store (`runner.files.writing`)."""
 
-    def write(self, path: Path, data: bytes, *, private: bool = False) -> None:
+    def write(self, path: Path, data: Data, *, private: bool = False) -> None:
         """Write one whole, or into a stream; raises FileNotWritten. A new one is its owner's alone if `private`."""
         ...
 

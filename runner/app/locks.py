@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from runner.app.history import open_store
+from runner.app.listing import open_store
 from runner.app.owning import Looking, patiently
 from runner.journal.store import HeldByAnother, RunIsOpen
 

@@ -108,7 +108,7 @@ def _take_in(facts: Facts, earlier: ReceivedCommand) -> None:
 
 def _facts(store: RunStore, run_id: str) -> Facts:
     facts = initial_facts(stored_plan(store, run_id))
-    replay(facts, store.read_events(run_id, without=("job_read",)))
+    replay(facts, store.read_events(run_id, lean=True))
     return facts
 
 

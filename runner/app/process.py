@@ -76,7 +76,7 @@ def _descriptors() -> int:
 
 
 def _open_store(state_dir: Path) -> AbstractContextManager[RunStore]:
-    from runner.app.history import open_store
+    from runner.app.listing import open_store
 
     return open_store(state_dir)
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runner.app.history import open_store
+from runner.app.listing import open_store
 from runner.errors import StateFolderError
 from runner.model import RunState
 from runner.rules.pruning import KeptFor, Needed, PrunedRow, choose, is_open
@@ -57,8 +57,7 @@ def prune(state_dir: Path, now: float, older_than_s: float, keep: int) -> Prunin
     with open_store(state_dir) as store:
         found = _found(store, state_dir, now, older_than_s, keep)
         size = store.history.size()
-        for row in found.runs:
-            store.history.delete(row.id)
+        store.history.delete([row.id for row in found.runs])
         plans = _plans(store, now, older_than_s)
         for plan_hash in plans:
             store.history.delete_plan(plan_hash)

@@ -35,7 +35,7 @@ def replayed(host: Host, store: RunStore, run_id: str) -> Replayed:
     """
     plan = stored_plan(store, run_id)
     facts, before, last_at = initial_facts(plan), None, -math.inf
-    for event in store.read_events(run_id, without=("job_read",)):
+    for event in store.read_events(run_id, lean=True):
         evolve(facts, event)
         last_at = max(last_at, event.at)
         if isinstance(event, e.RunStarted | e.RunResumed):

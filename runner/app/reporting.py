@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from runner.app.history import StoredRun
     from runner.app.host import Files
+    from runner.files.writing import Data
     from runner.journal.store import RunRow
 
 
@@ -61,12 +62,12 @@ class WrittenReport:
     path: Path | None
     problem: str = ""
     streams: Sequence[Path] = ()
-    data: bytes = b""
+    data: Data = b""
 
 
 def write_report(files: Files, stored: StoredRun, stream: Path | None) -> WrittenReport:
     """Write a report to the file of its run, or, where it has none or that cannot be, to the state folder."""
-    data, default = stored.report_bytes(), stored.default_path
+    data, default = stored.report_pieces(), stored.default_path
     places = list(dict.fromkeys(place for place in (stored.kept_path, stream) if place is not None))
     streams = [place for place in places if files.is_stream(place)]
     problem = ""

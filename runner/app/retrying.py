@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner import __version__
-from runner.app.history import open_store
+from runner.app.listing import open_store
 from runner.app.looking_back import LookingBack, look_back
 from runner.app.programs import with_programs_of_now
 from runner.app.replaying import replayed

@@ -47,7 +47,7 @@ def read_past_run(store: RunStore, run_id: str, plan: Plan | None = None) -> Rea
     row = store.run(run_id)
     plan = plan or plan_of(store, row.plan_hash, run_id)
     facts = initial_facts(plan)
-    replay(facts, store.read_events(run_id, without=("job_read",)))
+    replay(facts, store.read_events(run_id, lean=True))
     return ReadRun(row, plan, by_server(facts))
 
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from runner.app.history import open_store, stored_run
-from runner.errors import InvalidInput, Problem, RefusedToStart
+from runner.app.history import stored_run
+from runner.app.listing import open_store
+from runner.errors import InvalidInput, Problem, RefusedToStart, StateFolderError
 from runner.journal.chain import follow
 from runner.plan.codec import plan_from_json
 from runner.run.waves import Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runner.app.history import StoredRun
     from runner.journal.store import RunRow, RunStore
     from runner.model import JsonObject
+
+_JOBS = b',\n  "jobs": ['
+_PIECE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +44,17 @@ def verify(state_dir: Path, text: str) -> Verified:
     """
     report = _read_report(Path(text)) if text.endswith(".json") else None
     with open_store(state_dir, reading=True) as store:
-        run_id = store.resolve(report["run"]["id"] if report else text)
+        run_id = store.resolve(report.head["run"]["id"] if report else text)
         found = _Findings()
         row = store.run(run_id)
         hashes = found.journal(store, row)
         found.plan(store, row)
         if report is not None:
-            found.report(report, row, hashes)
-            if report["run"].get("journal_head") in {None, store.head(run_id)}:
-                found.same(report, stored_run(store, run_id, state_dir).report)
+            found.report(report.head, row, hashes)
+            if report.head["run"].get("journal_head") in {None, store.head(run_id)}:
+                found.same(report, stored_run(store, run_id, state_dir))
+            else:
+                report.whole()  # or it is none
     return Verified(run_id, tuple(found.fine), tuple(found.broken))
 
 
@@ -67,7 +77,7 @@ class _Findings:
     def plan(self, store: RunStore, row: RunRow) -> None:
         try:
             plan = plan_from_json(store.load_plan(row.plan_hash), "plan")
-        except (InvalidInput, RefusedToStart) as error:
+        except (InvalidInput, RefusedToStart, StateFolderError) as error:
             self.broken.append(f"plan: {error}")
             return
         if plan.plan_hash == row.plan_hash:
@@ -86,8 +96,11 @@ class _Findings:
         elif run["journal_head"] != hashes[-1]:
             self.fine.append("report: made before the run was resumed; its head is an earlier entry of the chain")
 
-    def same(self, report: JsonObject, made_now: JsonObject) -> None:
-        differing = sorted(key for key, value in report.items() if not _holds(value, made_now.get(key)))
+    def same(self, read: _ReportFile, stored: StoredRun) -> None:
+        differing: list[str] = []
+        if not read.is_just(stored.report_pieces()):
+            made_now = stored.report.of(lambda _: True)
+            differing = sorted(key for key, value in read.whole().items() if not _holds(value, made_now.get(key)))
         if differing:
             self.broken.append(f"report: not what the journal gives, in {', '.join(differing)}")
         else:
@@ -112,12 +125,54 @@ def _holds(told: object, made_now: object) -> bool:
     return told == made_now or (made_now == Stage.ABORTED and told in _LEFT_IN)
 
 
-def _read_report(path: Path) -> JsonObject:
+class _ReportFile(NamedTuple):
+    """A report in a file. `head` is all of it, or, of a file as reports are written, all but its jobs."""
+
+    path: Path
+    head: JsonObject
+
+    def is_just(self, pieces: Iterable[bytes]) -> bool:
+        """Whether the file is this, byte by byte."""
+        with self.path.open("rb") as file:
+            return all(file.read(len(piece)) == piece for piece in pieces) and not file.read(1)
+
+    def whole(self) -> JsonObject:
+        """All of it."""
+        return self.head if "jobs" in self.head else _parsed(self.path)
+
+
+def _read_report(path: Path) -> _ReportFile:
     try:
-        report = orjson.loads(path.read_bytes())
+        report = (_head(path) if path.is_file() else None) or _parsed(path)
         report["run"]["id"]
     except OSError as error:
         raise InvalidInput(Problem(f"cannot be read: {error.strerror}", str(path))) from error
-    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise InvalidInput(Problem("not a report", str(path), hint="reports are written by `runner run`")) from error
-    return dict(report)
+    except (KeyError, TypeError) as error:
+        raise _no_report(path) from error
+    return _ReportFile(path, report)
+
+
+def _head(path: Path) -> JsonObject | None:
+    """All of a report but its jobs, which may be hundreds of megabytes; None: it is laid out in another way."""
+    read = b""
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            looked = max(0, len(read) - len(_JOBS))
+            read += piece
+            at = read.find(_JOBS, looked)
+            if at >= 0:
+                with suppress(orjson.JSONDecodeError):
+                    return dict(orjson.loads(read[:at] + b"}"))
+                return None
+    return None
+
+
+def _parsed(path: Path) -> JsonObject:
+    try:
+        return dict(orjson.loads(path.read_bytes()))
+    except (TypeError, ValueError) as error:
+        raise _no_report(path) from error
+
+
+def _no_report(path: Path) -> InvalidInput:
+    return InvalidInput(Problem("not a report", str(path), hint="reports are written by `runner run`"))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.app import comparing, families, history, locks, verifying
-from runner.cli import output, streams
+from runner.cli import streams
+from runner.cli.json_text import print_json
 from runner.cli.options import OutputPath, format_option, pass_host
 from runner.cli.paths import state_options
 from runner.cli.table import table
@@ -16,12 +16,12 @@ from runner.files.places import STDOUT
 from runner.files.writing import is_stdout, write
 from runner.model import RunState
 from runner.plain import one_line
-from runner.report.files import report_to_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.app.host import Host
+    from runner.app.listing import RunObject
 
 
 @click.command("report")
@@ -37,12 +37,15 @@ if TYPE_CHECKING:
 @state_options
 def report_command(run: str, path: Path | None, state_dir: Path, *, lineage: bool) -> None:
     """Write the report of a run again, from its journal."""
+    from runner.app import families, history
+    from runner.report.files import report_to_json
+
     if lineage:
         write(path or STDOUT, report_to_json(families.lineage(state_dir, run)))
         return
     stored = history.read_run(state_dir, run)
     place = path or stored.default_path
-    write(place, stored.report_bytes(), private=path is None)
+    write(place, stored.report_pieces(), private=path is None)
     if not is_stdout(place):
         streams.echo(f"report: {one_line(str(place))}")
 
@@ -55,10 +58,12 @@ def report_command(run: str, path: Path | None, state_dir: Path, *, lineage: boo
 @state_options
 def list_command(limit: int | None, state: str | None, campaign: str | None, state_dir: Path, **options: str) -> None:
     """List the runs there are, newest first."""
+    from runner.app import listing
+
     wanted = None if state is None else RunState(state)
-    rows = history.list_runs(state_dir, campaign=campaign, state=wanted, limit=limit)
+    rows = listing.list_runs(state_dir, campaign=campaign, state=wanted, limit=limit)
     if options["output"] == "json":
-        output.print_json(rows)
+        print_json(rows)
     elif rows:
         streams.echo(table(("run", "campaign", "state", "started", "servers", "succeeded"), map(_list_row, rows)))
     else:
@@ -72,14 +77,16 @@ def list_command(limit: int | None, state: str | None, campaign: str | None, sta
 @pass_host
 def show_command(host: Host, run: str, state_dir: Path, **options: str) -> None:
     """Show one run in detail. RUN is its id, the start of it, or `last`."""
+    from runner.app import history
+
     stored = history.read_run(state_dir, run)
     if options["output"] == "json":
-        output.print_json([stored.row])
+        print_json([stored.row])
     else:
         streams.echo(stored.summary(host.clock.wall()))
 
 
-def _list_row(row: history.RunObject) -> tuple[object, ...]:
+def _list_row(row: RunObject) -> tuple[object, ...]:
     counts = row["counts"] or {}
     return (
         row["id"],
@@ -97,9 +104,11 @@ def _list_row(row: history.RunObject) -> tuple[object, ...]:
 @state_options
 def verify_command(run: str, state_dir: Path, **options: str) -> int:
     """Check that a run's journal and plan, and a report of it, are as they were written."""
+    from runner.app import verifying
+
     verified = verifying.verify(state_dir, run)
     if options["output"] == "json":
-        output.print_json([{"id": verified.run_id, "fine": verified.fine, "broken": verified.broken}])
+        print_json([{"id": verified.run_id, "fine": verified.fine, "broken": verified.broken}])
     else:
         for line in verified.fine:
             streams.echo(line)
@@ -115,12 +124,15 @@ def verify_command(run: str, state_dir: Path, **options: str) -> int:
 @pass_host
 def locks_command(host: Host, release: str | None, state_dir: Path, **options: str) -> None:
     """List the runs that hold servers, so that no other run may touch them; or give those of one free."""
+    from runner.app import locks
+    from runner.cli import output
+
     if release is not None:
         streams.echo(f"released: {locks.release_locks(host, state_dir, release, output.warning)}")
         return
     rows = locks.list_locks(state_dir)
     if options["output"] == "json":
-        output.print_json(rows)
+        print_json(rows)
     elif rows:
         held = ((row["id"], row["state"], row["servers"], row["until"] or "the run's end") for row in rows)
         streams.echo(table(("run", "state", "servers", "held until"), held))
@@ -135,9 +147,12 @@ def locks_command(host: Host, release: str | None, state_dir: Path, **options: s
 @state_options
 def diff_command(before: str, after: str, state_dir: Path, **options: str) -> int:
     """Show what differs between two plans (PLAN.json), or between a plan and what a run did (RUN). Exit 3 if they do."""
+    from runner.app import comparing
+    from runner.cli import output
+
     found = comparing.compare(state_dir, before, after)
     if options["output"] == "json":
-        output.print_json([found])
+        print_json([found])
     else:
         streams.echo(output.diff_text(found))
     return ExitCode.ABNORMAL if any(found.values()) else ExitCode.OK

@@ -10,7 +10,7 @@ import orjson
 
 from runner.cli import streams
 from runner.cli.plan_page import first_of_steps
-from runner.plain import one_line, plain_json
+from runner.plain import one_line
 from runner.plan.codec import request_body
 from runner.plan.estimate import estimate_text
 from runner.spec.secrets import mask
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from runner.plan.plan import Plan
 
 _LONGEST_WARNING = 2_000
-
-
-def print_json(value: object) -> None:
-    """Print a JSON value, for machines."""
-    streams.echo(_json(value))
 
 
 def warnings(plan: Plan) -> None:
@@ -45,10 +40,6 @@ def warning(text: str) -> None:
 def error(text: str) -> None:
     """Print what went wrong beside, also where the command is to be quiet."""
     streams.say(f"error: {one_line(text, _LONGEST_WARNING)}")
-
-
-def _json(value: object) -> str:
-    return streams.fitting_json(plain_json(orjson.dumps(value, option=orjson.OPT_INDENT_2)).decode())
 
 
 def plan_line(plan: Plan) -> str:

@@ -91,10 +91,11 @@ def show_plan(
     `inputs` are what it was made, or read, from; `plan_file` is where it was written to.
     """
     from runner.cli import output, streams
+    from runner.cli.json_text import print_json
     from runner.cli.plan_page import plan_page
 
     if output_format == "json":
-        output.print_json([output.plan_object(plan, _forecast(plan))])
+        print_json([output.plan_object(plan, _forecast(plan))])
         return
     output.warnings(plan)
     stands_in = _file_of_plan(inputs, plan_file)

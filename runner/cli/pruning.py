@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.app import exporting, pruning
-from runner.cli import output, streams
+from runner.cli import streams
+from runner.cli.json_text import print_json
 from runner.cli.options import Duration, OutputPath, format_option, pass_host
 from runner.cli.paths import state_options
 from runner.cli.table import table
@@ -44,7 +45,7 @@ def prune_command(host: Host, older_than_s: float, keep: int, state_dir: Path, *
     """
     found = (pruning.prune if yes else pruning.find_prunable)(state_dir, host.clock.wall(), older_than_s, keep)
     if options["output"] == "json":
-        output.print_json([_prune_object(found, done=yes)])
+        print_json([_prune_object(found, done=yes)])
     else:
         streams.echo("\n".join(_prune_lines(found, done=yes)))
 

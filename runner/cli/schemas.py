@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from runner.app import formats
-from runner.cli import output, streams
+from runner.cli import streams
+from runner.cli.json_text import print_json
 
 
 @click.command("schema")
@@ -16,4 +17,4 @@ def schema_command(name: str | None, *, only_list: bool) -> None:
     if only_list or name is None:
         streams.echo("\n".join(formats.NAMES))
         return
-    output.print_json(formats.schema(name))
+    print_json(formats.schema(name))

@@ -14,6 +14,7 @@ import select
 import stat
 import sys
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ from runner.files.temporary import sync_folder, temporary_beside
 if TYPE_CHECKING:
     from pathlib import Path
 
+Data = bytes | Iterable[bytes]
+"""What is written: whole, or in pieces that can be gone through again."""
 READER_S = 10.0
 """For how long a fifo waits for somebody to read it, seconds."""
 
@@ -37,7 +40,7 @@ class _NotReplaceable(OSError):
 
 
 def write(
-    path: Path, data: bytes, *, private: bool = False, reader_s: float = READER_S, must_arrive: bool = False
+    path: Path, data: Data, *, private: bool = False, reader_s: float = READER_S, must_arrive: bool = False
 ) -> None:
     """Write a file, or into what is at the path. Folders that are missing are made.
 
@@ -101,7 +104,7 @@ def _nearest(path: Path) -> Path:
     return path
 
 
-def _write_file(target: Target, data: bytes, mode: int) -> None:
+def _write_file(target: Target, data: Data, mode: int) -> None:
     path, before = target.path, target.before
     if before is None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,7 +122,7 @@ def _write_file(target: Target, data: bytes, mode: int) -> None:
         _write_in_place(path, data)
 
 
-def _replace(path: Path, data: bytes, mode: int, before: os.stat_result | None) -> None:
+def _replace(path: Path, data: Data, mode: int, before: os.stat_result | None) -> None:
     with temporary_beside(path, mode) as temporary:
         if before is not None:
             _make_like(temporary.descriptor, path, before)
@@ -151,18 +154,19 @@ def _attributes(path: Path) -> list[str]:
         return []
 
 
-def _write_in_place(path: Path, data: bytes) -> None:
-    old = _beginning(path, len(data))
+def _write_in_place(path: Path, data: Data) -> None:
+    size = sum(map(len, _pieces(data)))
+    old = _beginning(path, size)
     descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        _make_room(descriptor, len(data))
+        _make_room(descriptor, size)
         try:
             _write_all(descriptor, data)
         except OSError:
             os.lseek(descriptor, 0, os.SEEK_SET)
             _write_all(descriptor, old)
             raise
-        os.ftruncate(descriptor, len(data))
+        os.ftruncate(descriptor, size)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -189,7 +193,7 @@ def _make_room(descriptor: int, size: int) -> None:
             raise
 
 
-def _write_stream(target: Target, data: bytes, reader_s: float, *, must_arrive: bool) -> None:
+def _write_stream(target: Target, data: Data, reader_s: float, *, must_arrive: bool) -> None:
     if must_arrive or target.kind is not Kind.STDOUT:
         check_stream(target)
     if target.kind is Kind.STDOUT:
@@ -203,13 +207,14 @@ def _write_stream(target: Target, data: bytes, reader_s: float, *, must_arrive: 
         os.close(descriptor)
 
 
-def _write_stdout(data: bytes, *, must_arrive: bool) -> None:
+def _write_stdout(data: Data, *, must_arrive: bool) -> None:
     sys.stdout.flush()
     if must_arrive:  # not by the stream, which never fails
         with suppress(io.UnsupportedOperation):  # one in memory
             _write_all(sys.stdout.fileno(), data)
             return
-    sys.stdout.buffer.write(data)
+    for piece in _pieces(data):
+        sys.stdout.buffer.write(piece)
     sys.stdout.buffer.flush()
 
 
@@ -241,7 +246,16 @@ def _opened_fifo(path: Path, reader_s: float) -> int:
     raise OSError(errno.ENXIO, "nobody reads it")
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+def _pieces(data: Data) -> Iterable[bytes]:
+    return (data,) if isinstance(data, bytes) else data
+
+
+def _write_all(descriptor: int, data: Data) -> None:
+    for piece in _pieces(data):
+        _write_piece(descriptor, piece)
+
+
+def _write_piece(descriptor: int, data: bytes) -> None:
     left = memoryview(data)
     while left:
         try:

@@ -1,8 +1,8 @@
 """The hash chain over a run's journal: who changes, drops or reorders an entry breaks it from there on.
 
-Each entry's hash is SHA-256 over the hash before it, its number and its events; details, where it has some, are hashed
-likewise on top of that. The first goes on from the run's id and plan hash, so that a journal cannot be passed off as
-that of another run or plan.
+Each entry's hash is SHA-256 over the hash before it, its number and its events; details, where it has some, and the tasks of
+each job are hashed likewise on top of that. The first goes on from the run's id and plan hash, so that a journal cannot be
+passed off as that of another run or plan.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 
 class Link(NamedTuple):
-    """One stored entry: its number from 1, its events and their details as JSON, its hash."""
+    """One stored entry: its number from 1, its events, their details and lists of tasks as JSON, its hash."""
 
     seq: int
     events: str
     details: str
     hash: str
+    tasks: tuple[bytes, ...] = ()
 
 
 class Chain(NamedTuple):
@@ -38,10 +39,11 @@ def first_hash(run_id: str, plan_hash: str) -> str:
     return hashlib.sha256(f"{run_id} {plan_hash}".encode()).hexdigest()
 
 
-def next_hash(before: str, seq: int, events: bytes, details: bytes = b"") -> str:
+def next_hash(before: str, seq: int, events: bytes, details: bytes = b"", tasks: Iterable[bytes] = ()) -> str:
     """The hash of an entry."""
-    head = hashlib.sha256(b"%b %d " % (before.encode(), seq) + events).hexdigest()
-    return next_hash(head, seq, details) if details else head
+    for part in (events, *([details] if details else []), *tasks):
+        before = hashlib.sha256(b"%b %d " % (before.encode(), seq) + part).hexdigest()
+    return before
 
 
 def follow(run_id: str, plan_hash: str, links: Iterable[Link]) -> Chain:
@@ -49,7 +51,7 @@ def follow(run_id: str, plan_hash: str, links: Iterable[Link]) -> Chain:
     before = first_hash(run_id, plan_hash)
     hashes: list[str] = []
     for number, link in enumerate(links, 1):
-        expected = next_hash(before, link.seq, link.events.encode(), link.details.encode())
+        expected = next_hash(before, link.seq, link.events.encode(), link.details.encode(), link.tasks)
         if link.seq != number or link.hash != expected:
             return Chain(tuple(hashes), number)
         hashes.append(link.hash)

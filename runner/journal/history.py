@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from runner.model import RunState
 
@@ -63,8 +63,8 @@ class RunHistory(Protocol):
         """The runs that have the newest slot of their campaign."""
         ...
 
-    def delete(self, run_id: str) -> None:
-        """Forget a run, its journal, its commands, and its plan if no other run has it. Its slot stays taken."""
+    def delete(self, run_ids: Sequence[str]) -> None:
+        """Forget runs, their journals, their commands, and plans that no other run has. Their slots stay taken."""
         ...
 
     def plans_without_run(self, before: float) -> list[str]:

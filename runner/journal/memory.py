@@ -232,7 +232,7 @@ class MemoryStore:
         before = first_hash(run_id, self._contents.runs[run_id].record.plan_hash)
         for seq, entry in enumerate(self._contents.runs[run_id].entries, 1):
             before = next_hash(before, seq, *entry)
-            yield Link(seq, entry.events.decode(), entry.details.decode(), before)
+            yield Link(seq, entry.events.decode(), entry.details.decode(), before, entry.tasks)
 
     def head(self, run_id: str) -> str | None:
         """The hash of a run's last entry."""
@@ -267,12 +267,10 @@ class MemoryStore:
 
         return MemoryJournal(run, owner, self._moment, self._now, contents.lock, closed, renews=self._renews)
 
-    def read_events(
-        self, run_id: str, *, kinds: Collection[str] | None = None, without: Collection[str] = ()
-    ) -> Iterator[Event]:
+    def read_events(self, run_id: str, *, kinds: Collection[str] | None = None, lean: bool = False) -> Iterator[Event]:
         """The events of a run, in order."""
         for entry in list(self._contents.runs[run_id].entries):
-            yield from decode_batch(*entry, kinds, without)
+            yield from decode_batch(*entry, kinds, lean=lean)
 
     def tear(self, run_id: str, entries: int) -> None:
         """Lose the last entries, as a power cut may: for rehearsals."""

@@ -8,7 +8,7 @@ from runner.journal.history import PastRun, SlotRow
 from runner.model import RunState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from runner.journal.store import RunRecord, RunRow
 
@@ -81,13 +81,14 @@ class MemoryHistory:
         """The runs that have the newest slot of their campaign."""
         return set({r.campaign: r.id for r in self._records() if r.once_key is not None}.values())
 
-    def delete(self, run_id: str) -> None:
-        """Forget a run; its slot stays taken."""
-        row = self._row_of(run_id)
-        taken = [once_key for once_key, holder in self._slots.items() if holder == run_id]
-        self._pruned |= dict.fromkeys(taken, SlotRow(run_id, row.campaign, RunState(row.state), None))
-        self._forget(run_id)
-        self.delete_plan(row.plan_hash)
+    def delete(self, run_ids: Sequence[str]) -> None:
+        """Forget runs; their slots stay taken."""
+        for run_id in run_ids:
+            row = self._row_of(run_id)
+            taken = [once_key for once_key, holder in self._slots.items() if holder == run_id]
+            self._pruned |= dict.fromkeys(taken, SlotRow(run_id, row.campaign, RunState(row.state), None))
+            self._forget(run_id)
+            self.delete_plan(row.plan_hash)
 
     def plans_without_run(self, before: float) -> list[str]:
         """The hashes of plans that no run has."""

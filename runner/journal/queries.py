@@ -6,7 +6,7 @@ import re
 from functools import cache
 from importlib import resources
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 

@@ -90,44 +90,53 @@ SELECT events FROM entry WHERE run_id = :id ORDER BY seq DESC LIMIT 1;
 
 -- name: append
 -- Append a group of events: only if the run is still ours, and the last entry is the last one that we know. Else nothing.
-INSERT INTO entry (run_id, seq, events, hash, details)
-SELECT :id, :seq, :events, :hash, :details
+INSERT INTO entry (run_id, seq, events, hash, details, tasks)
+SELECT :id, :seq, :events, :hash, :details, :tasks
 WHERE EXISTS (SELECT 1 FROM run WHERE run.id = :id AND run.owner_token = :token)
   AND coalesce((SELECT seq = :seq - 1 AND hash = :before FROM entry WHERE run_id = :id ORDER BY seq DESC LIMIT 1), :seq = 1);
 
 -- name: read_entries
 -- A piece of a run's entries, after a place in it.
-SELECT seq, events, details, hash FROM entry WHERE run_id = :id AND seq > :after ORDER BY seq LIMIT :most;
+SELECT seq, events, details, tasks, hash FROM entry WHERE run_id = :id AND seq > :after ORDER BY seq LIMIT :most;
 
--- name: read_entries_without_details
+-- name: read_lean_entries
 -- The same, less what is most of their bytes: SQLite does not read the pages that hold only columns not asked for. Whoever
 -- reads must stop where the next run begins: told where to end, SQLite reads each row whole to compare it with that.
 SELECT run_id, seq, events FROM entry WHERE (run_id, seq) > (:id, :after) ORDER BY run_id, seq LIMIT :most;
 
 -- name: lease_holders
 -- The other runs that hold some of these servers, with those.
-SELECT lease.run_id, group_concat(lease.server_id, ' ')
-FROM json_each(:servers) AS wanted JOIN lease ON lease.server_id = wanted.value
-WHERE lease.run_id <> :id GROUP BY lease.run_id;
+SELECT run.id, group_concat(held.server_id, ' ')
+FROM json_each(:servers) AS wanted JOIN leased_server AS held ON held.server_id = wanted.value JOIN run ON run.seq = held.run
+WHERE run.id <> :id GROUP BY run.id;
 
 -- name: lease
 -- In the order of the index: a million in any other takes nine times as long, and nobody else can write meanwhile.
-INSERT INTO lease (server_id, run_id) SELECT value, :id FROM json_each(:servers) WHERE true ORDER BY value
-ON CONFLICT (server_id) DO UPDATE SET run_id = excluded.run_id;
+INSERT INTO leased_server (server_id, run)
+SELECT value, (SELECT seq FROM run WHERE id = :id) FROM json_each(:servers) WHERE true ORDER BY value
+ON CONFLICT (server_id) DO UPDATE SET run = excluded.run;
 
 -- name: take_free
 -- Lease those servers to a run that nobody holds.
-INSERT OR IGNORE INTO lease (server_id, run_id) SELECT value, :id FROM json_each(:servers);
+INSERT OR IGNORE INTO leased_server (server_id, run)
+SELECT value, (SELECT seq FROM run WHERE id = :id) FROM json_each(:servers);
 
 -- name: release_leases
 -- Give servers free, all but those to keep.
-DELETE FROM lease WHERE run_id = :id AND server_id NOT IN (SELECT value FROM json_each(:keep));
+DELETE FROM leased_server
+WHERE run = (SELECT seq FROM run WHERE id = :id) AND server_id NOT IN (SELECT value FROM json_each(:keep));
+
+-- name: release_all_of
+-- Give all servers of several runs free.
+DELETE FROM leased_server WHERE run IN (SELECT seq FROM run WHERE id IN (SELECT value FROM json_each(:runs)));
 
 -- name: give_free
-DELETE FROM lease WHERE run_id = :id AND server_id IN (SELECT value FROM json_each(:servers));
+DELETE FROM leased_server
+WHERE run = (SELECT seq FROM run WHERE id = :id) AND server_id IN (SELECT value FROM json_each(:servers));
 
 -- name: leases
-SELECT run_id, count(*), min(server_id) FROM lease GROUP BY run_id ORDER BY run_id;
+SELECT run.id, held.servers
+FROM (SELECT run, count(*) AS servers FROM leased_server GROUP BY run) AS held JOIN run ON run.seq = held.run ORDER BY run.id;
 
 -- name: claim_slot
 INSERT INTO slot (once_key, run_id) VALUES (:once_key, :id);
@@ -198,7 +207,6 @@ SELECT slot.once_key, slot.run_id, run.campaign, :state FROM slot JOIN run ON ru
 -- name: delete_run
 -- Parts first: each names the run.
 DELETE FROM slot WHERE run_id = :id;
-DELETE FROM lease WHERE run_id = :id;
 DELETE FROM command WHERE run_id = :id;
 DELETE FROM parent WHERE run_id = :id;
 DELETE FROM entry WHERE run_id = :id;

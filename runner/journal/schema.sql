@@ -1,7 +1,6 @@
--- The journal's tables, version 8.
+-- The journal's tables, version 9.
 
--- Plans, by their hash: the JSON that `runner.plan.codec` writes. Not compressed: most of it is random ids, which shrink
--- to half and no more.
+-- Plans, by their hash: the JSON that `runner.plan.codec` writes, compressed.
 CREATE TABLE plan (
     plan_hash TEXT PRIMARY KEY,
     body      BLOB NOT NULL
@@ -36,23 +35,34 @@ CREATE TABLE run (
 -- Commits, in order: each is a JSON list of the events that became durable together, {"kind", "data"} each.
 -- One row a commit and not one an event, because that takes a third of the time. Single events are still at hand:
 --   SELECT e.value ->> 'kind', e.value -> 'data' FROM entry, json_each(entry.events) AS e WHERE run_id = ...
--- The data of kinds that only a report needs are apart, in `details`, a JSON list in the order of these events. It is the
--- last column, so that a run is resumed without reading it.
+-- The data of kinds that only a report needs are apart, in `details`, a JSON list in the order of these events. So are the
+-- tasks of jobs (version 9, see tasks.py), each job's by itself and compressed. These are the last columns, so that a run is
+-- resumed without reading them.
 CREATE TABLE entry (
     run_id  TEXT    NOT NULL REFERENCES run (id),
     seq     INTEGER NOT NULL,
     events  TEXT    NOT NULL,
-    hash    TEXT    NOT NULL,  -- over the hash before, the seq, the events and the details: see chain.py
+    hash    TEXT    NOT NULL,  -- over the hash before, the seq, the events, the details and the tasks: see chain.py
     details TEXT    NOT NULL DEFAULT '',
+    tasks   BLOB,
     PRIMARY KEY (run_id, seq)
 ) STRICT, WITHOUT ROWID;
 
--- Which run a server is leased to: no two runs touch one server at a time.
-CREATE TABLE lease (
+-- Which run a server is leased to, by its `seq`: no two runs touch one server at a time. Written for each server of a run
+-- before it begins, so there is no index beside it: what asks for a run's servers is asked once a run, and looks at all.
+CREATE TABLE leased_server (
     server_id TEXT PRIMARY KEY,
-    run_id    TEXT NOT NULL REFERENCES run (id)
+    run       INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX lease_by_run ON lease (run_id);
+-- As version 8 had it: a run that began under it, and is at work while the tables change, gives its servers free in the end.
+CREATE VIEW lease AS
+SELECT leased_server.server_id, run.id AS run_id FROM leased_server JOIN run ON run.seq = leased_server.run;
+CREATE TRIGGER give_lease_free INSTEAD OF DELETE ON lease BEGIN
+    DELETE FROM leased_server WHERE server_id = OLD.server_id;
+END;
+CREATE TRIGGER take_lease INSTEAD OF INSERT ON lease BEGIN
+    INSERT OR IGNORE INTO leased_server (server_id, run) SELECT NEW.server_id, seq FROM run WHERE id = NEW.run_id;
+END;
 
 -- Slots of a schedule, by their key: the one run that each of them got.
 CREATE TABLE slot (

@@ -25,6 +25,7 @@ from runner.journal.sqlite_credentials import SqliteCredentials
 from runner.journal.sqlite_history import SqliteHistory
 from runner.journal.sqlite_limits import SqliteLimits
 from runner.journal.store import CommandRow, LeaseRow, OwnershipLost, RunRecord, RunRow, SlotTaken
+from runner.journal.tasks import as_written, parted
 from runner.journal.troubles import DAMAGED_HINT, translated
 from runner.journal.writer import JournalWriter, LastEntry, OwnershipHeld, Times
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from runner.run.events import Event
 
 _PIECE = 500
+_LEVEL = 1  # any other makes a plan no smaller: most of it is random ids
 _BEYOND = "\U0010ffff"  # sorts after whatever an id may have in its place
 
 
@@ -74,13 +76,14 @@ class SqliteStore:
     def save_plan(self, plan_hash: str, body: bytes, digests: bytes | None = None) -> None:
         """Keep a plan's JSON under its hash, with the digests of its servers."""
         with translated(self._path), self._db:
-            self._execute("save_plan", plan_hash=plan_hash, body=body)
+            self._execute("save_plan", plan_hash=plan_hash, body=zlib.compress(body, _LEVEL))
             self._execute("index_plan", plan_hash=plan_hash, saved_at=self._times.wall(), digests=digests)
 
     def load_plan(self, plan_hash: str) -> bytes:
         """The JSON of a plan that was saved."""
         for (body,) in self._execute("load_plan", plan_hash=plan_hash):
-            return bytes(body) if body[:1] == b"{" else zlib.decompress(body)  # versions before compressed it
+            with suppress(zlib.error):
+                return bytes(body) if body[:1] == b"{" else zlib.decompress(body)  # versions 4 to 8 did not compress it
         raise StateFolderError(f"{self._path} is damaged: it has no plan {plan_hash}", hint=DAMAGED_HINT)
 
     def create_run(self, record: RunRecord) -> None:
@@ -150,14 +153,14 @@ class SqliteStore:
     def leases(self) -> list[LeaseRow]:
         """The runs that hold servers."""
         held = self._execute("leases")
-        return [self._judge.lease_row(self._claim(run_id), count, self.run(run_id).state) for run_id, count, _ in held]
+        return [self._judge.lease_row(self._claim(run_id), count, self.run(run_id).state) for run_id, count in held]
 
     def links(self, run_id: str) -> Iterator[Link]:
         """The entries of a run with their hashes, in order."""
         after = 0
         while rows := self._execute("read_entries", id=run_id, after=after, most=_PIECE):
-            yield from (Link(*row) for row in rows)
-            after = rows[-1][0]
+            for after, events, details, tasks, found in rows:
+                yield Link(after, events, details, found, tuple(map(as_written, parted(tasks or b""))))
 
     def head(self, run_id: str) -> str | None:
         """The hash of a run's last entry."""
@@ -216,25 +219,25 @@ class SqliteStore:
         before = LastEntry(0, first_hash(run_id, plan_hash))
         return next((LastEntry(*row) for row in self._execute("last_entry", id=run_id)), before)
 
-    def read_events(
-        self, run_id: str, *, kinds: Collection[str] | None = None, without: Collection[str] = ()
-    ) -> Iterator[Event]:
+    def read_events(self, run_id: str, *, kinds: Collection[str] | None = None, lean: bool = False) -> Iterator[Event]:
         """The durable events of a run, in order, read in pieces."""
-        pieces = self._pieces(run_id) if needs_details(kinds, without) else self._pieces_without_details(run_id)
-        for events, details in pieces:
-            yield from decode_batch(events, details, kinds, without)
+        lean = lean or not needs_details(kinds)
+        for events, details, tasks in self._lean_pieces(run_id) if lean else self._pieces(run_id):
+            yield from decode_batch(events, details, parted(tasks) if tasks else (), kinds, lean=lean)
 
-    def _pieces(self, run_id: str) -> Iterator[tuple[str, str]]:
-        for link in self.links(run_id):
-            yield link.events, link.details
-
-    def _pieces_without_details(self, run_id: str) -> Iterator[tuple[str, str]]:
+    def _pieces(self, run_id: str) -> Iterator[tuple[str, str, bytes | None]]:
         after = 0
-        while rows := self._execute("read_entries_without_details", id=run_id, after=after, most=_PIECE):
+        while rows := self._execute("read_entries", id=run_id, after=after, most=_PIECE):
+            for after, events, details, tasks, _ in rows:  # noqa: B007  where to go on after the last
+                yield events, details, tasks
+
+    def _lean_pieces(self, run_id: str) -> Iterator[tuple[str, str, None]]:
+        after = 0
+        while rows := self._execute("read_lean_entries", id=run_id, after=after, most=_PIECE):
             for found, after, events in rows:  # noqa: B007  where to go on after the last
                 if found != run_id:
                     return
-                yield events, ""
+                yield events, "", None
 
     def finish(self, run_id: str, state: str, counts: Mapping[str, int]) -> None:
         """Note how a run ended, for lists."""

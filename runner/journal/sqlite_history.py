@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import apsw
+import orjson
 
 from runner.journal.history import PastRun, SlotRow
 from runner.journal.queries import queries
@@ -12,7 +13,7 @@ from runner.journal.troubles import translated
 from runner.model import Json, RunState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from runner.journal.store import RunRow
@@ -54,13 +55,15 @@ class SqliteHistory:
         """The runs that have the newest slot of their campaign."""
         return {run_id for (run_id,) in self._execute("slot_keepers")}
 
-    def delete(self, run_id: str) -> None:
-        """Forget a run; its slot stays taken."""
-        row = self._row_of(run_id)
-        with translated(self._path), self._db:
-            self._execute("keep_slots", id=run_id, state=row.state)
-            self._execute("delete_run", id=run_id)
-            self._execute("delete_plan", plan_hash=row.plan_hash)
+    def delete(self, run_ids: Sequence[str]) -> None:
+        """Forget runs; their slots stay taken."""
+        self._execute("release_all_of", runs=orjson.dumps(list(run_ids)).decode())
+        for run_id in run_ids:
+            row = self._row_of(run_id)
+            with translated(self._path), self._db:
+                self._execute("keep_slots", id=run_id, state=row.state)
+                self._execute("delete_run", id=run_id)
+                self._execute("delete_plan", plan_hash=row.plan_hash)
 
     def plans_without_run(self, before: float) -> list[str]:
         """The hashes of plans that no run has."""

@@ -329,12 +329,11 @@ class RunStore(Protocol):
         """
         ...
 
-    def read_events(
-        self, run_id: str, *, kinds: Collection[str] | None = None, without: Collection[str] = ()
-    ) -> Iterator[Event]:
+    def read_events(self, run_id: str, *, kinds: Collection[str] | None = None, lean: bool = False) -> Iterator[Event]:
         """The durable events of a run, in order, read in pieces; a run may be written meanwhile.
 
-        Only those of `kinds` (None: all), and none of `without`; what is left out is not decoded.
+        Only those of `kinds` (None: all). `lean`: without those that only a report needs, and jobs without their tasks;
+        these are not read. Tasks are made when they are looked at, and damage in them shows then.
         """
         ...
 

@@ -28,6 +28,7 @@ from runner.journal.database import open_again
 from runner.journal.ownership import HEARTBEAT_S, LEASE_S
 from runner.journal.queries import queries
 from runner.journal.store import JournalChanged, OwnershipLost
+from runner.journal.tasks import pack
 from runner.journal.troubles import BUSY, in_words
 
 if TYPE_CHECKING:
@@ -216,7 +217,8 @@ class JournalWriter:
         self._committed_at = time.monotonic()
         seq, batch = self._last.seq + 1, encode_batch(events)
         last = LastEntry(seq, next_hash(self._last.hash, seq, *batch))
-        texts = {"events": batch.events.decode(), "details": batch.details.decode()}
+        tasks = pack(batch.tasks) or None
+        texts = {"events": batch.events.decode(), "details": batch.details.decode(), "tasks": tasks}
         _, changed = self._change(db, "append", seq=seq, before=self._last.hash, hash=last.hash, **texts)
         if not changed:
             raise self._not_ours(db)

@@ -21,10 +21,11 @@ from runner.run.phases import Phase
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from runner.model import Task
     from runner.plan.plan import Plan
-    from runner.run.by_request import Tally
+    from runner.run.by_request import RequestStanding, Tally
     from runner.run.events import Event
 
 SCHEMA_VERSION = "runner/report/v1"
@@ -71,19 +72,61 @@ def fold_report(
 def make_report(
     folded: Folded, run_id: str, *, unended_state: RunState = RunState.RUNNING, journal_head: str | None = None
 ) -> Report:
-    """The report of a run. `unended_state` is what to call it if nothing says how it ended.
+    """The report of a run, all of it at once; see `RunReport`."""
+    return RunReport(folded, run_id, unended_state=unended_state, journal_head=journal_head).of(lambda _: True)
 
-    `journal_head` is the hash of the journal's last entry.
+
+class RunReport:
+    """The report of a run. `head` is all of it but its jobs, which are made one after the other when they are asked for.
+
+    `unended_state` is what to call it if nothing says how it ended. `journal_head` is the hash of the journal's last entry.
     """
+
+    def __init__(
+        self,
+        folded: Folded,
+        run_id: str,
+        *,
+        unended_state: RunState = RunState.RUNNING,
+        journal_head: str | None = None,
+    ) -> None:
+        self._folded = folded
+        self._token = run_token(run_id)
+        self._every = list(by_request(folded.facts))
+        parts = _parts(folded, tally(folded.facts, self._every))
+        self.head: JsonObject = {
+            "schema_version": SCHEMA_VERSION,
+            "run": _run_part(folded.facts, run_id, unended_state)
+            | {"display_lost": folded.details.display_lost, "journal_head": journal_head},
+            **parts,
+            "causes": causes_part(folded.facts, self._every, self._made, parts["counts"]),
+        }
+
+    @property
+    def facts(self) -> Facts:
+        """The facts that it is of."""
+        return self._folded.facts
+
+    def jobs(self) -> Iterator[JsonObject]:
+        """An entry for each request, in the order of the plan."""
+        return job_parts(self.facts, self._token, self._every, self._folded.details)
+
+    def _made(self, wanted: Callable[[RequestStanding], bool]) -> Iterator[JsonObject]:
+        return job_parts(self.facts, self._token, filter(wanted, self._every), self._folded.details)
+
+    def of(self, wanted: Callable[[RequestStanding], bool]) -> Report:
+        """The report with the jobs of some requests only."""
+        return {**self.head, "jobs": list(self._made(wanted))}
+
+    def tasks(self) -> Iterator[Sequence[Task]]:
+        """The tasks of each job, as events have them."""
+        return (job.tasks for job in self._folded.details.jobs.values())
+
+
+def _parts(folded: Folded, tallied: Tally) -> JsonObject:
     facts, details = folded
-    every = list(by_request(facts))
-    tallied = tally(facts, every)
     counts = tallied.counts
-    jobs = job_parts(facts, run_token(run_id), every, details)
     return {
-        "schema_version": SCHEMA_VERSION,
-        "run": _run_part(facts, run_id, unended_state)
-        | {"display_lost": details.display_lost, "journal_head": journal_head},
         "counts": counts_by_name(counts),
         "abnormal_count": _abnormal(counts),
         "at_work": tallied.at_work,
@@ -97,8 +140,6 @@ def make_report(
         "evidence": evidence_part(facts.rollout) if facts.rollout else None,
         "decisions": details.decisions.decisions,
         "outages": details.outages.outages,
-        "causes": causes_part(facts, jobs, counts_by_name(counts)),
-        "jobs": jobs,
     }
 
 

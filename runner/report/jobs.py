@@ -9,7 +9,7 @@ from runner.plan.keys import job_name, request_key
 from runner.report.times import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from runner.model import Job, JsonObject, Server, Task
     from runner.plan.plan import PlannedRequest
@@ -23,14 +23,15 @@ Reading = tuple[int | None, "ReadFailures | None"]
 _NO_TASK = dict.fromkeys(("status", "message", "task_id", "created_at", "updated_at", "cloud_server"))
 
 
-def job_parts(facts: Facts, token: str, every: Iterable[RequestStanding], details: Details) -> list[JsonObject]:
+def job_parts(facts: Facts, token: str, every: Iterable[RequestStanding], details: Details) -> Iterator[JsonObject]:
     """An entry for each request, in the order of the plan. `token` is the run's part of job names."""
     entries = facts.requests.entries
     shown = sorted(every, key=attrgetter("request"))
     if len(entries) > len(facts.plan.requests):
         shown.sort(key=lambda standing: _place(entries[standing.request]))
     labels = [lane.label for lane in facts.plan.lanes]
-    return [_job_part(facts, token, labels, standing, details) for standing in shown]
+    for standing in shown:
+        yield _job_part(facts, token, labels, standing, details)
 
 
 def _place(entry: PlannedRequest) -> tuple[int, int, int, int]:

@@ -11,14 +11,16 @@ from runner.report.causes import trouble_of, where_text
 from runner.report.next_steps import next_command
 from runner.report.outages import failing_lines
 from runner.report.reasons import error_words, reason
+from runner.run.by_request import RequestState
 from runner.run.person_waits import person_waits
 from runner.run.waits import WaitKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from runner.model import JsonObject
-    from runner.report.fold import Report
+    from runner.report.fold import Report, RunReport
+    from runner.run.by_request import RequestStanding
     from runner.run.facts import Facts
 
 _SHOWN = 5
@@ -37,6 +39,26 @@ _WORDS = {
     "at_work": "at work",
     "not_reached": "not reached",
 }
+
+
+def summary_of(report: RunReport, pending: Sequence[str] = (), waits: Sequence[str] = ()) -> str:
+    """The summary of a run; of its jobs only those are made that it tells of."""
+    facts = report.facts
+    left = _left_lanes(facts)
+    return summary_text(report.of(lambda standing: _is_told(facts, left, standing)), facts, pending, waits)
+
+
+def _is_told(facts: Facts, left: Collection[int], standing: RequestStanding) -> bool:
+    if standing.request in facts.errors:
+        return True
+    if standing.state is RequestState.ACCEPTED:
+        return facts.lane_index(standing.request) in left
+    return any(outcome.value not in _NOT_SAID for outcome in standing.outcomes.counts)
+
+
+def _left_lanes(facts: Facts) -> set[int]:
+    """The lanes on which nobody looks at jobs any more."""
+    return {index for index, lane in enumerate(facts.lanes) if lane.stopped is not None and not lane.watched}
 
 
 def summary_text(report: Report, facts: Facts, pending: Sequence[str] = (), waits: Sequence[str] = ()) -> str:
@@ -100,8 +122,7 @@ def _outages(report: Report, facts: Facts) -> Iterator[str]:
 
 def _unwatched(report: Report, facts: Facts) -> Iterator[str]:
     """That nobody looks at jobs any more, though they go on: their lane stopped."""
-    lanes = zip(facts.lanes, facts.plan.lanes, strict=True)
-    left = {planned.label for lane, planned in lanes if lane.stopped is not None and not lane.watched}
+    left = {facts.plan.lanes[index].label for index in _left_lanes(facts)}
     jobs = [job for job in report["jobs"] if job["state"] == "accepted" and job["lane"] in left] if left else []
     if jobs:
         servers = sum(len(job["tasks"]) for job in jobs)

@@ -6,10 +6,11 @@ import math
 from functools import lru_cache
 from time import gmtime, strftime
 
-# Reports tell of many moments of the same few minutes.
-_SECONDS_KEPT = 4096
+# Reports tell of many moments of the same few minutes, and of each of a job's servers the same two.
+_KEPT = 4096
 
 
+@lru_cache(_KEPT)
 def rfc3339(at: float | None) -> str | None:
     """Epoch seconds as text; None stays None. Rounded to the microsecond, as `datetime` does, and cut."""
     if at is None:
@@ -20,6 +21,6 @@ def rfc3339(at: float | None) -> str | None:
     return f"{_second(seconds)}.{micros // 1000:03d}Z"
 
 
-@lru_cache(_SECONDS_KEPT)
+@lru_cache(_KEPT)
 def _second(seconds: int) -> str:
     return strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds))

@@ -12,6 +12,7 @@ from runner.journal.chain import first_hash, next_hash
 from runner.journal.codec import encode_batch
 from runner.journal.sqlite import SqliteStore
 from runner.journal.store import RunRecord
+from runner.journal.tasks import pack
 from runner.model import Job, Lane, Server
 from runner.plan.codec import hash_plan, plan_to_json
 from runner.plan.digests import plan_digests
@@ -81,8 +82,15 @@ class Past:
         before = links[-1].hash if links else first_hash(run_id, self.store.run(run_id).plan_hash)
         batch, seq = encode_batch(events), len(links) + 1
         self._db.execute(
-            "INSERT INTO entry (run_id, seq, events, hash, details) VALUES (?, ?, ?, ?, ?)",
-            (run_id, seq, batch.events.decode(), next_hash(before, seq, *batch), batch.details.decode()),
+            "INSERT INTO entry (run_id, seq, events, hash, details, tasks) VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                run_id,
+                seq,
+                batch.events.decode(),
+                next_hash(before, seq, *batch),
+                batch.details.decode(),
+                pack(batch.tasks),
+            ),
         )
 
     def run(

@@ -15,7 +15,8 @@ import orjson
 import pytest
 
 from runner.app.bodies import BodyMaker
-from runner.app.history import list_runs, open_store, read_run, stored_plan
+from runner.app.history import read_run, stored_plan
+from runner.app.listing import list_runs, open_store
 from runner.app.verifying import verify
 from runner.plan.codec import plan_from_json, plan_to_json
 from runner.plan.plan import Plan

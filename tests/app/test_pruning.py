@@ -153,13 +153,13 @@ def test_a_plan_whose_run_may_be_about_to_begin_stays(past: Past) -> None:
 
 
 def test_what_was_freed_is_said(past: Past) -> None:
-    big = past.add(past_plan([f"server-{i:06}-{'x' * 100}" for i in range(5000)]), at=ago(100))
+    big = past.add(past_plan([os.urandom(100).hex() for _ in range(5000)]), at=ago(100))
     past.store.finish(big, "finished", {})
     report = report_file(past, big)
     report.write_bytes(b"x" * 100_000)
     freed = prune(past.folder, NOW, 90 * DAY, 0).freed
     assert freed is not None
-    assert freed > 1_000_000
+    assert freed > 500_000
     assert (past.folder / "journal.db").stat().st_size < 500_000
 
 

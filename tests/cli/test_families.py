@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from runner.api.services import ServiceSettings, open_services
-from runner.app.history import open_store, stored_plan
+from runner.app.history import stored_plan
+from runner.app.listing import open_store
 from runner.model import Job, JobPage, Lane
 from runner.plan.codec import plan_to_json
 from runner.plan.digests import LaneServer

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.app.history import open_store
+from runner.app.listing import open_store
 from tests.cli.conftest import SIMULATED, Program
 from tests.cli.processes import ended, killed_after, read_lines, works
 from tests.cli.serving import StartSimulator

@@ -103,7 +103,9 @@ def test_what_was_not_tampered_with_is_in_order(program: Program) -> None:
     "change",
     [
         "UPDATE entry SET events = replace(events, 'settled', 'lapsed') WHERE seq = (SELECT max(seq) FROM entry WHERE events LIKE '%settled%')",
-        "UPDATE entry SET details = replace(details, 'SUCCESS', 'FAILED') WHERE seq = (SELECT max(seq) FROM entry WHERE details LIKE '%SUCCESS%')",
+        "UPDATE entry SET details = replace(details, 'FINISHED', 'DELETED') WHERE seq = (SELECT max(seq) FROM entry WHERE details LIKE '%FINISHED%')",
+        "UPDATE entry SET tasks = substr(tasks, 1, length(tasks) - 1) WHERE seq = (SELECT max(seq) FROM entry WHERE tasks IS NOT NULL)",
+        "UPDATE entry SET tasks = NULL WHERE seq = (SELECT max(seq) FROM entry WHERE tasks IS NOT NULL)",
         "DELETE FROM entry WHERE seq = 2",
         "UPDATE entry SET hash = 'x' WHERE seq = 2",
     ],
@@ -116,6 +118,35 @@ def test_a_changed_journal_shows_where(program: Program, change: str) -> None:
     db.close()
     result = program("verify", "last")
     assert (result.returncode, "BROKEN: journal: the chain breaks at entry" in result.stdout) == (3, True)
+
+
+def test_tasks_that_cannot_be_read_are_told_of_where_somebody_looks_at_them(program: Program) -> None:
+    assert program("run", program.jobspec, *SIMULATED).returncode == 0
+    (path,) = (program.state / "reports").iterdir()
+    shown, written = program("show", "last"), path.read_bytes()
+    db = apsw.Connection(str(program.state / "journal.db"))
+    last = "(SELECT max(seq) FROM entry WHERE tasks IS NOT NULL)"
+    db.execute(f"UPDATE entry SET tasks = substr(tasks, 1, length(tasks) - 1) WHERE seq = {last}")  # noqa: S608  ours
+    db.close()
+    assert program("show", "last").stdout == shown.stdout
+    for arguments in (["report", "last"], ["report", "last", "-o", "-"], ["export", "last", "run.zip"]):
+        result = program(*arguments)
+        assert (result.returncode, result.stdout) == (6, "")
+        assert "it is damaged" in result.stderr
+    assert path.read_bytes() == written
+    assert not (program.folder / "run.zip").exists()
+
+
+def test_a_report_that_is_cut_off_is_none(program: Program) -> None:
+    assert program("run", program.jobspec, *SIMULATED).returncode == 0
+    (path,) = (program.state / "reports").iterdir()
+    written = path.read_bytes()
+    for cut in (written[:-2], written[: written.index(b'"jobs"') + 9], written[:100], b""):
+        path.write_bytes(cut)
+        result = program("verify", path)
+        assert (result.returncode, "not a report" in result.stderr) == (2, True)
+    path.write_bytes(written + b"\n")
+    assert "report: what the journal gives" in program("verify", path).stdout
 
 
 def test_a_changed_report_shows(program: Program) -> None:

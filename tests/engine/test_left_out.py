@@ -47,7 +47,7 @@ def child_has(world: World, servers: Collection[str]) -> None:
     """Let a retry of the run, which may be gone on with, have these servers, and no others."""
     assert world.run_id is not None
     if world.store.history.family(world.run_id) != [world.run_id]:
-        world.store.history.delete(_CHILD)
+        world.store.history.delete([_CHILD])
     if servers:
         again = {server: 0 for server in lane_servers(world.plan) if server.server_id in servers}
         plan = retry_plan([Parent(world.run_id, world.plan, again)], 1.0, "0")

@@ -19,6 +19,7 @@ from runner.app.reporting import ReportPlace
 from runner.app.running import RunOptions, more_work, new_work
 from runner.engine.ports import JobService
 from runner.engine.run import Deadline, RunEngine
+from runner.files.writing import Data
 from runner.journal.memory import MemoryStore
 from runner.journal.memory_journal import MemoryJournal
 from runner.journal.owner import Moment, Owner
@@ -389,9 +390,9 @@ class Written:
     def __init__(self) -> None:
         self.written: dict[Path, bytes] = {}
 
-    def write(self, path: Path, data: bytes, *, private: bool = False) -> None:
+    def write(self, path: Path, data: Data, *, private: bool = False) -> None:
         del private
-        self.written[path] = data
+        self.written[path] = data if isinstance(data, bytes) else b"".join(data)
 
     def check(self, path: Path) -> None:
         pass

@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 import apsw
 import orjson
 
-from runner.app.history import list_runs, read_run
+from runner.app.history import read_run
+from runner.app.listing import list_runs
 
 HERE = Path(__file__).parent
 JOURNAL = "journal.db"

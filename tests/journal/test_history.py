@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -161,7 +163,7 @@ async def test_a_run_that_is_pruned_is_gone_and_its_slot_stays_taken(make_store:
     await end(store, "new", "stopped")
     store.post_command("old", 1.0, "me", "", "{}")
     assert store.history.slot_keepers() == {"new"}
-    store.history.delete("old")
+    store.history.delete(["old"])
     assert [row.id for row in store.runs()] == ["new"]
     assert store.history.family("new") == ["new"]
     assert store.load_plan("sha256:p") == b"{}"
@@ -206,7 +208,7 @@ def test_plans_go_when_no_run_has_them_and_they_are_old(make_store: MakeStore) -
 
 def test_space_is_given_back(make_store: MakeStore) -> None:
     store = make_store()
-    store.save_plan("sha256:1", b"{" + b" " * 1_000_000)
+    store.save_plan("sha256:1", b"{" + os.urandom(1_000_000))
     before = store.history.size()
     store.history.delete_plan("sha256:1")
     store.history.shrink()
@@ -219,6 +221,8 @@ def test_space_is_given_back(make_store: MakeStore) -> None:
 
 def as_version_4(path: Path, change: str = "", *values: object) -> None:
     db = apsw.Connection(str(path))
+    for plan_hash, body in list(db.execute("SELECT plan_hash, body FROM plan")):
+        db.execute("UPDATE plan SET body = ? WHERE plan_hash = ?", (zlib.decompress(body), plan_hash))
     db.execute(change, values)
     db.execute(BACK_TO_4)
     db.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -51,7 +52,7 @@ async def test_what_is_appended_is_read_back_in_order(make_store: MakeStore) -> 
         await journal.append([event])
     assert list(store.read_events("run-1")) == events
     assert [type(event) for event in store.read_events("run-1", kinds=("settled",))] == [e.Settled]
-    assert not [event for event in store.read_events("run-1", without=("job_read",)) if isinstance(event, e.JobRead)]
+    assert not [event for event in store.read_events("run-1", lean=True) if isinstance(event, e.JobRead)]
     journal.close()
     store.close()
 
@@ -74,13 +75,33 @@ async def test_details_are_read_where_they_were_and_only_if_asked_for(make_store
     assert list(store.read_events("run-1")) == events
     assert list(store.read_events("run-1", kinds=("job_read",))) == [job_read(0), job_read(1)]
     lean = [event for event in events if not isinstance(event, e.JobRead)]
-    assert list(store.read_events("run-1", without=("job_read",))) == lean
+    assert list(store.read_events("run-1", lean=True)) == lean
     (link,) = store.links("run-1")
-    assert ("SUCCESS" in link.events, "SUCCESS" in link.details) == (False, True)
+    assert ("tpl" in link.events, "tpl" in link.details) == (False, True)
+    assert ["SUCCESS" in part for part in (link.events, link.details, *map(bytes.decode, link.tasks))] == [
+        False
+    ] * 2 + [True] * 2
     assert follow("run-1", "sha256:p", [link]).broken_at is None
-    forged = link._replace(details=link.details.replace("SUCCESS", "FAILED"))
-    assert follow("run-1", "sha256:p", [forged]).broken_at == 1
-    assert follow("run-1", "sha256:p", [link._replace(details="")]).broken_at == 1
+    forged_tasks = tuple(tasks.replace(b"SUCCESS", b"FAILED") for tasks in link.tasks)
+    for forged in (
+        link._replace(details=link.details.replace("tpl", "")),
+        link._replace(details=""),
+        link._replace(tasks=forged_tasks),
+        link._replace(tasks=link.tasks[:1]),
+        link._replace(tasks=link.tasks[::-1]),
+    ):
+        assert follow("run-1", "sha256:p", [forged]).broken_at == 1
+    store.close()
+
+
+async def test_tasks_that_the_answer_to_a_create_had_are_a_matter_of_reports(make_store: MakeStore) -> None:
+    store = with_run(make_store())
+    read = job_read(0)
+    accepted = e.Accepted(1.0, 0, read.job)
+    await store.open_run("run-1", HERE).append([*intended(1), accepted])
+    assert list(store.read_events("run-1")) == [*intended(1), accepted]
+    bare = replace(accepted, job=replace(read.job, tasks=()))
+    assert list(store.read_events("run-1", lean=True)) == [*intended(1), bare]
     store.close()
 
 
@@ -94,7 +115,7 @@ async def test_a_run_is_read_to_its_end_and_no_further(make_store: MakeStore) ->
     second.close()
     for run_id in ("run-1", "run-2"):
         assert list(store.read_events(run_id)) == intended(501)
-        assert list(store.read_events(run_id, without=("job_read",))) == intended(501)
+        assert list(store.read_events(run_id, lean=True)) == intended(501)
     store.close()
 
 
@@ -266,7 +287,13 @@ def test_the_journal_is_nobody_elses_business(tmp_path: Path) -> None:
     assert path.parent.stat().st_mode & 0o077 == 0
 
 
-BACK_TO_7 = "DROP TABLE learned_limit; PRAGMA user_version = 7"
+BACK_TO_8 = (
+    "ALTER TABLE entry DROP COLUMN tasks; DROP VIEW lease; "
+    "CREATE TABLE lease (server_id TEXT PRIMARY KEY, run_id TEXT NOT NULL REFERENCES run (id)) STRICT, WITHOUT ROWID; "
+    "INSERT INTO lease SELECT server_id, id FROM leased_server JOIN run ON run.seq = run; DROP TABLE leased_server; "
+    "CREATE INDEX lease_by_run ON lease (run_id); PRAGMA user_version = 8"
+)
+BACK_TO_7 = f"{BACK_TO_8}; DROP TABLE learned_limit; PRAGMA user_version = 7"
 BACK_TO_6 = f"{BACK_TO_7}; ALTER TABLE run DROP COLUMN report; PRAGMA user_version = 6"
 BACK_TO_5 = f"{BACK_TO_6}; DROP TABLE refused_calls; DROP TABLE salt; PRAGMA user_version = 5"
 BACK_TO_4 = (
@@ -298,7 +325,9 @@ def structure(path: Path) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    "back", [BACK_TO_7, BACK_TO_6, BACK_TO_5, BACK_TO_4, BACK_TO_2, BACK_TO_1], ids=["7", "6", "5", "4", "2", "1"]
+    "back",
+    [BACK_TO_8, BACK_TO_7, BACK_TO_6, BACK_TO_5, BACK_TO_4, BACK_TO_2, BACK_TO_1],
+    ids=["8", "7", "6", "5", "4", "2", "1"],
 )
 async def test_a_file_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path, back: str) -> None:
     path = tmp_path / "journal.db"
@@ -324,6 +353,55 @@ async def test_a_file_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path
     assert structure(path) == fresh
 
 
+async def test_who_held_servers_in_an_earlier_version_holds_them(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    store = SqliteStore(path, alive=lambda owner: True)
+    store.save_plan("sha256:p", b"{}")
+    for run_id, servers in (("run-1", ("a", "b")), ("run-2", ("c",))):
+        store.create_run(RunRecord(run_id, "c", "sha256:p", 1.0, HERE, servers, 60.0))
+    store.close()
+    db = apsw.Connection(str(path))
+    db.execute(BACK_TO_8)
+    db.close()
+    store = SqliteStore(path, alive=lambda owner: True)
+    assert [(held.run_id, held.servers) for held in store.leases()] == [("run-1", 2), ("run-2", 1)]
+    with pytest.raises(Leased, match="run-1"):
+        store.create_run(RunRecord("run-3", "c", "sha256:p", 1.0, HERE, ("b", "d"), 60.0))
+    store.close()
+
+
+async def test_a_run_of_an_earlier_version_that_is_at_work_goes_on_and_gives_its_servers_free(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    store = SqliteStore(path, alive=lambda owner: True)
+    store.save_plan("sha256:p", b"{}")
+    for run_id, servers in (("run-1", ("a", "b", "c")), ("run-2", ("d",))):
+        store.create_run(RunRecord(run_id, "c", "sha256:p", 1.0, HERE, servers, 60.0))
+    store.close()
+    at_work = apsw.Connection(str(path))
+    at_work.execute(BACK_TO_8)
+    first, second = orjson.dumps([{"kind": "intended", "data": event} for event in intended(2)]), b'[{"kind":"x"}]'
+    append = "INSERT INTO entry (run_id, seq, events, hash, details) SELECT 'run-1', ?, ?, ?, ''"
+    before = next_hash(first_hash("run-1", "sha256:p"), 1, first)
+    at_work.execute(append, (1, first.decode(), before))
+    store = SqliteStore(path, alive=lambda owner: True)  # of this version: a list, say
+    at_work.execute(append, (2, second.decode(), next_hash(before, 2, second)))
+    at_work.execute(
+        "DELETE FROM lease WHERE run_id = 'run-1' AND server_id NOT IN (SELECT value FROM json_each('[\"b\"]'))"
+    )
+    at_work.execute(
+        "INSERT OR IGNORE INTO lease (server_id, run_id) SELECT value, 'run-1' FROM json_each('[\"c\", \"d\"]')"
+    )
+    assert list(at_work.execute("SELECT server_id, run_id FROM lease")) == [
+        ("b", "run-1"),
+        ("c", "run-1"),
+        ("d", "run-2"),
+    ]
+    at_work.close()
+    assert [(held.run_id, held.servers) for held in store.leases()] == [("run-1", 2), ("run-2", 1)]
+    assert follow("run-1", "sha256:p", store.links("run-1")).broken_at is None
+    store.close()
+
+
 def as_version_2(path: Path, commits: list[list[e.Event]]) -> None:
     """Make the file what version 2 wrote: details among the events, plans compressed."""
     db = apsw.Connection(str(path))
@@ -346,7 +424,7 @@ async def test_a_file_of_version_2_is_brought_up_to_date_and_gone_on_with(tmp_pa
     store = SqliteStore(path)
     assert store.load_plan("sha256:p") == b'{"plan": 1}'
     assert list(store.read_events("run-1")) == [*intended(2), *watched(1)]
-    assert list(store.read_events("run-1", without=("job_read",))) == [*intended(2), *watched(1)[1:]]
+    assert list(store.read_events("run-1", lean=True)) == [*intended(2), *watched(1)[1:]]
     journal = store.open_run("run-1", HERE)
     await journal.append(watched(2)[2:])
     assert list(store.read_events("run-1")) == [*intended(2), *watched(2)]
@@ -354,18 +432,27 @@ async def test_a_file_of_version_2_is_brought_up_to_date_and_gone_on_with(tmp_pa
     store.close()
 
 
-async def test_a_run_is_resumed_from_a_journal_whose_details_are_damaged(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE entry SET details = 'x'",
+        "UPDATE entry SET tasks = x'02000000785e'",
+        "UPDATE entry SET tasks = x'0200'",
+        "UPDATE entry SET tasks = NULL",
+    ],
+)
+async def test_a_run_is_resumed_from_a_journal_whose_details_are_damaged(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "journal.db"
     store = with_run(SqliteStore(path))
     await store.open_run("run-1", HERE).append(watched(1))
     store.close()
     db = apsw.Connection(str(path))
-    db.execute("UPDATE entry SET details = 'x'")
+    db.execute(damage)
     db.close()
     store = SqliteStore(path)
-    assert list(store.read_events("run-1", without=("job_read",))) == watched(1)[1:]
+    assert list(store.read_events("run-1", lean=True)) == watched(1)[1:]
     with pytest.raises(StateFolderError, match="it is damaged"):
-        list(store.read_events("run-1"))
+        [tuple(event.job.tasks) for event in store.read_events("run-1") if isinstance(event, e.JobRead)]
     assert follow("run-1", "sha256:p", store.links("run-1")).broken_at == 1
     store.close()
 

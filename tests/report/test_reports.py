@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from runner.model import Job, Task
-from runner.report.files import report_to_json
-from runner.report.fold import fold, fold_report, make_report
+from runner.report.files import ReportPieces, report_to_json
+from runner.report.fold import RunReport, fold, fold_report, make_report
 from runner.report.models import ReportFile
-from runner.report.text import summary_text
+from runner.report.text import summary_of, summary_text
 from runner.rules.answers import Cause, ServiceError
 from runner.run import events as e
 from runner.run.evolve import evolve
@@ -103,6 +105,27 @@ def test_golden_reports(plan_of: PlanMaker, snapshot: SnapshotAssertion) -> None
         assert summary_text(report, folded.facts) == snapshot(name=f"{name} in words")
 
 
+@pytest.mark.parametrize("servers", [0, 2, 40, 42, 80, 100])
+def test_a_report_in_pieces_is_the_whole_one(plan_of: PlanMaker, servers: int) -> None:
+    plan = plan_of((servers,), (2,))
+    letters = ("ss", "sf", "ff")
+    events = [START, *(event for request in range(servers // 2) for event in settled(request, letters[request % 3]))]
+    report = RunReport(fold(plan, events), "run-1")
+    pieces, whole = ReportPieces(report), report_to_json(report.of(lambda _: True))
+    assert b"".join(pieces) == whole
+    assert b"".join(pieces) == whole  # and again
+    assert max(map(len, pieces), default=0) < 60_000  # however many there are
+
+
+def test_text_that_acts_on_a_screen_is_escaped_in_pieces_too(plan_of: PlanMaker) -> None:
+    plan = plan_of((2,), (2,))
+    odd = replace(job(0, "sf"), user_name="\x9b31m\u202e", name="\x7f")
+    report = RunReport(fold(plan, [START, *accepted(0), e.JobRead(1100.0, 0, odd)]), "run-1")
+    whole = b"".join(ReportPieces(report))
+    assert whole == report_to_json(report.of(lambda _: True))
+    assert whole.isascii()
+
+
 def _story(request: int, servers: int, rng: random.Random) -> Iterator[e.Event]:
     """What may become of a request."""
     yield e.Intended(1001.0, request)
@@ -127,13 +150,17 @@ def test_totals_add_up_wherever_the_journal_ends(seed: int, cut: int) -> None:
         events += (these := list(_story(request, len(facts.servers_of(request)), rng)))
         for event in these:
             evolve(facts, event)
-    report = fold_report(plan, "run-1", events[:cut])
+    folded = fold(plan, events[:cut])
+    report = make_report(folded, "run-1")
     for part in (report, *report["groups"]):
         counts = dict(part["counts"])
         assert counts.pop("servers") == sum(counts.values())
         assert part["abnormal_count"] == counts["failed"] + counts["timed_out"] + counts["unknown"]
     assert report["counts"]["servers"] == 8
     ReportFile.model_validate(orjson.loads(report_to_json(report)))
+    streamed = RunReport(folded, "run-1")
+    assert b"".join(ReportPieces(streamed)) == report_to_json(report)
+    assert summary_of(streamed) == summary_text(report, folded.facts)
 
 
 def test_creates_that_were_intended_and_not_sent_do_not_count_as_sent(plan_of: PlanMaker) -> None:

@@ -9,7 +9,8 @@ from random import Random
 
 import pytest
 
-from runner.app.history import open_store, stored_plan
+from runner.app.history import stored_plan
+from runner.app.listing import open_store
 from runner.errors import ImpossibleEvent
 from runner.plan.plan import Plan
 from runner.rules.answers import Cause

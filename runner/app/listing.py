@@ -1,0 +1,56 @@
+"""The store in a state folder, and the list of its runs: what a command needs that reads none of them."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from runner.app.folder import journal_path
+from runner.journal.sqlite import SqliteStore
+from runner.model import JsonObject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from runner.journal.store import RunRow, RunStore
+    from runner.model import RunState
+
+RunObject = JsonObject
+"""One run as `runner list --format json` shows it."""
+
+
+@contextmanager
+def open_store(state_dir: Path, *, reading: bool = False) -> Iterator[RunStore]:
+    """The store in a state folder, which is made if need be; one for `reading` only may be where nothing can be written.
+
+    Raises:
+        StateFolderError: it cannot be used.
+    """
+    store = SqliteStore(journal_path(state_dir), reading=reading)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def list_runs(
+    state_dir: Path, *, campaign: str | None = None, state: RunState | None = None, limit: int | None = None
+) -> list[RunObject]:
+    """The runs, newest first: of one campaign, in one state, at most so many; None: whatever."""
+    with open_store(state_dir, reading=True) as store:
+        return [run_object(row) for row in store.runs(campaign=campaign, state=state, limit=limit)]
+
+
+def run_object(row: RunRow) -> RunObject:
+    """A run as lists show it."""
+    started = datetime.fromtimestamp(row.started_at, UTC)
+    return {
+        "id": row.id,
+        "campaign": row.campaign,
+        "state": row.state.value,
+        "plan_hash": row.plan_hash,
+        "started_at": started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "counts": dict(row.counts) if row.counts is not None else None,
+    }
