@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from codecs import BOM_UTF8
 from dataclasses import asdict
-from itertools import repeat
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -19,9 +19,11 @@ from runner.servers import ServerColumns, columns_of, ids_of, names_of
 from runner.spec.campaign import Submit, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 SCHEMA_VERSION = "runner/plan/v1"
+AT_ONCE = 500
+"""How many requests, or labels, are made together: more would leave the cache, and be looked through as garbage."""
 _PARTS = ("name", "description", "type", "is_reboot", "items")
 
 
@@ -43,12 +45,13 @@ def plan_to_json(plan: Plan, *, readable: bool = False) -> bytes:
 
     Else the bodies are without their servers, which the groups have as well: half the size, and read in half the time.
     """
-    document = {"plan_hash": plan.plan_hash, **_document(plan)}
-    if readable:
-        return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    for request in document["requests"]:
-        del request["body"]["server_ids"]
-    return orjson.dumps(document)
+    document = {"plan_hash": plan.plan_hash, **_document(plan, with_servers=readable)}
+    layout = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE if readable else 0
+    return orjson.dumps(document, default=_joined, option=layout)
+
+
+def _joined(pieces: Iterator[list[JsonObject]]) -> list[JsonObject]:
+    return list(chain.from_iterable(pieces))
 
 
 def plan_from_json(data: bytes, file: str) -> Plan:
@@ -78,7 +81,8 @@ def _in_words(error: Exception) -> str:
     return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
-def _document(plan: Plan) -> JsonObject:
+def _document(plan: Plan, *, with_servers: bool = True) -> JsonObject:
+    """The plan as JSON, for one use: what there may be a million of is in pieces, which are made when they come up."""
     ids = [ids_of(group.servers) for group in plan.groups]
     return {
         "schema_version": SCHEMA_VERSION,
@@ -104,7 +108,7 @@ def _document(plan: Plan) -> JsonObject:
             }
             for group, ids_of_group in zip(plan.groups, ids, strict=True)
         ],
-        "requests": _requests(plan, ids),
+        "requests": _requests(plan, ids if with_servers else None),
         **_rollout_parts(plan),
     }
 
@@ -134,19 +138,27 @@ def _finite(values: JsonObject) -> JsonObject:
     return {key: None if isinstance(value, float) and math.isinf(value) else value for key, value in values.items()}
 
 
-def _requests(plan: Plan, ids: Sequence[Sequence[str]]) -> list[JsonObject]:
-    """The requests; `ids` are those of the servers of each group. Those that share a body differ in their servers alone."""
+def _requests(plan: Plan, ids: Sequence[Sequence[str]] | None) -> Iterator[list[JsonObject]]:
+    """The requests; `ids` are those of the servers of each group, None: the bodies are without their servers.
+
+    Requests that share a body differ in their servers alone.
+    """
     with_waves = plan.rollout is not None
     full: dict[int, JsonObject] = {}
-    documents: list[JsonObject] = []
-    for step, group, start, stop, body, wave in plan.requests:
-        if id(body) not in full:
-            full[id(body)] = request_body(body, (), str(body["name"]))
-        document: JsonObject = {"wave": wave} if with_waves else {}
-        own_body = {**full[id(body)], "server_ids": ids[group][start:stop]}
-        document |= {"group": group, "step": step, "start": start, "stop": stop, "body": own_body}
-        documents.append(document)
-    return documents
+    for first in range(0, len(plan.requests), AT_ONCE):
+        documents: list[JsonObject] = []
+        for step, group, start, stop, body, wave in plan.requests[first : first + AT_ONCE]:
+            if id(body) not in full:
+                full[id(body)] = request_body(body, (), str(body["name"]))
+            own_body = dict(full[id(body)])
+            if ids is None:
+                del own_body["server_ids"]
+            else:
+                own_body["server_ids"] = ids[group][start:stop]
+            document: JsonObject = {"wave": wave} if with_waves else {}
+            document |= {"group": group, "step": step, "start": start, "stop": stop, "body": own_body}
+            documents.append(document)
+        yield documents
 
 
 def _checked_plan(document: JsonObject, file: str) -> Plan:

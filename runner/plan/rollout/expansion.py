@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import accumulate, chain, repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from runner.servers import ServerColumns
     from runner.spec.campaign import Campaign, StepSpec
     from runner.spec.rollout.model import CheckSpec, DomainLimit, RolloutSpec
+
+
+# Not PlannedRequest._make, which is Python: a call less per request of a third of a million.
+_make_request = partial(tuple.__new__, PlannedRequest)
 
 
 class ChosenGroup(NamedTuple):
@@ -118,7 +123,8 @@ class RolloutExpansion:
             stops = list(accumulate(chain.from_iterable(wave_sizes for _, wave_sizes in sizes)))
             of_waves = chain.from_iterable(repeat(wave, len(wave_sizes)) for wave, wave_sizes in sizes)
             bodies = body.render_all(chosen.context, len(stops), self._problems)
-            requests += map(PlannedRequest, repeat(index), repeat(group), [0, *stops], stops, bodies, of_waves)
+            fields = zip(repeat(index), repeat(group), [0, *stops], stops, bodies, of_waves, strict=False)
+            requests += map(_make_request, fields)
         return requests
 
     def _sizes(
