@@ -14,13 +14,86 @@ from typing import TYPE_CHECKING, TypeVar, overload
 from runner.model import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 
 T = TypeVar("T", bound="Hashable")
 
 _NO_LABELS: Mapping[str, str] = {}
 # Not Server._make, which is Python: a call less per server of a million.
 _make_server = partial(tuple.__new__, Server)
+
+
+class LabelTable(Sequence["Mapping[str, str]"]):
+    """Different labels by column; a mapping is made where one is looked at, and kept, so that it stays the same object.
+
+    Half the memory of a mapping for each server, where each has labels of its own.
+    """
+
+    __slots__ = ("_columns", "_kind_of", "_kinds", "_made")
+
+    def __init__(self) -> None:
+        self._columns: dict[str, list[str | None]] = {}
+        self._kinds: dict[tuple[str, ...], int] = {}  # names of labels, in their order
+        self._kind_of: list[int] = []  # of each place
+        self._made: dict[int, dict[str, str]] = {}
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names of all labels."""
+        return self._columns.keys()
+
+    def add(self, names: tuple[str, ...], columns: Sequence[Sequence[str]], count: int) -> range:
+        """Add the texts of labels with these names; return their places."""
+        start = len(self)
+        for name, texts in zip(names, columns, strict=True):
+            self._columns.setdefault(name, [])
+            column = self.column(name)
+            column += texts
+        self._kind_of += [self._kinds.setdefault(names, len(self._kinds))] * count
+        return range(start, start + count)
+
+    def column(self, name: str) -> list[str | None]:
+        """The texts of a label by place; None: there is no such label."""
+        column = self._columns.get(name, [])
+        column += [None] * (len(self) - len(column))
+        return column
+
+    def first_alike(self) -> list[int] | None:
+        """For each place the first one with the same labels; None where all differ."""
+        every = [self._kind_of, *map(self.column, self._columns)]
+        if len(set(map(hash, zip(*every, strict=True)))) == len(self):
+            return None
+        first: dict[tuple[object, ...], int] = {}
+        return [first.setdefault(labels, place) for place, labels in enumerate(zip(*every, strict=True))]
+
+    def rows(self, places: Sequence[int]) -> list[dict[str, str]]:
+        """What is at these places, for one use: nothing is kept of it."""
+        kinds = list(self._kinds)
+        found = set(map(self._kind_of.__getitem__, places))
+        if len(found) != 1 or not (names := kinds[found.pop()]):
+            return list(map(self._row, places))
+        columns = (map(self._columns[name].__getitem__, places) for name in names)
+        return [dict(zip(names, texts, strict=True)) for texts in zip(*columns, strict=True)]
+
+    def __len__(self) -> int:
+        return len(self._kind_of)
+
+    @overload
+    def __getitem__(self, index: int) -> Mapping[str, str]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Mapping[str, str]]: ...
+    def __getitem__(self, index: int | slice) -> Mapping[str, str] | list[Mapping[str, str]]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(len(self))[index]]
+        made = self._made.get(index)
+        if made is None:
+            place = range(len(self))[index]
+            made = self._made.setdefault(place, self._row(place))
+        return made
+
+    def _row(self, place: int) -> dict[str, str]:
+        names = list(self._kinds)[self._kind_of[place]]
+        return {name: str(self._columns[name][place]) for name in names}
 
 
 class ServerColumns(Sequence[Server]):
@@ -75,14 +148,22 @@ class ServerColumns(Sequence[Server]):
             self._places = list(map(self._whole.places.__getitem__, self._indices))
         return self._places
 
-    def label(self, name: str) -> list[str | None]:
+    def label(self, name: str) -> Sequence[str | None]:
         """A label by the places of `different`, None where there is no such label; looked up once for all that are taken."""
+        if isinstance(self.different, LabelTable):
+            return self.different.column(name)
         whole = self._whole
         if whole._columns is None:  # noqa: SLF001  its own kind
             whole._columns = {}  # noqa: SLF001  likewise
         if name not in whole._columns:  # noqa: SLF001  likewise
             whole._columns[name] = [labels.get(name) for labels in self.different]  # noqa: SLF001  likewise
         return whole._columns[name]  # noqa: SLF001  likewise
+
+    def label_names(self) -> Collection[str]:
+        """The names of all labels."""
+        if isinstance(self.different, LabelTable):
+            return self.different.names
+        return set[str]().union(*self.different)
 
     def __len__(self) -> int:
         return len(self._indices)

@@ -40,6 +40,7 @@ class RowReader:
         """Gives the row that is being added once more, with the text of its numbers, where the first reading had none."""
         self._ids: list[str] = []
         self._are_ids = True
+        self._differ = True
         self._names: list[str] = []
         self._places: list[int] = []
         self._lines = array("Q")  # of each server; 0: it has none
@@ -63,7 +64,7 @@ class RowReader:
         """
         if not self._are_ids:
             self._note_invalid()
-        elif len(set(self._ids)) < len(self._ids):  # all at once: a set that grows row by row takes twice as long
+        elif not self._differ or len(set(self._ids)) < len(self._ids):  # all at once: a set that grows takes twice as long
             self._note_doubles()
         if self._more:
             self._problems.append(Problem(f"and {self._more:,} more", self.file))
@@ -97,10 +98,10 @@ class RowReader:
             self.read_again = partial(again, at)
             return self._place(rows[at], first_line + at, None)
 
-        if self._labels.keeps_all or objects == len(rows) + len(nested):
-            self._places += self._labels.places_of(rows, place_of)
-        else:  # what is nested in a label may be in conflict with another
-            self._places += map(place_of, range(len(rows)))
+        # What is nested in a label may be in conflict with another.
+        together = self._labels.keeps_all or objects == len(rows) + len(nested)
+        places = self._labels.places_of(rows) if together else None
+        self._places += map(place_of, range(len(rows))) if places is None else places
         self._append_all(ids, named, range(first_line, first_line + len(rows)))
         return True
 
@@ -117,6 +118,7 @@ class RowReader:
 
     def _append_all(self, ids: Sequence[str], names: Sequence[str], lines: range) -> None:
         self._are_ids = self._are_ids and are_server_ids(ids)
+        self._differ = self._differ and len(set(ids)) == len(ids)  # so that each is hashed while it is in the cache
         self._ids += ids
         self._names += names
         self._lines.extend(lines)

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 SCHEMA_VERSION = "runner/plan/v1"
-AT_ONCE = 500
-"""How many requests, or labels, are made together: more would leave the cache, and be looked through as garbage."""
+_AT_ONCE = 500  # more would leave the cache, and be looked through as garbage
 _PARTS = ("name", "description", "type", "is_reboot", "items")
 
 
@@ -145,9 +144,9 @@ def _requests(plan: Plan, ids: Sequence[Sequence[str]] | None) -> Iterator[list[
     """
     with_waves = plan.rollout is not None
     full: dict[int, JsonObject] = {}
-    for first in range(0, len(plan.requests), AT_ONCE):
+    for first in range(0, len(plan.requests), _AT_ONCE):
         documents: list[JsonObject] = []
-        for step, group, start, stop, body, wave in plan.requests[first : first + AT_ONCE]:
+        for step, group, start, stop, body, wave in plan.requests[first : first + _AT_ONCE]:
             if id(body) not in full:
                 full[id(body)] = request_body(body, (), str(body["name"]))
             own_body = dict(full[id(body)])

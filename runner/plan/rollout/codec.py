@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING
 
 from runner.plan.rollout.model import PlannedBudget, PlannedCheck, PlannedDomains, PlannedWave, Rollout
+from runner.servers import LabelTable, columns_of
 from runner.spec.numbers import plain_numbers, written_numbers
 from runner.spec.quantities import WHOLE, parse_share
 from runner.spec.rollout.limits import LIMITS
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from runner.servers import ServerColumns
     from runner.spec.rollout.model import Share
 
+_AT_ONCE = 500
 _OPTIONAL = frozenset({"env", "folder", "fingerprint"})
 
 
@@ -116,16 +119,18 @@ def _text(share: Share | None) -> str | None:
 
 
 def labels_to_json(groups: Sequence[ServerColumns]) -> JsonObject:
-    """The labels of all servers: the different ones, and which of them each server of each group has."""
-    numbers: dict[int, int] = {}
-    different: list[JsonObject] = []
-    of: list[list[int]] = []
-    for group in groups:
-        number_at: dict[int, int] = {}
-        for place in dict.fromkeys(group.places):
-            labels = group.different[place]
-            number_at[place] = numbers.setdefault(id(labels), len(different))
-            if number_at[place] == len(different):
-                different.append(labels if isinstance(labels, dict) else dict(labels))
-        of.append(list(map(number_at.__getitem__, group.places)))
-    return {"different": different, "of": of}
+    """The labels of all servers: the different ones, in pieces, and which of them each server of each group has."""
+    if len({id(group.different) for group in groups}) > 1:  # they were brought together
+        every = columns_of(list(chain.from_iterable(groups)))
+        groups = [every[stop - len(group) : stop] for group, stop in zip(groups, accumulate(map(len, groups)), strict=True)]
+    used = list(dict.fromkeys(chain.from_iterable(group.places for group in groups)))
+    number_at = dict(zip(used, range(len(used)), strict=True))
+    return {
+        "different": (_rows(groups[0], used[first : first + _AT_ONCE]) for first in range(0, len(used), _AT_ONCE)),
+        "of": [list(map(number_at.__getitem__, group.places)) for group in groups],
+    }
+
+
+def _rows(servers: ServerColumns, places: Sequence[int]) -> list[JsonObject]:
+    different = servers.different
+    return different.rows(places) if isinstance(different, LabelTable) else [dict(different[place]) for place in places]
