@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, TypeVar, overload
 from runner.model import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
-T = TypeVar("T", bound="Hashable")
+T = TypeVar("T")
 
 _NO_LABELS: Mapping[str, str] = {}
 # Not Server._make, which is Python: a call less per server of a million.
@@ -131,21 +131,23 @@ class ServerColumns(Sequence[Server]):
     def ids(self) -> Sequence[str]:
         """The ids."""
         if self._ids is None:
-            self._ids = list(map(self._whole.ids.__getitem__, self._indices))
+            self._ids = picked(self._whole.ids, self._indices)
         return self._ids
 
     @property
     def names(self) -> Sequence[str]:
         """The names."""
         if self._names is None:
-            self._names = list(map(self._whole.names.__getitem__, self._indices))
+            self._names = picked(self._whole.names, self._indices)
         return self._names
 
     @property
     def places(self) -> Sequence[int]:
         """Which of the different labels each has."""
         if self._places is None:
-            self._places = list(map(self._whole.places.__getitem__, self._indices))
+            of_all = self._whole.places
+            each_its_own = of_all == range(len(of_all))
+            self._places = self._indices if each_its_own else picked(of_all, self._indices)
         return self._places
 
     def label(self, name: str) -> Sequence[str | None]:
@@ -206,6 +208,11 @@ class ServerColumns(Sequence[Server]):
         taken._whole, taken._indices = self._whole, indices  # noqa: SLF001  its own kind
         taken._ids = taken._names = taken._places = None  # noqa: SLF001  likewise
         return taken
+
+
+def picked(column: Sequence[T], places: Sequence[int]) -> Sequence[T]:
+    """What stands at these places of a column."""
+    return column if places == range(len(column)) else list(map(column.__getitem__, places))
 
 
 def columns_of(servers: Iterable[Server]) -> ServerColumns:

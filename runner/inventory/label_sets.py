@@ -89,7 +89,7 @@ class LabelSets:
             return self._added(names, values)
         known = self._known.setdefault(names, {})
         try:
-            places = list(map(known.get, values))
+            places: list[Any] = list(map(known.get, values))
         except TypeError:  # a value that is no key
             return None
         if None not in places:
@@ -107,7 +107,9 @@ class LabelSets:
         if not kinds <= {str, type(None)}:
             return None
         if all(chain.from_iterable(values)):
-            return self.different.add(names, [self._sharing(column) for column in zip(*values, strict=True)], len(values))
+            return self.different.add(
+                names, [self._sharing(column) for column in zip(*values, strict=True)], len(values)
+            )
         return [self._place({name: text for name, text in zip(names, one, strict=True) if text}) for one in values]
 
     def _place(self, labels: _Labels) -> int:

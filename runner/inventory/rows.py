@@ -64,7 +64,9 @@ class RowReader:
         """
         if not self._are_ids:
             self._note_invalid()
-        elif not self._differ or len(set(self._ids)) < len(self._ids):  # all at once: a set that grows takes twice as long
+        elif not self._differ or len(set(self._ids)) < len(
+            self._ids
+        ):  # all at once: a set that grows takes twice as long
             self._note_doubles()
         if self._more:
             self._problems.append(Problem(f"and {self._more:,} more", self.file))
@@ -74,6 +76,8 @@ class RowReader:
     def inventory(self, fingerprint: str) -> Inventory:
         """All that was read."""
         places = self._labels.merged(self._places)
+        every = range(len(places))
+        places = every if places == list(every) else places  # each server has labels of its own
         return Inventory(ServerColumns(self._ids, self._names, self._labels.different, places), fingerprint)
 
     def add_all(

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from itertools import compress
-from operator import not_
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.errors import Problem
 from runner.plan.listing import ListedServers
 from runner.plan.part_names import part_name
 from runner.plan.variables import server_expression
 from runner.servers import indices_by
-from runner.spec.per_labels import PerLabels
+from runner.spec.per_labels import LooksAt, PerLabels
 from runner.spec.ranges import RangeError, expand_ranges
 from runner.spec.templates import TemplateProblem, render_text
 from runner.spec.texts import NotRendered, text_of
@@ -120,15 +119,12 @@ class _Chooser:
         Raises:
             TemplateProblem: for the first server that cannot be looked at.
         """
-        tests = [test for test in self._tests if isinstance(test, PerLabels) and test.by_labels_alone]
-        if len(tests) < len(self._tests):
+        looks = [test.looks_at for test in self._tests if isinstance(test, PerLabels)]
+        if len(looks) < len(self._tests):
             return list(map(self._first, servers))
-        used = list(dict.fromkeys(servers.places))
-        try:
-            number_at = _by_place(tests, servers, used)
-        except TemplateProblem:
-            return list(map(self._first, servers))  # server by server, so that the first is named for which it fails
-        return list(map(number_at.__getitem__, servers.places))
+        reads = [labels for _, labels in looks if labels is not None]
+        together = frozenset[str]().union(*reads) if len(reads) == len(looks) else None
+        return PerLabels(LooksAt(all(alone for alone, _ in looks), together), self._first).of(servers)
 
     def _first(self, server: Server) -> int | None:
         # Every list is asked, so that an entry taken by an earlier group does not count as absent.
@@ -137,16 +133,6 @@ class _Chooser:
             if (found is None or self._listed[index] is not None) and test(server) and found is None:
                 found = index
         return found
-
-
-def _by_place(tests: Iterable[PerLabels[Any]], servers: ServerColumns, used: list[int]) -> dict[int, int | None]:
-    """The index of the group by the place of labels; each test is asked for those that no test before it took."""
-    number_at: dict[int, int | None] = dict.fromkeys(used)
-    for index, test in enumerate(tests):
-        answers = test.at(servers, used)
-        number_at.update(dict.fromkeys(compress(used, answers), index))
-        used = list(compress(used, map(not_, answers)))
-    return number_at
 
 
 def _test(group: GroupSpec, entries: ListedServers | None, context: JsonMapping) -> Callable[[Server], object]:

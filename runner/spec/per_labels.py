@@ -6,9 +6,10 @@ once a ring.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from runner.model import Server
+from runner.servers import picked
 from runner.spec.templates import TemplateProblem
 
 if TYPE_CHECKING:
@@ -20,18 +21,25 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-class PerLabels(Generic[_T]):
-    """A function of a server that follows from an expression. Whoever asks keeps the servers alive."""
+class LooksAt(NamedTuple):
+    """What a function of a server looks at: at labels alone or not, and at which labels; None: at any."""
 
-    def __init__(self, expression: ServerExpression, function: Callable[[Server], _T]) -> None:
+    uses_only_labels: bool
+    reads: frozenset[str] | None
+
+
+class PerLabels(Generic[_T]):
+    """A function of a server that follows from an expression, or from several. Whoever asks keeps the servers alive."""
+
+    def __init__(self, looks_at: ServerExpression | LooksAt, function: Callable[[Server], _T]) -> None:
+        self.looks_at = LooksAt(looks_at.uses_only_labels, looks_at.reads)
         self._function = function
-        self.by_labels_alone = expression.uses_only_labels
-        self._reads = None if expression.reads is None else sorted(expression.reads)
+        self._reads = None if looks_at.reads is None else sorted(looks_at.reads)
         self._known: dict[Any, _T] = {}
 
     def __call__(self, server: Server) -> _T:
         """What the function gives for a server, or raises."""
-        if not self.by_labels_alone:
+        if not self.looks_at.uses_only_labels:
             return self._function(server)
         key = self._key(server.labels)
         if key not in self._known:
@@ -40,14 +48,20 @@ class PerLabels(Generic[_T]):
 
     def of(self, servers: ServerColumns) -> list[_T]:
         """What the function gives for each server, or raises for the first of them for which it does."""
-        if not self.by_labels_alone:
+        if not self.looks_at.uses_only_labels:
             return list(map(self._function, servers))
-        used = list(dict.fromkeys(servers.places))
+        places, different = servers.places, len(servers.different)
+        used = places if different > len(places) // 2 else list(dict.fromkeys(places))
         try:
-            value_at = dict(zip(used, self.at(servers, used), strict=True))
+            values = self.at(servers, used)
         except TemplateProblem:
             return list(map(self, servers))  # server by server, so that the first is named for which it fails
-        return list(map(value_at.__getitem__, servers.places))
+        if used is places:
+            return values
+        value_at: list[Any] = [None] * different
+        for place, value in zip(used, values, strict=True):
+            value_at[place] = value
+        return list(map(value_at.__getitem__, places))
 
     def at(self, servers: ServerColumns, places: Sequence[int]) -> list[_T]:
         """The same for servers with the labels at these places of `different`; for a function of labels alone.
@@ -57,9 +71,10 @@ class PerLabels(Generic[_T]):
         """
         keys = self._keys_at(servers, places)
         known = self._known
-        for key, place in dict(zip(keys, places, strict=True)).items():
-            if key not in known:
-                known[key] = self._function(Server("", "", servers.different[place]))
+        if not known.keys() >= set(keys):
+            for key, place in dict(zip(keys, places, strict=True)).items():
+                if key not in known:
+                    known[key] = self._function(Server("", "", servers.different[place]))
         return list(map(known.__getitem__, keys))
 
     def _key(self, labels: Mapping[str, str]) -> object:
@@ -72,9 +87,9 @@ class PerLabels(Generic[_T]):
         """The keys of the labels at these places."""
         if self._reads is None:
             return [id(servers.different[place]) for place in places]
-        columns = [map(servers.label(name).__getitem__, places) for name in self._reads]
+        columns = [picked(servers.label(name), places) for name in self._reads]
         if len(columns) == 1:
-            return list(columns[0])
+            return columns[0]
         return list(zip(*columns, strict=True)) if columns else [()] * len(places)
 
 
@@ -90,4 +105,4 @@ class TextOfLabel(PerLabels[str | None]):
         texts = servers.label(self._label)
         if "" in texts:  # as in plans that were made when empty text was a label
             texts = [text or None for text in texts]
-        return list(map(texts.__getitem__, servers.places))
+        return list(picked(texts, servers.places))

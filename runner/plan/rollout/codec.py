@@ -122,7 +122,9 @@ def labels_to_json(groups: Sequence[ServerColumns]) -> JsonObject:
     """The labels of all servers: the different ones, in pieces, and which of them each server of each group has."""
     if len({id(group.different) for group in groups}) > 1:  # they were brought together
         every = columns_of(list(chain.from_iterable(groups)))
-        groups = [every[stop - len(group) : stop] for group, stop in zip(groups, accumulate(map(len, groups)), strict=True)]
+        groups = [
+            every[stop - len(group) : stop] for group, stop in zip(groups, accumulate(map(len, groups)), strict=True)
+        ]
     used = list(dict.fromkeys(chain.from_iterable(group.places for group in groups)))
     number_at = dict(zip(used, range(len(used)), strict=True))
     return {
