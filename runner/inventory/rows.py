@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from array import array
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from runner.errors import InvalidInput, Problem
@@ -43,7 +43,7 @@ class RowReader:
         self._differ = True
         self._names: list[str] = []
         self._places: list[int] = []
-        self._lines = array("Q")  # of each server; 0: it has none
+        self._lines: list[Sequence[int]] = []  # of servers that were read together; 0: it has none
         self._where: dict[int, str] = {}  # of those servers for which the line does not say it all
         self._labels = LabelSets(wanted)
         self._problems: list[Problem] = []
@@ -125,7 +125,7 @@ class RowReader:
         self._differ = self._differ and len(set(ids)) == len(ids)  # so that each is hashed while it is in the cache
         self._ids += ids
         self._names += names
-        self._lines.extend(lines)
+        self._lines.append(lines)
 
     def add(self, row: Json, line: int | None, where: str | None = None) -> None:
         """Add the server of a row."""
@@ -144,7 +144,7 @@ class RowReader:
         self._are_ids = self._are_ids and SERVER_ID.accepts(server_id)
         self._ids.append(server_id)
         self._names.append(name)
-        self._lines.append(line or 0)
+        self._lines.append((line or 0,))
         if where is not None:
             self._where[len(self._ids)] = where
 
@@ -178,13 +178,13 @@ class RowReader:
             self._invalid(server_id, line, where)
 
     def _note_invalid(self) -> None:
-        for count, (server_id, line) in enumerate(zip(self._ids, self._lines, strict=True), 1):
+        for count, (server_id, line) in enumerate(zip(self._ids, chain.from_iterable(self._lines), strict=True), 1):
             if not SERVER_ID.accepts(server_id):
                 self._invalid(server_id, line or None, self._where.get(count))
 
     def _note_doubles(self) -> None:
         first_lines: dict[str, int] = {}
-        for count, (server_id, line) in enumerate(zip(self._ids, self._lines, strict=True), 1):
+        for count, (server_id, line) in enumerate(zip(self._ids, chain.from_iterable(self._lines), strict=True), 1):
             if server_id in first_lines:
                 first = first_lines[server_id]
                 message = f"the id {server_id} stands{f' on line {first}' if first else ''} already"

@@ -149,13 +149,15 @@ def _requests(plan: Plan, ids: Sequence[Sequence[str]] | None) -> Iterator[list[
         for step, group, start, stop, body, wave in plan.requests[first : first + _AT_ONCE]:
             if id(body) not in full:
                 full[id(body)] = request_body(body, (), str(body["name"]))
-            own_body = dict(full[id(body)])
+            own_body = full[id(body)].copy()
             if ids is None:
                 del own_body["server_ids"]
             else:
                 own_body["server_ids"] = ids[group][start:stop]
-            document: JsonObject = {"wave": wave} if with_waves else {}
-            document |= {"group": group, "step": step, "start": start, "stop": stop, "body": own_body}
+            if with_waves:
+                document = {"wave": wave, "group": group, "step": step, "start": start, "stop": stop, "body": own_body}
+            else:
+                document = {"group": group, "step": step, "start": start, "stop": stop, "body": own_body}
             documents.append(document)
         yield documents
 

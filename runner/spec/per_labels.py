@@ -13,7 +13,7 @@ from runner.servers import picked
 from runner.spec.templates import TemplateProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from runner.servers import ServerColumns
     from runner.spec.expressions import ServerExpression
@@ -69,13 +69,12 @@ class PerLabels(Generic[_T]):
         Raises:
             TemplateProblem: it cannot be evaluated for some; a message does not name the server.
         """
-        keys = self._keys_at(servers, places)
         known = self._known
-        if not known.keys() >= set(keys):
-            for key, place in dict(zip(keys, places, strict=True)).items():
+        if not known.keys() >= set(self._keys_at(servers, places)):
+            for key, place in dict(zip(self._keys_at(servers, places), places, strict=True)).items():
                 if key not in known:
                     known[key] = self._function(Server("", "", servers.different[place]))
-        return list(map(known.__getitem__, keys))
+        return list(map(known.__getitem__, self._keys_at(servers, places)))
 
     def _key(self, labels: Mapping[str, str]) -> object:
         """What tells labels apart, as far as the function looks at them."""
@@ -83,14 +82,14 @@ class PerLabels(Generic[_T]):
             return id(labels)
         return tuple(labels.get(name) for name in self._reads) if len(self._reads) != 1 else labels.get(self._reads[0])
 
-    def _keys_at(self, servers: ServerColumns, places: Sequence[int]) -> Sequence[object]:
-        """The keys of the labels at these places."""
+    def _keys_at(self, servers: ServerColumns, places: Sequence[int]) -> Iterable[object]:
+        """The keys of the labels at these places; not kept, for a million tuples would be looked through as garbage."""
         if self._reads is None:
-            return [id(servers.different[place]) for place in places]
+            return (id(servers.different[place]) for place in places)
         columns = [picked(servers.label(name), places) for name in self._reads]
         if len(columns) == 1:
             return columns[0]
-        return list(zip(*columns, strict=True)) if columns else [()] * len(places)
+        return zip(*columns, strict=True) if columns else [()] * len(places)
 
 
 class TextOfLabel(PerLabels[str | None]):
