@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar, overload
 from runner.model import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 T = TypeVar("T")
 
@@ -125,7 +125,7 @@ class ServerColumns(Sequence[Server]):
         self.different = (_NO_LABELS,) if places is None else different
         # Without labels: zeros, a byte each.
         self._places: Sequence[int] | None = bytes(len(ids)) if places is None else places
-        self._columns: dict[str, list[str | None]] | None = None
+        self._columns: dict[tuple[str, str], Sequence[str | None]] = {}
         self._whole = self
         self._indices: Sequence[int] = range(len(ids))
 
@@ -156,12 +156,25 @@ class ServerColumns(Sequence[Server]):
         """A label by the places of `different`, None where there is no such label; looked up once for all that are taken."""
         if isinstance(self.different, LabelTable):
             return self.different.column(name)
+        return self._once(("label", name), lambda: [labels.get(name) for labels in self.different])
+
+    def texts(self, name: str) -> Sequence[str | None]:
+        """The text of a label of each server, None where there is none; looked up once for all that are taken."""
         whole = self._whole
-        if whole._columns is None:  # noqa: SLF001  its own kind
-            whole._columns = {}  # noqa: SLF001  likewise
-        if name not in whole._columns:  # noqa: SLF001  likewise
-            whole._columns[name] = [labels.get(name) for labels in self.different]  # noqa: SLF001  likewise
-        return whole._columns[name]  # noqa: SLF001  likewise
+
+        def of_all() -> Sequence[str | None]:
+            texts = self.label(name)
+            if "" in texts:  # as in plans that were made when empty text was a label
+                texts = [text or None for text in texts]
+            return picked(texts, whole.places)
+
+        return picked(self._once(("texts", name), of_all), self._indices)
+
+    def _once(self, key: tuple[str, str], column: Callable[[], Sequence[str | None]]) -> Sequence[str | None]:
+        columns = self._whole._columns  # noqa: SLF001  its own kind
+        if key not in columns:
+            columns[key] = column()
+        return columns[key]
 
     def label_names(self) -> Collection[str]:
         """The names of all labels."""

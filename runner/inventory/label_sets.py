@@ -103,13 +103,12 @@ class LabelSets:
 
     def _added(self, names: tuple[str, ...], values: Sequence[tuple[Any, ...]]) -> Sequence[int] | None:
         """The places of labels that were not seen so far."""
-        kinds = set(map(type, chain.from_iterable(values)))
+        columns = list(zip(*values, strict=True))
+        kinds = set(chain.from_iterable(set(map(type, column)) for column in columns))
         if not kinds <= {str, type(None)}:
             return None
-        if all(chain.from_iterable(values)):
-            return self.different.add(
-                names, [self._sharing(column) for column in zip(*values, strict=True)], len(values)
-            )
+        if all(map(all, columns)):
+            return self.different.add(names, list(map(self._sharing, columns)), len(values))
         return [self._place({name: text for name, text in zip(names, one, strict=True) if text}) for one in values]
 
     def _place(self, labels: _Labels) -> int:

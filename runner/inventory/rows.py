@@ -81,12 +81,12 @@ class RowReader:
         return Inventory(ServerColumns(self._ids, self._names, self._labels.different, places), fingerprint)
 
     def add_all(
-        self, rows: list[JsonObject], first_line: int, objects: int, again: Callable[[int], JsonObject]
+        self, rows: list[JsonObject], first_line: int, objects: Callable[[], int], again: Callable[[int], JsonObject]
     ) -> bool:
         """Add rows, one a line, that are as they mostly are; False, with none added, where an id, a name or `labels` is not.
 
-        `objects` is how many objects and lists there are in all of them. `again` gives a row by its place, as `read_again`
-        does. The rows are used up.
+        `objects` says how many objects and lists there are in all of them. `again` gives a row by its place, as
+        `read_again` does. The rows are used up.
         """
         try:
             ids = [row.pop("id") for row in rows]
@@ -103,7 +103,7 @@ class RowReader:
             return self._place(rows[at], first_line + at, None)
 
         # What is nested in a label may be in conflict with another.
-        together = self._labels.keeps_all or objects == len(rows) + len(nested)
+        together = self._labels.keeps_all or objects() == len(rows) + len(nested)
         places = self._labels.places_of(rows) if together else None
         self._places += map(place_of, range(len(rows))) if places is None else places
         self._append_all(ids, named, range(first_line, first_line + len(rows)))

@@ -101,7 +101,4 @@ class TextOfLabel(PerLabels[str | None]):
 
     def of(self, servers: ServerColumns) -> list[str | None]:
         """The text for each server, None where it has no such label."""
-        texts = servers.label(self._label)
-        if "" in texts:  # as in plans that were made when empty text was a label
-            texts = [text or None for text in texts]
-        return list(picked(texts, servers.places))
+        return list(servers.texts(self._label))
