@@ -12,7 +12,7 @@ from runner.servers import LabelTable, indices_by
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from runner.model import JsonObject
+    from runner.model import Json, JsonObject
 
 _Labels = dict[str, str]
 _LOOKED_AT = 65_536
@@ -70,11 +70,11 @@ class LabelSets:
                 places[index] = place
         return places
 
-    def places_in(self, columns: Mapping[str, Sequence[str]], count: int) -> Sequence[int]:
-        """The places of `count` servers by columns of text; empty text is no label."""
+    def places_in(self, columns: Mapping[str, Sequence[Json]], count: int) -> Sequence[int] | None:
+        """The places of `count` servers by columns; nothing, and empty text, is no label. None where a value is no text."""
         names = tuple(columns) if self._wanted is None else tuple(name for name in self._wanted if name in columns)
         values = list(zip(*map(columns.__getitem__, names), strict=True)) if names else [()] * count
-        return self._places(names, values) or ()
+        return self._places(names, values)
 
     def merged(self, places: Sequence[int]) -> Sequence[int]:
         """The places with equal labels as one, where all labels are kept: a plan may have them, each once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,16 @@ def usable_names(ids: Sequence[Json], names: Sequence[Json]) -> Sequence[str] | 
         return names
     names = [name or server_id for name, server_id in zip(names, ids, strict=True)]
     return names if set(map(type, names)) <= {str} else None
+
+
+def columns_of_rows(rows: Sequence[Json]) -> dict[str, Sequence[Json]] | None:
+    """The values of rows by name, where all have the same names in the same order, an `id` and no `labels` among them."""
+    if set(map(type, rows)) != {dict}:
+        return None
+    names = list(rows[0])
+    if "id" not in names or "labels" in names or list(chain.from_iterable(rows)) != names * len(rows):
+        return None
+    return dict(zip(names, zip(*map(dict.values, rows), strict=True), strict=True))
 
 
 def flatten_all(rows: Iterable[JsonObject]) -> bool:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from runner.errors import InvalidInput, Problem
 from runner.inventory.exact import may_be_changed
 from runner.inventory.label_sets import LabelSets
-from runner.inventory.labels import flatten_all, flattened, usable_names
+from runner.inventory.labels import columns_of_rows, flatten_all, flattened, usable_names
 from runner.inventory.source import Inventory
 from runner.servers import ServerColumns
 from runner.spec.found import in_quotes, is_number
 from runner.spec.rules import SERVER_ID, are_server_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from runner.model import Json, JsonObject
 
@@ -88,6 +88,9 @@ class RowReader:
         `objects` says how many objects and lists there are in all of them. `again` gives a row by its place, as
         `read_again` does. The rows are used up.
         """
+        lines = range(first_line, first_line + len(rows))
+        if self._labels.keeps_all and (columns := columns_of_rows(rows)) and self.add_columns(columns, lines):
+            return True
         try:
             ids = [row.pop("id") for row in rows]
             names = [row.pop("name", None) for row in rows]
@@ -106,17 +109,20 @@ class RowReader:
         together = self._labels.keeps_all or objects() == len(rows) + len(nested)
         places = self._labels.places_of(rows) if together else None
         self._places += map(place_of, range(len(rows))) if places is None else places
-        self._append_all(ids, named, range(first_line, first_line + len(rows)))
+        self._append_all(ids, named, lines)
         return True
 
-    def add_columns(
-        self, ids: Sequence[str], names: Sequence[str], labels: Mapping[str, Sequence[str]], lines: range
-    ) -> bool:
-        """Add servers by the columns of a table, where empty text is no label; False, with none added, if an id is empty."""
-        named = usable_names(ids, names)
-        if named is None or not all(ids):
+    def add_columns(self, columns: dict[str, Sequence[Json]], lines: range) -> bool:
+        """Add servers by columns, where nothing, and empty text, is no label; False, with none added, where some is no text.
+
+        The columns are used up.
+        """
+        ids = columns.pop("id")
+        named = usable_names(ids, columns.pop("name", ids))
+        places = self._labels.places_in(columns, len(ids)) if named is not None and all(ids) else None
+        if named is None or places is None:
             return False
-        self._places += self._labels.places_in(labels, len(ids))
+        self._places += places
         self._append_all(ids, named, lines)
         return True
 

@@ -126,7 +126,9 @@ def labels_to_json(groups: Sequence[ServerColumns]) -> JsonObject:
             every[stop - len(group) : stop] for group, stop in zip(groups, accumulate(map(len, groups)), strict=True)
         ]
     used = list(dict.fromkeys(chain.from_iterable(group.places for group in groups)))
-    number_at = dict(zip(used, range(len(used)), strict=True))
+    number_at = [0] * len(groups[0].different) if groups else []
+    for number, place in enumerate(used):
+        number_at[place] = number
     return {
         "different": (_rows(groups[0], used[first : first + _AT_ONCE]) for first in range(0, len(used), _AT_ONCE)),
         "of": [list(map(number_at.__getitem__, group.places)) for group in groups],
