@@ -28,13 +28,20 @@ class LooksAt(NamedTuple):
     reads: frozenset[str] | None
 
 
+def at_all_of(looks: Sequence[LooksAt]) -> LooksAt:
+    """What something looks at that follows from several others."""
+    reads = [labels for _, labels in looks if labels is not None]
+    together = frozenset[str]().union(*reads) if len(reads) == len(looks) else None
+    return LooksAt(all(alone for alone, _ in looks), together)
+
+
 class PerLabels(Generic[_T]):
     """A function of a server that follows from an expression, or from several. Whoever asks keeps the servers alive."""
 
-    def __init__(self, looks_at: ServerExpression | LooksAt, function: Callable[[Server], _T]) -> None:
-        self.looks_at = LooksAt(looks_at.uses_only_labels, looks_at.reads)
+    def __init__(self, of: ServerExpression | LooksAt, function: Callable[[Server], _T]) -> None:
+        self.looks_at = LooksAt(of.uses_only_labels, of.reads)
         self._function = function
-        self._reads = None if looks_at.reads is None else sorted(looks_at.reads)
+        self._reads = None if of.reads is None else sorted(of.reads)
         self._known: dict[Any, _T] = {}
 
     def __call__(self, server: Server) -> _T:
