@@ -75,7 +75,8 @@ class LabelTable(Sequence["Mapping[str, str]"]):
         found = set(map(self._kind_of.__getitem__, places))
         if len(found) != 1 or not (names := kinds[found.pop()]):
             return list(map(self._row, places))
-        made: list[dict[str, Any]] = [dict.fromkeys(names, "") for _ in places]
+        blank: dict[str, Any] = dict.fromkeys(names, "")
+        made = [blank.copy() for _ in places]
         for name in names:  # a column at a time: half as long as a row at a time
             deque(map(setitem, made, repeat(name), map(self._columns[name].__getitem__, places)), maxlen=0)
         return made

@@ -89,12 +89,13 @@ class LabelSets:
             return self._added(names, values)
         known = self._known.setdefault(names, {})
         try:
-            places: list[Any] = list(map(known.get, values))
+            # Not where the last one is new, as where labels stand together: then most are.
+            places: list[Any] = list(map(known.get, values)) if values[-1] in known else [None]
+            new = [labels for labels in dict.fromkeys(values) if labels not in known] if None in places else []
         except TypeError:  # a value that is no key
             return None
-        if None not in places:
+        if not new:
             return places
-        new = [labels for labels in dict.fromkeys(values) if labels not in known]
         found = self._added(names, new)
         if found is None:
             return None

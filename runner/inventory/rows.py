@@ -76,8 +76,8 @@ class RowReader:
     def inventory(self, fingerprint: str) -> Inventory:
         """All that was read."""
         places = self._labels.merged(self._places)
-        every = range(len(places))
-        places = every if places == list(every) else places  # each server has labels of its own
+        if len(self._labels.different) == len(places) and places == list(range(len(places))):
+            places = range(len(places))  # each server has labels of its own
         return Inventory(ServerColumns(self._ids, self._names, self._labels.different, places), fingerprint)
 
     def add_all(

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from runner.errors import InvalidInput, Problem, RefusedToStart
-from runner.model import JsonMapping, JsonObject, Lane
+from runner.model import Json, JsonMapping, JsonObject, Lane
 from runner.plan.hashing import hash_document, is_hash_of
 from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary
-from runner.plan.rollout.codec import labels_to_json, rollout_from_json, rollout_to_json
+from runner.plan.rollout.codec import AT_ONCE, in_pieces, labels_to_json, rollout_from_json, rollout_to_json
 from runner.servers import ServerColumns, columns_of, ids_of, names_of
 from runner.spec.campaign import Submit, Watch
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 SCHEMA_VERSION = "runner/plan/v1"
-_AT_ONCE = 500  # more would leave the cache, and be looked through as garbage
 _PARTS = ("name", "description", "type", "is_reboot", "items")
 
 
@@ -49,7 +48,7 @@ def plan_to_json(plan: Plan, *, readable: bool = False) -> bytes:
     return orjson.dumps(document, default=_joined, option=layout)
 
 
-def _joined(pieces: Iterator[list[JsonObject]]) -> list[JsonObject]:
+def _joined(pieces: Iterator[Sequence[Json]]) -> list[Json]:
     return list(chain.from_iterable(pieces))
 
 
@@ -98,15 +97,17 @@ def _document(plan: Plan, *, with_servers: bool = True) -> JsonObject:
         "watch": _finite(asdict(plan.watch)),
         "lanes": [lane._asdict() for lane in plan.lanes],
         "steps": list(plan.steps),
-        "groups": [
-            {
-                "name": group.name,
-                "lane": group.lane,
-                "servers": ids_of_group,
-                "server_names": names_of(group.servers),
-            }
+        "groups": (
+            [
+                {
+                    "name": group.name,
+                    "lane": group.lane,
+                    "servers": in_pieces(ids_of_group),
+                    "server_names": in_pieces(names_of(group.servers)),
+                }
+            ]
             for group, ids_of_group in zip(plan.groups, ids, strict=True)
-        ],
+        ),
         "requests": _requests(plan, ids if with_servers else None),
         **_rollout_parts(plan),
     }
@@ -144,9 +145,9 @@ def _requests(plan: Plan, ids: Sequence[Sequence[str]] | None) -> Iterator[list[
     """
     with_waves = plan.rollout is not None
     full: dict[int, JsonObject] = {}
-    for first in range(0, len(plan.requests), _AT_ONCE):
+    for first in range(0, len(plan.requests), AT_ONCE):
         documents: list[JsonObject] = []
-        for step, group, start, stop, body, wave in plan.requests[first : first + _AT_ONCE]:
+        for step, group, start, stop, body, wave in plan.requests[first : first + AT_ONCE]:
             if id(body) not in full:
                 full[id(body)] = request_body(body, (), str(body["name"]))
             own_body = full[id(body)].copy()

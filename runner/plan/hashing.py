@@ -16,6 +16,8 @@ import orjson
 from runner.plan.rollout.codec import without_folders
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from runner.model import Json, JsonMapping, JsonObject
 
 _NOT_HASHED = frozenset({"plan_hash", "created_at", "runner_version"})
@@ -68,9 +70,24 @@ def _value(value: Json) -> Iterator[bytes]:
     if isinstance(value, Iterator):
         yield b"["
         for index, piece in enumerate(value):
-            yield b"," * bool(index) + orjson.dumps(piece, option=orjson.OPT_SORT_KEYS)[1:-1]
+            yield b"," * bool(index)
+            yield from _items(piece)
         yield b"]"
-    elif isinstance(value, dict) and any(isinstance(part, Iterator) for part in value.values()):
+    elif _has_pieces(value):
         yield from _mapping(value)
     else:
         yield orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def _items(piece: Sequence[Json]) -> Iterator[bytes]:
+    if not _has_pieces(piece[0]):
+        yield orjson.dumps(piece, option=orjson.OPT_SORT_KEYS)[1:-1]
+        return
+    for index, item in enumerate(piece):
+        yield b"," * bool(index)
+        yield from _value(item)
+
+
+def _has_pieces(value: Json) -> bool:
+    parts = value.values() if isinstance(value, dict) else (value,)
+    return any(isinstance(part, Iterator) for part in parts)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import asdict
 from itertools import accumulate, chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from runner.plan.rollout.model import PlannedBudget, PlannedCheck, PlannedDomains, PlannedWave, Rollout
 from runner.servers import LabelTable, columns_of
@@ -14,13 +15,14 @@ from runner.spec.rollout.limits import LIMITS
 from runner.spec.rollout.model import AbortRules, SequentialRule, WindowRules
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from runner.model import JsonMapping, JsonObject
     from runner.servers import ServerColumns
     from runner.spec.rollout.model import Share
 
-_AT_ONCE = 500
+AT_ONCE = 500
+_T = TypeVar("_T")
 _OPTIONAL = frozenset({"env", "folder", "fingerprint"})
 
 
@@ -125,14 +127,25 @@ def labels_to_json(groups: Sequence[ServerColumns]) -> JsonObject:
         groups = [
             every[stop - len(group) : stop] for group, stop in zip(groups, accumulate(map(len, groups)), strict=True)
         ]
-    used = list(dict.fromkeys(chain.from_iterable(group.places for group in groups)))
-    number_at = [0] * len(groups[0].different) if groups else []
-    for number, place in enumerate(used):
-        number_at[place] = number
+    number_at = array("q", [-1]) * len(groups[0].different) if groups else array("q")
+    used: list[int] = []
+    for place in chain.from_iterable(group.places for group in groups):
+        if number_at[place] < 0:
+            number_at[place] = len(used)
+            used.append(place)
     return {
-        "different": (_rows(groups[0], used[first : first + _AT_ONCE]) for first in range(0, len(used), _AT_ONCE)),
-        "of": [list(map(number_at.__getitem__, group.places)) for group in groups],
+        "different": (_rows(groups[0], places) for places in in_pieces(used)),
+        "of": ([_numbers(number_at, group.places)] for group in groups),
     }
+
+
+def in_pieces(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """The values, some at a time: what is made of more would leave the cache of a core, or be memory not used before."""
+    return (values[first : first + AT_ONCE] for first in range(0, len(values), AT_ONCE))
+
+
+def _numbers(number_at: Sequence[int], places: Sequence[int]) -> Iterator[list[int]]:
+    return (list(map(number_at.__getitem__, piece)) for piece in in_pieces(places))
 
 
 def _rows(servers: ServerColumns, places: Sequence[int]) -> list[JsonObject]:
