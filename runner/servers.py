@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_AT_ONCE = 500
+
 _NO_LABELS: Mapping[str, str] = {}
 # Not Server._make, which is Python: a call less per server of a million.
 _make_server = partial(tuple.__new__, Server)
@@ -180,6 +182,12 @@ class ServerColumns(Sequence[Server]):
             columns[key] = column()
         return columns[key]
 
+    def labels_at(self, places: Sequence[int]) -> Iterator[dict[str, str]]:
+        """The labels at these places of `different`, each for one use."""
+        if isinstance(self.different, LabelTable):
+            return chain.from_iterable(map(self.different.rows, in_pieces(places)))
+        return map(dict, map(self.different.__getitem__, places))
+
     def label_names(self) -> Collection[str]:
         """The names of all labels."""
         if isinstance(self.different, LabelTable):
@@ -227,6 +235,11 @@ class ServerColumns(Sequence[Server]):
         taken._whole, taken._indices = self._whole, indices  # noqa: SLF001  its own kind
         taken._ids = taken._names = taken._places = None  # noqa: SLF001  likewise
         return taken
+
+
+def in_pieces(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The values, some at a time: what is made of more would leave the cache of a core, or be memory not used before."""
+    return (values[first : first + _AT_ONCE] for first in range(0, len(values), _AT_ONCE))
 
 
 def picked(column: Sequence[T], places: Sequence[int]) -> Sequence[T]:

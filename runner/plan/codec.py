@@ -14,8 +14,8 @@ from runner.errors import InvalidInput, Problem, RefusedToStart
 from runner.model import Json, JsonMapping, JsonObject, Lane
 from runner.plan.hashing import hash_document, is_hash_of
 from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary
-from runner.plan.rollout.codec import AT_ONCE, in_pieces, labels_to_json, rollout_from_json, rollout_to_json
-from runner.servers import ServerColumns, columns_of, ids_of, names_of
+from runner.plan.rollout.codec import labels_to_json, rollout_from_json, rollout_to_json
+from runner.servers import ServerColumns, columns_of, ids_of, in_pieces, names_of
 from runner.spec.campaign import Submit, Watch
 
 if TYPE_CHECKING:
@@ -145,9 +145,9 @@ def _requests(plan: Plan, ids: Sequence[Sequence[str]] | None) -> Iterator[list[
     """
     with_waves = plan.rollout is not None
     full: dict[int, JsonObject] = {}
-    for first in range(0, len(plan.requests), AT_ONCE):
+    for requests in in_pieces(plan.requests):
         documents: list[JsonObject] = []
-        for step, group, start, stop, body, wave in plan.requests[first : first + AT_ONCE]:
+        for step, group, start, stop, body, wave in requests:
             if id(body) not in full:
                 full[id(body)] = request_body(body, (), str(body["name"]))
             own_body = full[id(body)].copy()

@@ -36,13 +36,16 @@ def at_all_of(looks: Sequence[LooksAt]) -> LooksAt:
 
 
 class PerLabels(Generic[_T]):
-    """A function of a server that follows from an expression, or from several. Whoever asks keeps the servers alive."""
+    """A function of a server that follows from an expression, or from several."""
 
     def __init__(self, of: ServerExpression | LooksAt, function: Callable[[Server], _T]) -> None:
         self.looks_at = LooksAt(of.uses_only_labels, of.reads)
         self._function = function
         self._reads = None if of.reads is None else sorted(of.reads)
         self._known: dict[Any, _T] = {}
+        self._alive: list[
+            Mapping[str, str]
+        ] = []  # those known by which object they are: another must not take its place
 
     def __call__(self, server: Server) -> _T:
         """What the function gives for a server, or raises."""
@@ -51,6 +54,8 @@ class PerLabels(Generic[_T]):
         key = self._key(server.labels)
         if key not in self._known:
             self._known[key] = self._function(server)
+            if self._reads is None:
+                self._alive.append(server.labels)
         return self._known[key]
 
     def of(self, servers: ServerColumns) -> list[_T]:
@@ -78,10 +83,17 @@ class PerLabels(Generic[_T]):
         """
         known = self._known
         if not known.keys() >= set(self._keys_at(servers, places)):
-            for key, place in dict(zip(self._keys_at(servers, places), places, strict=True)).items():
-                if key not in known:
-                    known[key] = self._function(Server("", "", servers.different[place]))
+            place_of = {k: p for k, p in zip(self._keys_at(servers, places), places, strict=True) if k not in known}
+            for key, labels in zip(place_of, self._labels_at(servers, list(place_of.values())), strict=True):
+                known[key] = self._function(Server("", "", labels))
         return list(map(known.__getitem__, self._keys_at(servers, places)))
+
+    def _labels_at(self, servers: ServerColumns, places: Sequence[int]) -> Iterable[Mapping[str, str]]:
+        if self._reads is not None:
+            return servers.labels_at(places)
+        labels = [servers.different[place] for place in places]
+        self._alive += labels
+        return labels
 
     def _key(self, labels: Mapping[str, str]) -> object:
         """What tells labels apart, as far as the function looks at them."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from array import array
 from dataclasses import asdict
 from itertools import accumulate, chain
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from runner.plan.rollout.model import PlannedBudget, PlannedCheck, PlannedDomains, PlannedWave, Rollout
-from runner.servers import LabelTable, columns_of
+from runner.servers import columns_of, in_pieces
 from runner.spec.numbers import plain_numbers, written_numbers
 from runner.spec.quantities import WHOLE, parse_share
 from runner.spec.rollout.limits import LIMITS
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from runner.servers import ServerColumns
     from runner.spec.rollout.model import Share
 
-AT_ONCE = 500
-_T = TypeVar("_T")
 _OPTIONAL = frozenset({"env", "folder", "fingerprint"})
 
 
@@ -134,20 +132,10 @@ def labels_to_json(groups: Sequence[ServerColumns]) -> JsonObject:
             number_at[place] = len(used)
             used.append(place)
     return {
-        "different": (_rows(groups[0], places) for places in in_pieces(used)),
+        "different": (list(groups[0].labels_at(places)) for places in in_pieces(used)),
         "of": ([_numbers(number_at, group.places)] for group in groups),
     }
 
 
-def in_pieces(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    """The values, some at a time: what is made of more would leave the cache of a core, or be memory not used before."""
-    return (values[first : first + AT_ONCE] for first in range(0, len(values), AT_ONCE))
-
-
 def _numbers(number_at: Sequence[int], places: Sequence[int]) -> Iterator[list[int]]:
     return (list(map(number_at.__getitem__, piece)) for piece in in_pieces(places))
-
-
-def _rows(servers: ServerColumns, places: Sequence[int]) -> list[JsonObject]:
-    different = servers.different
-    return different.rows(places) if isinstance(different, LabelTable) else [dict(different[place]) for place in places]
