@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import chain, repeat
+from itertools import chain, compress, repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from runner.inventory.labels import as_texts
 from runner.servers import LabelTable, indices_by
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from runner.model import Json, JsonObject
 
@@ -54,27 +55,25 @@ class LabelSets:
             self._known.setdefault(tuple(row), {})[tuple(row.values())] = place
         return place
 
-    def places_of(self, rows: Sequence[JsonObject]) -> Sequence[int] | None:
-        """The places of the labels in rows; None where a value is no text."""
+    def places_of(self, rows: Sequence[JsonObject], place_of: Callable[[int], int]) -> Sequence[int]:
+        """The places of the labels in rows; `place_of` is asked by index for that of a row whose values are not plain."""
         if self._wanted is not None:
-            return self._places(self._wanted, _values(rows, self._wanted))
-        names = tuple(rows[0])
-        if list(chain.from_iterable(rows)) == [*names] * len(rows):  # as mostly
-            return self._places(names, list(map(tuple, map(dict.values, rows))))
+            return self._places(self._wanted, _values(rows, self._wanted), place_of)
         places = [0] * len(rows)
-        for kind, indices in indices_by(map(tuple, rows)).items():
-            found = self._places(kind, [tuple(rows[index].values()) for index in indices])
-            if found is None:
-                return None
+        for names, indices in indices_by(map(tuple, rows)).items():
+            values = [tuple(rows[index].values()) for index in indices]
+            found = self._places(names, values, lambda at, indices=indices: place_of(indices[at]))  # type: ignore[misc]
             for index, place in zip(indices, found, strict=True):
                 places[index] = place
         return places
 
-    def places_in(self, columns: Mapping[str, Sequence[Json]], count: int) -> Sequence[int] | None:
-        """The places of `count` servers by columns; nothing, and empty text, is no label. None where a value is no text."""
+    def places_in(
+        self, columns: Mapping[str, Sequence[Json]], count: int, place_of: Callable[[int], int]
+    ) -> Sequence[int]:
+        """The same for `count` servers by columns; nothing, and empty text, is no label."""
         names = tuple(columns) if self._wanted is None else tuple(name for name in self._wanted if name in columns)
         values = list(zip(*map(columns.__getitem__, names), strict=True)) if names else [()] * count
-        return self._places(names, values)
+        return self._places(names, values, place_of)
 
     def merged(self, places: Sequence[int]) -> Sequence[int]:
         """The places with equal labels as one, where all labels are kept: a plan may have them, each once."""
@@ -83,9 +82,22 @@ class LabelSets:
         first = self.different.first_alike()
         return places if first is None else [first[place] for place in places]
 
-    def _places(self, names: tuple[str, ...], values: Sequence[tuple[Any, ...]]) -> Sequence[int] | None:
-        """The places of labels with these names; None, and empty text, is no label. None where a value is no text."""
-        if not self._goes_on(len(values)):
+    def _places(
+        self, names: tuple[str, ...], values: Sequence[tuple[Json, ...]], place_of: Callable[[int], int]
+    ) -> Sequence[int]:
+        """The places of labels with these names."""
+        found = self._found(names, values)
+        if found is None:
+            rows = list(map(as_texts, values))
+            plain = [row for row in rows if row is not None]
+            places = iter((plain and self._found(names, plain)) or ())
+            found = [place_of(at) if row is None else next(places) for at, row in enumerate(rows)]
+        self._goes_on(len(values))
+        return found
+
+    def _found(self, names: tuple[str, ...], values: Sequence[tuple[Any, ...]]) -> Sequence[int] | None:
+        """The places of labels with these names; None where a value is neither text nor nothing."""
+        if not self._repeat:
             return self._added(names, values)
         known = self._known.setdefault(names, {})
         try:
@@ -96,21 +108,26 @@ class LabelSets:
             return None
         if not new:
             return places
-        found = self._added(names, new)
-        if found is None:
+        added = self._added(names, new)
+        if added is None:
             return None
-        known.update(zip(new, found, strict=True))
+        known.update(zip(new, added, strict=True))
         return list(map(known.__getitem__, values))
 
     def _added(self, names: tuple[str, ...], values: Sequence[tuple[Any, ...]]) -> Sequence[int] | None:
-        """The places of labels that were not seen so far."""
+        """The same for labels that were not seen so far."""
         columns = list(zip(*values, strict=True))
         kinds = set(chain.from_iterable(set(map(type, column)) for column in columns))
         if not kinds <= {str, type(None)}:
             return None
         if all(map(all, columns)):
             return self.different.add(names, list(map(self._sharing, columns)), len(values))
-        return [self._place({name: text for name, text in zip(names, one, strict=True) if text}) for one in values]
+        places = [0] * len(values)
+        for held, indices in indices_by(tuple(map(bool, one)) for one in values).items():
+            texts = [tuple(compress(values[index], held)) for index in indices]
+            for index, place in zip(indices, self._found(tuple(compress(names, held)), texts) or (), strict=True):
+                places[index] = place
+        return places
 
     def _place(self, labels: _Labels) -> int:
         names, texts = tuple(labels), tuple(labels.values())

@@ -42,6 +42,23 @@ def flatten_all(rows: Iterable[JsonObject]) -> bool:
     return True
 
 
+def as_texts(values: tuple[Json, ...]) -> tuple[str | None, ...] | None:
+    """The values of a row as labels are; None where one is nested, or a number that may have been written otherwise."""
+    if not {str, int, bool, type(None)}.issuperset(map(type, values)) or 0 in map(_if_whole, values):
+        return None
+    return tuple(map(_text, values))
+
+
+def _if_whole(value: Json) -> Json:
+    return value if type(value) is int else None
+
+
+def _text(value: Json) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return None if value is None else str(value)
+
+
 def flattened(name: str, value: Json) -> Iterator[tuple[str, str]]:
     """The labels that a value comes to: nested values get their names joined by dots. Nothing, or empty text, is none.
 
@@ -54,9 +71,7 @@ def flattened(name: str, value: Json) -> Iterator[tuple[str, str]]:
             left += [(f"{name}.{key}", item) for key, item in reversed(value.items())]
         elif isinstance(value, list):
             left += [(f"{name}.{key}", item) for key, item in reversed(_named(value))]
-        elif isinstance(value, bool):
-            yield name, "true" if value else "false"
-        elif value is not None and (text := str(value)):
+        elif text := _text(value):
             yield name, text
 
 

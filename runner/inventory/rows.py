@@ -89,8 +89,18 @@ class RowReader:
         `read_again` does. The rows are used up.
         """
         lines = range(first_line, first_line + len(rows))
-        if self._labels.keeps_all and (columns := columns_of_rows(rows)) and self.add_columns(columns, lines):
-            return True
+
+        def place_of(at: int) -> int:
+            self.read_again = partial(again, at)
+            return self._place(rows[at], first_line + at, None)
+
+        def place_of_whole(at: int) -> int:
+            del rows[at]["id"]
+            rows[at].pop("name", None)
+            return place_of(at)
+
+        if self._labels.keeps_all and (columns := columns_of_rows(rows)):
+            return self.add_columns(columns, lines, place_of_whole)
         try:
             ids = [row.pop("id") for row in rows]
             names = [row.pop("name", None) for row in rows]
@@ -101,28 +111,22 @@ class RowReader:
         if named is None or not flatten_all(nested):
             return False
 
-        def place_of(at: int) -> int:
-            self.read_again = partial(again, at)
-            return self._place(rows[at], first_line + at, None)
-
         # What is nested in a label may be in conflict with another.
         together = self._labels.keeps_all or objects() == len(rows) + len(nested)
-        places = self._labels.places_of(rows) if together else None
-        self._places += map(place_of, range(len(rows))) if places is None else places
+        self._places += self._labels.places_of(rows, place_of) if together else map(place_of, range(len(rows)))
         self._append_all(ids, named, lines)
         return True
 
-    def add_columns(self, columns: dict[str, Sequence[Json]], lines: range) -> bool:
-        """Add servers by columns, where nothing, and empty text, is no label; False, with none added, where some is no text.
+    def add_columns(self, columns: dict[str, Sequence[Json]], lines: range, place_of: Callable[[int], int]) -> bool:
+        """Add servers by columns, where nothing, and empty text, is no label; False, with none added, if an id is no text.
 
-        The columns are used up.
+        `place_of` is as for `LabelSets.places_of`. The columns are used up.
         """
         ids = columns.pop("id")
         named = usable_names(ids, columns.pop("name", ids))
-        places = self._labels.places_in(columns, len(ids)) if named is not None and all(ids) else None
-        if named is None or places is None:
+        if named is None or not all(ids):
             return False
-        self._places += places
+        self._places += self._labels.places_in(columns, len(ids), place_of)
         self._append_all(ids, named, lines)
         return True
 

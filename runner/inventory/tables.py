@@ -91,7 +91,11 @@ def _add_columns(header: _Header, values: Sequence[list[str]], text: str, rows: 
     columns: dict[str, Sequence[Json]] = dict(zip(names, zip(*values, strict=True), strict=True))
     if not text.isascii() or any(blank in text for blank in _ASCII_BLANKS):
         columns = {name: list(map(str.strip, column)) for name, column in columns.items()}
-    return rows.add_columns(columns, range(first, first + len(values)))
+    return rows.add_columns(columns, range(first, first + len(values)), _text_alone)
+
+
+def _text_alone(at: int) -> int:
+    raise TypeError(f"row {at} of a table is not text alone")
 
 
 def _add_each(header: _Header, lines: Iterable[str], rows: RowReader, before: int) -> None:

@@ -110,8 +110,8 @@ def test_labels_that_do_not_repeat_are_merged_where_they_do_after_all(
     sets, sharing = LabelSets(None, looked_at), LabelSets(None)
     places, expected = list[int](), list[int]()
     for row in fleet:
-        places += sets.places_of([dict(row)]) or ()
-        expected += sharing.places_of([dict(row)]) or ()
+        places += sets.places_of([dict(row)], lambda _: -1)
+        expected += sharing.places_of([dict(row)], lambda _: -1)
     merged = sets.merged(places)
     assert [sets.different[place] for place in merged] == fleet == [sharing.different[place] for place in expected]
     repeated = {
