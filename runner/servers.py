@@ -189,10 +189,10 @@ class ServerColumns(Sequence[Server]):
         return map(dict, map(self.different.__getitem__, places))
 
     def label_names(self) -> Collection[str]:
-        """The names of all labels."""
+        """The names of all labels, in the order in which they come up."""
         if isinstance(self.different, LabelTable):
             return self.different.names
-        return set[str]().union(*self.different)
+        return dict.fromkeys(chain.from_iterable(self.different))
 
     def __len__(self) -> int:
         return len(self._indices)

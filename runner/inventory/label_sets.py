@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import chain, compress, repeat
+from itertools import chain, compress, groupby, repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -87,13 +87,15 @@ class LabelSets:
     ) -> Sequence[int]:
         """The places of labels with these names."""
         found = self._found(names, values)
-        if found is None:
-            rows = list(map(as_texts, values))
-            plain = [row for row in rows if row is not None]
-            places = iter((plain and self._found(names, plain)) or ())
-            found = [place_of(at) if row is None else next(places) for at, row in enumerate(rows)]
         self._goes_on(len(values))
-        return found
+        if found is not None:
+            return found
+        places: list[int] = []
+        for is_plain, run in groupby(map(as_texts, values), key=bool):
+            rows: list[Any] = list(run)
+            first = len(places)
+            places += (self._found(names, rows) or ()) if is_plain else map(place_of, range(first, first + len(rows)))
+        return places
 
     def _found(self, names: tuple[str, ...], values: Sequence[tuple[Any, ...]]) -> Sequence[int] | None:
         """The places of labels with these names; None where a value is neither text nor nothing."""
