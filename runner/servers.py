@@ -6,21 +6,102 @@ have few different labels, so that what depends on labels alone is asked once fo
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from functools import partial
-from itertools import chain
-from typing import TYPE_CHECKING, TypeVar, overload
+from itertools import chain, repeat
+from operator import setitem
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from runner.model import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-T = TypeVar("T", bound="Hashable")
+T = TypeVar("T")
+
+_AT_ONCE = 500
 
 _NO_LABELS: Mapping[str, str] = {}
 # Not Server._make, which is Python: a call less per server of a million.
 _make_server = partial(tuple.__new__, Server)
+
+
+class LabelTable(Sequence["Mapping[str, str]"]):
+    """Different labels by column; a mapping is made where one is looked at, and kept, so that it stays the same object.
+
+    Half the memory of a mapping for each server, where each has labels of its own.
+    """
+
+    __slots__ = ("_columns", "_kind_of", "_kinds", "_made")
+
+    def __init__(self) -> None:
+        self._columns: dict[str, list[str | None]] = {}
+        self._kinds: dict[tuple[str, ...], int] = {}  # names of labels, in their order
+        self._kind_of: list[int] = []  # of each place
+        self._made: dict[int, dict[str, str]] = {}
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names of all labels."""
+        return self._columns.keys()
+
+    def add(self, names: tuple[str, ...], columns: Sequence[Sequence[str]], count: int) -> range:
+        """Add the texts of labels with these names; return their places."""
+        start = len(self)
+        for name, texts in zip(names, columns, strict=True):
+            self._columns.setdefault(name, [])
+            column = self.column(name)
+            column += texts
+        self._kind_of += [self._kinds.setdefault(names, len(self._kinds))] * count
+        return range(start, start + count)
+
+    def column(self, name: str) -> list[str | None]:
+        """The texts of a label by place; None: there is no such label."""
+        column = self._columns.get(name, [])
+        column += [None] * (len(self) - len(column))
+        return column
+
+    def first_alike(self) -> list[int] | None:
+        """For each place the first one with the same labels; None where all differ."""
+        columns = list(map(self.column, self._columns))
+        if any(len(set(column)) == len(self) for column in columns):
+            return None
+        every = [self._kind_of, *columns]
+        first: dict[tuple[object, ...], int] = {}
+        return [first.setdefault(labels, place) for place, labels in enumerate(zip(*every, strict=True))]
+
+    def rows(self, places: Sequence[int]) -> list[dict[str, str]]:
+        """What is at these places, for one use: nothing is kept of it."""
+        kinds = list(self._kinds)
+        found = set(map(self._kind_of.__getitem__, places))
+        if len(found) != 1 or not (names := kinds[found.pop()]):
+            return list(map(self._row, places))
+        blank: dict[str, Any] = dict.fromkeys(names, "")
+        made = [blank.copy() for _ in places]
+        for name in names:  # a column at a time: half as long as a row at a time
+            deque(map(setitem, made, repeat(name), map(self._columns[name].__getitem__, places)), maxlen=0)
+        return made
+
+    def __len__(self) -> int:
+        return len(self._kind_of)
+
+    @overload
+    def __getitem__(self, index: int) -> Mapping[str, str]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Mapping[str, str]]: ...
+    def __getitem__(self, index: int | slice) -> Mapping[str, str] | list[Mapping[str, str]]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(len(self))[index]]
+        made = self._made.get(index)
+        if made is None:
+            place = range(len(self))[index]
+            made = self._made.setdefault(place, self._row(place))
+        return made
+
+    def _row(self, place: int) -> dict[str, str]:
+        names = list(self._kinds)[self._kind_of[place]]
+        return {name: str(self._columns[name][place]) for name in names}
 
 
 class ServerColumns(Sequence[Server]):
@@ -50,7 +131,7 @@ class ServerColumns(Sequence[Server]):
         self.different = (_NO_LABELS,) if places is None else different
         # Without labels: zeros, a byte each.
         self._places: Sequence[int] | None = bytes(len(ids)) if places is None else places
-        self._columns: dict[str, list[str | None]] | None = None
+        self._columns: dict[tuple[str, str], Sequence[str | None]] = {}
         self._whole = self
         self._indices: Sequence[int] = range(len(ids))
 
@@ -58,31 +139,60 @@ class ServerColumns(Sequence[Server]):
     def ids(self) -> Sequence[str]:
         """The ids."""
         if self._ids is None:
-            self._ids = list(map(self._whole.ids.__getitem__, self._indices))
+            self._ids = picked(self._whole.ids, self._indices)
         return self._ids
 
     @property
     def names(self) -> Sequence[str]:
         """The names."""
         if self._names is None:
-            self._names = list(map(self._whole.names.__getitem__, self._indices))
+            self._names = picked(self._whole.names, self._indices)
         return self._names
 
     @property
     def places(self) -> Sequence[int]:
         """Which of the different labels each has."""
         if self._places is None:
-            self._places = list(map(self._whole.places.__getitem__, self._indices))
+            of_all = self._whole.places
+            each_its_own = of_all == range(len(of_all))
+            self._places = self._indices if each_its_own else picked(of_all, self._indices)
         return self._places
 
-    def label(self, name: str) -> list[str | None]:
+    def label(self, name: str) -> Sequence[str | None]:
         """A label by the places of `different`, None where there is no such label; looked up once for all that are taken."""
+        if isinstance(self.different, LabelTable):
+            return self.different.column(name)
+        return self._once(("label", name), lambda: [labels.get(name) for labels in self.different])
+
+    def texts(self, name: str) -> Sequence[str | None]:
+        """The text of a label of each server, None where there is none; looked up once for all that are taken."""
         whole = self._whole
-        if whole._columns is None:  # noqa: SLF001  its own kind
-            whole._columns = {}  # noqa: SLF001  likewise
-        if name not in whole._columns:  # noqa: SLF001  likewise
-            whole._columns[name] = [labels.get(name) for labels in self.different]  # noqa: SLF001  likewise
-        return whole._columns[name]  # noqa: SLF001  likewise
+
+        def of_all() -> Sequence[str | None]:
+            texts = self.label(name)
+            if "" in texts:  # as in plans that were made when empty text was a label
+                texts = [text or None for text in texts]
+            return picked(texts, whole.places)
+
+        return picked(self._once(("texts", name), of_all), self._indices)
+
+    def _once(self, key: tuple[str, str], column: Callable[[], Sequence[str | None]]) -> Sequence[str | None]:
+        columns = self._whole._columns  # noqa: SLF001  its own kind
+        if key not in columns:
+            columns[key] = column()
+        return columns[key]
+
+    def labels_at(self, places: Sequence[int]) -> Iterator[dict[str, str]]:
+        """The labels at these places of `different`, each for one use."""
+        if isinstance(self.different, LabelTable):
+            return chain.from_iterable(map(self.different.rows, in_pieces(places)))
+        return map(dict, map(self.different.__getitem__, places))
+
+    def label_names(self) -> Collection[str]:
+        """The names of all labels, in the order in which they come up."""
+        if isinstance(self.different, LabelTable):
+            return self.different.names
+        return dict.fromkeys(chain.from_iterable(self.different))
 
     def __len__(self) -> int:
         return len(self._indices)
@@ -125,6 +235,16 @@ class ServerColumns(Sequence[Server]):
         taken._whole, taken._indices = self._whole, indices  # noqa: SLF001  its own kind
         taken._ids = taken._names = taken._places = None  # noqa: SLF001  likewise
         return taken
+
+
+def in_pieces(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The values, some at a time: what is made of more would leave the cache of a core, or be memory not used before."""
+    return (values[first : first + _AT_ONCE] for first in range(0, len(values), _AT_ONCE))
+
+
+def picked(column: Sequence[T], places: Sequence[int]) -> Sequence[T]:
+    """What stands at these places of a column."""
+    return column if places == range(len(column)) else list(map(column.__getitem__, places))
 
 
 def columns_of(servers: Iterable[Server]) -> ServerColumns:

@@ -104,8 +104,12 @@ def _add_usual(lines: list[bytes], first: int, rows: RowReader) -> bool:
         objects = list(map(orjson.loads, lines))
     except orjson.JSONDecodeError:
         return False
+    return rows.add_all(objects, first, lambda: _objects_in(lines), lambda at: read_texts(lines[at], rows.file))
+
+
+def _objects_in(lines: list[bytes]) -> int:
     text = b"".join(lines)
-    return rows.add_all(objects, first, text.count(b"{") + (b"[" in text), lambda at: read_texts(lines[at], rows.file))
+    return text.count(b"{") + (b"[" in text)
 
 
 def _add_each(lines: list[bytes], first: int, rows: RowReader) -> None:

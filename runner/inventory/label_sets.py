@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import chain, repeat
+from itertools import chain, compress, groupby, repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from runner.inventory.labels import as_texts
+from runner.servers import LabelTable, indices_by
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from runner.model import Json, JsonObject
 
@@ -25,10 +28,9 @@ class LabelSets:
 
     def __init__(self, wanted: Collection[str] | None, looked_at: int = _LOOKED_AT) -> None:
         self._looked_at = looked_at
-        self.different: list[_Labels] = []
-        self._wanted = None if wanted is None else sorted(wanted)
-        self._places: dict[Any, int] = {}  # by names and values
-        self._by_values: dict[Any, int] = {}  # by the values of labels whose names are always the same
+        self.different = LabelTable()
+        self._wanted = None if wanted is None else tuple(sorted(wanted))
+        self._known: dict[tuple[str, ...], dict[Any, int]] = {}  # places by names, and by values as they were read
         self._shared: dict[str, str] = {}
         self._count = 0
         self._repeat = True
@@ -41,123 +43,121 @@ class LabelSets:
     def known(self, row: JsonObject) -> int | None:
         """The place of the labels of a row that was seen before, just as it is."""
         try:
-            return self._places.get((*row, *row.values()))
+            return self._known.get(tuple(row), {}).get(tuple(row.values()))
         except TypeError:  # a value that is no key, such as a list
             return None
 
     def place(self, labels: _Labels, row: JsonObject) -> int:
         """The place of all labels of a row, which will be known again by them, and by the row."""
-        place = self._place(labels if self._wanted is None else self._kept(labels))
+        place = self._place(labels if self._wanted is None else {n: labels[n] for n in self._wanted if n in labels})
         # Else found again by text only: 1 and true are equal as keys, and not as labels.
         if self._goes_on(1) and all(value is None or type(value) is str for value in row.values()):
-            self._places[(*row, *row.values())] = place
+            self._known.setdefault(tuple(row), {})[tuple(row.values())] = place
         return place
 
     def places_of(self, rows: Sequence[JsonObject], place_of: Callable[[int], int]) -> Sequence[int]:
-        """The places of the labels in rows; `place_of` is asked by index for that of a row whose values are not all text."""
-        repeats = self._goes_on(len(rows))
-        if not repeats:
-            kept = rows if self._wanted is None else list(map(self._written, rows))
-            texts = are_texts(chain.from_iterable(map(dict.values, kept)))
-            return self._each_its_own(map(self._sharing, kept)) if texts else list(map(place_of, range(len(rows))))
-        try:
-            if self._wanted is None:
-                return self._found(self._places, [(*row, *row.values()) for row in rows], rows.__getitem__, place_of)
-            keys = _values(rows, self._wanted)
-            return self._found(self._by_values, keys, lambda at: self._written(rows[at]), place_of)
-        except TypeError:  # a value that is no key
-            return list(map(place_of, range(len(rows))))
+        """The places of the labels in rows; `place_of` is asked by index for that of a row whose values are not plain."""
+        if self._wanted is not None:
+            return self._places(self._wanted, _values(rows, self._wanted), place_of)
+        places = [0] * len(rows)
+        for names, indices in indices_by(map(tuple, rows)).items():
+            values = [tuple(rows[index].values()) for index in indices]
+            found = self._places(names, values, lambda at, indices=indices: place_of(indices[at]))  # type: ignore[misc]
+            for index, place in zip(indices, found, strict=True):
+                places[index] = place
+        return places
 
-    def places_in(self, columns: Mapping[str, Sequence[str]], count: int) -> Sequence[int]:
-        """The places of `count` servers by columns of text, which are the same each time; empty text is no label."""
-        names = [name for name in columns if self._wanted is None or name in self._wanted]
-        keys = list(zip(*map(columns.__getitem__, names), strict=True)) if names else [()] * count
+    def places_in(
+        self, columns: Mapping[str, Sequence[Json]], count: int, place_of: Callable[[int], int]
+    ) -> Sequence[int]:
+        """The same for `count` servers by columns; nothing, and empty text, is no label."""
+        names = tuple(columns) if self._wanted is None else tuple(name for name in self._wanted if name in columns)
+        values = list(zip(*map(columns.__getitem__, names), strict=True)) if names else [()] * count
+        return self._places(names, values, place_of)
 
-        def labels_at(at: int) -> _Labels:
-            return {name: value for name, value in zip(names, keys[at], strict=True) if value}
-
-        if self._goes_on(count):
-            return self._found(self._by_values, keys, labels_at, lambda at: self._place(labels_at(at)))
-        return self._each_its_own(list(map(labels_at, range(count))))
-
-    def merged(self, places: list[int]) -> list[int]:
+    def merged(self, places: Sequence[int]) -> Sequence[int]:
         """The places with equal labels as one, where all labels are kept: a plan may have them, each once."""
         if self._repeat or self._wanted is not None:
             return places
-        hashes = [hash((*labels, *labels.values())) for labels in self.different]
-        if len(set(hashes)) == len(hashes):
-            return places
-        first: dict[tuple[str, ...], int] = {}
-        same = [first.setdefault((*one, *one.values()), place) for place, one in enumerate(self.different)]
-        return [same[place] for place in places]
+        first = self.different.first_alike()
+        return places if first is None else [first[place] for place in places]
 
-    def _found(
-        self,
-        known: dict[Any, int],
-        keys: Sequence[Any],
-        labels_at: Callable[[int], JsonObject],
-        place_of: Callable[[int], int],
-    ) -> list[int]:
-        places: list[Any] = list(map(known.get, keys))
-        if None in places:
-            for at, key in enumerate(keys):
-                if key in known:
-                    places[at] = known[key]
-                elif are_texts((labels := labels_at(at)).values()):
-                    places[at] = known[key] = self._place(labels)
-                else:
-                    places[at] = place_of(at)
+    def _places(
+        self, names: tuple[str, ...], values: Sequence[tuple[Json, ...]], place_of: Callable[[int], int]
+    ) -> Sequence[int]:
+        """The places of labels with these names."""
+        found = self._found(names, values)
+        self._goes_on(len(values))
+        if found is not None:
+            return found
+        places: list[int] = []
+        for is_plain, run in groupby(map(as_texts, values), key=bool):
+            rows: list[Any] = list(run)
+            first = len(places)
+            places += (self._found(names, rows) or ()) if is_plain else map(place_of, range(first, first + len(rows)))
+        return places
+
+    def _found(self, names: tuple[str, ...], values: Sequence[tuple[Any, ...]]) -> Sequence[int] | None:
+        """The places of labels with these names; None where a value is neither text nor nothing."""
+        if not self._repeat:
+            return self._added(names, values)
+        known = self._known.setdefault(names, {})
+        try:
+            # Not where the last one is new, as where labels stand together: then most are.
+            places: list[Any] = list(map(known.get, values)) if values[-1] in known else [None]
+            new = [labels for labels in dict.fromkeys(values) if labels not in known] if None in places else []
+        except TypeError:  # a value that is no key
+            return None
+        if not new:
+            return places
+        added = self._added(names, new)
+        if added is None:
+            return None
+        known.update(zip(new, added, strict=True))
+        return list(map(known.__getitem__, values))
+
+    def _added(self, names: tuple[str, ...], values: Sequence[tuple[Any, ...]]) -> Sequence[int] | None:
+        """The same for labels that were not seen so far."""
+        columns = list(zip(*values, strict=True))
+        kinds = set(chain.from_iterable(set(map(type, column)) for column in columns))
+        if not kinds <= {str, type(None)}:
+            return None
+        if all(map(all, columns)):
+            return self.different.add(names, list(map(self._sharing, columns)), len(values))
+        places = [0] * len(values)
+        for held, indices in indices_by(tuple(map(bool, one)) for one in values).items():
+            texts = [tuple(compress(values[index], held)) for index in indices]
+            for index, place in zip(indices, self._found(tuple(compress(names, held)), texts) or (), strict=True):
+                places[index] = place
         return places
 
     def _place(self, labels: _Labels) -> int:
-        if not self._repeat:
-            return self._each_its_own([labels])[0]
-        place = self._places.setdefault((*labels, *labels.values()), len(self.different))
-        if place == len(self.different):
-            self.different.append(labels)
-        return place
+        names, texts = tuple(labels), tuple(labels.values())
+        known = self._known.setdefault(names, {}) if self._repeat else {}
+        if texts not in known:
+            (known[texts],) = self.different.add(names, [self._sharing([text]) for text in texts], 1)
+        return known[texts]
 
-    def _sharing(self, labels: _Labels) -> _Labels:
-        """The same labels, with texts that many servers have as one object: a quarter of the memory of such a fleet."""
-        shared = self._shared
-        return {name: shared.get(text, text) for name, text in labels.items()}
-
-    def _each_its_own(self, different: Iterable[_Labels]) -> range:
-        start = len(self.different)
-        self.different += different
-        return range(start, len(self.different))
+    def _sharing(self, texts: Sequence[str]) -> list[str]:
+        """The same texts, those that many servers have as one object: a quarter of the memory of such a fleet."""
+        return list(map(self._shared.setdefault if self._repeat else self._shared.get, texts, texts))
 
     def _goes_on(self, count: int) -> bool:
         """Whether labels repeat, as far as it was seen with so many more servers."""
         self._count += count
         if self._repeat and self._count > self._looked_at and len(self.different) * 2 > self._count:
             self._repeat = False
-            counts = Counter(chain.from_iterable(map(dict.values, self.different)))
-            self._shared = {text: text for text, count in counts.items() if count > 1}
-            self._places.clear()
-            self._by_values.clear()
+            counts = Counter(chain.from_iterable(map(self.different.column, self.different.names)))
+            self._shared = {text: text for text, count in counts.items() if text is not None and count > 1}
+            self._known.clear()
         return self._repeat
 
-    def _kept(self, labels: _Labels) -> _Labels:
-        return {name: labels[name] for name in self._wanted or () if name in labels}
 
-    def _written(self, row: JsonObject) -> JsonObject:
-        """What a row has for the labels that are kept; nothing, and empty text, is no label."""
-        return {name: row[name] for name in self._wanted or () if row.get(name) not in {None, ""}}
-
-
-def are_texts(values: Iterable[Json]) -> bool:
-    """Whether all values are text, and none is empty."""
-    values = list(values)
-    return set(map(type, values)) <= {str} and all(values)
-
-
-def _values(rows: Sequence[JsonObject], names: Sequence[str]) -> Sequence[Any]:
-    """The values of these labels in each row, as keys; None where there is none."""
-    if not names:
-        return [()] * len(rows)
+def _values(rows: Sequence[JsonObject], names: tuple[str, ...]) -> Sequence[tuple[Any, ...]]:
+    """The values of these labels in each row; None where there is none."""
+    if len(names) < 2:  # noqa: PLR2004  of one, what gets items gives no tuples
+        return list(zip(*(map(dict.get, rows, repeat(name)) for name in names), strict=True)) or [()] * len(rows)
     try:
         return list(map(itemgetter(*names), rows))
     except KeyError:  # some lack one
-        columns = [map(dict.get, rows, repeat(name)) for name in names]
-        return list(columns[0] if len(names) == 1 else zip(*columns, strict=True))
+        return list(zip(*(map(dict.get, rows, repeat(name)) for name in names), strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +21,16 @@ def usable_names(ids: Sequence[Json], names: Sequence[Json]) -> Sequence[str] | 
     return names if set(map(type, names)) <= {str} else None
 
 
+def columns_of_rows(rows: Sequence[Json]) -> dict[str, Sequence[Json]] | None:
+    """The values of rows by name, where all have the same names in the same order, an `id` and no `labels` among them."""
+    if set(map(type, rows)) != {dict}:
+        return None
+    names = list(rows[0])
+    if "id" not in names or "labels" in names or list(chain.from_iterable(rows)) != names * len(rows):
+        return None
+    return dict(zip(names, zip(*map(dict.values, rows), strict=True), strict=True))
+
+
 def flatten_all(rows: Iterable[JsonObject]) -> bool:
     """Put what is in `labels` beside it; False where that is no mapping, or has what stands beside it."""
     for row in rows:
@@ -29,6 +40,23 @@ def flatten_all(rows: Iterable[JsonObject]) -> bool:
         elif nested is not None:
             return False
     return True
+
+
+def as_texts(values: tuple[Json, ...]) -> tuple[str | None, ...] | None:
+    """The values of a row as labels are; None where one is nested, or a number that may have been written otherwise."""
+    if not {str, int, bool, type(None)}.issuperset(map(type, values)) or 0 in map(_if_whole, values):
+        return None
+    return tuple(map(_text, values))
+
+
+def _if_whole(value: Json) -> Json:
+    return value if type(value) is int else None
+
+
+def _text(value: Json) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return None if value is None else str(value)
 
 
 def flattened(name: str, value: Json) -> Iterator[tuple[str, str]]:
@@ -43,9 +71,7 @@ def flattened(name: str, value: Json) -> Iterator[tuple[str, str]]:
             left += [(f"{name}.{key}", item) for key, item in reversed(value.items())]
         elif isinstance(value, list):
             left += [(f"{name}.{key}", item) for key, item in reversed(_named(value))]
-        elif isinstance(value, bool):
-            yield name, "true" if value else "false"
-        elif value is not None and (text := str(value)):
+        elif text := _text(value):
             yield name, text
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from array import array
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from runner.errors import InvalidInput, Problem
 from runner.inventory.exact import may_be_changed
 from runner.inventory.label_sets import LabelSets
-from runner.inventory.labels import flatten_all, flattened, usable_names
+from runner.inventory.labels import columns_of_rows, flatten_all, flattened, usable_names
 from runner.inventory.source import Inventory
 from runner.servers import ServerColumns
 from runner.spec.found import in_quotes, is_number
 from runner.spec.rules import SERVER_ID, are_server_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from runner.model import Json, JsonObject
 
@@ -40,9 +40,10 @@ class RowReader:
         """Gives the row that is being added once more, with the text of its numbers, where the first reading had none."""
         self._ids: list[str] = []
         self._are_ids = True
+        self._differ = True
         self._names: list[str] = []
         self._places: list[int] = []
-        self._lines = array("Q")  # of each server; 0: it has none
+        self._lines: list[Sequence[int]] = []  # of servers that were read together; 0: it has none
         self._where: dict[int, str] = {}  # of those servers for which the line does not say it all
         self._labels = LabelSets(wanted)
         self._problems: list[Problem] = []
@@ -63,7 +64,9 @@ class RowReader:
         """
         if not self._are_ids:
             self._note_invalid()
-        elif len(set(self._ids)) < len(self._ids):  # all at once: a set that grows row by row takes twice as long
+        elif not self._differ or len(set(self._ids)) < len(
+            self._ids
+        ):  # all at once: a set that grows takes twice as long
             self._note_doubles()
         if self._more:
             self._problems.append(Problem(f"and {self._more:,} more", self.file))
@@ -73,16 +76,31 @@ class RowReader:
     def inventory(self, fingerprint: str) -> Inventory:
         """All that was read."""
         places = self._labels.merged(self._places)
+        if len(self._labels.different) == len(places) and places == list(range(len(places))):
+            places = range(len(places))  # each server has labels of its own
         return Inventory(ServerColumns(self._ids, self._names, self._labels.different, places), fingerprint)
 
     def add_all(
-        self, rows: list[JsonObject], first_line: int, objects: int, again: Callable[[int], JsonObject]
+        self, rows: list[JsonObject], first_line: int, objects: Callable[[], int], again: Callable[[int], JsonObject]
     ) -> bool:
         """Add rows, one a line, that are as they mostly are; False, with none added, where an id, a name or `labels` is not.
 
-        `objects` is how many objects and lists there are in all of them. `again` gives a row by its place, as `read_again`
-        does. The rows are used up.
+        `objects` says how many objects and lists there are in all of them. `again` gives a row by its place, as
+        `read_again` does. The rows are used up.
         """
+        lines = range(first_line, first_line + len(rows))
+
+        def place_of(at: int) -> int:
+            self.read_again = partial(again, at)
+            return self._place(rows[at], first_line + at, None)
+
+        def place_of_whole(at: int) -> int:
+            del rows[at]["id"]
+            rows[at].pop("name", None)
+            return place_of(at)
+
+        if self._labels.keeps_all and (columns := columns_of_rows(rows)):
+            return self.add_columns(columns, lines, place_of_whole)
         try:
             ids = [row.pop("id") for row in rows]
             names = [row.pop("name", None) for row in rows]
@@ -93,33 +111,31 @@ class RowReader:
         if named is None or not flatten_all(nested):
             return False
 
-        def place_of(at: int) -> int:
-            self.read_again = partial(again, at)
-            return self._place(rows[at], first_line + at, None)
-
-        if self._labels.keeps_all or objects == len(rows) + len(nested):
-            self._places += self._labels.places_of(rows, place_of)
-        else:  # what is nested in a label may be in conflict with another
-            self._places += map(place_of, range(len(rows)))
-        self._append_all(ids, named, range(first_line, first_line + len(rows)))
+        # What is nested in a label may be in conflict with another.
+        together = self._labels.keeps_all or objects() == len(rows) + len(nested)
+        self._places += self._labels.places_of(rows, place_of) if together else map(place_of, range(len(rows)))
+        self._append_all(ids, named, lines)
         return True
 
-    def add_columns(
-        self, ids: Sequence[str], names: Sequence[str], labels: Mapping[str, Sequence[str]], lines: range
-    ) -> bool:
-        """Add servers by the columns of a table, where empty text is no label; False, with none added, if an id is empty."""
-        named = usable_names(ids, names)
+    def add_columns(self, columns: dict[str, Sequence[Json]], lines: range, place_of: Callable[[int], int]) -> bool:
+        """Add servers by columns, where nothing, and empty text, is no label; False, with none added, if an id is no text.
+
+        `place_of` is as for `LabelSets.places_of`. The columns are used up.
+        """
+        ids = columns.pop("id")
+        named = usable_names(ids, columns.pop("name", ids))
         if named is None or not all(ids):
             return False
-        self._places += self._labels.places_in(labels, len(ids))
+        self._places += self._labels.places_in(columns, len(ids), place_of)
         self._append_all(ids, named, lines)
         return True
 
     def _append_all(self, ids: Sequence[str], names: Sequence[str], lines: range) -> None:
         self._are_ids = self._are_ids and are_server_ids(ids)
+        self._differ = self._differ and len(set(ids)) == len(ids)  # so that each is hashed while it is in the cache
         self._ids += ids
         self._names += names
-        self._lines.extend(lines)
+        self._lines.append(lines)
 
     def add(self, row: Json, line: int | None, where: str | None = None) -> None:
         """Add the server of a row."""
@@ -138,7 +154,7 @@ class RowReader:
         self._are_ids = self._are_ids and SERVER_ID.accepts(server_id)
         self._ids.append(server_id)
         self._names.append(name)
-        self._lines.append(line or 0)
+        self._lines.append((line or 0,))
         if where is not None:
             self._where[len(self._ids)] = where
 
@@ -172,13 +188,13 @@ class RowReader:
             self._invalid(server_id, line, where)
 
     def _note_invalid(self) -> None:
-        for count, (server_id, line) in enumerate(zip(self._ids, self._lines, strict=True), 1):
+        for count, (server_id, line) in enumerate(zip(self._ids, chain.from_iterable(self._lines), strict=True), 1):
             if not SERVER_ID.accepts(server_id):
                 self._invalid(server_id, line or None, self._where.get(count))
 
     def _note_doubles(self) -> None:
         first_lines: dict[str, int] = {}
-        for count, (server_id, line) in enumerate(zip(self._ids, self._lines, strict=True), 1):
+        for count, (server_id, line) in enumerate(zip(self._ids, chain.from_iterable(self._lines), strict=True), 1):
             if server_id in first_lines:
                 first = first_lines[server_id]
                 message = f"the id {server_id} stands{f' on line {first}' if first else ''} already"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from runner.inventory.rows import RowReader
+    from runner.model import Json
 
 _SEPARATORS = (",", ";", "\t", "|")
 _CALLED = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "`|`"}
@@ -87,11 +88,14 @@ def _add_columns(header: _Header, values: Sequence[list[str]], text: str, rows: 
     names = header.names
     if set(map(len, values)) != {len(names)} or not _MEANS_MORE.isdisjoint(names):
         return False
-    columns: dict[str, Sequence[str]] = dict(zip(names, zip(*values, strict=True), strict=True))
+    columns: dict[str, Sequence[Json]] = dict(zip(names, zip(*values, strict=True), strict=True))
     if not text.isascii() or any(blank in text for blank in _ASCII_BLANKS):
         columns = {name: list(map(str.strip, column)) for name, column in columns.items()}
-    ids = columns.pop("id")
-    return rows.add_columns(ids, columns.pop("name", ids), columns, range(first, first + len(values)))
+    return rows.add_columns(columns, range(first, first + len(values)), _text_alone)
+
+
+def _text_alone(at: int) -> int:
+    raise TypeError(f"row {at} of a table is not text alone")
 
 
 def _add_each(header: _Header, lines: Iterable[str], rows: RowReader, before: int) -> None:

@@ -19,15 +19,14 @@ class Cap(NamedTuple):
 
     def fitting(self, start: int, size: int) -> int:
         """How many of the `size` servers from `start` on fit together, at least one."""
-        values = self.values[start : start + size]
-        if len(set(values)) == size:
-            return size  # as mostly: no value twice
-        counts: dict[str, int] = {}
-        for place, value in enumerate(values):
-            if value is not None and value in self.most:
-                counts[value] = counts.get(value, 0) + 1
-                if place and counts[value] > self.most[value]:
-                    return place
+        values, most = self
+        counts: dict[str | None, int] = {}
+        for place in range(start, start + size):
+            value = values[place]
+            used = counts.get(value, 0)
+            if used and value is not None and used == most.get(value):  # mostly nothing comes again
+                return place - start
+            counts[value] = used + 1
         return size
 
 

@@ -51,6 +51,12 @@ class BodyTemplate:
         self._rendered = self._body(self._texts)
         return self._rendered
 
+    def render_all(self, context: JsonMapping, count: int, problems: list[Problem]) -> list[Body]:
+        """The bodies of all batches, in order."""
+        if self._per_batch:
+            return [self.render(context, index, count, problems) for index in range(1, count + 1)]
+        return [self.render(context, 1, count, problems)] * count if count else []
+
     def _text(self, place: int, context: JsonMapping, problems: list[Problem]) -> str:
         field = self._fields[place]
         try:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 from codecs import BOM_UTF8
 from dataclasses import asdict
-from itertools import repeat
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from runner.errors import InvalidInput, Problem, RefusedToStart
-from runner.model import JsonMapping, JsonObject, Lane
+from runner.model import Json, JsonMapping, JsonObject, Lane
 from runner.plan.hashing import hash_document, is_hash_of
 from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary
 from runner.plan.rollout.codec import labels_to_json, rollout_from_json, rollout_to_json
-from runner.servers import ServerColumns, columns_of, ids_of, names_of
+from runner.servers import ServerColumns, columns_of, ids_of, in_pieces, names_of
 from runner.spec.campaign import Submit, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 SCHEMA_VERSION = "runner/plan/v1"
 _PARTS = ("name", "description", "type", "is_reboot", "items")
@@ -43,12 +43,13 @@ def plan_to_json(plan: Plan, *, readable: bool = False) -> bytes:
 
     Else the bodies are without their servers, which the groups have as well: half the size, and read in half the time.
     """
-    document = {"plan_hash": plan.plan_hash, **_document(plan)}
-    if readable:
-        return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    for request in document["requests"]:
-        del request["body"]["server_ids"]
-    return orjson.dumps(document)
+    document = {"plan_hash": plan.plan_hash, **_document(plan, with_servers=readable)}
+    layout = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE if readable else 0
+    return orjson.dumps(document, default=_joined, option=layout)
+
+
+def _joined(pieces: Iterator[Sequence[Json]]) -> list[Json]:
+    return list(chain.from_iterable(pieces))
 
 
 def plan_from_json(data: bytes, file: str) -> Plan:
@@ -78,7 +79,8 @@ def _in_words(error: Exception) -> str:
     return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
-def _document(plan: Plan) -> JsonObject:
+def _document(plan: Plan, *, with_servers: bool = True) -> JsonObject:
+    """The plan as JSON, for one use: what there may be a million of is in pieces, which are made when they come up."""
     ids = [ids_of(group.servers) for group in plan.groups]
     return {
         "schema_version": SCHEMA_VERSION,
@@ -95,16 +97,18 @@ def _document(plan: Plan) -> JsonObject:
         "watch": _finite(asdict(plan.watch)),
         "lanes": [lane._asdict() for lane in plan.lanes],
         "steps": list(plan.steps),
-        "groups": [
-            {
-                "name": group.name,
-                "lane": group.lane,
-                "servers": ids_of_group,
-                "server_names": names_of(group.servers),
-            }
+        "groups": (
+            [
+                {
+                    "name": group.name,
+                    "lane": group.lane,
+                    "servers": in_pieces(ids_of_group),
+                    "server_names": in_pieces(names_of(group.servers)),
+                }
+            ]
             for group, ids_of_group in zip(plan.groups, ids, strict=True)
-        ],
-        "requests": _requests(plan, ids),
+        ),
+        "requests": _requests(plan, ids if with_servers else None),
         **_rollout_parts(plan),
     }
 
@@ -134,19 +138,29 @@ def _finite(values: JsonObject) -> JsonObject:
     return {key: None if isinstance(value, float) and math.isinf(value) else value for key, value in values.items()}
 
 
-def _requests(plan: Plan, ids: Sequence[Sequence[str]]) -> list[JsonObject]:
-    """The requests; `ids` are those of the servers of each group. Those that share a body differ in their servers alone."""
+def _requests(plan: Plan, ids: Sequence[Sequence[str]] | None) -> Iterator[list[JsonObject]]:
+    """The requests; `ids` are those of the servers of each group, None: the bodies are without their servers.
+
+    Requests that share a body differ in their servers alone.
+    """
     with_waves = plan.rollout is not None
     full: dict[int, JsonObject] = {}
-    documents: list[JsonObject] = []
-    for step, group, start, stop, body, wave in plan.requests:
-        if id(body) not in full:
-            full[id(body)] = request_body(body, (), str(body["name"]))
-        document: JsonObject = {"wave": wave} if with_waves else {}
-        own_body = {**full[id(body)], "server_ids": ids[group][start:stop]}
-        document |= {"group": group, "step": step, "start": start, "stop": stop, "body": own_body}
-        documents.append(document)
-    return documents
+    for requests in in_pieces(plan.requests):
+        documents: list[JsonObject] = []
+        for step, group, start, stop, body, wave in requests:
+            if id(body) not in full:
+                full[id(body)] = request_body(body, (), str(body["name"]))
+            own_body = full[id(body)].copy()
+            if ids is None:
+                del own_body["server_ids"]
+            else:
+                own_body["server_ids"] = ids[group][start:stop]
+            if with_waves:
+                document = {"wave": wave, "group": group, "step": step, "start": start, "stop": stop, "body": own_body}
+            else:
+                document = {"group": group, "step": step, "start": start, "stop": stop, "body": own_body}
+            documents.append(document)
+        yield documents
 
 
 def _checked_plan(document: JsonObject, file: str) -> Plan:

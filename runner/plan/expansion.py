@@ -228,12 +228,10 @@ class _Expansion:
     def _requests(self, group: int, size: int, context: JsonMapping) -> list[PlannedRequest]:
         requests: list[PlannedRequest] = []
         for index, step in enumerate(self._campaign.steps):
-            body = BodyTemplate(step)
             starts = range(0, size, step.servers_per_job)
-            for batch, start in enumerate(starts):
-                rendered = body.render(context, batch + 1, len(starts), self._problems)
-                stop = min(start + step.servers_per_job, size)
-                requests.append(PlannedRequest(index, group, start, stop, rendered))
+            bodies = BodyTemplate(step).render_all(context, len(starts), self._problems)
+            for start, body in zip(starts, bodies, strict=True):
+                requests.append(PlannedRequest(index, group, start, min(start + step.servers_per_job, size), body))
         return requests
 
     def _assemble(self, planned: _Planned, total: int, description: str) -> Plan:

@@ -5,25 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from itertools import compress
-from operator import not_
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from runner.errors import Problem
 from runner.plan.listing import ListedServers
 from runner.plan.part_names import part_name
 from runner.plan.variables import server_expression
 from runner.servers import indices_by
-from runner.spec.per_labels import PerLabels
+from runner.spec.per_labels import LooksAt, PerLabels, at_all_of
 from runner.spec.ranges import RangeError, expand_ranges
 from runner.spec.templates import TemplateProblem, render_text
 from runner.spec.texts import NotRendered, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from runner.model import JsonMapping, Server
     from runner.servers import ServerColumns
     from runner.spec.campaign import GroupSpec, Template
+
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +53,26 @@ def select_groups(
     `left_out` are servers that are there, and are for no group. What is wrong goes to `problems`.
     """
     listed = [_listed(group, context, problems) for group, context in zip(groups, contexts, strict=True)]
+    chooser = _Chooser(groups, listed, contexts)
     try:
-        numbers = _Chooser(groups, listed, contexts).numbers(servers)
+        found = indices_by(chooser.parts(servers))
     except TemplateProblem as error:
         problems.append(error.problem)
         return []
-    found = indices_by(numbers)
-    chosen = [servers.take(found.get(index, ())) for index in range(len(groups))]
+    by_text: list[dict[str | None, list[int]]] = [{} for _ in groups]
+    for (number, text), indices in found.items():
+        if number is not None:
+            by_text[number][text] = indices
     selected: list[SelectedGroup] = []
-    for group, members, entries, context in zip(groups, chosen, listed, contexts, strict=True):
+    for group, indices_of, entries, splitter in zip(groups, by_text, listed, chooser.splitters, strict=True):
         if entries is not None:
             for server in left_out:
                 entries.has(server)
             problems += entries.problems()
-        selected += split_group(group, members, context, groups, problems)
+        if splitter is None:
+            selected.append(SelectedGroup(group.name, group, servers.take(indices_of.get("", ()))))
+        else:
+            selected += _parts(group, servers, indices_of, splitter, groups, problems)
     return selected
 
 
@@ -103,7 +111,7 @@ def listed_names(group: GroupSpec, context: JsonMapping, problems: list[Problem]
 
 
 class _Chooser:
-    """Gives the index of each server's group."""
+    """Gives the index of each server's group, and the text by which that one is split."""
 
     def __init__(
         self,
@@ -113,6 +121,7 @@ class _Chooser:
     ) -> None:
         self._listed = listed
         self._tests = [_test(*of_group) for of_group in zip(groups, listed, contexts, strict=True)]
+        self.splitters = [_splitter(group, context) for group, context in zip(groups, contexts, strict=True)]
 
     def numbers(self, servers: ServerColumns) -> list[int | None]:
         """For each server the index of its group; None for one that is in none.
@@ -120,15 +129,28 @@ class _Chooser:
         Raises:
             TemplateProblem: for the first server that cannot be looked at.
         """
-        tests = [test for test in self._tests if isinstance(test, PerLabels) and test.by_labels_alone]
-        if len(tests) < len(self._tests):
-            return list(map(self._first, servers))
-        used = list(dict.fromkeys(servers.places))
-        try:
-            number_at = _by_place(tests, servers, used)
-        except TemplateProblem:
-            return list(map(self._first, servers))  # server by server, so that the first is named for which it fails
-        return list(map(number_at.__getitem__, servers.places))
+        return self._of(servers, self._first, ())
+
+    def parts(self, servers: ServerColumns) -> list[tuple[int | None, str | None]]:
+        """For each server the index of its group, and the text by which that one is split (`_Splitter.text`).
+
+        Raises:
+            TemplateProblem: for the first server that cannot be looked at to find its group.
+        """
+        return self._of(
+            servers, self._part, [splitter.text.looks_at for splitter in self.splitters if splitter is not None]
+        )
+
+    def _of(self, servers: ServerColumns, function: Callable[[Server], _T], also: Iterable[LooksAt]) -> list[_T]:
+        looks = [test.looks_at for test in self._tests if isinstance(test, PerLabels)]
+        if len(looks) < len(self._tests):
+            return list(map(function, servers))
+        return PerLabels(at_all_of([*looks, *also]), function).of(servers)
+
+    def _part(self, server: Server) -> tuple[int | None, str | None]:
+        number = self._first(server)
+        splitter = None if number is None else self.splitters[number]
+        return number, "" if splitter is None else splitter.text(server)
 
     def _first(self, server: Server) -> int | None:
         # Every list is asked, so that an entry taken by an earlier group does not count as absent.
@@ -137,16 +159,6 @@ class _Chooser:
             if (found is None or self._listed[index] is not None) and test(server) and found is None:
                 found = index
         return found
-
-
-def _by_place(tests: Iterable[PerLabels[Any]], servers: ServerColumns, used: list[int]) -> dict[int, int | None]:
-    """The index of the group by the place of labels; each test is asked for those that no test before it took."""
-    number_at: dict[int, int | None] = dict.fromkeys(used)
-    for index, test in enumerate(tests):
-        answers = test.at(servers, used)
-        number_at.update(dict.fromkeys(compress(used, answers), index))
-        used = list(compress(used, map(not_, answers)))
-    return number_at
 
 
 def _test(group: GroupSpec, entries: ListedServers | None, context: JsonMapping) -> Callable[[Server], object]:
@@ -159,61 +171,93 @@ def _test(group: GroupSpec, entries: ListedServers | None, context: JsonMapping)
     return PerLabels(expression, expression.value)
 
 
-def split_group(
-    group: GroupSpec,
-    members: ServerColumns,
-    context: JsonMapping,
-    groups: Sequence[GroupSpec],
-    problems: list[Problem],
-) -> list[SelectedGroup]:
-    """The parts of a group by the values of its `split_by`, or else the group itself. What is wrong goes to `problems`.
+class _Splitter:
+    """Gives the text by which a server's group is split."""
 
-    `context` is what the group's templates see. `groups` are all of the jobspec, for a part must not be called as another.
-    """
-    if group.split_by is None:
-        return [SelectedGroup(group.name, group, members)]
-    parts, lacking = _by_value(group.split_by, members, context, problems)
-    if lacking:
-        message = f"{len(lacking):,} servers of group `{group.name}` have no value to split by, such as {lacking[0].id}"
-        problems.append(_at(group.split_by, message, "select only servers that have it"))
-    if not parts:
-        return [SelectedGroup(group.name, group, members[:0])]
-    named = [SelectedGroup(part_name(group, value, groups), group, part, value) for value, part in parts.items()]
-    doubles = [name for name, count in Counter(part.name for part in named).items() if count > 1]
-    problems += [_at(group.split_by, f"several parts would be called {name!r}") for name in doubles]
-    return named
+    def __init__(self, split_by: Template, context: JsonMapping) -> None:
+        self.template = split_by
+        self._expression = server_expression(split_by, context)
+        self.text = PerLabels(self._expression, self._text_if_told)
+        """The text for a server, empty where it has none; None where it cannot be told."""
 
+    def _text_if_told(self, server: Server) -> str | None:
+        try:
+            return self.told(server)
+        except TemplateProblem:
+            return None
 
-def _by_value(
-    split_by: Template, members: ServerColumns, context: JsonMapping, problems: list[Problem]
-) -> tuple[dict[str, ServerColumns], ServerColumns]:
-    """The servers by the text of what they are split by, and those for which it gives none."""
-    expression = server_expression(split_by, context)
+    def told(self, server: Server) -> str:
+        """The text.
 
-    def text(server: Server) -> str:
-        value = expression.value(server)
+        Raises:
+            TemplateProblem: it cannot be told.
+        """
+        value = self._expression.value(server)
         try:
             return "" if value is None else text_of(value)
         except NotRendered as error:
-            raise TemplateProblem(_at(split_by, f"for server {server.id}: {error.message}", error.hint)) from error
+            raise TemplateProblem(_at(self.template, f"for server {server.id}: {error.message}", error.hint)) from error
 
-    value_of = PerLabels(expression, text)
+
+def _splitter(group: GroupSpec, context: JsonMapping) -> _Splitter | None:
+    return None if group.split_by is None else _Splitter(group.split_by, context)
+
+
+def split_group(
+    group: GroupSpec, members: ServerColumns, context: JsonMapping, groups: Sequence[GroupSpec]
+) -> list[SelectedGroup]:
+    """The parts of a group by the values of its `split_by`, or else the group itself, as far as nothing is wrong.
+
+    `context` is what the group's templates see. `groups` are all of the jobspec, for a part must not be called as another.
+    """
+    splitter = _splitter(group, context)
+    if splitter is None:
+        return [SelectedGroup(group.name, group, members)]
+    indices_of = indices_by(splitter.text.of(members))
+    return _parts(group, members, indices_of, splitter, groups, [])
+
+
+def _parts(
+    group: GroupSpec,
+    servers: ServerColumns,
+    indices_of: Mapping[str | None, Sequence[int]],
+    splitter: _Splitter,
+    groups: Sequence[GroupSpec],
+    problems: list[Problem],
+) -> list[SelectedGroup]:
+    """The parts by the text that the group is split by; what is wrong goes to `problems`."""
+    indices_of = _told(servers, indices_of, splitter, problems)
+    lacking = indices_of.get("", ())
+    if lacking:
+        first = servers[lacking[0]].id
+        message = f"{len(lacking):,} servers of group `{group.name}` have no value to split by, such as {first}"
+        problems.append(_at(splitter.template, message, "select only servers that have it"))
+    named = [
+        SelectedGroup(part_name(group, text, groups), group, servers.take(indices), text)
+        for text, indices in indices_of.items()
+        if text
+    ]
+    doubles = [name for name, count in Counter(part.name for part in named).items() if count > 1]
+    problems += [_at(splitter.template, f"several parts would be called {name!r}") for name in doubles]
+    return named or [SelectedGroup(group.name, group, servers.take(()))]
+
+
+def _told(
+    servers: ServerColumns,
+    indices_of: Mapping[str | None, Sequence[int]],
+    splitter: _Splitter,
+    problems: list[Problem],
+) -> Mapping[str | None, Sequence[int]]:
+    """The servers before the first one of which it cannot be told, which is a problem."""
+    if None not in indices_of:
+        return indices_of
+    first = indices_of[None][0]
     try:
-        values = value_of.of(members)
+        splitter.told(servers[first])
     except TemplateProblem as error:
         problems.append(error.problem)
-        values = list(_until_it_fails(value_of, members))
-    parts = {value: members.take(indices) for value, indices in indices_by(values).items()}
-    lacking = parts.pop("", members[:0])
-    return parts, lacking
-
-
-def _until_it_fails(value_of: Callable[[Server], str], members: Iterable[Server]) -> Iterator[str]:
-    for server in members:
-        try:
-            yield value_of(server)
-        except TemplateProblem:
-            return
+    before = {text: [index for index in indices if index < first] for text, indices in indices_of.items()}
+    return {text: indices for text, indices in before.items() if indices}
 
 
 def _at(template: Template, message: str, hint: str = "") -> Problem:

@@ -8,6 +8,7 @@ the programs of checks are, which are known by their fingerprints.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import orjson
@@ -15,9 +16,9 @@ import orjson
 from runner.plan.rollout.codec import without_folders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
-    from runner.model import JsonMapping, JsonObject
+    from runner.model import Json, JsonMapping, JsonObject
 
 _NOT_HASHED = frozenset({"plan_hash", "created_at", "runner_version"})
 
@@ -50,9 +51,43 @@ def _what_it_does(document: JsonMapping) -> JsonObject:
 
 def _digest(hashed: JsonMapping) -> str:
     """Of canonical JSON, made part by part: all of it at once is hundreds of megabytes for a fleet of a million."""
-    digest = hashlib.sha256(b"{")
-    for index, key in enumerate(sorted(hashed)):
-        digest.update(b"," * bool(index) + orjson.dumps(key) + b":")
-        digest.update(orjson.dumps(hashed[key], option=orjson.OPT_SORT_KEYS))
-    digest.update(b"}")
+    digest = hashlib.sha256()
+    for part in _mapping(hashed):
+        digest.update(part)
     return f"sha256:{digest.hexdigest()}"
+
+
+def _mapping(mapping: JsonMapping) -> Iterator[bytes]:
+    yield b"{"
+    for index, key in enumerate(sorted(mapping)):
+        yield b"," * bool(index) + orjson.dumps(key) + b":"
+        yield from _value(mapping[key])
+    yield b"}"
+
+
+def _value(value: Json) -> Iterator[bytes]:
+    """Of a value; an iterator is a list that comes in pieces."""
+    if isinstance(value, Iterator):
+        yield b"["
+        for index, piece in enumerate(value):
+            yield b"," * bool(index)
+            yield from _items(piece)
+        yield b"]"
+    elif _has_pieces(value):
+        yield from _mapping(value)
+    else:
+        yield orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def _items(piece: Sequence[Json]) -> Iterator[bytes]:
+    if not _has_pieces(piece[0]):
+        yield orjson.dumps(piece, option=orjson.OPT_SORT_KEYS)[1:-1]
+        return
+    for index, item in enumerate(piece):
+        yield b"," * bool(index)
+        yield from _value(item)
+
+
+def _has_pieces(value: Json) -> bool:
+    parts = value.values() if isinstance(value, dict) else (value,)
+    return any(isinstance(part, Iterator) for part in parts)

@@ -66,7 +66,7 @@ class LabelChecks:
 
     def unknown(self) -> Iterator[Problem]:
         """A problem for each label that no server has."""
-        known = set[str]().union(*self._servers.different)
+        known = self._servers.label_names()
         for name in self._names if self._servers else ():
             if name.label not in known:
                 yield _unknown(name, known)

@@ -187,7 +187,7 @@ def _refuse_mistakes(template: Template, use: LabelUse) -> None:
 
 
 def text_getter(expression: ServerExpression) -> PerLabels[str | None]:
-    """The value of an expression for a server as text, None where there is none; the caller keeps the servers alive."""
+    """The value of an expression for a server as text, None where there is none."""
     if expression.label is not None:
         return TextOfLabel(expression, expression.label)
 

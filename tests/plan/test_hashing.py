@@ -199,3 +199,21 @@ def test_a_plan_made_before_there_were_retries_is_read_and_kept_and_read_again(f
     plan = plan_from_json(orjson.dumps(document), "p.json")
     assert plan.plan_hash == document["plan_hash"]
     assert plan_from_json(plan_to_json(plan), "stored").plan_hash == document["plan_hash"]
+
+
+@pytest.mark.parametrize("count", [499, 500, 501, 1001])
+def test_a_plan_whose_hash_was_made_in_pieces_is_read_as_the_one_that_was_made(count: int) -> None:
+    fleet = [Server(f"id-{i}", f"n-{i}", {"rack": f"r{i % 2}", "serial": str(i)}) for i in range(count)]
+    plan = expand(
+        load_campaign(JOBSPEC.replace("per: {labels.rack: 1}", "per: {labels.rack: 99%}"), "f.yaml"), fleet, OPTIONS
+    )
+    assert len(plan.requests) >= count
+    document = document_of(plan)
+    claimed = document.pop("plan_hash")
+    hashed = {key: document[key] for key in document if key not in {"created_at", "runner_version"}}
+    del hashed["summary"]["warnings"]
+    canonical = orjson.dumps(hashed, option=orjson.OPT_SORT_KEYS)
+    assert claimed == f"sha256:{hashlib.sha256(canonical).hexdigest()}"
+    for readable in (True, False):
+        again = plan_from_json(plan_to_json(plan, readable=readable), "plan.json")
+        assert plan_to_json(again, readable=readable) == plan_to_json(plan, readable=readable)

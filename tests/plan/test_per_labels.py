@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -12,7 +13,7 @@ from runner.errors import Problem
 from runner.model import Server
 from runner.plan.batching import Cap, batch_sizes
 from runner.plan.grouping import select_groups
-from runner.servers import ServerColumns, columns_of, indices_by
+from runner.servers import LabelTable, ServerColumns, columns_of, indices_by
 from runner.spec.campaign import GroupSpec, LaneSpec, Place, Template
 from runner.spec.expressions import ServerExpression, labels_read_by
 from runner.spec.names import Names
@@ -43,11 +44,21 @@ def group(name: str, select: str) -> GroupSpec:
     return GroupSpec(name=name, place=HERE, lane=nowhere, vars={}, select=Template(select, HERE))
 
 
-@given(fleets, st.lists(st.sampled_from(SELECTORS), min_size=1, max_size=4))
-def test_groups_have_the_servers_that_each_was_asked_for_one_by_one(fleet: list[Server], selectors: list[str]) -> None:
+def in_a_table(fleet: list[Server]) -> ServerColumns:
+    """The same servers as an inventory has them, each with labels of its own."""
+    table = LabelTable()
+    for server in fleet:
+        table.add(tuple(server.labels), [[text] for text in server.labels.values()], 1)
+    return ServerColumns([one.id for one in fleet], [one.name for one in fleet], table, range(len(fleet)))
+
+
+@given(fleets, st.lists(st.sampled_from(SELECTORS), min_size=1, max_size=4), st.sampled_from([columns_of, in_a_table]))
+def test_groups_have_the_servers_that_each_was_asked_for_one_by_one(
+    fleet: list[Server], selectors: list[str], columns: Callable[[list[Server]], ServerColumns]
+) -> None:
     groups = [group(f"g{number}", select) for number, select in enumerate(selectors)]
     problems: list[Problem] = []
-    found = select_groups(groups, columns_of(fleet), [CONTEXT] * len(groups), problems)
+    found = select_groups(groups, columns(fleet), [CONTEXT] * len(groups), problems)
     expected: list[list[str]] = [[] for _ in groups]
     tests = [ServerExpression(Template(s, HERE), CONTEXT["vars"].values, is_condition=True) for s in selectors]
     failed: list[Problem] = []
@@ -62,6 +73,18 @@ def test_groups_have_the_servers_that_each_was_asked_for_one_by_one(fleet: list[
     assert problems == failed[:1]  # of the first server that cannot be looked at
     if not failed:
         assert [[server.id for server in one.servers] for one in found] == expected
+
+
+@pytest.mark.parametrize("select", ['labels[key] == "b"', "labels|length > 1"])
+def test_labels_of_a_thousand_servers_are_not_taken_for_each_other(select: str) -> None:
+    """What is known by which object labels are is not taken for that of others, which came later to the same place."""
+    fleet = [Server(f"id-{n}", "n", {"ring": "ab"[n % 7 == 3]} | ({"zone": "a"} if n % 5 else {})) for n in range(1700)]
+    expected = [n for n in range(1700) if (n % 7 == 3 if "key" in select else n % 5)]
+    (found,) = select_groups([group("g", select)], in_a_table(fleet), [CONTEXT], [])
+    assert list(found.servers.ids) == [f"id-{n}" for n in expected]
+    expression = ServerExpression(Template(select, HERE), CONTEXT["vars"].values, is_condition=True)
+    test = PerLabels(expression, expression.value)
+    assert [n for n in range(1700) if test(Server("", "", dict(fleet[n].labels)))] == expected
 
 
 @pytest.mark.parametrize(

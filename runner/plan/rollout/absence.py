@@ -70,7 +70,7 @@ class Absence:
         own, _ = matching(self.groups, place, self.inventory, self.contexts)
         return {
             part.name: part.servers
-            for part in split_group(self.groups[place], own, self.contexts[place], self.groups, [])
+            for part in split_group(self.groups[place], own, self.contexts[place], self.groups)
             if part.servers
         }
 

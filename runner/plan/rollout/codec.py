@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import asdict
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING
 
 from runner.plan.rollout.model import PlannedBudget, PlannedCheck, PlannedDomains, PlannedWave, Rollout
+from runner.servers import columns_of, in_pieces
 from runner.spec.numbers import plain_numbers, written_numbers
 from runner.spec.quantities import WHOLE, parse_share
 from runner.spec.rollout.limits import LIMITS
 from runner.spec.rollout.model import AbortRules, SequentialRule, WindowRules
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from runner.model import JsonMapping, JsonObject
     from runner.servers import ServerColumns
@@ -116,16 +119,23 @@ def _text(share: Share | None) -> str | None:
 
 
 def labels_to_json(groups: Sequence[ServerColumns]) -> JsonObject:
-    """The labels of all servers: the different ones, and which of them each server of each group has."""
-    numbers: dict[int, int] = {}
-    different: list[JsonObject] = []
-    of: list[list[int]] = []
-    for group in groups:
-        number_at: dict[int, int] = {}
-        for place in dict.fromkeys(group.places):
-            labels = group.different[place]
-            number_at[place] = numbers.setdefault(id(labels), len(different))
-            if number_at[place] == len(different):
-                different.append(labels if isinstance(labels, dict) else dict(labels))
-        of.append(list(map(number_at.__getitem__, group.places)))
-    return {"different": different, "of": of}
+    """The labels of all servers: the different ones, in pieces, and which of them each server of each group has."""
+    if len({id(group.different) for group in groups}) > 1:  # they were brought together
+        every = columns_of(list(chain.from_iterable(groups)))
+        groups = [
+            every[stop - len(group) : stop] for group, stop in zip(groups, accumulate(map(len, groups)), strict=True)
+        ]
+    number_at = array("q", [-1]) * len(groups[0].different) if groups else array("q")
+    used: list[int] = []
+    for place in chain.from_iterable(group.places for group in groups):
+        if number_at[place] < 0:
+            number_at[place] = len(used)
+            used.append(place)
+    return {
+        "different": (list(groups[0].labels_at(places)) for places in in_pieces(used)),
+        "of": ([_numbers(number_at, group.places)] for group in groups),
+    }
+
+
+def _numbers(number_at: Sequence[int], places: Sequence[int]) -> Iterator[list[int]]:
+    return (list(map(number_at.__getitem__, piece)) for piece in in_pieces(places))

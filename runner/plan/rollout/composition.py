@@ -84,7 +84,7 @@ def _counted(stretches: Sequence[_Stretch], columns: Sequence[Sequence[str | Non
 def _kinds(plan: Plan) -> Iterator[tuple[str, list[list[str | None]]]]:
     """The first labels that have few values, with the value of each server of each group."""
     groups = [columns_of(group.servers) for group in plan.groups]
-    names = dict.fromkeys(chain.from_iterable(labels for group in groups for labels in group.different))
+    names = dict.fromkeys(chain.from_iterable(group.label_names() for group in groups))
     found = 0
     for name in names:
         values = {value for group in groups for value in group.label(name)} - {None}

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from itertools import accumulate, chain, repeat
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.plan.batching import Cap, batch_sizes
@@ -30,6 +33,10 @@ if TYPE_CHECKING:
     from runner.servers import ServerColumns
     from runner.spec.campaign import Campaign, StepSpec
     from runner.spec.rollout.model import CheckSpec, DomainLimit, RolloutSpec
+
+
+# Not PlannedRequest._make, which is Python: a call less per request of a third of a million.
+_make_request = partial(tuple.__new__, PlannedRequest)
 
 
 class ChosenGroup(NamedTuple):
@@ -94,7 +101,7 @@ class RolloutExpansion:
             for group, parts in zip(self._chosen, waves.slices, strict=True)
         ]
         requests = [request for group in range(len(groups)) for request in self._requests(group, waves, groups)]
-        requests.sort(key=lambda request: (request.wave, request.group, request.step, request.start))
+        requests.sort(key=attrgetter("wave"))  # within one they are in order: by group, step and start
         return groups, requests, self._rollout(waves)
 
     def _requests(self, group: int, waves: WavePlan, groups: Sequence[PlannedGroup]) -> list[PlannedRequest]:
@@ -113,13 +120,11 @@ class RolloutExpansion:
                 (part.wave, self._sizes(part, caps_of_part, group, index, waves, groups))
                 for part, caps_of_part in zip(waves.slices[group], caps, strict=True)
             ]
-            count, start, batch = sum(len(wave_sizes) for _, wave_sizes in sizes), 0, 0
-            for wave, wave_sizes in sizes:
-                for size in wave_sizes:
-                    batch += 1
-                    rendered = body.render(chosen.context, batch, count, self._problems)
-                    requests.append(PlannedRequest(index, group, start, start + size, rendered, wave))
-                    start += size
+            stops = list(accumulate(chain.from_iterable(wave_sizes for _, wave_sizes in sizes)))
+            of_waves = chain.from_iterable(repeat(wave, len(wave_sizes)) for wave, wave_sizes in sizes)
+            bodies = body.render_all(chosen.context, len(stops), self._problems)
+            fields = zip(repeat(index), repeat(group), [0, *stops], stops, bodies, of_waves, strict=False)
+            requests += map(_make_request, fields)
         return requests
 
     def _sizes(
