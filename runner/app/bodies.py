@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from runner.app.hook_secrets import hook_secrets
 from runner.errors import InvalidInput, Problem
 from runner.plain import is_text
 from runner.plan.codec import request_body
@@ -35,7 +36,7 @@ class BodyMaker:
         self._state = state
         self._secrets = _secrets(plan, env)
         self._shared: dict[int, tuple[bytes, bytes]] = {}
-        self.redact = redactor(self._secrets.values())
+        self.redact = redactor([*self._secrets.values(), *hook_secrets(plan, env).values()])
         # Asked for when a request is sent, and when its answer comes.
         self._names = lru_cache(maxsize=_REMEMBERED)(job_names_of(state, run_id))
 

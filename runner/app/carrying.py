@@ -13,6 +13,7 @@ from runner.app.bodies import BodyMaker
 from runner.app.display import Display
 from runner.app.history import stored_run
 from runner.app.holding import left_to_family, let_go, let_go_patiently, open_journal
+from runner.app.hooks import Hooks
 from runner.app.host import share_of
 from runner.app.limits import LaneLimits
 from runner.app.posted import StoredCommands
@@ -22,15 +23,16 @@ from runner.app.reporting import trouble_with, write_report
 from runner.engine.lane import LaneContext
 from runner.engine.recorder import Recorder
 from runner.engine.run import RunContext, RunEngine
-from runner.errors import RunStopped
+from runner.errors import RunnerError, RunStopped
 from runner.journal.store import OwnershipLost, StateFolderBusy
+from runner.model import RunState
 from runner.plan.keys import run_token
 from runner.run import events as e
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from runner.app.host import ConnectionShare, Host, Interrupts
+    from runner.app.host import ConnectionShare, Host, Interrupts, Redact
     from runner.app.reporting import WrittenReport
     from runner.app.running import RunOptions
     from runner.engine.clock import RunClock
@@ -141,17 +143,42 @@ class _Run:
             journal = await open_journal(self.host, self.store, work, self.options)
             stack.callback(journal.close)
             limits = LaneLimits(self.host, self.store, work, simulated=self.options.behaviour is not None)
+            hooks = self._open_hooks(stack, bodies.redact)
             try:
-                verdict = await self._drive(services, memory, bodies, journal, interrupts, limits)
-            except BaseException:
+                verdict = await self._drive(services, memory, bodies, journal, interrupts, limits, hooks)
+            except BaseException as error:
                 if journal.failure is None and not journal.is_blocked:
                     with suppress(StateFolderBusy, OwnershipLost):  # what ended the run is what is to be told
                         let_go(self.store, work)
+                await self._tell_of_failure(hooks, error, bodies.redact)
                 raise
             limits.keep()
             if journal.failure is None:
                 await let_go_patiently(self.host, self.store, work)
+            interrupts.stop_first(hooks)
+            await self._part(hooks, journal)
             return verdict
+
+    def _open_hooks(self, stack: AsyncExitStack, redact: Redact) -> Hooks:
+        sender = self.host.open_sender(redact, self.options.ca_bundle)
+        hooks = Hooks(self.work.plan.hooks, sender, self.work.clock, self._notice)
+        stack.push_async_callback(hooks.close)
+        return hooks
+
+    async def _part(self, hooks: Hooks, journal: OwnedJournal) -> None:
+        """Tell the last, and put on record what could not be told."""
+        await hooks.farewell()
+        if hooks.lost and journal.failure is None:
+            with suppress(RunnerError):  # the run is over, and its log has it
+                await journal.append(hooks.lost)
+
+    async def _tell_of_failure(self, hooks: Hooks, error: BaseException, redact: Redact) -> None:
+        """Tell that the run ended by an error; not if a person ended it at once, or it had not begun."""
+        first = first_error(error) if isinstance(error, BaseExceptionGroup) else error
+        if isinstance(first, RunnerError) and self.work.state.started_at is not None:
+            ending = e.RunEnded(self.work.clock.now(), RunState.INTERRUPTED, redact(str(first)), int(first.exit_code))
+            hooks.observe(ending, self.work.state, self.work.run_id)
+            await hooks.farewell()
 
     def _look_at_report_place(self) -> None:
         """What is said of the place of a run that goes on. Nobody named it today, so it is no reason not to go on."""
@@ -181,10 +208,16 @@ class _Run:
         journal: OwnedJournal,
         interrupts: Interrupts,
         limits: LaneLimits,
+        hooks: Hooks,
     ) -> Verdict:
         work, host, options = self.work, self.host, self.options
+
+        def observe(event: e.Event) -> None:
+            display.observe(event)
+            hooks.observe(event, work.state, work.run_id)
+
         display = Display(options.progress, lambda reason: self._display_lost(recorder, bodies.redact(reason)))
-        recorder = Recorder(work.state, journal, display.observe)
+        recorder = Recorder(work.state, journal, observe if work.plan.hooks else display.observe)
         lanes = self._lanes(services, memory, recorder, bodies, limits)
         around = RunContext(
             options.deadline,

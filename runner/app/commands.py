@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # only the pipe. A line that comes before the end of the pipe lets it go. TERM is for the program alone.
 _SHELL = ("/bin/sh", "-c")
 _GROUP = """\
-exec 3<&0 </dev/null
+exec 3<&0 <&2 2>&1
 ( { trap '' TERM; read -r _ <&3 || kill -KILL -$$; } >/dev/null 2>&1 & )
 exec "$@" 3<&-"""
 _NAME = "runner-check"
@@ -31,7 +31,7 @@ _KEPT = 64 * 1024
 _CHUNK = 64 * 1024
 # What a program said before it ended is in the pipe then, and a pipe holds a mebibyte at most.
 _MOST_CHUNKS = 16
-_GRACE_S = 5.0
+GRACE_S = 5.0
 # How often to look whether it has ended. To be told costs a thread for each, and where the loop is uvloop, the program gets
 # files of ours that are not its business.
 _LOOK_S = 0.05
@@ -45,22 +45,27 @@ class Ran(NamedTuple):
 
 
 async def run(
-    path: str, arguments: Sequence[str], env: Mapping[str, str], timeout_s: float, grace_s: float = _GRACE_S
+    path: str,
+    arguments: Sequence[str],
+    env: Mapping[str, str],
+    timeout_s: float,
+    grace_s: float = GRACE_S,
+    given: bytes = b"",
 ) -> Ran:
-    """Run the program at a path; what it started and left behind does not delay that.
+    """Run the program at a path; what it started and left behind does not delay that. `given` is its standard input.
 
     If its time is over it has `grace_s` seconds to end by itself.
 
     Raises:
         OSError: it cannot be started.
     """
-    with _Output() as output, _held_pipe() as (held, passed_on):
+    with _Output() as output, _held_pipe() as (held, passed_on), _readable(given) as read:
         try:
             process = subprocess.Popen(  # noqa: ASYNC220, S603  it takes no longer; to run what is told is what this is for
                 (*_SHELL, _GROUP, _NAME, path, *arguments),
                 stdin=passed_on,
                 stdout=output.written,
-                stderr=subprocess.STDOUT,
+                stderr=read,  # on its way: the group's shell reads there, and writes where it should
                 start_new_session=True,
                 env=env,
             )
@@ -95,7 +100,7 @@ async def _end(process: subprocess.Popen[bytes], grace_s: float) -> None:
     finally:
         # Also where the program itself has gone: what it started may have stayed, in its group.
         _signal_group(process, signal.SIGKILL)
-    await _gone(process, _GRACE_S)
+    await _gone(process, GRACE_S)
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
@@ -119,6 +124,19 @@ def _held_pipe() -> Iterator[tuple[int, int]]:
         yield held, passed_on
     finally:
         os.close(held)
+
+
+@contextmanager
+def _readable(given: bytes) -> Iterator[int]:
+    """A descriptor that gives these bytes and ends. In memory: a disk that is full keeps nobody from being told so."""
+    descriptor = os.memfd_create("given") if given else os.open(os.devnull, os.O_RDONLY)
+    try:
+        if given:
+            os.write(descriptor, given)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 class _Output:

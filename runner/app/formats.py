@@ -20,6 +20,7 @@ _SOURCES = {
     "inventory": _Source("runner.inventory.schema", "inventory_schema"),
     "plan": _Source("runner.plan.schema", "plan_schema"),
     "report": _Source("runner.report.models", "report_schema"),
+    "signal": _Source("runner.spec.signals", "signal_schema"),
     "event": _Source("runner.journal.schema", "event_schema"),
     "behaviour": _Source("runner.simulator.behaviour", "behaviour_schema"),
 }

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from pathlib import Path
 
+    from runner.app.hooks import Sender
     from runner.engine.ports import Checker, JobService, MachineClock
     from runner.engine.refusals import CredentialMemory
     from runner.files.writing import Data
@@ -113,6 +114,7 @@ class Host:
     open_store: Callable[[Path], AbstractContextManager[RunStore]]
     open_services: OpenServices
     open_checker: Callable[[Redact, Path | None], Checker]
+    open_sender: Callable[[Redact, Path | None], Sender]
     interrupts: Callable[[], AbstractContextManager[Interrupts]]
     files: Files
     run_loop: RunLoop

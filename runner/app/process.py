@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager, AsyncExitStack
     from datetime import tzinfo
 
+    from runner.app.hooks import Sender
     from runner.app.host import Interrupts, Redact
     from runner.engine.ports import Checker, JobService, MachineClock
     from runner.engine.refusals import CredentialMemory
@@ -56,6 +57,7 @@ def host_of(environ: Mapping[str, str], clock: MachineClock) -> Host:
         open_store=_open_store,
         open_services=partial(_open_services, environ, clock),
         open_checker=partial(_open_checker, environ),
+        open_sender=partial(_open_sender, environ),
         interrupts=_interrupts,
         files=writing,
         run_loop=run_loop,
@@ -85,6 +87,12 @@ def _open_checker(environ: Mapping[str, str], redact: Redact, ca_bundle: Path | 
     from runner.app.checking import LocalChecker
 
     return LocalChecker(redact, ca_bundle, env=environ)
+
+
+def _open_sender(environ: Mapping[str, str], redact: Redact, ca_bundle: Path | None) -> Sender:
+    from runner.app.sending import LocalSender
+
+    return LocalSender(redact, ca_bundle, env=environ)
 
 
 def _interrupts() -> AbstractContextManager[Interrupts]:

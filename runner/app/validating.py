@@ -48,5 +48,6 @@ def _plan(host: Host, inputs: PlanInputs) -> Validation:
 
 def _absent_secrets(host: Host, plan: Plan | None) -> list[str]:
     """A jobspec may be looked at where its secrets are not."""
-    absent = sorted(set() if plan is None else secrets_of(plan) - host.environ.keys())
+    named = set() if plan is None else secrets_of(plan).union(*(hook.secrets for hook in plan.hooks))
+    absent = sorted(named - host.environ.keys())
     return [f"secrets: {', '.join(absent)} not in this environment"] if absent else []

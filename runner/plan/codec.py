@@ -13,6 +13,7 @@ import orjson
 from runner.errors import InvalidInput, Problem, RefusedToStart
 from runner.model import Json, JsonMapping, JsonObject, Lane
 from runner.plan.hashing import hash_document, is_hash_of
+from runner.plan.hooks import hooks_from_json, hooks_to_json
 from runner.plan.plan import Plan, PlannedGroup, PlannedRequest, PlanSummary
 from runner.plan.rollout.codec import labels_to_json, rollout_from_json, rollout_to_json
 from runner.servers import ServerColumns, columns_of, ids_of, in_pieces, names_of
@@ -110,6 +111,7 @@ def _document(plan: Plan, *, with_servers: bool = True) -> JsonObject:
         ),
         "requests": _requests(plan, ids if with_servers else None),
         **_rollout_parts(plan),
+        **({"on_event": hooks_to_json(plan.hooks)} if plan.hooks else {}),
     }
 
 
@@ -200,6 +202,7 @@ def _plan(document: JsonMapping, plan_hash: str) -> Plan:
         plan_hash=plan_hash,
         parents=tuple(document.get("parents", ())),
         rollout=rollout_from_json(document["rollout"]) if "rollout" in document else None,
+        hooks=hooks_from_json(document.get("on_event", ())),
     )
 
 

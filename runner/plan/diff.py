@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from runner.plan.hooks import hooks_to_json, without_hook_folders
 from runner.plan.parameters import flat
 from runner.plan.rollout.codec import rollout_to_json, without_folders
 
@@ -47,8 +48,10 @@ def _places_of_servers(plan: Plan) -> dict[str, str]:
 
 
 def _rules(plan: Plan) -> dict[str, object]:
-    """How carefully, and how fast."""
+    """How carefully, how fast, and who is told."""
     rules: dict[str, object] = dict(flat("submit", asdict(plan.submit)))
+    hooks = without_hook_folders(hooks_to_json(plan.hooks))
+    rules |= dict(flat("on_event", {str(index): hook for index, hook in enumerate(hooks)}))
     if plan.rollout is not None:
         rollout = without_folders(rollout_to_json(plan.rollout))
         waves = {wave.pop("name"): wave for wave in rollout.pop("waves")}

@@ -10,6 +10,7 @@ from runner.model import JsonMapping, JsonObject, Lane, Server
 from runner.plan.bodies import BodyTemplate
 from runner.plan.codec import hash_plan
 from runner.plan.grouping import SelectedGroup, listed_names, select_groups
+from runner.plan.hook_rendering import planned_hooks
 from runner.plan.label_checks import Contexts, LabelChecks, misused_labels
 from runner.plan.lanes import LaneTable
 from runner.plan.limiting import ServerLimit
@@ -27,6 +28,7 @@ from runner.spec.templates import TemplateProblem, render_text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from runner.plan.hooks import PlannedHook
     from runner.plan.rollout.model import Rollout
     from runner.spec.campaign import Campaign, GroupSpec, Template
     from runner.spec.rollout.model import RolloutSpec
@@ -144,10 +146,10 @@ class _Expansion:
         self._problems += misused_labels(self._campaign, [group.servers for group in asked_for], of_rollout)
         self._fail_on_problems()
         planned = self._planned(asked_for, contexts)
-        description = self._description()
+        description, hooks = self._description(), self._hooks()
         self._fail_on_problems()
         self._warnings += [*changed_names(asked_for), *labels.lacking(allowed, asked_for)]
-        return self._assemble(planned, len(servers), description)
+        return self._assemble(planned, len(servers), description, hooks)
 
     def _rollout_context(self) -> JsonMapping:
         """What expressions outside of groups see."""
@@ -234,7 +236,7 @@ class _Expansion:
                 requests.append(PlannedRequest(index, group, start, min(start + step.servers_per_job, size), body))
         return requests
 
-    def _assemble(self, planned: _Planned, total: int, description: str) -> Plan:
+    def _assemble(self, planned: _Planned, total: int, description: str, hooks: tuple[PlannedHook, ...]) -> Plan:
         lanes, groups, requests, rollout = planned
         campaign, options = self._campaign, self._options
         selected = sum(len(group.servers) for group in groups)
@@ -255,6 +257,7 @@ class _Expansion:
             summary=PlanSummary(total, selected, total - selected, len(requests), tuple(self._warnings)),
             plan_hash="",
             rollout=rollout,
+            hooks=hooks,
         )
         return replace(plan, plan_hash=hash_plan(plan))
 
@@ -266,6 +269,12 @@ class _Expansion:
         except TemplateProblem as error:
             self._problems.append(error.problem)
             return ""
+
+    def _hooks(self) -> tuple[PlannedHook, ...]:
+        if not self._campaign.hooks:
+            return ()
+        context = campaign_context(self._campaign.vars, self._options)
+        return planned_hooks(self._campaign.hooks, context, self._problems)
 
     def _fail_on_problems(self) -> None:
         if self._problems:

@@ -2,7 +2,7 @@
 
 Outside are: when it was made; by which version (what a version plans otherwise is in the requests; the one that carries a
 plan out is in the journal); its warnings, which are for people and name the jobspec as it was given; and the folder where
-the programs of checks are, which are known by their fingerprints.
+the programs of checks and hooks are, which are known by their fingerprints.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from runner.plan.hooks import without_hook_folders
 from runner.plan.rollout.codec import without_folders
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def _what_it_does(document: JsonMapping) -> JsonObject:
     hashed["summary"] = {key: value for key, value in document["summary"].items() if key != "warnings"}
     if "rollout" in document:
         hashed["rollout"] = without_folders(document["rollout"])
+    if "on_event" in document:
+        hashed["on_event"] = without_hook_folders(document["on_event"])
     return hashed
 
 

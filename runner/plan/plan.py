@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from runner.model import Lane, Server
+    from runner.plan.hooks import PlannedHook
     from runner.plan.rollout.model import Rollout
     from runner.spec.campaign import Submit, Watch
 
@@ -60,7 +61,8 @@ class Plan:
     `steps` are the names of the steps: first those that a server goes through one after the other, then those that only
     the rollout asks for, as checks or after failures. `created_at` is epoch seconds. `plan_hash` is over what the plan does,
     not when or where it was made (`runner.plan.hashing`). `jobspec` is the file's text; `variables` are those given from
-    outside (vars file, `-e`). `parents` are the runs that this plan does again for some servers.
+    outside (vars file, `-e`). `parents` are the runs that this plan does again for some servers. `hooks` are
+    told of the run.
     """
 
     campaign: str
@@ -80,6 +82,7 @@ class Plan:
     plan_hash: str
     parents: tuple[str, ...] = ()
     rollout: Rollout | None = None
+    hooks: tuple[PlannedHook, ...] = ()
 
     @property
     def main_steps(self) -> int:

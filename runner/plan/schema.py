@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from runner.model import JsonObject
 from runner.spec.campaign import Submit
 from runner.spec.rollout.limits import LIMITS
+from runner.spec.signals import Moment
 
 
 class _Part(BaseModel):
@@ -145,6 +146,22 @@ class RolloutPart(_Part):
     failure_bodies: list[JsonObject]
 
 
+class HookPart(_Part):
+    """Whom to tell of a run: exactly one of a command and a URL to post to. Secrets, and what is told, are references."""
+
+    on: list[Moment]
+    command: list[str] | None = None
+    env: list[str] = []
+    post: str | None = None
+    headers: dict[str, str] = {}
+    body: JsonObject | str | None = None
+    answer: JsonObject = {}
+    timeout_s: float
+    attempts: int
+    folder: str | None = Field(None, description="Where a program beside the jobspec is; not hashed.")
+    fingerprint: str | None = Field(None, description="sha256: over the bytes of a program beside the jobspec.")
+
+
 class SubmitPart(_Part):
     """How requests are let out; a rate of null is no limit."""
 
@@ -180,7 +197,7 @@ class PlanFile(_Part):
 
     plan_hash: str = Field(
         pattern="^sha256:[0-9a-f]{64}$",
-        description="Over what the plan does: all but created_at, runner_version, summary.warnings and folders of checks.",
+        description="Over what the plan does: all but created_at, runner_version, summary.warnings and folders of programs.",
     )
     schema_version: Literal["runner/plan/v1"]
     campaign: str
@@ -200,6 +217,7 @@ class PlanFile(_Part):
     requests: list[RequestPart]
     rollout: RolloutPart | None = None
     labels: LabelsPart | None = None
+    on_event: list[HookPart] = Field([], description="Who is told of the run.")
 
 
 def plan_schema() -> JsonObject:

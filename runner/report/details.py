@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from runner.report.decisions import DecisionLog
 from runner.report.outages import OutageLog
 from runner.report.pace import SubmissionPace
+from runner.report.times import rfc3339
 from runner.run import events as e
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runner.model import Job
+    from runner.model import Job, JsonObject
     from runner.report.jobs import Reading
     from runner.run.facts import Facts
 
@@ -31,6 +32,7 @@ class Details:
         self.jobs: dict[int, Job] = {}
         self.lost: dict[int, LostSight] = {}
         self.display_lost: str | None = None
+        self.signals_lost: list[JsonObject] = []
         self.decisions = DecisionLog(facts)
         self.pace = SubmissionPace(facts)
         self.outages = OutageLog(facts)
@@ -45,6 +47,7 @@ class Details:
             e.Settled: self._settled,
             e.GivenUp: self._given_up,
             e.DisplayLost: self._display_lost,
+            e.SignalLost: self._signal_lost,
             e.RunResumed: self._resumed,
         }
 
@@ -70,6 +73,10 @@ class Details:
 
     def _display_lost(self, event: e.DisplayLost) -> None:
         self.display_lost = event.reason
+
+    def _signal_lost(self, event: e.SignalLost) -> None:
+        lost = {"at": rfc3339(event.at), "hook": event.hook, "event": event.event, "reason": event.reason}
+        self.signals_lost.append(lost)
 
     def _resumed(self, _: e.RunResumed) -> None:
         self.display_lost = None  # the next process has a display of its own

@@ -97,7 +97,11 @@ class RunReport:
         self.head: JsonObject = {
             "schema_version": SCHEMA_VERSION,
             "run": _run_part(folded.facts, run_id, unended_state)
-            | {"display_lost": folded.details.display_lost, "journal_head": journal_head},
+            | {
+                "display_lost": folded.details.display_lost,
+                "signals_lost": folded.details.signals_lost,
+                "journal_head": journal_head,
+            },
             **parts,
             "causes": causes_part(folded.facts, self._every, self._made, parts["counts"]),
         }

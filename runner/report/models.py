@@ -18,6 +18,15 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class SignalLostPart(_Part):
+    """A moment of which the hook `on_event[hook]` could not be told, and why: the last of its attempts."""
+
+    at: str
+    hook: int
+    event: str
+    reason: str
+
+
 class RunPart(_Part):
     """The run as a whole. Times are RFC 3339 in UTC."""
 
@@ -37,6 +46,7 @@ class RunPart(_Part):
     display_lost: str | None = Field(
         default=None, description="Why nobody could see the run any more, which went on without being seen."
     )
+    signals_lost: list[SignalLostPart] = Field(default=[], description="What hooks could not be told of.")
     journal_head: str | None = Field(description="Hash of the journal's last entry: see `runner verify`.")
 
 

@@ -82,6 +82,7 @@ def summary_text(report: Report, facts: Facts, pending: Sequence[str] = (), wait
         *_outages(report, facts),
         *_unwatched(report, facts),
         *_left_out(report),
+        *_untold(report),
         *_waves(report),
         *_abnormal_servers(report),
         *_request_errors(report),
@@ -134,6 +135,13 @@ def _left_out(report: Report) -> Iterator[str]:
     last = {(d["evidence"].partition(" of ")[2], d["why"]): d for d in report["decisions"] if d["what"] == "leave_out"}
     for decision in last.values():
         yield f"left out   {one_line(decision['evidence'])}: {one_line(decision['why'])}"
+
+
+def _untold(report: Report) -> Iterator[str]:
+    """Whom nobody could tell of something; of many times, the last."""
+    last = {lost["hook"]: lost for lost in report["run"]["signals_lost"]}
+    for hook, lost in last.items():
+        yield f"{'untold':10} on_event[{hook}]: {lost['event']}: {one_line(lost['reason'])}"
 
 
 def _waves(report: Report) -> Iterator[str]:

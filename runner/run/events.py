@@ -349,6 +349,20 @@ class DisplayLost:
 
 
 @dataclass(frozen=True, slots=True)
+class SignalLost:
+    """Nobody could be told of a moment of the run, an `event` of `on_event`: `hook` is the index of one in the plan.
+
+    It is the one event that may follow the end of a run, of which somebody could not be told.
+    """
+
+    kind: ClassVar[str] = "signal_lost"
+    at: float
+    hook: int
+    event: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunEnded:
     """The process that owned the run ended it. `state` is a `runner.model.RunState`."""
 
@@ -398,5 +412,6 @@ Event = (
     | Aborted
     | Commanded
     | DisplayLost
+    | SignalLost
     | RunEnded
 )

@@ -122,6 +122,12 @@ def _display_lost(facts: Facts, event: e.DisplayLost) -> None:
     """Nothing is true of the run that was not before: it goes on."""
 
 
+def _signal_lost(facts: Facts, event: e.SignalLost) -> None:
+    """Likewise."""
+    if not 0 <= event.hook < len(facts.plan.hooks):
+        raise impossible(event, f"there is no hook {event.hook}")
+
+
 HANDLERS: dict[type, Callable[[Facts, Any], None]] = {
     e.RunStarted: _run_started,
     e.RunResumed: _run_resumed,
@@ -133,4 +139,5 @@ HANDLERS: dict[type, Callable[[Facts, Any], None]] = {
     e.IntakeEnded: _intake_ended,
     e.RunEnded: _run_ended,
     e.DisplayLost: _display_lost,
+    e.SignalLost: _signal_lost,
 }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from runner.spec.hooks import HookSpec
     from runner.spec.rollout.model import RolloutSpec
 
 
@@ -127,3 +128,4 @@ class Campaign:
     submit: Submit
     watch: Watch
     rollout: RolloutSpec | None = None
+    hooks: tuple[HookSpec, ...] = ()

@@ -8,6 +8,7 @@ from runner.errors import Problem
 from runner.spec.campaign import Template
 from runner.spec.expression_mistakes import ALL_SERVERS
 from runner.spec.expressions import check_expression
+from runner.spec.hooks import private_templates
 from runner.spec.ranges import RangeError, expand_ranges
 from runner.spec.rollout.checks import check_rollout, public_templates
 from runner.spec.rules import DESCRIPTION, NAME, TYPE
@@ -94,7 +95,7 @@ def _no_secrets(templates: Iterable[Template]) -> Iterator[Problem]:
                 yield _at(
                     template.place,
                     "a secret must not stand here: this is listed by the service and written to reports",
-                    "secrets are for the values of items[].spec",
+                    "secrets are for the values of items[].spec, and for the URL, headers and body of on_event[]",
                 )
         except TemplateProblem:
             continue  # said once, with the syntax
@@ -120,6 +121,8 @@ def _public_templates(campaign: Campaign) -> Iterator[Template]:
     yield from (value for value in (campaign.description, campaign.inventory) if value is not None)
     if campaign.rollout is not None:
         yield from public_templates(campaign.rollout)
+    for hook in campaign.hooks:
+        yield from hook.command or ()
 
 
 def expressions(campaign: Campaign) -> Iterator[Template]:
@@ -137,6 +140,9 @@ def all_templates(campaign: Campaign) -> Iterator[Template]:
     for step in campaign.steps:
         for item in step.items:
             yield from item.spec.values()
+    for hook in campaign.hooks:
+        yield from private_templates(hook)
+        yield from templates_in(hook.body)
     for variables in (campaign.vars, *(group.vars for group in campaign.groups)):
         yield from templates_in(variables)
 

@@ -21,6 +21,7 @@ from pydantic import (
 from runner.model import JsonObject
 from runner.spec import quantities
 from runner.spec.found import EXPECTED_SCALAR, is_number, mistaken
+from runner.spec.hook_document import MOST_HOOKS, HookDocument
 from runner.spec.parts import Duration, Name, Part, kind, unit
 from runner.spec.rollout.document import RolloutDocument
 from runner.spec.rules import LABEL
@@ -180,6 +181,9 @@ class JobspecDocument(Part):
         default_factory=lambda: WatchDocument.model_validate({}), description="How jobs are watched."
     )
     rollout: RolloutDocument | None = Field(None, description="In which waves, and within which limits.")
+    on_event: list[HookDocument] = Field(
+        default_factory=list, max_length=MOST_HOOKS, description="Whom to tell what becomes of a run."
+    )
 
 
 def jobspec_schema() -> JsonObject:

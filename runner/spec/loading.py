@@ -10,6 +10,7 @@ from runner.errors import InvalidInput, Problem, in_order
 from runner.spec.campaign import Campaign, GroupSpec, ItemSpec, LaneSpec, Place, StepSpec, Submit, Template, Watch
 from runner.spec.checks import check_structure, check_values
 from runner.spec.document import GroupDocument, JobspecDocument, LaneDocument, StepDocument
+from runner.spec.hooks import load_hook
 from runner.spec.json_source import read_document
 from runner.spec.mistakes import shape_problem
 from runner.spec.placing import place_of, template_of, tree_of
@@ -105,6 +106,9 @@ class _Builder:
             ),
             watch=Watch(rate=parse_rate(watch.rate) or 0.0, job_timeout_s=parse_duration(watch.job_timeout) or 0.0),
             rollout=None if document.rollout is None else load_rollout(document.rollout, self._source),
+            hooks=tuple(
+                load_hook(hook, self._source, ("on_event", index)) for index, hook in enumerate(document.on_event)
+            ),
         )
 
     def _group(self, group: GroupDocument, path: Path) -> GroupSpec:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.app.checking import LocalChecker
+from runner.app.local_programs import LocalPrograms
 from runner.plan.rollout.model import PlannedCheck
 from runner.spec.secrets import redactor
 
@@ -139,8 +140,7 @@ def test_a_secret_that_has_control_characters_is_not_recorded() -> None:
 
 @given(st.text(max_size=50))
 def test_what_is_recorded_is_printable(text: str) -> None:
-    checker = LocalChecker(redactor([]), env={})
-    said = checker._public(text)  # noqa: SLF001  what every check's words go through
+    said = LocalPrograms(redactor([]), {}).public(text)  # what every check's words go through
     assert all(character.isprintable() or character == "\n" for character in said)
     assert said == text or not text.isprintable()
 

@@ -25,6 +25,7 @@ from runner.journal.memory_journal import MemoryJournal
 from runner.journal.owner import Moment, Owner
 from runner.journal.store import RunRecord, RunStore
 from runner.plan.codec import hash_plan
+from runner.plan.hooks import PlannedHook
 from runner.plan.keys import number_in, run_token
 from runner.plan.plan import Plan
 from runner.plan.rollout.model import PlannedCheck
@@ -76,6 +77,11 @@ class World:
         self.own_simulator: Behaviour | None = None
         self.progress: Progress = Blind()
         self.passes: Callable[[PlannedCheck], bool] = lambda check: True
+        self.told: list[tuple[PlannedHook, Mapping[str, Any]]] = []
+        self.tells: Callable[[PlannedHook, Mapping[str, Any]], tuple[float, str | None]] = lambda hook, signal: (
+            0,
+            None,
+        )
         self.jumps = self.reboots = self.settings = self.suspends = self.freezes = self.intrusions = self.commit_s = (
             self.lockings
         ) = 0.0
@@ -235,6 +241,7 @@ class World:
             open_store=_not_here,
             open_services=self._open_services,
             open_checker=lambda redact, ca_bundle: self,
+            open_sender=lambda redact, ca_bundle: self,
             interrupts=self._interrupts,
             files=self.files,
             run_loop=_not_here,
@@ -278,8 +285,15 @@ class World:
         yield self
 
     def stop_first(self, run: Stoppable) -> None:
-        assert isinstance(run, RunEngine)
-        self.engine = run
+        if isinstance(run, RunEngine):
+            self.engine = run
+
+    async def send(self, hook: PlannedHook, signal: Mapping[str, Any]) -> str | None:
+        """What becomes of telling somebody: `tells` says how long that takes, and why it fails if it does."""
+        self.told.append((hook, signal))
+        takes_s, trouble = self.tells(hook, signal)
+        await asyncio.sleep(takes_s)
+        return trouble
 
     async def check(self, check: PlannedCheck) -> tuple[bool, str]:
         self.checks.append((check, self._loop.time()))

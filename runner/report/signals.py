@@ -1,0 +1,102 @@
+"""Which events of a run are told, and what is told then (`runner.spec.signals` has the fields)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from runner.model import RunState
+from runner.plain import one_line
+from runner.report.next_steps import next_command, waiting_in
+from runner.report.times import rfc3339
+from runner.run import events as e
+from runner.run.standing import counts_by_name, standings, tally
+
+if TYPE_CHECKING:
+    from runner.model import JsonObject
+    from runner.run.facts import Facts
+
+# The word is that of `runner.spec.signals.SCHEMA_VERSION`, whose module brings models that a run does not need.
+_VERSION = "runner/signal/v1"
+_LONGEST_TEXT = 1_500
+
+MOMENTS: dict[type, str] = {
+    e.RunStarted: "start",
+    e.RunResumed: "resume",
+    e.Held: "hold",
+    e.ApprovalAsked: "approval",
+    e.Aborted: "abort",
+    e.RunEnded: "end",
+}
+
+
+class _News(NamedTuple):
+    """What an event says: in words, the reason alone, and the wave that it is about."""
+
+    words: str
+    reason: str = ""
+    wave: str | None = None
+
+
+def signal_of(event: e.Event, facts: Facts, run_id: str) -> JsonObject:
+    """What to tell of one of `MOMENTS`, right after the facts have taken it in: it costs no more in a large fleet.
+
+    But the end, once nothing is at work any more: every server is then counted as the report counts it.
+    """
+    news, ending = _news(event, facts), event if isinstance(event, e.RunEnded) else None
+    state = RunState(ending.state) if ending else RunState.RUNNING
+    waits = waiting_in(facts).commands(run_id)
+    command = next_command(facts, run_id, state) if ending else waits
+    counts = _final_counts(facts) if ending else _counts(facts)
+    moment = MOMENTS[type(event)]
+    simulated = ", simulated" if facts.simulated else ""
+    text = f"run {run_id} of {facts.plan.campaign}{simulated}: {news.words}; {_in_words(counts)}"
+    return {
+        "schema_version": _VERSION,
+        "id": f"{run_id}/{moment}/{event.at:.6f}",
+        "event": moment,
+        "at": rfc3339(event.at),
+        "run_id": run_id,
+        "campaign": facts.plan.campaign,
+        "simulated": facts.simulated,
+        "state": state.value,
+        "reason": news.reason,
+        "wave": news.wave,
+        "needs_person": bool(waits),
+        "next": command,
+        "exit_code": ending.exit_code if ending else None,
+        "counts": counts,
+        "text": one_line(text, _LONGEST_TEXT) + (f"; next: {command}" if command else ""),
+    }
+
+
+def _news(event: e.Event, facts: Facts) -> _News:
+    at_work = facts.rollout.wave if facts.rollout else None
+    wave = at_work.plan.name if at_work else None
+    match event:
+        case e.Held(reason=reason):
+            return _News(f"held: {reason}", reason, wave)
+        case e.Aborted(reason=reason):
+            return _News(f"aborted, what is at work is watched to its end: {reason}", reason, wave)
+        case e.ApprovalAsked(wave=index):
+            name = facts.rollout.waves[index].plan.name if facts.rollout else str(index)
+            return _News(f"wave {name} waits for approval", "", name)
+        case e.RunEnded(state=state, reason=reason):
+            return _News(f"{state}: {reason}" if reason else state, reason, wave)
+        case e.RunResumed():
+            return _News("resumed", "", wave)
+        case _:
+            return _News("started", "", wave)
+
+
+def _counts(facts: Facts) -> dict[str, int]:
+    servers = sum(len(group.servers) for group in facts.plan.groups)
+    return {**counts_by_name(facts.counts), "servers": servers}
+
+
+def _final_counts(facts: Facts) -> dict[str, int]:
+    return counts_by_name(tally(facts, standings(facts)).counts)
+
+
+def _in_words(counts: dict[str, int]) -> str:
+    parts = [f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count and name != "servers"]
+    return f"{counts['servers']:,} servers" + (f": {', '.join(parts)}" if parts else "")
