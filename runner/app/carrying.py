@@ -63,12 +63,13 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How a run ended, for the person who started it."""
+    """How a run ended, for the person who started it: a `summary` in a few lines, and one line that comes last."""
 
     run_id: str
     verdict: Verdict
     resumable: bool
     summary: str
+    last_line: str
     report: WrittenReport
 
     @property
@@ -107,7 +108,7 @@ def _concluded(host: Host, store: RunStore, work: Work, options: RunOptions, ver
     stored = stored_run(store, work.run_id, options.state_dir, work.plan)
     report = write_report(host.files, stored, options.report.stream)
     resumable = not verdict.state.is_over and options.behaviour is None
-    return RunResult(work.run_id, verdict, resumable, stored.summary(), report)
+    return RunResult(work.run_id, verdict, resumable, stored.summary(), stored.last_line(), report)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +167,14 @@ class _Run:
         return hooks
 
     async def _part(self, hooks: Hooks, journal: OwnedJournal) -> None:
-        """Tell the last, and put on record what could not be told."""
+        """Tell the last, and put on record what could not be told. The end stays the end, whenever this process dies."""
         await hooks.farewell()
-        if hooks.lost and journal.failure is None:
+        ending = self.work.state.ending
+        if hooks.lost and ending is not None and journal.failure is None:
+            again = e.RunEnded(ending.at, ending.state, ending.reason, ending.exit_code)
             with suppress(RunnerError):  # the run is over, and its log has it
-                await journal.append(hooks.lost)
+                await journal.append([*hooks.lost, again])
+                await let_go_patiently(self.host, self.store, self.work)  # the append wiped the note of its end
 
     async def _tell_of_failure(self, hooks: Hooks, error: BaseException, redact: Redact) -> None:
         """Tell that the run ended by an error; not if a person ended it at once, or it had not begun."""

@@ -14,7 +14,7 @@ from runner.plan.codec import plan_from_json
 from runner.report.files import ReportPieces
 from runner.report.fold import RunReport, fold
 from runner.report.standing_text import standing_lines
-from runner.report.text import summary_of
+from runner.report.text import last_line, summary_of
 from runner.run.live import LiveRun
 from runner.run.standing import standing
 from runner.settings import report_path
@@ -70,6 +70,10 @@ class StoredRun:
             found = standing(self.report.facts, now, LiveRun(self.report.facts).sight(now))
             waits = standing_lines(found, self.row["id"])
         return summary_of(self.report, self.pending, waits)
+
+    def last_line(self) -> str:
+        """How it ended, in one line."""
+        return last_line(self.report.head)
 
 
 def read_run(state_dir: Path, text: str) -> StoredRun:

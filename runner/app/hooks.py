@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from runner.report.signals import MOMENTS, signal_of
+from runner.report.signals import moment_of, signal_of
 from runner.run import events as e
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Hooks:
 
     def observe(self, event: e.Event, facts: Facts, run_id: str) -> None:
         """An event became true: those are told who asked for it."""
-        moment = MOMENTS.get(type(event))
+        moment = moment_of(event)
         lines = [line for line in self._lines if moment in line.hook.on] if moment else ()
         if not lines:
             return

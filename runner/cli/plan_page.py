@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from runner.model import JsonObject
+    from runner.plan.hooks import PlannedHook
     from runner.plan.parameters import Parameter, StepParameters
     from runner.plan.plan import Plan
     from runner.report.page import Part
@@ -46,6 +48,8 @@ def plan_page(plan: Plan, forecast: Sequence[JsonObject], *, now: float, zone: t
     parts: list[Part] = [Terms("", pairs), _groups(plan)]
     parts += [_sent(plan, step) for step in step_parameters(plan)]
     parts += rollout_parts(plan, forecast, now, zone)
+    if plan.hooks:
+        parts.append(Terms("who is told", [(", ".join(hook.on), _told(hook)) for hook in plan.hooks]))
     return Page(title, [*parts, *_first_requests(plan), _exactly_this(plan, file)])
 
 
@@ -98,6 +102,12 @@ def _reads_otherwise(text: str) -> bool:
     except orjson.JSONDecodeError:
         return text != text.strip()
     return True
+
+
+def _told(hook: PlannedHook) -> str:
+    tries = f", up to {hook.attempts} times" if hook.attempts > 1 else ""
+    how = shlex.join(hook.command) if hook.command is not None else f"POST to {mask(hook.post or '')}"
+    return f"{how}, within {hook.timeout_s:g} s{tries}"
 
 
 def _first_requests(plan: Plan) -> Iterator[Verbatim]:

@@ -220,11 +220,11 @@ def _finish(result: RunResult | Untouched, options: JsonObject) -> int:
         lines.append(f"report: {one_line(str(result.report.path))}")
     if result.resumable and quiet:  # the summary says it, and what must come before
         lines.append(f"go on with: runner resume {result.run_id}")
+    lines.append(result.last_line)
     with suppress(KeyboardInterrupt):
         if result.report.problem:
             output.error(result.report.problem)
-        if lines:
-            tell("\n".join(lines))
+        tell("\n".join(lines))
         for trouble in write_streams(result.report, result.run_id):
             output.error(trouble)
     return result.exit_code

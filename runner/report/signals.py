@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _VERSION = "runner/signal/v1"
 _LONGEST_TEXT = 1_500
 
-MOMENTS: dict[type, str] = {
+_MOMENTS: dict[type, str] = {
     e.RunStarted: "start",
     e.RunResumed: "resume",
     e.Held: "hold",
@@ -27,6 +27,15 @@ MOMENTS: dict[type, str] = {
     e.Aborted: "abort",
     e.RunEnded: "end",
 }
+# By which a person aborts a run.
+_ABORTING = frozenset({"abort", "reject"})
+
+
+def moment_of(event: e.Event) -> str | None:
+    """Which moment of a run an event is; None for most."""
+    if isinstance(event, e.Commanded):
+        return "abort" if event.refused is None and event.action in _ABORTING else None
+    return _MOMENTS.get(type(event))
 
 
 class _News(NamedTuple):
@@ -38,7 +47,7 @@ class _News(NamedTuple):
 
 
 def signal_of(event: e.Event, facts: Facts, run_id: str) -> JsonObject:
-    """What to tell of one of `MOMENTS`, right after the facts have taken it in: it costs no more in a large fleet.
+    """What to tell of a moment, right after the facts have taken it in: it costs no more in a large fleet.
 
     But the end, once nothing is at work any more: every server is then counted as the report counts it.
     """
@@ -47,7 +56,7 @@ def signal_of(event: e.Event, facts: Facts, run_id: str) -> JsonObject:
     waits = waiting_in(facts).commands(run_id)
     command = next_command(facts, run_id, state) if ending else waits
     counts = _final_counts(facts) if ending else _counts(facts)
-    moment = MOMENTS[type(event)]
+    moment = moment_of(event)
     simulated = ", simulated" if facts.simulated else ""
     text = f"run {run_id} of {facts.plan.campaign}{simulated}: {news.words}; {_in_words(counts)}"
     return {
@@ -75,7 +84,8 @@ def _news(event: e.Event, facts: Facts) -> _News:
     match event:
         case e.Held(reason=reason):
             return _News(f"held: {reason}", reason, wave)
-        case e.Aborted(reason=reason):
+        case e.Aborted() | e.Commanded():
+            reason = facts.aborted or ""
             return _News(f"aborted, what is at work is watched to its end: {reason}", reason, wave)
         case e.ApprovalAsked(wave=index):
             name = facts.rollout.waves[index].plan.name if facts.rollout else str(index)

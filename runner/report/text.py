@@ -94,6 +94,13 @@ def summary_text(report: Report, facts: Facts, pending: Sequence[str] = (), wait
     return "\n".join([*lines, f"next       {command}"] if command else lines)
 
 
+def last_line(report: Report) -> str:
+    """How the run ended, in one line for logs: the last that a command says."""
+    run, counts = report["run"], report["counts"]
+    servers = f"{counts['succeeded']:,} of {counts['servers']:,} servers succeeded"
+    return f"run {run['id']} of {run['campaign']} {run['state']}: {servers}, exit {run['exit_code']}"
+
+
 def _counts(part: JsonObject) -> str:
     """Of a report, or a wave: those at work count as unknown there, and those not reached as not started."""
     counts, at_work, not_reached = part["counts"], part["at_work"], part["not_reached"]

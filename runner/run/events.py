@@ -352,7 +352,7 @@ class DisplayLost:
 class SignalLost:
     """Nobody could be told of a moment of the run, an `event` of `on_event`: `hook` is the index of one in the plan.
 
-    It is the one event that may follow the end of a run, of which somebody could not be told.
+    One may follow the end of a run, of which somebody could not be told: then the end is recorded once more after it.
     """
 
     kind: ClassVar[str] = "signal_lost"

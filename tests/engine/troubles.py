@@ -88,7 +88,7 @@ class Troubles:
         raise AssertionError("a run that is over took a command")
 
     def _after(self, event: e.Event) -> None:
-        if isinstance(event, e.RunEnded):
+        if isinstance(event, e.RunEnded | e.SignalLost):  # the latter is recorded after the end
             return
         if self._rng.random() < self._deletions:
             self._world.network.delete_one()

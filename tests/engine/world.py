@@ -70,6 +70,7 @@ class World:
         self._last_jobs: dict[str, SimulatedJob] = {}
         self.turn_to(self.campaign_of(plan))
         self.engine: RunEngine | None = None
+        self.stoppable: Stoppable | None = None
         self.patience = Patience()
         self.checks: list[tuple[PlannedCheck, float]] = []
         self.descriptors = 1024
@@ -285,6 +286,7 @@ class World:
         yield self
 
     def stop_first(self, run: Stoppable) -> None:
+        self.stoppable = run
         if isinstance(run, RunEngine):
             self.engine = run
 
