@@ -94,6 +94,7 @@ class World:
         loop.before_time_passes = self._is_explained
         self._rng = random.Random(seed)
         self._living: str | None = None
+        self._has_ended = False
         self._seen = self._processes = self._looked = 0
         self._named: Path | None = None
         self._locked_until = 0.0
@@ -171,6 +172,7 @@ class World:
         When so many events were recorded: crash, or be asked to stop, or to send nothing new.
         """
         self.engine, self.promises.deadline = None, deadline
+        self._has_ended = False
         self._seen, self._ends = 0, (crash_after, stop_after, intake_ends_after)
         options = self.options(watched=watched, deadline=deadline)
         self._named = options.report.kept
@@ -310,10 +312,16 @@ class World:
         """An event has changed the state, and is on its way to the journal."""
         self._seen += 1
         self._campaign.report, self._named = self._named or self._campaign.report, None
-        crash_after, stop_after, intake_ends_after = self._ends
         self.promises.recorded(event)
         self.explanations.recorded()
         self.on_event(event)
+        if not self._has_ended:  # later on what could not be told is put on record, and the servers are anybody's
+            self._has_ended = isinstance(event, e.RunEnded)
+            self._troubled(event)
+
+    def _troubled(self, event: e.Event) -> None:
+        """Whatever may happen meanwhile does."""
+        crash_after, stop_after, intake_ends_after = self._ends
         # What is left to the family is told of right after these, by one event for each group of each retry.
         if not isinstance(event, e.RunStarted | e.RunResumed | e.LeftOut) and self._rng.random() < self.intrusions:
             self.promises.intrude(self._rng.sample(self._servers, 1))
