@@ -56,9 +56,10 @@ def test_how_a_value_becomes_text(planner: Planner, written: str, text: str) -> 
 
 SEEN = {
     "vars": "vars.version", "env": "env.HOME", "secret": "secret.T", "run": "run.date", "group": "group.name", "step": "step.name",
-    "batch": "batch.index", "lane": "lane.endpoint", "wave": "wave.name", "id": "id", "name": "name", "labels": "labels.rack",
+    "batch": "batch.index", "lane": "lane.endpoint", "wave": "wave.name", "id": "id", "name": "name", "labels": "labels.rack", "signal": "signal.text",
 }  # fmt: skip
 CHECK = "rollout: {{checks: [{{name: a, {}}}]}}\n"
+HOOK = "on_event: [{{on: [end], {}}}]\n"
 EXPRESSION = "({} | string | length) > 0"
 WHERE: dict[str, Any] = {
     "items[].spec": lambda t: jobspec(spec={"a": "x" + t}),
@@ -79,6 +80,10 @@ WHERE: dict[str, Any] = {
     ),
     "checks[].command": lambda t: jobspec(CHECK.format(f"command: ['true', {json.dumps('x' + t)}]")),
     "checks[].http": lambda t: jobspec(CHECK.format(f"http: {json.dumps('http://127.0.0.1/' + t)}")),
+    "on_event[].command": lambda t: jobspec(HOOK.format(f"command: ['true', {json.dumps('x' + t)}]")),
+    "on_event[].post": lambda t: jobspec(HOOK.format(f"post: {json.dumps('http://127.0.0.1/' + t)}")),
+    "on_event[].headers": lambda t: jobspec(HOOK.format(f"post: 'http://h/', headers: {{A: {json.dumps('x' + t)}}}")),
+    "on_event[].body": lambda t: jobspec(HOOK.format(f"post: 'http://h/', body: {{a: {json.dumps('x' + t)}}}")),
     "select": lambda t: jobspec(select=EXPRESSION.format(t[2:-2])),
     "split_by": lambda t: jobspec(group=f", split_by: {json.dumps(EXPRESSION.format(t[2:-2]))}"),
     "per": lambda t: jobspec(f"rollout: {{budget: {{per: {{{json.dumps(EXPRESSION.format(t[2:-2]))}: 1}}}}}}\n"),
@@ -149,6 +154,7 @@ def test_every_reserved_name_is_there() -> None:
         "id",
         "name",
         "labels",
+        "signal",  # reserved nowhere: jobspecs may have a variable of that name
     } == RUNNERS_OWN.keys()
 
 
