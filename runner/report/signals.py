@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.model import RunState
 from runner.plain import one_line
-from runner.report.next_steps import next_command, waiting_in
+from runner.report.next_steps import commands_of, next_command
 from runner.report.times import rfc3339
 from runner.run import events as e
-from runner.run.standing import counts_by_name, standings, tally
+from runner.run.by_request import by_request, counts_by_name, tally
+from runner.run.person_waits import person_waits
 
 if TYPE_CHECKING:
     from runner.model import JsonObject
@@ -53,9 +54,9 @@ def signal_of(event: e.Event, facts: Facts, run_id: str) -> JsonObject:
     """
     news, ending = _news(event, facts), event if isinstance(event, e.RunEnded) else None
     state = RunState(ending.state) if ending else RunState.RUNNING
-    waits = waiting_in(facts).commands(run_id)
-    command = next_command(facts, run_id, state) if ending else waits
     counts = _final_counts(facts) if ending else _counts(facts)
+    waits = commands_of(person_waits(facts), run_id)
+    command = next_command(facts, run_id, state, counts) if ending else waits
     moment = moment_of(event)
     simulated = ", simulated" if facts.simulated else ""
     text = f"run {run_id} of {facts.plan.campaign}{simulated}: {news.words}; {_in_words(counts)}"
@@ -104,7 +105,7 @@ def _counts(facts: Facts) -> dict[str, int]:
 
 
 def _final_counts(facts: Facts) -> dict[str, int]:
-    return counts_by_name(tally(facts, standings(facts)).counts)
+    return counts_by_name(tally(facts, by_request(facts)).counts)
 
 
 def _in_words(counts: dict[str, int]) -> str:
