@@ -16,8 +16,8 @@ from tests.engine.virtual import VirtualClock
 
 # A machine may sleep while something falls due: how often a run looks up, seconds.
 _LOOKS_EVERY_S = 61.0
-# To write to the disk, or to take the next slot of a fast rate, is no wait that anybody sees, seconds.
-_LONGEST_S = 1.0
+# To write to a slow disk a few times in a row, or to take the next slot of a fast rate, is no wait to explain, seconds.
+_LONGEST_S = 2.0
 # How often it is looked at, seconds.
 _LOOKED_AT_S = 0.4
 # Moments of the day are to the microsecond.
