@@ -63,6 +63,7 @@ class RunEngine:
         self._operators = list(self._make_operators())
         self._gates: list[asyncio.Task[None]] = []
         self._failure: asyncio.Future[None] | None = None
+        self._failed: Exception | None = None
 
     @property
     def live(self) -> LiveRun:
@@ -136,10 +137,13 @@ class RunEngine:
 
     def fail(self, error: Exception) -> None:
         """The journal failed: nothing more may be done, for it could not be remembered. `run` raises the error."""
+        self._failed = self._failed or error
         if self._failure is not None and not self._failure.done():
-            self._failure.set_exception(error)
+            self._failure.set_exception(self._failed)
 
     async def _wait_for_failure(self) -> None:
+        if self._failed is not None:  # between its start and here
+            raise self._failed
         self._failure = asyncio.get_running_loop().create_future()
         await self._failure
 

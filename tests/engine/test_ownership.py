@@ -259,3 +259,19 @@ def test_who_is_not_sure_to_own_the_run_sends_nothing_though_it_was_intended(rat
         assert place.onlooker.made_of == {f"job-{request}": 1 for request in range(REQUESTS)}
 
     tell(story, rate)
+
+
+def test_a_run_whose_servers_were_released_before_its_first_entry_ends() -> None:
+    """Its engine is not at work yet when the journal fails; it would wait for ever, and nobody would know."""
+
+    async def story(place: Place) -> None:
+        def taken(journal: MemoryJournal) -> MemoryJournal:
+            assert place.try_for(60, lambda: place.other.fence(RUN))
+            return journal
+
+        with pytest.raises(ExceptionGroup) as failed:
+            await place.run(taken)
+        assert failed.group_contains(OwnershipLost)
+        assert not place.onlooker.sent_at
+
+    tell(story)
