@@ -396,6 +396,11 @@ async def test_a_run_of_an_earlier_version_that_is_at_work_goes_on_and_gives_its
         ("c", "run-1"),
         ("d", "run-2"),
     ]
+    with pytest.raises(apsw.SQLError, match="UPSERT"):  # one that only now takes its servers sends nothing
+        at_work.execute(
+            "INSERT INTO lease (server_id, run_id) SELECT value, 'run-1' FROM json_each('[\"e\"]') WHERE true"
+            " ON CONFLICT (server_id) DO UPDATE SET run_id = excluded.run_id"
+        )
     at_work.close()
     assert [(held.run_id, held.servers) for held in store.leases()] == [("run-1", 2), ("run-2", 1)]
     assert follow("run-1", "sha256:p", store.links("run-1")).broken_at is None
