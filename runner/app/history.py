@@ -59,10 +59,6 @@ class StoredRun:
                 tasks.check()
         return ReportPieces(self.report)
 
-    def report_bytes(self) -> bytes:
-        """The same, whole."""
-        return b"".join(self.report_pieces())
-
     def summary(self, now: float | None = None) -> str:
         """The report in a few lines, for a person; of a run that goes on, with what it waits for `now` (epoch seconds)."""
         waits = []

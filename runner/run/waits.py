@@ -61,14 +61,6 @@ class Wait(NamedTuple):
     choices: tuple[Choice, ...] = ()
     lane: int | None = None
 
-    @property
-    def is_for_person(self) -> bool:
-        """Whether it lasts until a person says something."""
-        return self.kind in _FOR_PERSON
-
     def commands(self, run_id: str) -> str:
         """What to type, one choice after the other; empty where nothing is needed."""
         return ", or ".join(" and ".join(typed.text(run_id) for typed in choice) for choice in self.choices)
-
-
-_FOR_PERSON = frozenset({WaitKind.PAUSE, WaitKind.HOLD, WaitKind.GROUP, WaitKind.APPROVAL})

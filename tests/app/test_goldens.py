@@ -99,7 +99,7 @@ def test_runs_are_listed_as_they_were(golden: Golden) -> None:
 
 def test_reports_are_what_they_were(golden: Golden) -> None:
     for run_id, report in golden.reports.items():
-        assert not list(differences(report, orjson.loads(read_run(golden.state_dir, run_id).report_bytes())))
+        assert not list(differences(report, orjson.loads(b"".join(read_run(golden.state_dir, run_id).report_pieces()))))
 
 
 def test_records_are_verified(golden: Golden) -> None:

@@ -39,7 +39,7 @@ def main(name: str, state_dir: Path) -> None:
         options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
         (golden / "list.json").write_bytes(orjson.dumps(rows, option=options))
         for row in rows:
-            (golden / f"{row['id']}.json").write_bytes(read_run(Path(folder), row["id"]).report_bytes())
+            (golden / f"{row['id']}.json").write_bytes(b"".join(read_run(Path(folder), row["id"]).report_pieces()))
 
 
 if __name__ == "__main__":
