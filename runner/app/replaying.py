@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.app.history import stored_plan
@@ -13,6 +14,7 @@ from runner.run.facts import initial_facts
 
 if TYPE_CHECKING:
     from runner.app.host import Host
+    from runner.engine.ports import MachineClock
     from runner.journal.store import RunStore
     from runner.plan.plan import Plan
     from runner.run.facts import Facts
@@ -27,6 +29,24 @@ class Replayed(NamedTuple):
     since: float
 
 
+@dataclass(slots=True)
+class ToldTime:
+    """What the events of a run tell of its time: what clocks showed when a process went to work, and the last event."""
+
+    before: Reading | None = None
+    last_at: float = -math.inf
+
+    def take(self, event: e.Event) -> None:
+        """Read one more."""
+        self.last_at = max(self.last_at, event.at)
+        if isinstance(event, e.RunStarted | e.RunResumed):
+            self.before = Reading(event.at, event.boot, event.uptime_s)
+
+    def clock(self, machine: MachineClock) -> RunClock:
+        """A clock that goes on from there."""
+        return RunClock(machine, self.before, self.last_at)
+
+
 def replayed(host: Host, store: RunStore, run_id: str) -> Replayed:
     """Read a run, and go on counting its time.
 
@@ -34,12 +54,10 @@ def replayed(host: Host, store: RunStore, run_id: str) -> Replayed:
         ImpossibleEvent: its journal tells of something that cannot have happened.
     """
     plan = stored_plan(store, run_id)
-    facts, before, last_at = initial_facts(plan), None, -math.inf
+    facts, told = initial_facts(plan), ToldTime()
     for event in store.read_events(run_id, lean=True):
         evolve(facts, event)
-        last_at = max(last_at, event.at)
-        if isinstance(event, e.RunStarted | e.RunResumed):
-            before = Reading(event.at, event.boot, event.uptime_s)
-    clock = RunClock(host.clock, before, last_at)
+        told.take(event)
+    clock, before = told.clock(host.clock), told.before
     is_same_boot = before is not None and bool(before.boot) and before.boot == host.clock.boot
-    return Replayed(plan, facts, clock, last_at if is_same_boot else clock.now())
+    return Replayed(plan, facts, clock, told.last_at if is_same_boot else clock.now())

@@ -18,6 +18,7 @@ from runner.journal.owner import Moment, is_alive
 from runner.journal.ownership import TAKEOVER_S
 from runner.journal.store import (
     CommandRow,
+    JournalEntry,
     Leased,
     LeaseRow,
     OwnershipLost,
@@ -271,6 +272,11 @@ class MemoryStore:
         """The events of a run, in order."""
         for entry in list(self._contents.runs[run_id].entries):
             yield from decode_batch(*entry, kinds, lean=lean)
+
+    def read_entries(self, run_id: str, after: int = 0, *, lean: bool = False) -> Iterator[JournalEntry]:
+        """The entries of a run after a place in its journal, in order."""
+        for seq, entry in enumerate(self._contents.runs[run_id].entries[after:], after + 1):
+            yield JournalEntry(seq, tuple(decode_batch(*entry, lean=lean)))
 
     def tear(self, run_id: str, entries: int) -> None:
         """Lose the last entries, as a power cut may: for rehearsals."""

@@ -24,7 +24,7 @@ from runner.journal.queries import queries
 from runner.journal.sqlite_credentials import SqliteCredentials
 from runner.journal.sqlite_history import SqliteHistory
 from runner.journal.sqlite_limits import SqliteLimits
-from runner.journal.store import CommandRow, LeaseRow, OwnershipLost, RunRecord, RunRow, SlotTaken
+from runner.journal.store import CommandRow, JournalEntry, LeaseRow, OwnershipLost, RunRecord, RunRow, SlotTaken
 from runner.journal.tasks import as_written, parted
 from runner.journal.troubles import DAMAGED_HINT, translated
 from runner.journal.writer import JournalWriter, LastEntry, OwnershipHeld, Times
@@ -222,22 +222,26 @@ class SqliteStore:
     def read_events(self, run_id: str, *, kinds: Collection[str] | None = None, lean: bool = False) -> Iterator[Event]:
         """The durable events of a run, in order, read in pieces."""
         lean = lean or not needs_details(kinds)
-        for events, details, tasks in self._lean_pieces(run_id) if lean else self._pieces(run_id):
+        for _, events, details, tasks in self._lean_pieces(run_id, 0) if lean else self._pieces(run_id, 0):
             yield from decode_batch(events, details, parted(tasks) if tasks else (), kinds, lean=lean)
 
-    def _pieces(self, run_id: str) -> Iterator[tuple[str, str, bytes | None]]:
-        after = 0
-        while rows := self._execute("read_entries", id=run_id, after=after, most=_PIECE):
-            for after, events, details, tasks, _ in rows:  # noqa: B007  where to go on after the last
-                yield events, details, tasks
+    def read_entries(self, run_id: str, after: int = 0, *, lean: bool = False) -> Iterator[JournalEntry]:
+        """The entries of a run after a place in its journal, in order."""
+        for seq, events, details, tasks in self._lean_pieces(run_id, after) if lean else self._pieces(run_id, after):
+            yield JournalEntry(seq, tuple(decode_batch(events, details, parted(tasks) if tasks else (), lean=lean)))
 
-    def _lean_pieces(self, run_id: str) -> Iterator[tuple[str, str, None]]:
-        after = 0
+    def _pieces(self, run_id: str, after: int) -> Iterator[tuple[int, str, str, bytes | None]]:
+        while rows := self._execute("read_entries", id=run_id, after=after, most=_PIECE):
+            yield from ((seq, events, details, tasks) for seq, events, details, tasks, _ in rows)
+            after = rows[-1][0]
+
+    def _lean_pieces(self, run_id: str, after: int) -> Iterator[tuple[int, str, str, None]]:
         while rows := self._execute("read_lean_entries", id=run_id, after=after, most=_PIECE):
-            for found, after, events in rows:  # noqa: B007  where to go on after the last
+            for found, seq, events in rows:
                 if found != run_id:
                     return
-                yield events, "", None
+                yield seq, events, "", None
+            after = rows[-1][1]
 
     def finish(self, run_id: str, state: str, counts: Mapping[str, int]) -> None:
         """Note how a run ended, for lists."""

@@ -168,6 +168,13 @@ class RunRow(NamedTuple):
     report: str | None = None
 
 
+class JournalEntry(NamedTuple):
+    """What a run appended at once. `seq` is its place in the journal: from 1, without a gap."""
+
+    seq: int
+    events: tuple[Event, ...]
+
+
 class CommandRow(NamedTuple):
     """What an operator told a run: who, why, and when (epoch seconds); `body` is JSON. Ids grow."""
 
@@ -335,6 +342,10 @@ class RunStore(Protocol):
         Only those of `kinds` (None: all). `lean`: without those that only a report needs, and jobs without their tasks;
         these are not read. Tasks are made when they are looked at, and damage in them shows then.
         """
+        ...
+
+    def read_entries(self, run_id: str, after: int = 0, *, lean: bool = False) -> Iterator[JournalEntry]:
+        """The entries of a run after a place in its journal, in order; `lean` as above."""
         ...
 
     def finish(self, run_id: str, state: str, counts: Mapping[str, int]) -> None:

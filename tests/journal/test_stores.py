@@ -105,6 +105,22 @@ async def test_tasks_that_the_answer_to_a_create_had_are_a_matter_of_reports(mak
     store.close()
 
 
+async def test_a_run_is_read_on_from_a_place_in_its_journal(make_store: MakeStore) -> None:
+    store = with_run(with_run(make_store(), "run-1"), "run-2")
+    journal, other = store.open_run("run-1", HERE), store.open_run("run-2", HERE)
+    await journal.append(intended(2))
+    await other.append(intended(7))
+    await journal.append([job_read(0), e.Settled(2.0, 0, "s", 10.0)])
+    assert [entry.seq for entry in store.read_entries("run-1")] == [1, 2]
+    for lean in (False, True):
+        ((seq, events),) = store.read_entries("run-1", 1, lean=lean)
+        assert (seq, events) == (2, (job_read(0), e.Settled(2.0, 0, "s", 10.0))[lean:])
+        assert list(store.read_entries("run-1", 2, lean=lean)) == []
+    journal.close()
+    other.close()
+    store.close()
+
+
 async def test_a_run_is_read_to_its_end_and_no_further(make_store: MakeStore) -> None:
     store = with_run(with_run(make_store(), "run-1"), "run-2")
     first, second = store.open_run("run-1", HERE), store.open_run("run-2", HERE)
