@@ -156,6 +156,7 @@ class _Run:
             limits.keep()
             if journal.failure is None:
                 await let_go_patiently(self.host, self.store, work)
+                memory.flush()
             interrupts.stop_first(hooks)
             await self._part(hooks, journal)
             return verdict

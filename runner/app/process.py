@@ -166,9 +166,13 @@ def run_loop(main: Coroutine[Any, Any, T]) -> T:
     return uvloop.run(main)
 
 
+def _is_no_bug(error: BaseException) -> bool:
+    return not isinstance(error, Exception | BaseExceptionGroup)
+
+
 def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error to tell the user: one that we foresaw, if there is one, or else the bug itself."""
-    error: BaseException = group.subgroup(RunnerError) or group
+    """The error to tell the user: one that we foresaw, if there is one, or who ended it all, or else the bug itself."""
+    error: BaseException = group.subgroup(RunnerError) or group.subgroup(_is_no_bug) or group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error

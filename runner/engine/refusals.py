@@ -57,10 +57,17 @@ class CredentialMemory:
         self.holder = holder
         self.turn_s = turn_s
         self.insists = insists
+        self._calls: list[RememberedCalls] = []
 
     def of(self, identify: Callable[[], Identity]) -> RememberedCalls:
         """The calls of whoever `identify` says that they are made as now."""
-        return RememberedCalls(self, identify)
+        self._calls.append(RememberedCalls(self, identify))
+        return self._calls[-1]
+
+    def flush(self) -> None:
+        """Tell what could not be told yet, as far as the store is free: a process that ends may be the last that knows."""
+        for calls in self._calls:
+            calls.flush()
 
 
 class RememberedCalls:
@@ -127,15 +134,16 @@ class RememberedCalls:
             answer.append(next_call_in(known, asker, self._memory.wall()))
             return change(known, asker) if answer[0] == 0.0 else known
 
-        is_done = self._flush() and self._change(ask)
+        is_done = self.flush() and self._change(ask)
         return answer[0] if is_done else _BUSY_S
 
     def _tell(self, change: Change) -> None:
         """Note it; where another process holds the store, before the next call at the latest."""
         self._untold.append(change)
-        self._flush()
+        self.flush()
 
-    def _flush(self) -> bool:
+    def flush(self) -> bool:
+        """Tell what could not be told yet. Is nothing left of it?"""
         while self._untold and self._change(self._untold[0]):
             del self._untold[0]
         return not self._untold

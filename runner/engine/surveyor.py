@@ -18,6 +18,7 @@ from runner.rules.outcomes import DELETED
 from runner.rules.reads import ReadLimits
 from runner.run import events as e
 from runner.run.intake import nothing_left
+from runner.run.lane_waits import listed_by
 from runner.run.phases import UNSENT, Phase
 from runner.run.survey import doubles, may_have_been_split, recoveries
 
@@ -100,12 +101,13 @@ class Surveyor:
         """Look once more for second jobs of requests that were ever in doubt: a lost create may have arrived late.
 
         So may one that was refused, or throttled, by whoever sent it on a second time. After a crash it may be any request:
-        the doubt itself may have been lost with the end of the journal.
+        the doubt itself may have been lost with the end of the journal. A new job may take as long as above to be listed.
         """
         lane = self._lane
         doubted = self._requests if self._is_resumed else list(filter(self._may_have_more, self._requests))
         if not doubted or lane.over:
             return
+        await sleep_until(lane.clock, listed_by(lane.run, lane.state))
         listed = _Rows(())
 
         async def rows() -> _Rows | ReadFailed:

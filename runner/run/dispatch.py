@@ -93,10 +93,10 @@ class Dispatcher:
                 return Send(request)
             decision = self._decision(line, request, admitted, now - wall)
             if decision is not None:
-                return decision
+                return _or_retry(decision, line)
             line.pop()
             self._wait_elsewhere(request, admitted)
-        return WaitUntil(line.retries[0][0]) if line.retries else _WAIT
+        return _or_retry(_WAIT, line)
 
     def is_in_window(self, request: int, wall: float) -> bool:
         """Whether a window is open that is long enough for the request; `wall` is the wall clock's time now."""
@@ -288,3 +288,11 @@ class Dispatcher:
     def _may_go(self, request: int, now: float) -> bool:
         phase = self._facts.phases[request]
         return phase is _READY or (phase is _RETRY and self._facts.retry_at[request] <= now)
+
+
+def _or_retry(decision: Decision, line: Line) -> Decision:
+    """What waits, waits no longer than for the next request that may be sent again: it may go before, and need no room."""
+    if not line.retries or not isinstance(decision, WaitForEvent | WaitUntil):
+        return decision
+    again_at = line.retries[0][0]
+    return WaitUntil(min(again_at, decision.at) if isinstance(decision, WaitUntil) else again_at)

@@ -141,6 +141,7 @@ def _in_doubt(facts: Facts, event: e.InDoubt) -> None:
     facts.errors[event.request] = event.error
     lane = facts.lane_of(event.request)
     lane.in_flight -= 1
+    lane.doubted_at = event.at
     doubt(facts, event.request, event.at)
     if event.busy:
         busy_in_doubt(facts, event)

@@ -35,6 +35,7 @@ def refused(facts: Facts, event: e.Refused) -> None:
     if event.cause is Cause.BUSY:
         facts.attempts[request] -= 1
         lane.ever_busy.add(request)
+        lane.doubted_at = event.at
         _busy(facts, event)
     _may_go_later(facts, event)
 

@@ -6,6 +6,7 @@ the size of the fleet; everyone else reads them. What is ready to be done follow
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -61,6 +62,7 @@ class LaneFacts:
 
     `ever_busy` are requests that were refused because a server of theirs is in another operation. `refused_in_a_row`
     counts requests for several servers that were refused for what they ask since the last one that was taken.
+    `doubted_at` is when a create of such a request, or one without an answer, was sent last and may have made a job unseen.
     `not_found` are those in doubt that were taken to have made no job, because a list showed none. `slowed` is how the
     service throttled the lane last.
     """
@@ -69,6 +71,7 @@ class LaneFacts:
     doubts: dict[int, Doubt] = field(default_factory=dict)
     ever_in_doubt: set[int] = field(default_factory=set)
     ever_busy: set[int] = field(default_factory=set)
+    doubted_at: float = -math.inf
     not_found: set[int] = field(default_factory=set)
     open: dict[int, OpenJob] = field(default_factory=dict)
     unsubmitted: int = 0

@@ -26,8 +26,8 @@ _NAMED = 3
 _PER = "per"
 
 
-def doubt_waits(facts: Facts) -> Iterator[Wait]:
-    """What is looked up: requests in doubt, and what a process before sent."""
+def doubt_waits(facts: Facts, now: float) -> Iterator[Wait]:
+    """What is looked up: requests in doubt, what a process before sent, at the end second jobs, which may be listed late."""
     for index, lane in enumerate(facts.lanes):
         if lane.stopped is not None:
             continue
@@ -41,6 +41,14 @@ def doubt_waits(facts: Facts) -> Iterator[Wait]:
             yield Wait(
                 WaitKind.DOUBT, f"{who} in doubt, looked up", since, until, "the list shows it or not", lane=index
             )
+        elif not (lane.open or lane.unsubmitted or lane.in_flight) and now < listed_by(facts, lane):
+            what = "a request that had no answer, or was refused, may have made another job"
+            yield Wait(WaitKind.SURVEY, what, lane.doubted_at, listed_by(facts, lane), lane=index)
+
+
+def listed_by(facts: Facts, lane: LaneFacts) -> float:
+    """When every job that a create of the lane may have made unseen is listed, epoch seconds."""
+    return lane.doubted_at + facts.plan.submit.settle_s
 
 
 def lane_waits(facts: Facts, index: int, now: float, sight: Sight) -> Iterator[Wait]:

@@ -100,7 +100,7 @@ def _waits(facts: Facts, now: float, sight: Sight) -> Iterator[Wait]:
     wave = facts.rollout.wave if facts.rollout else None
     if wave is not None and not facts.over and not facts.is_waiting_for_person:
         yield from _gate_waits(wave, now)
-    yield from doubt_waits(facts)
+    yield from doubt_waits(facts, now)
     for index in range(len(facts.lanes)):
         yield from lane_waits(facts, index, now, sight)
 

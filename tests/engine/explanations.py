@@ -20,20 +20,26 @@ _LOOKS_EVERY_S = 61.0
 _LONGEST_S = 2.0
 # How often it is looked at, seconds.
 _LOOKED_AT_S = 0.4
+# A machine that waits for a window sleeps until so long before it, seconds.
+_SLEEPS_UNTIL_S = 3600.0
 # Moments of the day are to the microsecond.
 _ROUNDING_S = 1e-3
 _READY = {Phase.READY, Phase.RETRY}
 
 
 class Explanations:
-    """Looks on whenever time passes. Of waits that are `hidden` it is not told."""
+    """Looks on whenever time passes. Of waits that are `hidden` it is not told.
+
+    With `sleeps_through` the machine sleeps where all wait for a window that may be months off.
+    """
 
     def __init__(self) -> None:
         self.hidden: Collection[WaitKind] = ()
+        self.sleeps_through = False
         self._since_look_s = self._same_for_s = 0.0
         self._quiet_s, self._changes = math.inf, (0.0, 0.0)
         self._overdue_s: dict[tuple[WaitKind, int | None, float], float] = {}
-        self._unexplained_s: dict[tuple[int, int], float] = {}
+        self._unexplained: dict[tuple[int, int], tuple[str, float]] = {}
 
     def check(self, engine: RunEngine, rollout: RolloutPromises | None, clock: VirtualClock, seconds: float) -> None:
         """Nothing is done for so long. Short times are added up, so that a story is not mostly made of this."""
@@ -62,11 +68,16 @@ class Explanations:
         for lane in range(len(facts.lanes)):
             unexplained = _unexplained(facts, found, lane)
             key = (id(facts), lane)
-            waited_s = self._unexplained_s.get(key, 0.0) + seconds if unexplained else 0.0
+            before, before_s = self._unexplained.get(key, ("", 0.0))
+            # Where others are ready by now, some went: that is another wait.
+            waited_s = (before_s if before == unexplained else 0.0) + seconds if unexplained else 0.0
             most_s = _LONGEST_S if self._quiet_s > _LOOKS_EVERY_S else _LOOKS_EVERY_S
             assert waited_s <= most_s, f"lane {lane} waits {waited_s} s, and nobody can say why: {unexplained}"
-            self._unexplained_s[key] = waited_s
-        if not any(self._unexplained_s.values()) and not self._overdue_s:
+            self._unexplained[key] = unexplained, waited_s
+        windows = [wait.until for wait in found.waits if wait.kind is WaitKind.WINDOW and wait.until is not None]
+        if self.sleeps_through and windows and not facts.is_anything_open and not facts.is_waiting_for_person:
+            clock.suspend(max(0.0, min(windows) - found.at - _SLEEPS_UNTIL_S))
+        if not any(waited_s for _, waited_s in self._unexplained.values()) and not self._overdue_s:
             self._same_for_s = min(
                 (wait.until - found.at for wait in found.waits if wait.until is not None and wait.until > found.at),
                 default=math.inf,

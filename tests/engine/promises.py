@@ -6,7 +6,7 @@ This knows the rules by itself: it counts servers and creates on its own, and co
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
@@ -22,6 +22,7 @@ from runner.plan.dependencies import prerequisites
 from runner.plan.keys import number_in, run_token
 from runner.plan.plan import Plan
 from runner.report.fold import Report
+from runner.rules.answers import Cause
 from runner.rules.outcomes import outcomes_of
 from runner.run import events as e
 from runner.run.evolve import replay
@@ -64,6 +65,7 @@ class Promises:
         self._needed = list(prerequisites(plan)) if plan.main_steps > 1 else None
         self._jobs: dict[str, list[SimulatedJob]] = {}
         self._last_job = last_jobs
+        self._looked_at: defaultdict[int, float] = defaultdict(float)
         self._levels: dict[int, tuple[float, float]] = {}
         self.rollout = RolloutPromises(plan, plan.rollout, clock) if plan.rollout else None
         self._rate, self._concurrency = plan.submit.rate, plan.submit.concurrency
@@ -113,6 +115,7 @@ class Promises:
             self._set_pace(event.settings)
         elif isinstance(event, e.CallsFailing | e.CallsWorking):
             self._check_told(event)
+        self._note_last_look(event)
         self._tally(event, self._recorded, live=True)
         if self.rollout is not None:
             self.rollout.tell(event, live=True)
@@ -201,10 +204,11 @@ class Promises:
             with suppress(StateFolderBusy), pytest.raises(Leased, match=self._run_id):
                 self._store.lease(INTRUDER, [server])
 
-    def kept_by(self, report: Report, last_look: float) -> None:
-        """Every job that could be seen at the `last_look` at the list is in the report, and every second one is told of.
+    def kept_by(self, report: Report, last_look: float, lag_s: float) -> None:
+        """Every job that could be seen at the last look at the list is in the report, and every second one is told of.
 
-        `last_look` is monotonic seconds, less the time that a job takes to be listed.
+        `last_look` is when the run looked last, monotonic seconds; a job is listed `lag_s` after it is made. A lane may look
+        earlier: once nothing is left to do, and every job of a create that had no answer is listed.
         """
         # Counted, for what ends a process that has lost its run hides whatever else went wrong in it.
         assert not self._sent_unowned
@@ -217,7 +221,8 @@ class Promises:
             if name not in told and (is_unseen or (self.may_double and self.is_lied_to)):
                 continue
             there = [job for job in jobs if not job.deleted]
-            seen = [job.job_id for job in there if not self.may_double or job.created_at <= last_look]
+            looked_at = min(last_look, self._looked_at[self._state.lane_index(self._request_of(name))])
+            seen = [job.job_id for job in there if not self.may_double or job.created_at <= looked_at - lag_s]
             said = [told[name]["job_id"], (told[name]["error"] or {}).get("message", "")]
             # Where a lane was stopped and the campaign aborted before anybody could look, all that can be told is the doubt.
             is_conflict = told[name]["state"] == "conflict"
@@ -249,6 +254,15 @@ class Promises:
         assert not state.is_waiting_for_person
         assert lane.stopped is None
         assert lane.unsurveyed_since is None
+
+    def _note_last_look(self, event: e.Event) -> None:
+        """A lane looks for second jobs when it has nothing left to do, and all of them are listed."""
+        if not isinstance(event, e.Intended | e.Accepted | e.Settled | e.InDoubt | e.Refused):
+            return
+        is_doubted = isinstance(event, e.InDoubt) or (isinstance(event, e.Refused) and event.cause is Cause.BUSY)
+        at = self._now() + (self._plan.submit.settle_s if is_doubted else 0.0)
+        lane = self._state.lane_index(event.request)
+        self._looked_at[lane] = max(self._looked_at[lane], at)
 
     def _check_told(self, event: e.CallsFailing | e.CallsWorking) -> None:
         """However many calls fail, a lane tells of it once a minute, and once when it is over."""

@@ -20,8 +20,10 @@ from runner.report.fold import Report
 from runner.run import events as e
 from runner.run.facts import Facts
 from runner.run.phases import Phase
-from runner.spec.rollout.model import Share
+from runner.spec.rollout.model import Share, WindowRules
+from runner.spec.rollout.windows import Window, parse_allow
 from tests.engine.virtual import VirtualClock
+from tests.wall_clocks import open_minutes
 
 _IN_FLIGHT = frozenset({Phase.SENT, Phase.IN_DOUBT, Phase.OPEN})
 _READY = frozenset({Phase.READY, Phase.RETRY})
@@ -71,6 +73,7 @@ class RolloutPromises:
         self._banned_by: dict[int, set[str]] = {}
         self._first_steps = _first_steps(plan)
         self._windows = None if rollout.window is None else _minutes_allowed(rollout.window.allow)
+        self._parsed = Window() if rollout.window is None else _parsed(rollout.window)
         _check_waves(plan, rollout)
 
     def process_began(self, state: Facts) -> None:
@@ -378,6 +381,13 @@ class RolloutPromises:
         zone = ZoneInfo(self._rules.window.timezone)
         need_s = self._longest.get(step, self._rules.expected_s[step])
         moments = [at, *(at + 30.0 * half for half in range(1, int(need_s // 30) + 1)), max(at, at + need_s - 1e-3)]
+        offsets = {
+            datetime.fromtimestamp(moment, zone).utcoffset() for moment in (at - 43_200.0, at + need_s + 43_200.0)
+        }
+        if len(offsets) > 1:  # clocks are set then
+            first, last = int(at // 60), int(moments[-1] // 60)
+            found = open_minutes(self._parsed, first - 2 * 1440, last + 2 * 1440)
+            return "" if found.issuperset(range(first, last + 1)) else "not over by the end of the window"
         for moment in moments:
             wall = datetime.fromtimestamp(moment, zone)
             if wall.hour * 60 + wall.minute not in self._windows:
@@ -464,6 +474,10 @@ def _check_waves(plan: Plan, rollout: Rollout) -> None:
     placed = Counter(server for wave in waves for server in wave)
     assert placed == Counter(server.id for group in plan.groups for server in group.servers)
     assert not placed or max(placed.values()) == 1
+
+
+def _parsed(window: WindowRules) -> Window:
+    return Window(tuple(filter(None, map(parse_allow, window.allow))), (), window.timezone)
 
 
 def _minutes_allowed(rules: Sequence[Any]) -> set[int]:

@@ -142,7 +142,7 @@ class Story:
     def _set(self, world: World) -> None:
         """What breaks, and how often. Few kinds at once in most stories, so that none hides another."""
         rng, network = self._rng, world.network
-        world.explanations.hidden = self.hidden
+        world.explanations.hidden, world.explanations.sleeps_through = self.hidden, True
         kinds = list(FAULTS)
         if rng.random() < 0.1:
             kinds += list(DOUBLING_FAULTS) * 5
@@ -207,7 +207,9 @@ class Story:
 
     async def _to_its_end(self, world: World) -> None:
         """As many processes as it takes."""
-        for _ in range(_MOST_PROCESSES):
+        for process in range(_MOST_PROCESSES):
+            if process == _MOST_PROCESSES // 2:
+                world.patience = Patience()  # the next window may be months off
             try:
                 self._troubles.between()
                 verdict = await world.run(deadline=self._troubles.deadline())
@@ -240,7 +242,7 @@ class Story:
         ended = _ENDED | ({"given_up"} if world.network.deletes or is_lied_to else set())
         ended |= {"withdrawn"} if len(world.campaigns) > 1 else set()
         assert set(states) <= ended, (states, [job["error"] for job in report["jobs"] if job["error"]])
-        world.promises.kept_by(report, world.last_look - self.lag_s)
+        world.promises.kept_by(report, world.last_look, self.lag_s)
 
 
 class RolloutStory(Story):
@@ -300,7 +302,7 @@ class RolloutStory(Story):
         finished = report["run"]["state"] == RunState.FINISHED
         assert finished or report["run"]["state"] == RunState.ABORTED
         check_nothing_is_left_at_work(world)
-        world.promises.kept_by(report, world.last_look - self.lag_s)
+        world.promises.kept_by(report, world.last_look, self.lag_s)
         if world.promises.rollout is not None:
             world.promises.rollout.kept_by(report, events, finished=finished)
         if self.calm:

@@ -372,6 +372,24 @@ def test_what_could_not_be_noted_at_once_is_before_the_next_call() -> None:
     in_virtual_time(story)
 
 
+def test_what_could_not_be_noted_is_when_the_process_ends() -> None:
+    async def story(clock: VirtualClock) -> None:
+        held = [False]
+        kept = KeptInProcess(lambda: held[0])
+        calls = Calls(clock, kept=kept)
+        call = await calls.credential.enter(calls.slot)
+        assert call is not None
+        assert await call.leave()
+        held[0] = True
+        calls.credential.end(call, READ_REFUSED)
+        calls.memory.flush()
+        held[0] = False
+        calls.memory.flush()
+        assert sum(await at_once(Calls(clock, *[READ_REFUSED] * 9, kept=kept), 9)) == UNAUTHENTICATED_LIMIT - 1
+
+    in_virtual_time(story)
+
+
 @pytest.mark.parametrize("damaged", ["", "null", "[1]", '["a", 1, 1, 1, "", "", 0]', "{", '[3, 3, null, 1, "", "", 0]'])
 def test_what_cannot_be_read_is_as_if_it_was_not_there(damaged: str) -> None:
     async def story(clock: VirtualClock) -> None:

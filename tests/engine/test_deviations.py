@@ -336,3 +336,17 @@ def test_why_a_job_was_not_seen_to_end_is_told(plan_of: PlanMaker, in_world: InW
 
     tasks: dict[str, Any] = {"tasks": {"never_final": 1.0}}
     in_world(plan_of((1,), (1,), ONE_BY_ONE, HALF_AN_HOUR), story, **tasks)
+
+
+def test_a_second_job_that_is_listed_late_is_looked_for_before_the_end(plan_of: PlanMaker, in_world: InWorld) -> None:
+    """Its create was sent on twice, and the first job is over before the second is made."""
+
+    async def story(world: World) -> None:
+        world.promises.may_double = True
+        world.network.script += ["twice_but_late"]
+        await world.run()
+        (job,) = world.report()["jobs"]
+        assert job["state"] == "conflict"
+        assert all(made.job_id in job["error"]["message"] for made in world.service.jobs.values())
+
+    in_world(plan_of((1,), (1,), ONE_BY_ONE, HALF_AN_HOUR), story, listing={"lag_s": 0.5}, tasks={"duration_s": 1.0})

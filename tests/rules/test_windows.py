@@ -23,6 +23,7 @@ from runner.rules.windows import (
     parse_allow,
     parse_deny,
 )
+from tests.wall_clocks import open_minutes
 
 DAY_S = 86_400
 # Clocks change on these days: by an hour, by half an hour, at midnight, by a whole day.
@@ -81,35 +82,6 @@ def windows_at(draw: st.DrawFn) -> tuple[Window, float]:
     window = Window(tuple(draw(st.lists(allow_rules(), max_size=3))), denied, zone)
     noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp()
     return window, noon + draw(st.integers(-2 * DAY_S, DAY_S))
-
-
-def wall_minute(minute: int, zone: ZoneInfo) -> int:
-    """What the clock on the wall shows at a minute since the epoch, in minutes since its own 1970."""
-    offset = datetime.fromtimestamp(minute * 60, zone).utcoffset() or timedelta()
-    return minute + offset // timedelta(minutes=1)
-
-
-def midnight(day: date) -> int:
-    return (day - date(1970, 1, 1)).days * 1440
-
-
-def open_minutes(window: Window, start: int, end: int) -> set[int]:
-    """Minutes since the epoch that are open: every rule holds from its first minute to its last one."""
-    zone = ZoneInfo(window.timezone)
-    shown = [wall_minute(minute, zone) for minute in range(start, end)]
-
-    def span(first: int, stop: int) -> set[int]:
-        inside = [minute for minute, wall in enumerate(shown, start) if first <= wall < stop]
-        return set(range(inside[0], inside[-1] + 1)) if inside else set()
-
-    found = set() if window.allow else set(range(start, end))
-    for day in (date(1970, 1, 1) + timedelta(days) for days in range(shown[0] // 1440 - 1, shown[-1] // 1440 + 1)):
-        for rule in window.allow:
-            if day.weekday() in rule.days:
-                found |= span(midnight(day) + rule.start_min, midnight(day) + rule.end_min)
-    for denial in window.deny:
-        found -= span(midnight(denial.first), midnight(denial.last + timedelta(1)))
-    return found
 
 
 def runs(found: set[int]) -> Iterator[Opening]:

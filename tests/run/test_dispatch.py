@@ -21,7 +21,7 @@ from runner.run import events as e
 from runner.run.admission import OpeningsSeen
 from runner.run.blaming import parted
 from runner.run.by_request import by_request, tally
-from runner.run.decisions import AllSubmitted, Decision, LeaveOut, Move, Send, SplitUp
+from runner.run.decisions import AllSubmitted, Decision, LeaveOut, Move, Send, SplitUp, WaitUntil
 from runner.run.dispatch import Dispatcher
 from runner.run.evolve import replay
 from runner.run.facts import initial_facts
@@ -494,3 +494,26 @@ def test_a_later_step_that_was_suspected_and_has_no_servers_left_is_not_sent() -
     run.record(e.Withdrawn(run.now, 1))
     assert run.decide() == AllSubmitted()
     assert run.facts.phases[1] is Phase.VOID
+
+
+def test_what_waits_for_room_does_not_keep_what_follows_a_failure_from_being_sent_again() -> None:
+    """It needs no room; and nothing else may happen until it is due."""
+    rollout = {
+        "waves": [{"name": "w"}],
+        "order": "listed",
+        "on_failure": {"step": "logs"},
+        "budget": {"max_unavailable": 1, "max_abnormal": 3},
+    }
+    run = ByHand(rollout_plan(rollout, fleet(3), steps=[step("one", 1), step("logs", 1)]))
+    run.pass_gates()
+    run.do(0, "f")
+    follow_up = run.decide()
+    assert isinstance(follow_up, Send)
+    assert run.facts.requests.is_follow_up(follow_up.request)
+    run.record(
+        e.Intended(run.now, follow_up.request),
+        e.Refused(run.now, follow_up.request, Cause.BUSY, BROKEN, run.now + 60.0),
+    )
+    assert run.decide() == WaitUntil(run.now + 60.0)
+    run.now += 60.0
+    assert run.decide() == follow_up
