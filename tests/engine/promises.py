@@ -214,6 +214,8 @@ class Promises:
         assert not self._sent_unowned
         told = {job["name"]: job for job in report["jobs"]}
         aborted = report["run"]["state"] == "aborted"
+        if self._state.stop_reason is not None:  # somebody stopped what was aborted already, before it looked
+            last_look = -math.inf
         for name, jobs in self._jobs.items():
             is_unseen = aborted or any(job.deleted for made in self._jobs.values() for job in made)
             # Of a failure that nobody looked into any more, or knows of: the job that failed is deleted. Or of a request
