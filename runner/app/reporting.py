@@ -107,8 +107,8 @@ class Written(NamedTuple):
 class WrittenReport:
     """Reports that are in files: `path` is that of the JSON, None if it could be written nowhere.
 
-    `others` are in other forms, or further files. `problem` is what a person should know. `streams` are still to be written, once nothing is lost by it should nobody
-    read them.
+    `others` are in other forms, or further files. `problem` is what a person should know. `streams` are still to be
+    written, once nothing is lost by it should nobody read them.
     """
 
     path: Path | None

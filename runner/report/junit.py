@@ -9,14 +9,14 @@ case, and where not all cases fit, some of servers that succeeded are left out a
 from __future__ import annotations
 
 import re
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 
 from runner.plain import one_line
 from runner.report.all_servers import BAD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from runner.report.all_servers import ServerResult
     from runner.report.fold import RunReport
@@ -35,11 +35,11 @@ def junit_pieces(
 ) -> Iterator[bytes]:
     """The document, piece by piece, in UTF-8."""
     run, servers = report.head["run"], report.servers()
-    kept = _Room(most_bytes, most_elements).of(servers)
+    room = iter(range(_room(servers, most_bytes, most_elements)))
     took = f' time="{run["duration_s"]:.3f}"' if run["duration_s"] is not None else ""
     yield f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="{_text(run["campaign"])}"{took}>\n'.encode()
     for (wave, group), of_suite in _suites(servers):
-        yield from _suite(run["started_at"], wave or group, of_suite, kept)
+        yield from _suite(run["started_at"], wave or group, of_suite, room)
     yield b"</testsuites>\n"
 
 
@@ -52,8 +52,8 @@ def _suites(servers: Sequence[ServerResult]) -> Iterator[tuple[tuple[str | None,
     return ((key, list(found)) for key, found in groupby(servers, suite_of))
 
 
-def _suite(started_at: str | None, name: str, servers: Sequence[ServerResult], kept: _Room) -> Iterator[bytes]:
-    shown = [server for server in servers if server.outcome != "succeeded" or kept.takes()]
+def _suite(started_at: str | None, name: str, servers: Sequence[ServerResult], room: Iterator[int]) -> Iterator[bytes]:
+    shown = [server for server in servers if _kind(server) or next(room, None) is not None]
     at = f' timestamp="{started_at[:19]}"' if started_at else ""
     yield f'<testsuite name="{_text(name)}"{at} {_totals(shown)}>\n'.encode()
     if len(shown) < len(servers):
@@ -95,24 +95,10 @@ def _text(text: str) -> str:
     return _MARKUP.sub(lambda found: _ENTITIES[found[0]], one_line(text))
 
 
-class _Room:
-    """How many cases of servers that succeeded fit beside all others."""
-
-    def __init__(self, most_bytes: int, most_elements: int) -> None:
-        self._bytes, self._elements = most_bytes, most_elements
-        self._left = 0
-
-    def of(self, servers: Iterable[ServerResult]) -> _Room:
-        """Look at what there is."""
-        for server in servers:
-            size, well = len(_case(server).encode()), not _kind(server)
-            self._bytes -= size
-            self._elements -= 1 if well else 2
-            if well and self._bytes >= 0 and self._elements >= 0:
-                self._left += 1
-        return self
-
-    def takes(self) -> bool:
-        """Whether there is room for one more."""
-        self._left -= 1
-        return self._left >= 0
+def _room(servers: Sequence[ServerResult], most_bytes: int, most_elements: int) -> int:
+    """For how many cases of servers that succeeded there is room beside all others."""
+    others = [_case(server) for server in servers if _kind(server)]
+    left_bytes = most_bytes - sum(len(case.encode()) for case in others)
+    left = most_elements - 2 * len(others)
+    sizes = accumulate(len(_case(server).encode()) for server in servers if not _kind(server))
+    return sum(place <= left and size <= left_bytes for place, size in enumerate(sizes, 1))

@@ -41,7 +41,7 @@ def web_pieces(report: RunReport) -> Iterator[bytes]:
             servers_section(servers),
         ]
     ).encode()
-    data = packed(servers, grouping_label(servers))
+    data = packed(sorted(servers, key=lambda server: not server.is_bad), grouping_label(servers))
     yield f'<script type="application/octet-stream" id="data">{data}</script>\n'.encode()
     yield f"</main>{_footer(report)}<script>{script}</script></body></html>\n".encode()
 

@@ -28,8 +28,9 @@ def element(tag: str, *children: Markup, **attributes: str | float | None) -> Ma
         for name, value in attributes.items()
         if value is not None
     )
-    opening = f"<{tag}{given}>"
-    return Markup(opening if tag in _EMPTY and not children else f"{opening}{''.join(children)}</{tag}>")
+    if tag in _EMPTY and not children:
+        return Markup(f"<{tag}{given}/>")  # an element of SVG that is not closed would have all others in it
+    return Markup(f"<{tag}{given}>{''.join(children)}</{tag}>")
 
 
 def _value(value: str | float) -> str:

@@ -23,7 +23,7 @@ AT_WORK = "at_work"
 _MARKED = frozenset({"hold", "abort", "end_intake"})
 _MOST_MARKS, _MOST_WAVES = 60, 60
 _ROW = 22.0
-_LIMIT_HEIGHT = 150.0
+_LIMIT_HEIGHT, _LIMIT_TOP = 160.0, 26.0
 _NAME_GAP, _MARK_GAP, _LONGEST_NAME = 64.0, 18.0, 14
 
 
@@ -130,7 +130,7 @@ def limits_over_time(course: Course, time: Scale) -> Markup:
     drawn = []
     for place, cell in enumerate(course.limits):
         most, peak = cell.most, max(cell.peak, cell.most, 1)
-        used = Scale(0, peak * 1.08, _LIMIT_HEIGHT - 24, 10)
+        used = Scale(0, peak, _LIMIT_HEIGHT - 24, _LIMIT_TOP)
         line = [(time.at(moment.at), used.at(moment.used[place])) for moment in moments]
         drawn.append(
             picture(
@@ -138,11 +138,11 @@ def limits_over_time(course: Course, time: Scale) -> Markup:
                 f"At most {most:,} of {cell.limit.total:,} servers; {cell.spent:,} spent in the end, {cell.peak:,} at most.",
                 _LIMIT_HEIGHT,
                 *value_axis(used, [0, cell.peak] if 0 < cell.peak < most * 0.9 else [0]),
-                *time_axis(time, 10, _LIMIT_HEIGHT - 24),
+                *time_axis(time, _LIMIT_TOP, _LIMIT_HEIGHT - 24),
                 element("line", x1=LEFT, x2=time.end, y1=used.at(most), y2=used.at(most), class_="boundary"),
                 label(f"most {most:,}", LEFT - 6, used.at(most) + 4, "end"),
                 element("polyline", points=points(line), class_="curve"),
-                label(cell.limit.name, LEFT + 6, 24, "start", "name"),
+                label(cell.limit.name, LEFT, 14, "start", "name"),
             )
         )
     return joined(*drawn)

@@ -53,8 +53,11 @@ def _section(name: str, *inner: Markup) -> Markup:
 
 def _verdict(report: RunReport) -> Markup:
     head, run = report.head, report.head["run"]
-    is_well = run["state"] in _NONE_BAD and not head["abnormal_count"] - head["at_work"]
-    state = f"{run['state'].upper()}{': ' + run['reason'] if run['reason'] else ''}"
+    bad = head["abnormal_count"] - head["at_work"]
+    is_well = run["state"] in _NONE_BAD and not bad
+    state = (
+        f"{run['state'].upper()}{f', {bad:,} abnormal' if bad else ''}{': ' + run['reason'] if run['reason'] else ''}"
+    )
     commands = "\n".join(next_commands(report))
     typed = [element("h2", text("Next")), element("pre", _lines(commands), tabindex="0")] if commands else []
     mark = "verdict good" if is_well else "verdict bad"
@@ -72,15 +75,17 @@ def _lines(lines: str) -> Markup:
 
 def _counts(head: JsonObject) -> Markup:
     """How many servers of each outcome: those of the picture, with its colours."""
-    counts = {outcome.value: head["counts"][outcome] for outcome in Outcome}
-    counts["unknown"] -= head["at_work"]
-    counts[AT_WORK] = head["at_work"]
-    shown = [(name, count) for name, count in counts.items() if count]
+    shown = [(name, count) for name, count in _counted(head).items() if count]
     cells = [
         element("li", element("b", text(f"{count:,}")), text(name.replace("_", " ")), class_=name)
         for name, count in shown
     ]
     return element("ul", *cells, class_="outcomes", aria_label="Servers by outcome")
+
+
+def _counted(head: JsonObject) -> dict[str, int]:
+    counts = {outcome.value: head["counts"][outcome] for outcome in Outcome}
+    return {**counts, "unknown": counts["unknown"] - head["at_work"], AT_WORK: head["at_work"]}
 
 
 def _over_time(report: RunReport) -> Iterator[Markup]:
@@ -94,10 +99,17 @@ def _over_time(report: RunReport) -> Iterator[Markup]:
 
 
 def _legend(head: JsonObject) -> Markup:
+    names = [name for name, count in _counted(head).items() if count and name != Outcome.NOT_STARTED]
+    keys = [Markup(_key(name) + text(name.replace("_", " "))) for name in dict.fromkeys([*names, AT_WORK])]
     marks = (
         "A circle is what a person did, a square what stopped the run, a full line the start of a wave. Times are UTC."
     )
-    return element("p", text(marks if head["decisions"] else "Times are UTC."))
+    return element("p", text(marks if head["decisions"] else "Times are UTC."), *keys)
+
+
+def _key(name: str) -> Markup:
+    square = element("rect", width="10", height="10", class_=name)
+    return element("svg", square, class_="key", viewBox="0 0 10 10", aria_hidden="true")
 
 
 def _why(head: JsonObject) -> Iterator[Markup]:
