@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.app.listing import RunObject
-    from runner.app.reporting import ReportFile
+    from runner.app.reporting import NamedReport
     from runner.journal.store import RunStore
     from runner.plan.plan import Plan
 
@@ -50,7 +50,7 @@ class StoredRun:
     report: RunReport
     default_path: Path
     pending: tuple[str, ...] = ()
-    kept: tuple[ReportFile, ...] = ()
+    kept: tuple[NamedReport, ...] = ()
 
     def report_pieces(self, form: ReportFormat = ReportFormat.JSON) -> Pieces:
         """The report in a form, piece by piece; the same bytes every time, once the run is over.

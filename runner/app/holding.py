@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from runner.app.carrying import Work
     from runner.app.host import Host
-    from runner.app.reporting import ReportFile
+    from runner.app.reporting import NamedReport
     from runner.app.running import RunOptions
     from runner.journal.owner import Owner
     from runner.journal.store import OwnedJournal, RunStore
@@ -78,7 +78,7 @@ def _creation(store: RunStore, work: Work, record: RunRecord) -> Callable[[], No
     return create
 
 
-def _lease_the_rest(store: RunStore, work: Work, reports: Sequence[ReportFile]) -> None:
+def _lease_the_rest(store: RunStore, work: Work, reports: Sequence[NamedReport]) -> None:
     """Lease what other runs of the family have not taken or done; from then on reports have the places they were given."""
     kept = {server for event in left_to_family(store, work) for server in event.servers}
     store.lease(work.run_id, [server for server in _servers_to_do(work.state) if server not in kept])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 
 from runner.errors import InvalidInput, Problem
-from runner.files.places import FileNotWritten, target_of
+from runner.files.places import FileNotWritten, Kind, target_of
 from runner.files.writing import check, write
 from runner.plain import is_text, plain
 from runner.report.format_names import ReportFormat
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from runner.journal.store import RunRow
 
 
-class ReportFile(NamedTuple):
+class NamedReport(NamedTuple):
     """A report that is asked for: in which form, and where."""
 
     form: ReportFormat
@@ -37,14 +37,14 @@ class ReportPlaces(NamedTuple):
     `streams` are standard output or others that this process was started with, and no other process has.
     """
 
-    kept: tuple[ReportFile, ...] = ()
-    streams: tuple[ReportFile, ...] = ()
+    kept: tuple[NamedReport, ...] = ()
+    streams: tuple[NamedReport, ...] = ()
 
 
 NOT_NAMED = ReportPlaces()
 
 
-def report_places(files: Sequence[ReportFile]) -> ReportPlaces:
+def report_places(files: Sequence[NamedReport]) -> ReportPlaces:
     """Where reports are to go, as a person named it from this folder.
 
     Raises:
@@ -71,14 +71,21 @@ def _keepable(path: Path) -> Path:
 
 
 def _refuse_twice(paths: Iterable[Path]) -> None:
-    ends = Counter(str(target_of(path).path) for path in paths)
+    ends = Counter(map(_end, paths))
     for end, times in ends.items():
         if times > 1:
-            what = f"{plain(end)!r} is named {times} times: one report would be written over the other"
+            what = f"{plain(end)} is named {times} times: one report would be written over the other"
             raise InvalidInput(Problem(what, path="--report", hint="give each a file of its own"))
 
 
-def places_to_text(places: Sequence[ReportFile]) -> str | None:
+def _end(path: Path) -> str:
+    target = target_of(path)
+    if target.kind is Kind.STDOUT:
+        return "standard output"
+    return str(target.path if target.kind is not Kind.DESCRIPTOR else target.descriptor)
+
+
+def places_to_text(places: Sequence[NamedReport]) -> str | None:
     """Places as the store keeps them with a run: the path alone of one report as JSON, else a JSON list of pairs."""
     if not places:
         return None
@@ -87,19 +94,19 @@ def places_to_text(places: Sequence[ReportFile]) -> str | None:
     return orjson.dumps([[file.form.value, str(file.path)] for file in places]).decode()
 
 
-def places_from_text(text: str | None) -> tuple[ReportFile, ...]:
+def places_from_text(text: str | None) -> tuple[NamedReport, ...]:
     """What `places_to_text` made."""
     if text is None:
         return ()
     if not text.startswith("["):  # a path is absolute
-        return (ReportFile(ReportFormat.JSON, Path(text)),)
-    return tuple(ReportFile(ReportFormat(form), Path(path)) for form, path in orjson.loads(text))
+        return (NamedReport(ReportFormat.JSON, Path(text)),)
+    return tuple(NamedReport(ReportFormat(form), Path(path)) for form, path in orjson.loads(text))
 
 
-class Written(NamedTuple):
+class LateReport(NamedTuple):
     """A stream that is still to be written, and what goes there."""
 
-    file: ReportFile
+    file: NamedReport
     data: Data
 
 
@@ -113,11 +120,11 @@ class WrittenReport:
 
     path: Path | None
     problem: str = ""
-    streams: Sequence[Written] = ()
-    others: Sequence[ReportFile] = ()
+    streams: Sequence[LateReport] = ()
+    others: Sequence[NamedReport] = ()
 
 
-def write_report(files: Files, stored: StoredRun, streams: Sequence[ReportFile]) -> WrittenReport:
+def write_report(files: Files, stored: StoredRun, streams: Sequence[NamedReport]) -> WrittenReport:
     """Write the reports of a run to its files; the JSON, where it has no file or that cannot be, to the state folder."""
     places = list(dict.fromkeys([*stored.kept, *streams]))
     late = [place for place in places if files.is_stream(place.path)]
@@ -132,7 +139,7 @@ def write_report(files: Files, stored: StoredRun, streams: Sequence[ReportFile])
     path = next((place.path for place in written if place.form is ReportFormat.JSON), None)
     if path is None:
         path = _in_state_folder(files, stored, problems)
-    told = [Written(place, stored.report_pieces(place.form)) for place in late]
+    told = [LateReport(place, stored.report_pieces(place.form)) for place in late]
     others = [place for place in written if place.path != path]
     return WrittenReport(path, "; ".join(problems), told, others)
 

@@ -203,15 +203,17 @@ class ReportTarget(OutputPath):
         Raises:
             FileNotWritten: nothing can be written there now.
         """
-        from runner.app.reporting import ReportFile
+        from runner.app.reporting import NamedReport
 
         word, equals, file = str(value).partition("=")
         form = self._form(word, param, ctx) if equals else None
         path = super().convert(value if form is None else file, param, ctx)
-        return ReportFile(form or ReportFormat.JSON, path)
+        return NamedReport(form or ReportFormat.JSON, path)
 
     def _form(self, word: str, param: click.Parameter | None, ctx: click.Context | None) -> ReportFormat | None:
         """The form of this name; None where it is none, nor meant to be one: then the `=` is one of a path."""
+        if not word.isalpha():
+            return None
         if word in _FORMS:
             return ReportFormat(word)
         meant = _ENDINGS.get(word.lower()) or next(iter(get_close_matches(word.lower(), _FORMS)), None)

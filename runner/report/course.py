@@ -18,8 +18,8 @@ _FIRST_STEP_S = 0.5
 _CAMPAIGN = "campaign"
 
 
-class Moment(NamedTuple):
-    """How a run stood at a time, epoch seconds: servers of each `Outcome`, those at work, and the use of each limit."""
+class CoursePoint(NamedTuple):
+    """How a run stood at a time, epoch seconds: servers by `Outcome`, those at work, the use of limits."""
 
     at: float
     counts: tuple[int, ...]
@@ -30,7 +30,7 @@ class Moment(NamedTuple):
 class Course:
     """Gathered from the events of a run, each after the facts have taken it in.
 
-    `limits` are those of the whole campaign, in the order of `Moment.used`. A run of any length has at most 400 moments:
+    `limits` are those of the whole campaign, in the order of `CoursePoint.used`. A run of any length has at most 400 moments:
     where there are more, every second one is forgotten, and from then on they are twice as far apart.
     """
 
@@ -38,7 +38,7 @@ class Course:
         self._facts = facts
         cells = facts.rollout.ledger.cells() if facts.rollout else ()
         self.limits: Sequence[Cell] = [cell for cell in cells if cell.limit.scope == _CAMPAIGN]
-        self._moments: list[Moment] = []
+        self._moments: list[CoursePoint] = []
         self._step_s, self._next, self._last = _FIRST_STEP_S, 0.0, 0.0
 
     def take(self, event: Event) -> None:
@@ -51,11 +51,11 @@ class Course:
                 self._step_s *= 2
             self._next = event.at + self._step_s
 
-    def moments(self) -> list[Moment]:
+    def moments(self) -> list[CoursePoint]:
         """All that are kept, and how it stands now; none of a run that nothing is known of."""
         return [*self._moments, self._now(self._last)] if self._moments else []
 
-    def _now(self, at: float) -> Moment:
+    def _now(self, at: float) -> CoursePoint:
         counts = self._facts.counts
         used = tuple(cell.spent + cell.in_flight for cell in self.limits)
-        return Moment(at, tuple(counts[outcome] for outcome in Outcome), self._facts.at_work, used)
+        return CoursePoint(at, tuple(counts[outcome] for outcome in Outcome), self._facts.at_work, used)

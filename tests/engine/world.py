@@ -15,7 +15,7 @@ import orjson
 from runner.app.carrying import Work, carry_out
 from runner.app.display import Progress
 from runner.app.host import Host, Stoppable
-from runner.app.reporting import ReportFile, ReportPlaces
+from runner.app.reporting import NamedReport, ReportPlaces
 from runner.app.running import RunOptions, more_work, new_work
 from runner.engine.ports import JobService
 from runner.engine.run import Deadline, RunEngine
@@ -89,7 +89,7 @@ class World:
         ) = 0.0
         self.while_frozen: Callable[[], None] = lambda: None  # each second
         self.on_event: Callable[[e.Event], None] = lambda event: None
-        self.files = Written()
+        self.files = LateReport()
         self.explanations = Explanations()
         self._unexplained: AssertionError | None = None
         loop.before_time_passes = self._is_explained
@@ -201,7 +201,7 @@ class World:
         return RunOptions(
             Path("state"),
             self.progress,
-            ReportPlaces(() if named is None else (ReportFile(ReportFormat.JSON, named),)),
+            ReportPlaces(() if named is None else (NamedReport(ReportFormat.JSON, named),)),
             watch=watched,
             behaviour=self.own_simulator,
             deadline=deadline,
@@ -409,7 +409,7 @@ class World:
         return fold_report(self.plan, self.run_id, self.events())
 
 
-class Written:
+class LateReport:
     """Files as a machine has them that keeps all that is written, and where nothing else is."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from runner.model import JsonObject
-    from runner.report.course import Course, Moment
+    from runner.report.course import Course, CoursePoint
 
 _TOP, _BOTTOM, _HEIGHT = 34.0, 264.0, 286.0
 _STACKED = (*Outcome,)
@@ -55,7 +55,7 @@ def outcomes_over_time(head: JsonObject, course: Course, time: Scale) -> Markup:
     )
 
 
-def _areas(moments: Sequence[Moment], time: Scale, servers: Scale) -> Iterator[Markup]:
+def _areas(moments: Sequence[CoursePoint], time: Scale, servers: Scale) -> Iterator[Markup]:
     base = [0] * len(moments)
     names = [outcome.value for outcome in _STACKED if outcome is not Outcome.NOT_STARTED]
     places = [place for place, outcome in enumerate(_STACKED) if outcome is not Outcome.NOT_STARTED]

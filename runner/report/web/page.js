@@ -98,8 +98,9 @@
     return row;
   }
 
-  let first = -1, last = -1;
+  let first = -1, last = -1, printing = false;
   function draw(anew) {
+    if (printing) return;
     const from = Math.max(0, Math.floor(box.scrollTop / ROW) - AROUND);
     const to = Math.min(found.length, Math.ceil((box.scrollTop + box.clientHeight) / ROW) + AROUND);
     if (anew !== true && from === first && to === last) return;
@@ -114,11 +115,12 @@
   filter.addEventListener("input", select);
   chosen.addEventListener("change", select);
   addEventListener("beforeprint", () => {
+    printing = true;
     const printed = Math.min(found.length, PRINTED);
     body.replaceChildren(...Array.from({ length: printed }, (_, index) => rowAt(index)));
     if (printed < found.length) count.textContent += `; the first ${PRINTED.toLocaleString("en")} are printed`;
   });
-  addEventListener("afterprint", select);
+  addEventListener("afterprint", () => { printing = false; select(); });
   for (const value of outcome.values) chosen.append(new Option(value, value));
   $("tools").hidden = false;
   select();
