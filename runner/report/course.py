@@ -30,8 +30,8 @@ class CoursePoint(NamedTuple):
 class Course:
     """Gathered from the events of a run, each after the facts have taken it in.
 
-    `limits` are those of the whole campaign, in the order of `CoursePoint.used`. A run of any length has at most 400 moments:
-    where there are more, every second one is forgotten, and from then on they are twice as far apart.
+    `limits` are those of the whole campaign, in the order of `CoursePoint.used`. A run has at most 400 moments,
+    however long: where there are more, every second one is forgotten, and from then on they are twice as far apart.
     """
 
     def __init__(self, facts: Facts) -> None:

@@ -42,6 +42,7 @@ _FIRST = (
     _Column("step", lambda server: server.step),
 )
 _LAST = (_Column("job", lambda server: server.job_id), _Column("updated", lambda server: server.updated_at))
+_OWN = frozenset(column.name for column in (*_FIRST, *_LAST))
 _ALWAYS_SHOWN = frozenset({"server", "outcome"})
 
 
@@ -56,7 +57,7 @@ def packed(servers: Sequence[ServerResult], first_label: str | None) -> Markup:
 
 
 def _label(name: str) -> _Column:
-    return _Column(name, lambda server: server.labels.get(name))
+    return _Column(f"labels.{name}" if name in _OWN else name, lambda server: server.labels.get(name))
 
 
 def _packed_column(column: _Column, servers: Sequence[ServerResult], hidden: set[str]) -> JsonObject:
