@@ -41,7 +41,7 @@ def test_the_tables_of_jobspecs_are_those_of_the_models() -> None:
 
 
 def test_the_tables_of_reports_are_those_of_the_models() -> None:
-    assert report_document.DOCUMENT.read_text().partition(report_document.MARK)[2] == "\n" + report_document.tables()
+    assert report_document.DOCUMENT.read_text().partition(jobspec_document.MARK)[2] == "\n" + report_document.tables()
 
 
 def test_every_key_of_a_jobspec_has_a_row() -> None:

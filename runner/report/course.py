@@ -48,7 +48,8 @@ class Course:
             self._moments.append(self._now(event.at))
             if len(self._moments) > _MOST:
                 del self._moments[1::2]
-                self._step_s *= 2
+                length_s = self._moments[-1].at - self._moments[0].at
+                self._step_s = max(2 * self._step_s, length_s / len(self._moments))
             self._next = event.at + self._step_s
 
     def moments(self) -> list[CoursePoint]:
