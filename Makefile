@@ -64,8 +64,9 @@ schemas: .venv/.run ## write schemas/ anew from the models
 	@for name in $$($(BIN)/python -m runner schema --list); do \
 	  $(BIN)/python -m runner schema $$name > schemas/$$name.schema.json; done
 
-documents: .venv/.test ## write the tables of docs/jobspec.md anew from the models
+documents: .venv/.test ## write the tables of docs/jobspec.md and docs/reports.md anew from the models
 	@$(BIN)/python -m tests.jobspec_document
+	@$(BIN)/python -m tests.report_document
 
 bench: .venv/.test ## measure; see benchmarks/README.md
 	@$(BIN)/python -m benchmarks

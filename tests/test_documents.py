@@ -23,7 +23,7 @@ from runner.simulator.behaviour import Behaviour, Deviations
 from runner.spec.document import JobspecDocument
 from runner.spec.loading import load_campaign
 from runner.spec.texts import text_of
-from tests import jobspec_document
+from tests import jobspec_document, report_document
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -38,6 +38,10 @@ def test_schemas_are_those_of_the_models(name: str) -> None:
 
 def test_the_tables_of_jobspecs_are_those_of_the_models() -> None:
     assert jobspec_document.DOCUMENT.read_text().partition(jobspec_document.MARK)[2] == "\n" + jobspec_document.tables()
+
+
+def test_the_tables_of_reports_are_those_of_the_models() -> None:
+    assert report_document.DOCUMENT.read_text().partition(jobspec_document.MARK)[2] == "\n" + report_document.tables()
 
 
 def test_every_key_of_a_jobspec_has_a_row() -> None:

@@ -106,7 +106,7 @@ def _ended_at_once(work: Work) -> RunStopped:
 
 def _concluded(host: Host, store: RunStore, work: Work, options: RunOptions, verdict: Verdict) -> RunResult:
     stored = stored_run(store, work.run_id, options.state_dir, work.plan)
-    report = write_report(host.files, stored, options.report.stream)
+    report = write_report(host.files, stored, options.report.streams)
     resumable = not verdict.state.is_over and options.behaviour is None
     return RunResult(work.run_id, verdict, resumable, stored.summary(), stored.last_line(), report)
 
@@ -188,7 +188,7 @@ class _Run:
     def _look_at_report_place(self) -> None:
         """What is said of the place of a run that goes on. Nobody named it today, so it is no reason not to go on."""
         trouble = trouble_with(self.host.files, self.store.run(self.work.run_id))
-        if trouble and self.options.report.kept is None:
+        if trouble and not self.options.report.kept:
             self._notice(trouble)
 
     def _notice(self, text: str) -> None:

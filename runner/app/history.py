@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.app.listing import open_store, run_object
 from runner.app.posted import pending_commands
+from runner.app.reporting import places_from_text
 from runner.journal.tasks import StoredTasks
 from runner.model import RunState
 from runner.plan.codec import plan_from_json
-from runner.report.files import ReportPieces
 from runner.report.fold import RunReport, fold
+from runner.report.format_names import ReportFormat
+from runner.report.formats import Pieces
 from runner.report.standing_text import standing_lines
 from runner.report.text import last_line, summary_of
 from runner.run.live import LiveRun
@@ -20,7 +21,10 @@ from runner.run.standing import standing
 from runner.settings import report_path
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runner.app.listing import RunObject
+    from runner.app.reporting import NamedReport
     from runner.journal.store import RunStore
     from runner.plan.plan import Plan
 
@@ -39,17 +43,17 @@ def plan_of(store: RunStore, plan_hash: str, run_id: str) -> Plan:
 class StoredRun:
     """A run as its journal tells it. `pending` is what people asked of it that it has not taken in yet.
 
-    `default_path` is where its report goes in the state folder, `kept_path` the file that a person named for it.
+    `default_path` is where its report goes in the state folder, `kept` are the files that a person named for it.
     """
 
     row: RunObject
     report: RunReport
     default_path: Path
     pending: tuple[str, ...] = ()
-    kept_path: Path | None = None
+    kept: tuple[NamedReport, ...] = ()
 
-    def report_pieces(self) -> ReportPieces:
-        """The report as JSON, piece by piece; the same bytes every time, once the run is over.
+    def report_pieces(self, form: ReportFormat = ReportFormat.JSON) -> Pieces:
+        """The report in a form, piece by piece; the same bytes every time, once the run is over.
 
         Raises:
             StateFolderError: there will be no whole one, for the journal is damaged.
@@ -57,7 +61,7 @@ class StoredRun:
         for tasks in self.report.tasks():
             if isinstance(tasks, StoredTasks):
                 tasks.check()
-        return ReportPieces(self.report)
+        return Pieces(self.report, form)
 
     def summary(self, now: float | None = None) -> str:
         """The report in a few lines, for a person; of a run that goes on, with what it waits for `now` (epoch seconds)."""
@@ -89,5 +93,5 @@ def stored_run(store: RunStore, run_id: str, state_dir: Path, plan: Plan | None 
         f"{asked.command.action} {asked.command.shown()}".strip()
         for asked in pending_commands(store, run_id, folded.facts)
     )
-    kept = Path(row.report) if row.report is not None else None
+    kept = places_from_text(row.report)
     return StoredRun(run_object(row), report, report_path(state_dir, run_id), pending, kept)

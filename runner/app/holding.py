@@ -10,6 +10,7 @@ from runner.app import families
 from runner.app.freeing import Freeing
 from runner.app.looking_back import LookingBack
 from runner.app.owning import LOOK_EVERY_S, Looking, patiently
+from runner.app.reporting import places_to_text
 from runner.journal.store import RunRecord, StateFolderBusy
 from runner.plan.codec import plan_to_json
 from runner.plan.digests import plan_digests
@@ -18,11 +19,11 @@ from runner.run.excluding import is_to_do
 from runner.run.unsure import unsure_requests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
     from runner.app.carrying import Work
     from runner.app.host import Host
+    from runner.app.reporting import NamedReport
     from runner.app.running import RunOptions
     from runner.journal.owner import Owner
     from runner.journal.store import OwnedJournal, RunStore
@@ -77,12 +78,13 @@ def _creation(store: RunStore, work: Work, record: RunRecord) -> Callable[[], No
     return create
 
 
-def _lease_the_rest(store: RunStore, work: Work, report: Path | None) -> None:
-    """Lease what other runs of the family have not taken or done; from then on the report has the place it was given."""
+def _lease_the_rest(store: RunStore, work: Work, reports: Sequence[NamedReport]) -> None:
+    """Lease what other runs of the family have not taken or done; from then on reports have the places they were given."""
     kept = {server for event in left_to_family(store, work) for server in event.servers}
     store.lease(work.run_id, [server for server in _servers_to_do(work.state) if server not in kept])
-    if report is not None:
-        store.keep_report(work.run_id, str(report))
+    text = places_to_text(reports)
+    if text is not None:
+        store.keep_report(work.run_id, text)
 
 
 def left_to_family(store: RunStore, work: Work) -> list[LeftOut]:
@@ -129,7 +131,7 @@ def _record(work: Work, options: RunOptions, owner: Owner) -> RunRecord:
         once_key=options.once_key,
         simulated=options.behaviour is not None,
         parents=plan.parents,
-        report=str(options.report.kept) if options.report.kept is not None else None,
+        report=places_to_text(options.report.kept),
     )
 
 

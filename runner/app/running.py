@@ -12,7 +12,7 @@ from runner.app.carrying import RunResult, Work, carry_out
 from runner.app.holding import own
 from runner.app.programs import refuse_unready
 from runner.app.replaying import replayed
-from runner.app.reporting import NOT_NAMED, ReportPlace
+from runner.app.reporting import NOT_NAMED, ReportPlaces
 from runner.engine.clock import RunClock
 from runner.errors import InvalidInput, Problem, RefusedToStart
 from runner.run.facts import initial_facts
@@ -41,7 +41,7 @@ class RunOptions:
 
     state_dir: Path
     progress: Progress
-    report: ReportPlace = NOT_NAMED
+    report: ReportPlaces = NOT_NAMED
     watch: bool = True
     behaviour: Behaviour | None = None
     ca_bundle: Path | None = None

@@ -16,6 +16,7 @@ from runner.files.places import STDOUT
 from runner.files.writing import is_stdout, write
 from runner.model import RunState
 from runner.plain import one_line
+from runner.report.format_names import ReportFormat
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,23 +30,35 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--report",
+    "--out",
     "path",
     type=OutputPath(),
-    help="Where to write it (default: state folder); - is stdout.",
+    help="Where to write it (default: the state folder for json, else stdout); - is stdout.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(map(str, ReportFormat))),
+    default=str(ReportFormat.JSON),
+    show_default=True,
+    help="Form of the report.",
 )
 @click.option("--lineage", is_flag=True, help="Fold all runs that were retried from one another into one, as JSON.")
 @state_options
-def report_command(run: str, path: Path | None, state_dir: Path, *, lineage: bool) -> None:
+def report_command(run: str, path: Path | None, form: str, state_dir: Path, *, lineage: bool) -> None:
     """Write the report of a run again, from its journal."""
     from runner.app import families, history
     from runner.report.files import report_to_json
 
+    wanted = ReportFormat(form)
+    if lineage and wanted is not ReportFormat.JSON:
+        raise click.UsageError("--lineage is JSON only: leave --format out")
     if lineage:
         write(path or STDOUT, report_to_json(families.lineage(state_dir, run)))
         return
     stored = history.read_run(state_dir, run)
-    place = path or stored.default_path
-    write(place, stored.report_pieces(), private=path is None)
+    place = path or (stored.default_path if wanted is ReportFormat.JSON else STDOUT)
+    write(place, stored.report_pieces(wanted), private=path is None)
     if not is_stdout(place):
         streams.echo(f"report: {one_line(str(place))}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import fields
+from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import click
 from runner.cli.paths import UserPath
 from runner.errors import InvalidInput, Problem
 from runner.files.writing import check
+from runner.report.format_names import ReportFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,6 +48,8 @@ def pass_host(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_host
 
 
+_FORMS = [form.value for form in ReportFormat]
+_ENDINGS = {"md": "markdown", "xml": "junit", "htm": "html", "metrics": "prom", "table": "csv"}
 _STDIN = Path("-")
 _NO_LIVE_VIEW = {"", "dumb", "unknown"}
 _EXPECTED_VARIABLE = "expected KEY=VALUE, such as -e version=24.1.0.3, or KEY:=VALUE with a value as YAML has it"
@@ -186,6 +190,40 @@ class OutputPath(UserPath):
         path: Path = super().convert(value, param, ctx)
         check(path)
         return path
+
+
+class ReportTarget(OutputPath):
+    """A report that is asked for: FILE, which is JSON, or FORMAT=FILE. `./json=1` is a file of that name."""
+
+    name = "report"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401  click's
+        """Its form and its place.
+
+        Raises:
+            FileNotWritten: nothing can be written there now.
+        """
+        from runner.app.reporting import NamedReport
+
+        word, equals, file = str(value).partition("=")
+        form = self._form(word, param, ctx) if equals else None
+        path = super().convert(value if form is None else file, param, ctx)
+        return NamedReport(form or ReportFormat.JSON, path)
+
+    def _form(self, word: str, param: click.Parameter | None, ctx: click.Context | None) -> ReportFormat | None:
+        """The form of this name; None where it is none, nor meant to be one: then the `=` is one of a path."""
+        if not word.isalpha():
+            return None
+        if word in _FORMS:
+            return ReportFormat(word)
+        meant = _ENDINGS.get(word.lower()) or next(iter(get_close_matches(word.lower(), _FORMS)), None)
+        if meant is not None:
+            self.fail(
+                f"{word!r} is no form of a report; did you mean {meant}? A file of that name is ./{word}=...",
+                param,
+                ctx,
+            )
+        return None
 
 
 lock_option = click.option(

@@ -10,6 +10,7 @@ import click
 from runner.cli.options import (
     Duration,
     OutputPath,
+    ReportTarget,
     campaign_options,
     can_be_drawn_on,
     credential_option,
@@ -39,8 +40,12 @@ if TYPE_CHECKING:
 
 _report_option = click.option(
     "--report",
-    type=OutputPath(),
-    help="Where to write the report (default: state folder); - is stdout. `resume` writes the same file.",
+    "reports",
+    metavar="[FORMAT=]FILE",
+    type=ReportTarget(),
+    multiple=True,
+    help="Where to write the report (default: state folder); - is stdout. FORMAT: json, html, junit, markdown, csv, prom"
+    " (repeatable). `resume` writes the same files.",
 )
 _behaviour_option = click.option("--behaviour", type=UserPath(), help="How the simulator behaves: a YAML file.")
 _ca_option = click.option("--ca-bundle", type=UserPath(), help="A PEM file of certificates to trust.")
@@ -174,7 +179,7 @@ def retry_command(host: Host, runs: tuple[str, ...], only: tuple[str, ...], **op
 
 
 def _how(host: Host, options: JsonObject, *, watch: bool, behaviour: Behaviour | None) -> RunOptions:
-    from runner.app.reporting import report_place
+    from runner.app.reporting import report_places
     from runner.app.running import RunOptions
     from runner.cli.logs import Logs
     from runner.cli.progress import LiveProgress, LoggedProgress
@@ -187,7 +192,7 @@ def _how(host: Host, options: JsonObject, *, watch: bool, behaviour: Behaviour |
     progress = LiveProgress(host.clock.monotonic, color=colour) if live else LoggedProgress(logs)
     return RunOptions(
         state_dir=options["state_dir"],
-        report=report_place(options["report"]),
+        report=report_places(options["reports"]),
         watch=watch,
         behaviour=behaviour,
         ca_bundle=options["ca_bundle"],
@@ -211,13 +216,14 @@ def _finish(result: RunResult | Untouched, options: JsonObject) -> int:
     from runner.cli import output, streams
 
     quiet = options["quiet"]
-    tell = streams.say if is_stdout(options["report"]) else streams.echo
+    tell = streams.say if any(is_stdout(file.path) for file in options["reports"]) else streams.echo
     if isinstance(result, Untouched):
         tell(result.reason)
         return ExitCode.OK
     lines = [] if quiet else [result.summary]
     if result.report.path is not None:
         lines.append(f"report: {one_line(str(result.report.path))}")
+    lines += [f"report as {file.form}: {one_line(str(file.path))}" for file in result.report.others]
     if result.resumable and quiet:  # the summary says it, and what must come before
         lines.append(f"go on with: runner resume {result.run_id}")
     lines.append(result.last_line)

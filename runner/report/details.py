@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from runner.report.course import Course
 from runner.report.decisions import DecisionLog
 from runner.report.outages import OutageLog
 from runner.report.pace import SubmissionPace
@@ -36,6 +37,7 @@ class Details:
         self.decisions = DecisionLog(facts)
         self.pace = SubmissionPace(facts)
         self.outages = OutageLog(facts)
+        self.course = Course(facts)
         self.readings: dict[int, Reading] = {}
         self._take: dict[type, Callable[[Any], None]] = {
             **self.pace.takers(),
@@ -53,6 +55,7 @@ class Details:
 
     def take(self, event: e.Event) -> None:
         """Go on with the next event."""
+        self.course.take(event)
         take = self._take.get(type(event))
         if take is not None:
             take(event)

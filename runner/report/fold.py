@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.model import JsonObject, Outcome, RunState
 from runner.plan.keys import run_token
+from runner.report.all_servers import all_servers
 from runner.report.causes import causes_part
 from runner.report.details import Details
 from runner.report.jobs import job_parts
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from runner.model import Task
     from runner.plan.plan import Plan
+    from runner.report.all_servers import ServerResult
+    from runner.report.course import Course
     from runner.run.by_request import RequestStanding, Tally
     from runner.run.events import Event
 
@@ -121,6 +124,15 @@ class RunReport:
     def of(self, wanted: Callable[[RequestStanding], bool]) -> Report:
         """The report with the jobs of some requests only."""
         return {**self.head, "jobs": list(self._made(wanted))}
+
+    @property
+    def course(self) -> Course:
+        """How the run went over time."""
+        return self._folded.details.course
+
+    def servers(self) -> list[ServerResult]:
+        """A row for each server, in the order of the plan."""
+        return all_servers(self.facts.plan, self.jobs())
 
     def tasks(self) -> Iterator[Sequence[Task]]:
         """The tasks of each job, as events have them."""

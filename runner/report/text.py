@@ -72,7 +72,7 @@ def summary_text(report: Report, facts: Facts, pending: Sequence[str] = (), wait
     simulated = ", simulated" if run["simulated"] else ""
     lines = [
         f"run {run['id']} of {run['campaign']}: {run['state']}{reason}{took}{simulated}",
-        f"servers    {_counts(report)}",
+        f"servers    {counts_text(report)}",
         f"requests   {_requests(report['requests'])}",
     ]
     throttling = report["throttling"]
@@ -101,8 +101,8 @@ def last_line(report: Report) -> str:
     return f"run {run['id']} of {run['campaign']} {run['state']}: {servers}, exit {run['exit_code']}"
 
 
-def _counts(part: JsonObject) -> str:
-    """Of a report, or a wave: those at work count as unknown there, and those not reached as not started."""
+def counts_text(part: JsonObject) -> str:
+    """The counts of a report, or a wave: those at work count as unknown there, and those not reached as not started."""
     counts, at_work, not_reached = part["counts"], part["at_work"], part["not_reached"]
     shown = {
         **counts,
@@ -160,7 +160,7 @@ def _waves(report: Report) -> Iterator[str]:
     width = max((len(wave["name"]) for wave in shown), default=0)
     for place, wave in enumerate(shown):
         title = "waves" if place == 0 else ""
-        counts = _counts(wave)
+        counts = counts_text(wave)
         yield f"{title:10} {wave['name']:{width}}  {wave['state'].replace('_', ' '):17} {counts}"
     if len(waves) > len(shown):
         yield f"{'':10} and {len(waves) - len(shown)} more: see the report"

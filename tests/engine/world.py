@@ -15,7 +15,7 @@ import orjson
 from runner.app.carrying import Work, carry_out
 from runner.app.display import Progress
 from runner.app.host import Host, Stoppable
-from runner.app.reporting import ReportPlace
+from runner.app.reporting import NamedReport, ReportPlaces
 from runner.app.running import RunOptions, more_work, new_work
 from runner.engine.ports import JobService
 from runner.engine.run import Deadline, RunEngine
@@ -30,6 +30,7 @@ from runner.plan.keys import number_in, run_token
 from runner.plan.plan import Plan
 from runner.plan.rollout.model import PlannedCheck
 from runner.report.fold import Report, fold_report
+from runner.report.format_names import ReportFormat
 from runner.run import events as e
 from runner.run.commands import Command, dated
 from runner.run.facts import Facts
@@ -88,7 +89,7 @@ class World:
         ) = 0.0
         self.while_frozen: Callable[[], None] = lambda: None  # each second
         self.on_event: Callable[[e.Event], None] = lambda event: None
-        self.files = Written()
+        self.files = LateReport()
         self.explanations = Explanations()
         self._unexplained: AssertionError | None = None
         loop.before_time_passes = self._is_explained
@@ -175,7 +176,7 @@ class World:
         self._has_ended = False
         self._seen, self._ends = 0, (crash_after, stop_after, intake_ends_after)
         options = self.options(watched=watched, deadline=deadline)
-        self._named = options.report.kept
+        self._named = next((file.path for file in options.report.kept), None)
         if self._processes and self._rng.random() < self.jumps:
             self.set_wall(self._rng.choice((-3600.0, -30.0, 30.0, 3600.0)))
         if self._processes and self._rng.random() < self.reboots:
@@ -200,7 +201,7 @@ class World:
         return RunOptions(
             Path("state"),
             self.progress,
-            ReportPlace(named),
+            ReportPlaces(() if named is None else (NamedReport(ReportFormat.JSON, named),)),
             watch=watched,
             behaviour=self.own_simulator,
             deadline=deadline,
@@ -408,7 +409,7 @@ class World:
         return fold_report(self.plan, self.run_id, self.events())
 
 
-class Written:
+class LateReport:
     """Files as a machine has them that keeps all that is written, and where nothing else is."""
 
     def __init__(self) -> None:
