@@ -110,19 +110,17 @@ def _document(plan: Plan, *, with_servers: bool = True) -> JsonObject:
             for group, ids_of_group in zip(plan.groups, ids, strict=True)
         ),
         "requests": _requests(plan, ids if with_servers else None),
-        **_rollout_parts(plan),
+        **({"rollout": rollout_to_json(plan.rollout)} if plan.rollout is not None else {}),
+        **_labels(plan),
         **({"on_event": hooks_to_json(plan.hooks)} if plan.hooks else {}),
     }
 
 
-def _rollout_parts(plan: Plan) -> JsonObject:
-    """What only a plan with a rollout has: its rules, and the labels that they look at."""
-    if plan.rollout is None:
-        return {}
-    return {
-        "rollout": rollout_to_json(plan.rollout),
-        "labels": labels_to_json([columns_of(group.servers) for group in plan.groups]),
-    }
+def _labels(plan: Plan) -> JsonObject:
+    """The labels of all servers; left out where nobody knows any, as in plans that were made before they were kept."""
+    servers = [columns_of(group.servers) for group in plan.groups]
+    known = plan.rollout is not None or any(of.label_names() for of in servers)
+    return {"labels": labels_to_json(servers)} if known else {}
 
 
 _LATER = frozenset({"outage_s", "longest_pause_s"})

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from runner.spec.label_use import LabelUse
 
 _SHOWN = 3
+_NO_LABELS = "the plan of this run has no labels of its servers, only ids and names"
 
 
 class NoSuchServers(ValueError):
@@ -84,8 +85,8 @@ def _refuse_unknown_labels(plan: Plan, servers: Collection[Server], use: LabelUs
     )
     if unknown := sorted(named - known):
         hint = did_you_mean(unknown[0], known) if known else ""
-        if plan.rollout is None:
-            hint = "a run without a rollout knows ids and names of its servers, and no labels"
+        if not known:
+            hint = _NO_LABELS
         raise NoSuchServers(f"no server of the run has a label `{unknown[0]}`{'; ' if hint else ''}{hint}")
 
 

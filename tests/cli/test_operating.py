@@ -260,7 +260,7 @@ def test_a_run_without_a_rollout_can_be_operated_too(program: Program, simulator
         run.give("set", "last", "concurrency=0", code=6, says="expected 1 to 1024")
         run.give("exclude", "last", "id-7", says="exclude done, 1 servers")
         run.give(
-            "exclude", "last", 'labels.ring == "x"', code=6, says="knows ids and names of its servers, and no labels"
+            "exclude", "last", 'labels.ring == "x"', code=6, says="the plan of this run has no labels of its servers"
         )
         run.give("set", "last", "rate=50/s")
         run.give("continue", "last")
