@@ -107,7 +107,7 @@ def trouble_of(job: JsonObject, task: JsonObject) -> tuple[str, str]:
 
 def _columns(facts: Facts, ended: Sequence[_Ended]) -> dict[str, list[str | None]]:
     """The value of each server for every label there is, and for wave, group and lane where there are several."""
-    labels = _labels(facts.plan)
+    labels = labels_by_server(facts.plan)
     names = {name for different in {id(of): of for of in labels.values()}.values() for name in different}
     of_each = [labels.get((one.lane, one.server_id), {}) for one in ended]
     columns: dict[str, list[str | None]] = {
@@ -121,7 +121,7 @@ def _columns(facts: Facts, ended: Sequence[_Ended]) -> dict[str, list[str | None
     return {name: column for name, column in columns.items() if len(set(column)) > 1}
 
 
-def _labels(plan: Plan) -> dict[tuple[str, str], Mapping[str, str]]:
+def labels_by_server(plan: Plan) -> dict[tuple[str, str], Mapping[str, str]]:
     """Those of each server, by lane and id."""
     lanes = [lane.label for lane in plan.lanes]
     return {(lanes[group.lane], server.id): server.labels for group in plan.groups for server in group.servers}
