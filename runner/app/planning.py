@@ -160,10 +160,6 @@ def _read_servers(loaded: LoadedJobspec, inputs: PlanInputs, options: PlanOption
         source = InventoryFile(inputs.jobspec.parent / loaded.inventory)
     if source is None:
         return _Found(None, "")
-    wanted = None
-    if wanted is not None and source.can_be_read_again:
-        inventory = replace(source, wanted=wanted).read()
-        return _Found(inventory.servers, inventory.fingerprint, source)
     inventory = source.read()
     return _Found(inventory.servers, inventory.fingerprint)
 

@@ -58,8 +58,8 @@ class ServerInRun(NamedTuple):
 def server_history(state_dir: Path, text: str, server: str) -> Iterator[ServerInRun]:
     """The runs that had a server, newest first; each is read when it is asked for.
 
-    `server` is an id or a name in the run `text`: of the same lane it is the same one in other runs. Real runs and rehearsals
-    know nothing of one another.
+    `server` is an id or a name in the run `text`: of the same lane it is the same one in other runs. Real runs and
+    rehearsals know nothing of one another.
 
     Raises:
         InvalidInput: there is no such run, or no such server in it, or several.
@@ -112,7 +112,8 @@ def _in_run(store: RunStore, past: PastRun, wanted: set[LaneServer]) -> Iterator
 
 def _last_steps(facts: Facts, wanted: set[LaneServer]) -> dict[LaneServer, RequestStanding]:
     """The request of the step that each server did not get through, or of the last."""
-    lanes, found = [lane.label for lane in facts.plan.lanes], dict[LaneServer, RequestStanding]()
+    lanes = [lane.label for lane in facts.plan.lanes]
+    found: dict[LaneServer, RequestStanding] = {}
     ids = {server.server_id for server in wanted}
     for standing in by_request(facts):  # earlier steps come first
         if facts.is_main(standing.request) and not ids.isdisjoint(server.id for server in standing.servers):

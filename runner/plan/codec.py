@@ -6,7 +6,7 @@ import math
 from codecs import BOM_UTF8
 from dataclasses import asdict
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -74,6 +74,20 @@ def plan_from_json(data: bytes, file: str) -> Plan:
         return _checked_plan(document, file)
     except (LookupError, AttributeError, TypeError, ValueError) as error:
         raise InvalidInput(Problem(f"not a plan of {SCHEMA_VERSION}: {_in_words(error)}", file)) from error
+
+
+class PlanNames(NamedTuple):
+    """What a person may name of a plan."""
+
+    groups: tuple[str, ...]
+    waves: tuple[str, ...]
+
+
+def names_in_plan(data: bytes) -> PlanNames:
+    """The names in a plan that was stored, without a look at the rest of it."""
+    document = orjson.loads(data)
+    waves = document["rollout"]["waves"] if "rollout" in document else ()
+    return PlanNames(tuple(group["name"] for group in document["groups"]), tuple(wave["name"] for wave in waves))
 
 
 def _in_words(error: Exception) -> str:

@@ -21,7 +21,7 @@ LABELS = "labels."
 PLACES = ("wave", "group", "lane")
 _AT = {RequestState.ACCEPTED: "at_work", RequestState.PLANNED: "not_reached"}
 COUNTED = (*(outcome.value for outcome in Outcome), *_AT.values())
-"""What is counted: outcomes, and what a run has at work and did not come to, which is neither unknown nor not started here."""
+"""What is counted: outcomes; what is at work, or was not reached, is neither unknown nor not started here."""
 BAD = tuple(outcome.value for outcome in Outcome if outcome.is_abnormal)
 
 

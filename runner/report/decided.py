@@ -23,7 +23,7 @@ _SAID_ELSEWHERE = frozenset({"start", "pass", "ask_approval", "crawl", "leave_ou
 
 
 def past_decisions(report: Report, facts: Facts) -> Iterator[str]:
-    """The last ones that are over or done, oldest first: what people asked for, what held the run, which checks were made."""
+    """The last ones that are over, oldest first: what people asked for, what held the run, which checks were made."""
     standing = _standing(report, facts)
     reason = report["run"]["reason"]
     told = [one for one in report["decisions"] if one["what"] not in _SAID_ELSEWHERE and one is not standing]

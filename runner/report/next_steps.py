@@ -63,7 +63,9 @@ def next_steps(facts: Facts, run_id: str, state: RunState, counts: Mapping[str, 
         steps = [NextStep(_new_deadline(run_id), "its deadline has passed")]
     else:
         steps = [step for wait in person_waits(facts) for step in _choices(wait, run_id)]
-    return steps + ([NextStep(Typed("resume").text(run_id), "after that" if steps else "")] if state.is_resumable else [])
+    return steps + (
+        [NextStep(Typed("resume").text(run_id), "after that" if steps else "")] if state.is_resumable else []
+    )
 
 
 def _is_gone(facts: Facts, state: RunState) -> bool:

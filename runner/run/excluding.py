@@ -72,13 +72,13 @@ def matching_servers(plan: Plan, text: str) -> set[str]:
         hint = f"; {error.problem.hint}" if error.problem.hint else ""
         message = f"{text!r} is no server of the run, nor an expression: {error.problem.message}{hint}"
         raise NoSuchServers(message) from error
-    _refuse_unknown_labels(plan, servers, expression.use)
+    _refuse_unknown_labels(servers, expression.use)
     if not found:
         raise NoSuchServers(f"no server of the run is {text}")
     return found
 
 
-def _refuse_unknown_labels(plan: Plan, servers: Collection[Server], use: LabelUse) -> None:
+def _refuse_unknown_labels(servers: Collection[Server], use: LabelUse) -> None:
     named = use.named - use.missed
     known = (
         set[str]().union(*{id(server.labels): server.labels for server in servers}.values()) if named else set[str]()

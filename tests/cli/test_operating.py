@@ -93,7 +93,9 @@ def test_a_limit_that_is_reached_holds_until_it_is_raised(program: Program, simu
         held = run.until("held")
         assert held["reason"].startswith("max_abnormal: 1 abnormal, at most 1 of 8 servers")
         shown = run.give("show", "last")
-        assert f"next       {held['next']}" in shown
+        first, last = held["next"].split(", or ")
+        assert f"next       {first.replace(' and ', ' && ')}   # held: max_abnormal: 1" in shown
+        assert f"\n           {last}   # held: max_abnormal: 1" in shown
         assert "hold max_abnormal: 1 abnormal" in shown
         run.give("set", "last", "max_unavailable=3", code=6, says="the plan has no max_unavailable")
         run.give("set", "last", "max_abnormal=few", code=6, says="'few' is no limit; expected")
