@@ -160,6 +160,10 @@ def _read_servers(loaded: LoadedJobspec, inputs: PlanInputs, options: PlanOption
         source = InventoryFile(inputs.jobspec.parent / loaded.inventory)
     if source is None:
         return _Found(None, "")
+    wanted = None if loaded.campaign is None else wanted_labels(loaded.campaign, _limit_expression(inputs))
+    if wanted is not None and source.can_be_read_again:
+        inventory = replace(source, wanted=wanted).read()
+        return _Found(inventory.servers, inventory.fingerprint, source)
     inventory = source.read()
     return _Found(inventory.servers, inventory.fingerprint)
 
