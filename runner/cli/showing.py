@@ -69,7 +69,7 @@ def show_command(host: Host, run: str, state_dir: Path, **options: Any) -> None:
 
 
 def _view(options: dict[str, Any]) -> str:
-    asked = [name for name in _OF if options.get(name.removeprefix("--"))]
+    asked = [name for name in _OF if options.get(name.removeprefix("--")) not in {None, False}]
     if len(asked) > 1:
         raise click.UsageError(f"{' and '.join(asked)} are two questions: ask them one after the other")
     return asked[0] if asked else "the run"

@@ -11,7 +11,7 @@ from runner.plain import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-# What a formula begins with (OWASP, CSV injection); a tab or a line end before it is left out.
+# What a formula begins with (OWASP, CSV injection), after blanks, too: some programs leave them out.
 _FORMULA = ("=", "+", "-", "@")
 _LONGEST_CELL = 2_000
 
@@ -32,4 +32,4 @@ def harmless(cell: object) -> object:
     if not isinstance(cell, str):
         return "" if cell is None else cell
     line = one_line(cell, _LONGEST_CELL)
-    return f"'{line}" if line.startswith(_FORMULA) else line
+    return f"'{line}" if line.lstrip().startswith(_FORMULA) else line
