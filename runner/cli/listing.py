@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.app.host import Host
-    from runner.app.overview import RunAtAGlance
+    from runner.app.overview import RunAtAGlance, RunProgress
+    from runner.journal.store import RunRow, RunStore
 
 WIDTH = 80
 _HEADER = ("run", "campaign", "state", "age", "good", "bad", "left", "exit")
@@ -47,8 +48,13 @@ def list_command(
     """
     from runner.app import overview
 
+    def unended(store: RunStore, row: RunRow) -> tuple[RunProgress, tuple[str, ...]]:
+        from runner.app import unended as reading
+
+        return reading.unended(host, store, row)
+
     wanted = None if state is None else RunState(state)
-    found = list(overview.runs_at_a_glance(host, state_dir, campaign=campaign, state=wanted, limit=limit))
+    found = list(overview.runs_at_a_glance(state_dir, unended, campaign=campaign, state=wanted, limit=limit))
     if options["output"] == "json":
         print_json([one.as_json() for one in found])
     elif found:

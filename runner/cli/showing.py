@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from runner.app.host import Host
     from runner.report.counts_by import ValueCounts
-    from runner.report.server_rows import ServerRow
+    from runner.report.server_rows import AffectedServer
 
 _AT_ONCE = 1000
 _FORMS = ("text", "json", "csv", "ids")
@@ -102,11 +102,11 @@ def _show_failed(host: Host, run: str, state_dir: Path, options: dict[str, Any])
         streams.echo(_failed_text(rows))
 
 
-def _failed_text(rows: Sequence[ServerRow]) -> str:
+def _failed_text(rows: Sequence[AffectedServer]) -> str:
     """A table without the columns that say the same of all."""
     if not rows:
         return "no server failed, timed out or is unknown"
-    columns: list[tuple[str, Callable[[ServerRow], object]]] = [
+    columns: list[tuple[str, Callable[[AffectedServer], object]]] = [
         ("name", lambda row: row.name),
         ("wave", lambda row: row.wave),
         ("group", lambda row: row.group),
@@ -118,7 +118,7 @@ def _failed_text(rows: Sequence[ServerRow]) -> str:
     return table(header, ([row.id, *(of(row) for _, of in shown), _words(row.outcome), row.why] for row in rows))
 
 
-def _tells(column: tuple[str, Callable[[ServerRow], object]], rows: Sequence[ServerRow]) -> bool:
+def _tells(column: tuple[str, Callable[[AffectedServer], object]], rows: Sequence[AffectedServer]) -> bool:
     name, of = column
     return any(row.name != row.id for row in rows) if name == "name" else len({of(row) for row in rows}) > 1
 

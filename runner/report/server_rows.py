@@ -20,7 +20,7 @@ ABNORMAL = frozenset(outcome for outcome in Outcome if outcome.is_abnormal)
 _NO_LABELS: Mapping[str, str] = {}
 
 
-class ServerRow(NamedTuple):
+class AffectedServer(NamedTuple):
     """A server of a run, its outcome in the step that it did not get through, and why: in the service's words, or ours.
 
     `wave` is None in a run without a rollout.
@@ -42,7 +42,7 @@ class ServerRow(NamedTuple):
         return {**self._asdict(), "labels": dict(self.labels)}
 
 
-def server_rows(report: RunReport, outcomes: Collection[Outcome] = ABNORMAL) -> Iterator[ServerRow]:
+def server_rows(report: RunReport, outcomes: Collection[Outcome] = ABNORMAL) -> Iterator[AffectedServer]:
     """The servers with one of these outcomes, in the order of the plan; not those that are still at work."""
     facts, words = report.facts, {outcome.value for outcome in outcomes}
 
@@ -57,8 +57,8 @@ def server_rows(report: RunReport, outcomes: Collection[Outcome] = ABNORMAL) -> 
                 yield _row(job, task, labels.get((job["lane"], task["server_id"]), _NO_LABELS))
 
 
-def _row(job: JsonObject, task: JsonObject, labels: Mapping[str, str]) -> ServerRow:
-    return ServerRow(
+def _row(job: JsonObject, task: JsonObject, labels: Mapping[str, str]) -> AffectedServer:
+    return AffectedServer(
         task["server_id"],
         task["server_name"] or task["server_id"],
         task["outcome"],
