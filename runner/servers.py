@@ -62,6 +62,16 @@ class LabelTable(Sequence["Mapping[str, str]"]):
         column += [None] * (len(self) - len(column))
         return column
 
+    def drop(self, names: Collection[str]) -> None:
+        """Forget labels. What was told apart by them alone is now the same at several places."""
+        for name in names:
+            del self._columns[name]
+        before, self._kinds = list(self._kinds), {}
+        kept = (tuple(name for name in kind if name not in names) for kind in before)
+        numbers = [self._kinds.setdefault(kind, len(self._kinds)) for kind in kept]
+        self._kind_of = list(map(numbers.__getitem__, self._kind_of))
+        self._made.clear()
+
     def first_alike(self) -> list[int] | None:
         """For each place the first one with the same labels; None where all differ."""
         columns = list(map(self.column, self._columns))

@@ -15,7 +15,7 @@ from runner.report.fold import RunReport, fold
 from runner.report.format_names import ReportFormat
 from runner.report.formats import Pieces
 from runner.report.standing_text import standing_lines
-from runner.report.text import last_line, summary_of
+from runner.report.text import Around, last_line, summary_of
 from runner.run.live import LiveRun
 from runner.run.standing import standing
 from runner.settings import report_path
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from runner.app.reporting import NamedReport
     from runner.journal.store import RunStore
     from runner.plan.plan import Plan
+    from runner.run.standing import Standing
 
 
 def stored_plan(store: RunStore, run_id: str) -> Plan:
@@ -43,6 +44,7 @@ def plan_of(store: RunStore, plan_hash: str, run_id: str) -> Plan:
 class StoredRun:
     """A run as its journal tells it. `pending` is what people asked of it that it has not taken in yet.
 
+    `carrier` is the process that carries it out, as far as anybody knows; empty: none does.
     `default_path` is where its report goes in the state folder, `kept` are the files that a person named for it.
     """
 
@@ -51,6 +53,7 @@ class StoredRun:
     default_path: Path
     pending: tuple[str, ...] = ()
     kept: tuple[NamedReport, ...] = ()
+    carrier: str = ""
 
     def report_pieces(self, form: ReportFormat = ReportFormat.JSON) -> Pieces:
         """The report in a form, piece by piece; the same bytes every time, once the run is over.
@@ -65,11 +68,14 @@ class StoredRun:
 
     def summary(self, now: float | None = None) -> str:
         """The report in a few lines, for a person; of a run that goes on, with what it waits for `now` (epoch seconds)."""
-        waits = []
-        if now is not None and self.row["state"] == RunState.RUNNING:
-            found = standing(self.report.facts, now, LiveRun(self.report.facts).sight(now))
-            waits = standing_lines(found, self.row["id"])
-        return summary_of(self.report, self.pending, waits)
+        found = None if now is None else self.standing(now)
+        waits = standing_lines(found, self.row["id"]) if found is not None else []
+        return summary_of(self.report, Around(self.pending, waits, self.carrier))
+
+    def standing(self, now: float) -> Standing | None:
+        """How it stands at `now`, epoch seconds; None: nobody carries it out."""
+        facts = self.report.facts
+        return standing(facts, now, LiveRun(facts).sight(now)) if self.row["state"] == RunState.RUNNING else None
 
     def last_line(self) -> str:
         """How it ended, in one line."""
@@ -94,4 +100,5 @@ def stored_run(store: RunStore, run_id: str, state_dir: Path, plan: Plan | None 
         for asked in pending_commands(store, run_id, folded.facts)
     )
     kept = places_from_text(row.report)
-    return StoredRun(run_object(row), report, report_path(state_dir, run_id), pending, kept)
+    carrier = f"process {row.owner.pid} on {row.owner.host}" if row.owner is not None and row.is_open else ""
+    return StoredRun(run_object(row), report, report_path(state_dir, run_id), pending, kept, carrier)

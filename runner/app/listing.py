@@ -1,4 +1,4 @@
-"""The store in a state folder, and the list of its runs: what a command needs that reads none of them."""
+"""The store in a state folder, and a run as lists show it: what a command needs that reads none of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.journal.store import RunRow, RunStore
-    from runner.model import RunState
 
 RunObject = JsonObject
 """One run as `runner list --format json` shows it."""
@@ -33,14 +32,6 @@ def open_store(state_dir: Path, *, reading: bool = False) -> Iterator[RunStore]:
         yield store
     finally:
         store.close()
-
-
-def list_runs(
-    state_dir: Path, *, campaign: str | None = None, state: RunState | None = None, limit: int | None = None
-) -> list[RunObject]:
-    """The runs, newest first: of one campaign, in one state, at most so many; None: whatever."""
-    with open_store(state_dir, reading=True) as store:
-        return [run_object(row) for row in store.runs(campaign=campaign, state=state, limit=limit)]
 
 
 def run_object(row: RunRow) -> RunObject:

@@ -1,4 +1,4 @@
-"""`runner report`, `runner list` and `runner show`."""
+"""`runner report`, and what is asked of past runs: `verify`, `diff`, `locks`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from runner.cli import streams
 from runner.cli.json_text import print_json
 from runner.cli.options import OutputPath, format_option, pass_host
 from runner.cli.paths import state_options
+from runner.cli.run_names import offered_runs, run_argument
 from runner.cli.table import table
 from runner.errors import ExitCode
 from runner.files.places import STDOUT
 from runner.files.writing import is_stdout, write
-from runner.model import RunState
 from runner.plain import one_line
 from runner.report.format_names import ReportFormat
 
@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.app.host import Host
-    from runner.app.listing import RunObject
 
 
 @click.command("report")
-@click.argument("run", metavar="RUN")
+@run_argument
 @click.option(
     "-o",
     "--report",
@@ -63,56 +62,8 @@ def report_command(run: str, path: Path | None, form: str, state_dir: Path, *, l
         streams.echo(f"report: {one_line(str(place))}")
 
 
-@click.command("list")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N.")
-@click.option("--state", type=click.Choice([state.value for state in RunState]), help="Only runs in this state.")
-@click.option("--campaign", metavar="NAME", help="Only runs of this campaign.")
-@format_option
-@state_options
-def list_command(limit: int | None, state: str | None, campaign: str | None, state_dir: Path, **options: str) -> None:
-    """List the runs there are, newest first."""
-    from runner.app import listing
-
-    wanted = None if state is None else RunState(state)
-    rows = listing.list_runs(state_dir, campaign=campaign, state=wanted, limit=limit)
-    if options["output"] == "json":
-        print_json(rows)
-    elif rows:
-        streams.echo(table(("run", "campaign", "state", "started", "servers", "succeeded"), map(_list_row, rows)))
-    else:
-        streams.echo(f"no {'such ' if state or campaign else ''}runs in {state_dir}")
-
-
-@click.command("show")
-@click.argument("run", metavar="RUN")
-@format_option
-@state_options
-@pass_host
-def show_command(host: Host, run: str, state_dir: Path, **options: str) -> None:
-    """Show one run in detail. RUN is its id, the start of it, or `last`."""
-    from runner.app import history
-
-    stored = history.read_run(state_dir, run)
-    if options["output"] == "json":
-        print_json([stored.row])
-    else:
-        streams.echo(stored.summary(host.clock.wall()))
-
-
-def _list_row(row: RunObject) -> tuple[object, ...]:
-    counts = row["counts"] or {}
-    return (
-        row["id"],
-        row["campaign"],
-        row["state"],
-        row["started_at"],
-        counts.get("servers", ""),
-        counts.get("succeeded", ""),
-    )
-
-
 @click.command("verify")
-@click.argument("run", metavar="RUN|REPORT.json")
+@click.argument("run", metavar="RUN|REPORT.json", shell_complete=offered_runs)
 @format_option
 @state_options
 def verify_command(run: str, state_dir: Path, **options: str) -> int:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.app import operating
 from runner.cli import streams
 from runner.cli.options import all_of, pass_host
 from runner.cli.paths import state_options
+from runner.cli.run_names import group_argument, run_argument, wave_argument
 from runner.run.commands import SETTINGS, SKIP_CHECK, Command
 
 if TYPE_CHECKING:
@@ -21,18 +21,19 @@ _EPILOG = (
     "RUN is a run's id, the start of it, or `last`. A run at work takes the command in within two seconds; "
     "one that was stopped or crashed does so with `runner resume`."
 )
-_run = click.argument("run", metavar="RUN")
 _why = click.option("--why", default="", metavar="TEXT", help="Why; kept in the record with who and when.")
 _hash = click.option("--plan-hash", metavar="sha256:...", help="Only if the run carries out this plan.")
 _common = all_of(_why, state_options, pass_host)
 
 
 def _give(host: Host, run: str, state_dir: Path, why: str, command: Command) -> None:
+    from runner.app import operating
+
     streams.echo(operating.give(host, state_dir, run, command, why))
 
 
 @click.command("pause", epilog=_EPILOG)
-@_run
+@run_argument
 @_common
 def pause_command(host: Host, run: str, state_dir: Path, why: str) -> None:
     """Let in nothing new; what is in flight is watched on."""
@@ -40,7 +41,7 @@ def pause_command(host: Host, run: str, state_dir: Path, why: str) -> None:
 
 
 @click.command("continue", epilog=_EPILOG)
-@_run
+@run_argument
 @click.option("--skip-check", is_flag=True, help="Let the check that failed count as passed; on record.")
 @_common
 def continue_command(host: Host, run: str, state_dir: Path, why: str, *, skip_check: bool) -> None:
@@ -49,7 +50,7 @@ def continue_command(host: Host, run: str, state_dir: Path, why: str, *, skip_ch
 
 
 @click.command("abort", epilog=_EPILOG)
-@_run
+@run_argument
 @_common
 def abort_command(host: Host, run: str, state_dir: Path, why: str) -> None:
     """End a campaign: nothing new is sent, what is in flight is watched to its end. It cannot be resumed."""
@@ -57,8 +58,8 @@ def abort_command(host: Host, run: str, state_dir: Path, why: str) -> None:
 
 
 @click.command("approve", epilog=_EPILOG)
-@_run
-@click.argument("wave")
+@run_argument
+@wave_argument
 @_hash
 @_common
 def approve_command(host: Host, run: str, wave: str, plan_hash: str | None, state_dir: Path, why: str) -> None:
@@ -67,8 +68,8 @@ def approve_command(host: Host, run: str, wave: str, plan_hash: str | None, stat
 
 
 @click.command("reject", epilog=_EPILOG)
-@_run
-@click.argument("wave")
+@run_argument
+@wave_argument
 @_hash
 @_common
 def reject_command(host: Host, run: str, wave: str, plan_hash: str | None, state_dir: Path, why: str) -> None:
@@ -91,7 +92,7 @@ def _settings(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
 
 
 @click.command("set", epilog=_EPILOG)
-@_run
+@run_argument
 @click.argument("settings", metavar="NAME=VALUE...", nargs=-1, required=True, callback=_settings)
 @_common
 def set_command(host: Host, run: str, settings: dict[str, str], state_dir: Path, why: str) -> None:
@@ -103,7 +104,7 @@ set_command.help = f"Change how a run goes on: {', '.join(SETTINGS)}, such as ra
 
 
 @click.command("exclude", epilog=_EPILOG)
-@_run
+@run_argument
 @click.argument("servers", metavar="SERVER|EXPR")
 @_common
 def exclude_command(host: Host, run: str, servers: str, state_dir: Path, why: str) -> None:
@@ -112,7 +113,7 @@ def exclude_command(host: Host, run: str, servers: str, state_dir: Path, why: st
 
 
 @click.command("include", epilog=_EPILOG)
-@_run
+@run_argument
 @click.argument("servers", metavar="SERVER|EXPR")
 @_common
 def include_command(host: Host, run: str, servers: str, state_dir: Path, why: str) -> None:
@@ -121,8 +122,8 @@ def include_command(host: Host, run: str, servers: str, state_dir: Path, why: st
 
 
 @click.command("hold", epilog=_EPILOG)
-@_run
-@click.argument("group")
+@run_argument
+@group_argument
 @_common
 def hold_command(host: Host, run: str, group: str, state_dir: Path, why: str) -> None:
     """Let in nothing new of a group; the others go on."""
@@ -130,8 +131,8 @@ def hold_command(host: Host, run: str, group: str, state_dir: Path, why: str) ->
 
 
 @click.command("release", epilog=_EPILOG)
-@_run
-@click.argument("group")
+@run_argument
+@group_argument
 @_common
 def release_command(host: Host, run: str, group: str, state_dir: Path, why: str) -> None:
     """Go on with a group that is held."""

@@ -13,6 +13,7 @@ from runner.cli import streams
 from runner.cli.json_text import print_json
 from runner.cli.options import Duration, OutputPath, format_option, pass_host
 from runner.cli.paths import state_options
+from runner.cli.run_names import run_argument
 from runner.cli.table import table
 from runner.files.writing import is_stdout, write
 from runner.plain import one_line
@@ -89,7 +90,7 @@ def _time(at: float) -> str:
 
 
 @click.command("export")
-@click.argument("run", metavar="RUN")
+@run_argument
 @click.argument("file", metavar="FILE.zip", type=OutputPath())
 @state_options
 def export_command(run: str, file: Path, state_dir: Path) -> None:

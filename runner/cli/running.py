@@ -21,6 +21,7 @@ from runner.cli.options import (
     plan_inputs,
 )
 from runner.cli.paths import UserPath, state_options
+from runner.cli.run_names import run_argument, runs_argument
 from runner.cli.scheduling import deadline_option, slot_from, slot_options
 from runner.errors import ExitCode
 from runner.files.writing import is_stdout
@@ -115,7 +116,7 @@ def run_command(host: Host, file: Path, **options: Any) -> int:
 
 
 @click.command("resume")
-@click.argument("run", metavar="RUN")
+@run_argument
 @deadline_option
 @patience_options
 @lock_option
@@ -134,7 +135,7 @@ def resume_command(host: Host, run: str, **options: Any) -> int:
 
 
 @click.command("retry")
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@runs_argument
 @click.option("--only", callback=_outcomes, metavar="OUTCOME,...", help="Default: failed,timed_out,unknown.")
 @click.option("--no-look", is_flag=True, help="Do not read the jobs of timed-out and unknown servers once more.")
 @click.option("-o", "--output", "plan_file", type=OutputPath(), help="Only write the plan; - is stdout.")

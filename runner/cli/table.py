@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def table(header: Sequence[str], rows: Iterable[Sequence[object]], gap: str = "  ") -> str:
     """Rows under a header, aligned; numbers to the right."""
     cells = [[fitting(one_line(str(cell))) for cell in row] for row in rows]
     numeric = [all(row[i].replace(",", "").isdigit() for row in cells) for i in range(len(header))] if cells else []
@@ -22,6 +22,6 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
             cell.rjust(width) if right else cell.ljust(width)
             for cell, width, right in zip(row, widths, numeric or [False] * len(header), strict=True)
         ]
-        return "  ".join(aligned).rstrip()
+        return gap.join(aligned).rstrip()
 
     return "\n".join(line(row) for row in [header, *cells])

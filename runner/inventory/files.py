@@ -38,7 +38,7 @@ _YAML_LINE = re.compile(r"^(?:- |---|#|%|[^,;\t|]*:(?:\s|$))")
 class InventoryFile:
     """The servers of a file; `data` is what was read already, of one that can be read only once.
 
-    `wanted` are the labels that will be looked at; None: all.
+    `wanted` are the labels that are kept in any case; None: all (`label_sets.py`).
     """
 
     path: Path

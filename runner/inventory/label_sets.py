@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import chain, compress, groupby, repeat
+from itertools import chain, compress, groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -17,19 +17,29 @@ if TYPE_CHECKING:
 
 _Labels = dict[str, str]
 _LOOKED_AT = 65_536
+# A label of which so many servers mostly have a value of their own groups nothing: it is one more name of the server.
+NARROWED_AT = 8_192
+_PLAIN = {str, type(None)}
 
 
 class LabelSets:
     """Gives equal labels one place in `different`.
 
-    `wanted` are the labels that are kept, None: all. Where most servers have labels of their own, looking for equal ones
-    costs more than it saves: then each gets a place, until they are `merged`. That is seen after so many servers.
+    `wanted` are the labels that are kept in any case, None: all. Of the others those are dropped of which most servers have
+    a value of their own, in a fleet of more than `narrowed_at` servers that mostly differ. Where labels do not repeat all
+    the same, looking for equal ones costs more than it saves: then each server gets a place, until they are `merged`. That
+    is seen after `looked_at` servers.
     """
 
-    def __init__(self, wanted: Collection[str] | None, looked_at: int = _LOOKED_AT) -> None:
+    def __init__(
+        self, wanted: Collection[str] | None, looked_at: int = _LOOKED_AT, narrowed_at: int = NARROWED_AT
+    ) -> None:
         self._looked_at = looked_at
+        self._narrowed_at = narrowed_at
         self.different = LabelTable()
-        self._wanted = None if wanted is None else tuple(sorted(wanted))
+        self._wanted = None if wanted is None else frozenset(wanted)
+        self._dropped: frozenset[str] = frozenset()
+        self._before = 0  # places from before they were dropped
         self._known: dict[tuple[str, ...], dict[Any, int]] = {}  # places by names, and by values as they were read
         self._shared: dict[str, str] = {}
         self._count = 0
@@ -37,8 +47,8 @@ class LabelSets:
 
     @property
     def keeps_all(self) -> bool:
-        """Whether all labels are kept."""
-        return self._wanted is None
+        """Whether all labels are kept, so far."""
+        return not self._dropped
 
     def known(self, row: JsonObject) -> int | None:
         """The place of the labels of a row that was seen before, just as it is."""
@@ -49,7 +59,7 @@ class LabelSets:
 
     def place(self, labels: _Labels, row: JsonObject) -> int:
         """The place of all labels of a row, which will be known again by them, and by the row."""
-        place = self._place(labels if self._wanted is None else {n: labels[n] for n in self._wanted if n in labels})
+        place = self._place({name: labels[name] for name in labels if name not in self._dropped})
         # Else found again by text only: 1 and true are equal as keys, and not as labels.
         if self._goes_on(1) and all(value is None or type(value) is str for value in row.values()):
             self._known.setdefault(tuple(row), {})[tuple(row.values())] = place
@@ -57,12 +67,12 @@ class LabelSets:
 
     def places_of(self, rows: Sequence[JsonObject], place_of: Callable[[int], int]) -> Sequence[int]:
         """The places of the labels in rows; `place_of` is asked by index for that of a row whose values are not plain."""
-        if self._wanted is not None:
-            return self._places(self._wanted, _values(rows, self._wanted), place_of)
         places = [0] * len(rows)
         for names, indices in indices_by(map(tuple, rows)).items():
-            values = [tuple(rows[index].values()) for index in indices]
-            found = self._places(names, values, lambda at, indices=indices: place_of(indices[at]))  # type: ignore[misc]
+            kept = tuple(name for name in names if name not in self._dropped)
+            some = rows if len(indices) == len(rows) else list(map(rows.__getitem__, indices))
+            values = [tuple(row.values()) for row in some] if kept == names else _values(some, kept)
+            found = self._places(kept, values, lambda at, indices=indices: place_of(indices[at]))  # type: ignore[misc]
             for index, place in zip(indices, found, strict=True):
                 places[index] = place
         return places
@@ -71,13 +81,15 @@ class LabelSets:
         self, columns: Mapping[str, Sequence[Json]], count: int, place_of: Callable[[int], int]
     ) -> Sequence[int]:
         """The same for `count` servers by columns; nothing, and empty text, is no label."""
-        names = tuple(columns) if self._wanted is None else tuple(name for name in self._wanted if name in columns)
+        if not all(set(map(type, columns[name])) <= _PLAIN for name in self._dropped & columns.keys()):
+            return list(map(place_of, range(count)))  # what is nested there may be in conflict with a label
+        names = tuple(name for name in columns if name not in self._dropped)
         values = list(zip(*map(columns.__getitem__, names), strict=True)) if names else [()] * count
         return self._places(names, values, place_of)
 
     def merged(self, places: Sequence[int]) -> Sequence[int]:
-        """The places with equal labels as one, where all labels are kept: a plan may have them, each once."""
-        if self._repeat or self._wanted is not None:
+        """The places with equal labels as one: a plan has them, each once."""
+        if self._repeat and not self._dropped:
             return places
         first = self.different.first_alike()
         return places if first is None else [first[place] for place in places]
@@ -87,9 +99,16 @@ class LabelSets:
     ) -> Sequence[int]:
         """The places of labels with these names."""
         found = self._found(names, values)
+        places = self._of_each(names, values, place_of) if found is None else found
         self._goes_on(len(values))
-        if found is not None:
-            return found
+        if self._repeat and self._count > self._narrowed_at and self._are_mostly_own and not self._dropped:
+            self._narrow()
+        return places
+
+    def _of_each(
+        self, names: tuple[str, ...], values: Sequence[tuple[Json, ...]], place_of: Callable[[int], int]
+    ) -> list[int]:
+        """The same where some values are neither text nor nothing."""
         places: list[int] = []
         for is_plain, run in groupby(map(as_texts, values), key=bool):
             rows: list[Any] = list(run)
@@ -120,7 +139,7 @@ class LabelSets:
         """The same for labels that were not seen so far."""
         columns = list(zip(*values, strict=True))
         kinds = set(chain.from_iterable(set(map(type, column)) for column in columns))
-        if not kinds <= {str, type(None)}:
+        if not kinds <= _PLAIN:
             return None
         if all(map(all, columns)):
             return self.different.add(names, list(map(self._sharing, columns)), len(values))
@@ -145,19 +164,32 @@ class LabelSets:
     def _goes_on(self, count: int) -> bool:
         """Whether labels repeat, as far as it was seen with so many more servers."""
         self._count += count
-        if self._repeat and self._count > self._looked_at and len(self.different) * 2 > self._count:
+        if self._repeat and self._count > self._looked_at and self._are_mostly_own:
             self._repeat = False
             counts = Counter(chain.from_iterable(map(self.different.column, self.different.names)))
             self._shared = {text: text for text, count in counts.items() if text is not None and count > 1}
             self._known.clear()
         return self._repeat
 
+    @property
+    def _are_mostly_own(self) -> bool:
+        return (len(self.different) - self._before) * 2 > self._count
+
+    def _narrow(self) -> None:
+        """Drop the labels that group nothing, where nobody asks for them."""
+        if self._wanted is None:
+            return
+        table = self.different
+        own = [name for name in table.names if len(set(table.column(name))) * 2 > len(table)]
+        self._dropped = frozenset(own) - self._wanted
+        if self._dropped:
+            table.drop(self._dropped)
+            self._known.clear()
+            self._before, self._count = len(table), 0
+
 
 def _values(rows: Sequence[JsonObject], names: tuple[str, ...]) -> Sequence[tuple[Any, ...]]:
-    """The values of these labels in each row; None where there is none."""
+    """The values of these labels in each row, which have all of them."""
     if len(names) < 2:  # noqa: PLR2004  of one, what gets items gives no tuples
-        return list(zip(*(map(dict.get, rows, repeat(name)) for name in names), strict=True)) or [()] * len(rows)
-    try:
-        return list(map(itemgetter(*names), rows))
-    except KeyError:  # some lack one
-        return list(zip(*(map(dict.get, rows, repeat(name)) for name in names), strict=True))
+        return [tuple(map(row.__getitem__, names)) for row in rows]
+    return list(map(itemgetter(*names), rows))

@@ -31,7 +31,7 @@ _USUAL = frozenset(
 class RowReader:
     """Collects servers as columns; equal labels are kept once, so that a million servers fit in memory.
 
-    `wanted` are the labels that will be looked at, None: all. The others are looked through as well, and forgotten.
+    `wanted` are the labels that are kept in any case, None: all. Others may be looked through, and forgotten.
     """
 
     def __init__(self, file: str, wanted: Collection[str] | None = None) -> None:
@@ -99,7 +99,7 @@ class RowReader:
             rows[at].pop("name", None)
             return place_of(at)
 
-        if self._labels.keeps_all and (columns := columns_of_rows(rows)):
+        if columns := columns_of_rows(rows):
             return self.add_columns(columns, lines, place_of_whole)
         try:
             ids = [row.pop("id") for row in rows]

@@ -120,13 +120,17 @@ def _put_tasks(job: JsonObject, lists: Iterator[bytes] | None) -> None:
         job["tasks"] = () if lists is None else StoredTasks(next(lists, b""), told)
 
 
-def state_at_end(events: str | bytes) -> RunState | None:
+def ending_of(events: str | bytes) -> RunEnded | None:
     """How the last of these events says that the run ended; None where it does not, or cannot be read."""
     try:
         last = orjson.loads(events)[-1]
-        return RunState(last["data"]["state"]) if last["kind"] == RunEnded.kind else None
+        if last["kind"] != RunEnded.kind:
+            return None
+        ending = RunEnded(**last["data"])
+        RunState(ending.state)
     except (LookupError, TypeError, ValueError):
         return None
+    return ending
 
 
 def _decode(kind: str, values: Json) -> Event:

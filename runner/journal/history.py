@@ -48,8 +48,8 @@ class RunHistory(Protocol):
         """The runs that a run does again in part."""
         ...
 
-    def later(self, campaign: str, after: int, *, simulated: bool) -> Iterator[PastRun]:
-        """The runs of a campaign that were made after the one with `seq` `after`, the newest first.
+    def later(self, campaign: str | None, after: int, *, simulated: bool) -> Iterator[PastRun]:
+        """The runs of a campaign (None: of all) that were made after the one with `seq` `after`, the newest first.
 
         Either only rehearsals, or none; a run of which that is not known has no events, and is left out.
         """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from runner.engine.refusals import KeptInProcess
 from runner.errors import RefusedToStart, StateFolderError
 from runner.journal.chain import Link, first_hash, next_hash
-from runner.journal.codec import decode_batch, state_at_end
+from runner.journal.codec import decode_batch, ending_of
 from runner.journal.judging import Judge
 from runner.journal.memory_history import MemoryHistory, SavedPlan
 from runner.journal.memory_journal import Lock, MemoryJournal, MemoryRun
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from runner.journal.owner import Owner
     from runner.journal.ownership import Claim
     from runner.model import RunState
-    from runner.run.events import Event
+    from runner.run.events import Event, RunEnded
 
 
 class _Limits:
@@ -268,6 +268,11 @@ class MemoryStore:
 
         return MemoryJournal(run, owner, self._moment, self._now, contents.lock, closed, renews=self._renews)
 
+    def ending(self, run_id: str) -> RunEnded | None:
+        """How the last process of a run ended it."""
+        entries = self._contents.runs[run_id].entries
+        return ending_of(entries[-1].events) if entries else None
+
     def read_events(self, run_id: str, *, kinds: Collection[str] | None = None, lean: bool = False) -> Iterator[Event]:
         """The events of a run, in order."""
         for entry in list(self._contents.runs[run_id].entries):
@@ -323,7 +328,8 @@ class MemoryStore:
     def _row(self, run: MemoryRun) -> RunRow:
         record = run.record
         is_open = self._judge.seems_alive(run.claim)
-        told = state_at_end(run.entries[-1].events) if run.entries else None
+        ending = self.ending(run.record.id)
+        told = None if ending is None else ending.state
         return RunRow(
             record.id,
             record.campaign,

@@ -61,11 +61,11 @@ class MemoryHistory:
         """The runs that a run does again in part."""
         return next((tuple(r.parents) for r in self._records() if r.id == run_id), ())
 
-    def later(self, campaign: str, after: int, *, simulated: bool) -> Iterator[PastRun]:
-        """The later runs of a campaign, the newest first."""
+    def later(self, campaign: str | None, after: int, *, simulated: bool) -> Iterator[PastRun]:
+        """The later runs of a campaign, or of all, the newest first."""
         for record in reversed(self._records()):
             seq = self._row_of(record.id).seq
-            if (record.campaign, record.simulated) == (campaign, simulated) and seq > after:
+            if campaign in {None, record.campaign} and record.simulated == simulated and seq > after:
                 plan = self._plans.get(record.plan_hash)
                 yield PastRun(record.id, seq, record.plan_hash, plan.digests if plan else None, self._sent(record.id))
 

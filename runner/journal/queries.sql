@@ -187,12 +187,13 @@ WITH RECURSIVE family (id) AS (
 SELECT run.id FROM family JOIN run ON run.id = family.id ORDER BY run.seq;
 
 -- name: later_runs
--- The last column is whether a server may have been touched: by kinds of events, as codec.py writes them.
+-- Of a campaign (NULL: of all). The last column is whether a server may have been touched: by kinds of events, as codec.py
+-- writes them.
 SELECT run.id, run.seq, run.plan_hash, plan_index.digests,
        EXISTS (SELECT 1 FROM entry WHERE run_id = run.id
                AND (instr(events, '"kind":"intended"') OR instr(events, '"kind":"suspected"')))
 FROM run LEFT JOIN plan_index USING (plan_hash)
-WHERE run.campaign = :campaign AND run.seq > :after AND run.simulated = :simulated ORDER BY run.seq DESC;
+WHERE (:campaign IS NULL OR run.campaign = :campaign) AND run.seq > :after AND run.simulated = :simulated ORDER BY run.seq DESC;
 
 -- name: pruned_slot
 SELECT run_id, campaign, state FROM pruned_slot WHERE once_key = :once_key;

@@ -14,7 +14,7 @@ from runner.errors import RefusedToStart, StateFolderError
 from runner.journal import owner as system
 from runner.journal.chain import Link, first_hash
 from runner.journal.claims import claim_of, owner_columns, renewal_columns, seen_text
-from runner.journal.codec import decode_batch, needs_details, state_at_end
+from runner.journal.codec import decode_batch, ending_of, needs_details
 from runner.journal.copying import copy_to
 from runner.journal.database import BUSY_S, open_database, open_to_read
 from runner.journal.judging import Judge
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from runner.journal.owner import Moment, Owner
     from runner.journal.ownership import Claim
     from runner.model import Json, RunState
-    from runner.run.events import Event
+    from runner.run.events import Event, RunEnded
 
 _PIECE = 500
 _LEVEL = 1  # any other makes a plan no smaller: most of it is random ids
@@ -183,7 +183,7 @@ class SqliteStore:
     def _row(self, values: tuple[Any, ...]) -> RunRow:
         campaign, plan_hash, created_at, noted, counts, seq, simulated, report, *claimed = values
         claim = claim_of(claimed)
-        state = self._judge.shown_state(claim, noted, None if noted else self._told_at_end(claim.run_id))
+        state = self._judge.shown_state(claim, noted, None if noted else self._state_at_end(claim.run_id))
         return RunRow(
             claim.run_id,
             campaign,
@@ -198,9 +198,14 @@ class SqliteStore:
             report,
         )
 
-    def _told_at_end(self, run_id: str) -> str | None:
+    def _state_at_end(self, run_id: str) -> str | None:
         """How a run ended, where its process died before it could note it."""
-        return next((state_at_end(events) for (events,) in self._execute("last_events", id=run_id)), None)
+        ending = self.ending(run_id)
+        return None if ending is None else ending.state
+
+    def ending(self, run_id: str) -> RunEnded | None:
+        """How the last process of a run ended it."""
+        return next((ending_of(events) for (events,) in self._execute("last_events", id=run_id)), None)
 
     def open_run(self, run_id: str, owner: Owner) -> JournalWriter:
         """Take ownership of a run and open its journal for appending."""

@@ -35,8 +35,8 @@ class SqliteHistory:
         """The runs that a run does again in part."""
         return tuple(parent for (parent,) in self._execute("parents", id=run_id))
 
-    def later(self, campaign: str, after: int, *, simulated: bool) -> Iterator[PastRun]:
-        """The later runs of a campaign, the newest first; each is read when it is asked for."""
+    def later(self, campaign: str | None, after: int, *, simulated: bool) -> Iterator[PastRun]:
+        """The later runs of a campaign, or of all, the newest first; each is read when it is asked for."""
         values = {"campaign": campaign, "after": after, "simulated": int(simulated)}
         with translated(self._path):
             for run_id, seq, plan_hash, digests, sent in self._db.execute(queries()["later_runs"], values):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from runner.journal.history import RunHistory
     from runner.journal.owner import Owner
     from runner.model import RunState
-    from runner.run.events import Event
+    from runner.run.events import Event, RunEnded
 
 _SHOWN = 3
 
@@ -348,6 +348,10 @@ class RunStore(Protocol):
         """The entries of a run after a place in its journal, in order; `lean` as above."""
         ...
 
+    def ending(self, run_id: str) -> RunEnded | None:
+        """How the last process of a run ended it; None where its last entry does not tell: it goes on, or was killed."""
+        ...
+
     def finish(self, run_id: str, state: str, counts: Mapping[str, int]) -> None:
         """Note how a run ended, for lists. Opening it again wipes the note. Call it while the run is still open."""
         ...
@@ -362,6 +366,10 @@ class RunStore(Protocol):
 
     def read_commands(self, run_id: str, after: int) -> list[CommandRow]:
         """What a run was told after the command with id `after`, in order; after 0: everything."""
+        ...
+
+    def starting_with(self, text: str) -> Sequence[str]:
+        """The ids of runs that start so, newest first."""
         ...
 
     def resolve(self, text: str) -> str:

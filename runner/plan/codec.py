@@ -6,7 +6,7 @@ import math
 from codecs import BOM_UTF8
 from dataclasses import asdict
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -76,6 +76,20 @@ def plan_from_json(data: bytes, file: str) -> Plan:
         raise InvalidInput(Problem(f"not a plan of {SCHEMA_VERSION}: {_in_words(error)}", file)) from error
 
 
+class PlanNames(NamedTuple):
+    """What a person may name of a plan."""
+
+    groups: tuple[str, ...]
+    waves: tuple[str, ...]
+
+
+def names_in_plan(data: bytes) -> PlanNames:
+    """The names in a plan that was stored, without a look at the rest of it."""
+    document = orjson.loads(data)
+    waves = document["rollout"]["waves"] if "rollout" in document else ()
+    return PlanNames(tuple(group["name"] for group in document["groups"]), tuple(wave["name"] for wave in waves))
+
+
 def _in_words(error: Exception) -> str:
     return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
@@ -110,19 +124,17 @@ def _document(plan: Plan, *, with_servers: bool = True) -> JsonObject:
             for group, ids_of_group in zip(plan.groups, ids, strict=True)
         ),
         "requests": _requests(plan, ids if with_servers else None),
-        **_rollout_parts(plan),
+        **({"rollout": rollout_to_json(plan.rollout)} if plan.rollout is not None else {}),
+        **_labels(plan),
         **({"on_event": hooks_to_json(plan.hooks)} if plan.hooks else {}),
     }
 
 
-def _rollout_parts(plan: Plan) -> JsonObject:
-    """What only a plan with a rollout has: its rules, and the labels that they look at."""
-    if plan.rollout is None:
-        return {}
-    return {
-        "rollout": rollout_to_json(plan.rollout),
-        "labels": labels_to_json([columns_of(group.servers) for group in plan.groups]),
-    }
+def _labels(plan: Plan) -> JsonObject:
+    """The labels of all servers; left out where nobody knows any, as in plans that were made before they were kept."""
+    servers = [columns_of(group.servers) for group in plan.groups]
+    known = plan.rollout is not None or any(of.label_names() for of in servers)
+    return {"labels": labels_to_json(servers)} if known else {}
 
 
 _LATER = frozenset({"outage_s", "longest_pause_s"})

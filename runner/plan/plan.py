@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class PlannedGroup:
     """A group after selection and splitting. `lane` is an index into `Plan.lanes`.
 
-    A plan read from a file has its servers without their labels, but for one with a rollout, whose rules need them.
+    Its servers have their labels, but for a plan from before plans without a rollout kept any.
     """
 
     name: str

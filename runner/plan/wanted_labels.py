@@ -1,4 +1,4 @@
-"""Which labels of an inventory a plan looks at: the others need not be kept, however many they are."""
+"""Which labels of an inventory a plan looks at: these are kept in any case, the others as long as they group servers."""
 
 from __future__ import annotations
 

@@ -122,9 +122,9 @@ def _columns(facts: Facts, ended: Sequence[_Ended]) -> dict[str, list[str | None
 
 
 def labels_by_server(plan: Plan) -> dict[tuple[str, str], Mapping[str, str]]:
-    """Those of each server, by lane and id; only a plan with a rollout is stored with them, and a report stays the same."""
-    lanes, groups = [lane.label for lane in plan.lanes], plan.groups if plan.rollout is not None else ()
-    return {(lanes[group.lane], server.id): server.labels for group in groups for server in group.servers}
+    """Those of each server, by lane and id."""
+    lanes = [lane.label for lane in plan.lanes]
+    return {(lanes[group.lane], server.id): server.labels for group in plan.groups for server in group.servers}
 
 
 def where_text(part: JsonObject) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.model import Outcome
 from runner.run.gate import DEADLINE_PASSED
@@ -10,13 +10,26 @@ from runner.run.person_waits import person_waits
 from runner.run.waits import Typed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from runner.model import RunState
     from runner.run.facts import Facts
     from runner.run.waits import Wait
 
-_BAD = tuple(outcome.value for outcome in Outcome if outcome.is_abnormal)
+_BAD = tuple(outcome for outcome in Outcome if outcome.is_abnormal)
+_APART = (Outcome.SKIPPED, Outcome.NOT_STARTED)
+
+
+class NextStep(NamedTuple):
+    """A line to type, and what it is for."""
+
+    command: str
+    note: str = ""
+
+    @property
+    def line(self) -> str:
+        """One line that may be copied whole: to a shell the note is a remark."""
+        return f"{self.command}   # {self.note}" if self.note else self.command
 
 
 def commands_of(waits: Sequence[Wait], run_id: str) -> str:
@@ -29,21 +42,57 @@ def next_command(facts: Facts, run_id: str, state: RunState, counts: Mapping[str
 
     `counts` are its servers by outcome.
     """
-    if facts.simulated and (state.is_resumable or state.is_over):
-        return ""  # its simulator ended with it
     if state.is_over:
-        return "; ".join(_retries(run_id, counts))
+        return "; ".join(f"{command} ({servers:,} servers)" for command, servers, _ in _retries(run_id, counts))
+    if _is_gone(facts, state):
+        return ""
     commands = commands_of(person_waits(facts), run_id)
     if facts.intake_ended == DEADLINE_PASSED and state.is_resumable:
-        commands = Typed("set", "deadline=DURATION").text(run_id)
+        commands = _new_deadline(run_id)
     resume = Typed("resume").text(run_id) if state.is_resumable else ""
     return "; then ".join(filter(None, (commands, resume)))
 
 
-def _retries(run_id: str, counts: Mapping[str, int]) -> list[str]:
-    """To do again what did not come out well, and to do what was never begun."""
-    bad, left = sum(counts[name] for name in _BAD), counts[Outcome.NOT_STARTED]
-    again = Typed("retry")
-    some = [f"{again.text(run_id)} ({bad:,} servers)"] if bad else []
-    rest = again._replace(rest="--only not_started").text(run_id)
-    return [*some, *([f"{rest} ({left:,} servers)"] if left else [])]
+def next_steps(facts: Facts, run_id: str, state: RunState, counts: Mapping[str, int]) -> list[NextStep]:
+    """The same, one step a line: those of one wait are choices, and `resume` comes after them."""
+    if state.is_over:
+        return [NextStep(command, note) for command, _, note in _retries(run_id, counts)]
+    if _is_gone(facts, state):
+        return []
+    if facts.intake_ended == DEADLINE_PASSED and state.is_resumable:
+        steps = [NextStep(_new_deadline(run_id), "its deadline has passed")]
+    else:
+        steps = [step for wait in person_waits(facts) for step in _choices(wait, run_id)]
+    return steps + (
+        [NextStep(Typed("resume").text(run_id), "after that" if steps else "")] if state.is_resumable else []
+    )
+
+
+def _is_gone(facts: Facts, state: RunState) -> bool:
+    """Whether its simulator ended with it, so that nobody can go on."""
+    return facts.simulated and state.is_resumable
+
+
+def _new_deadline(run_id: str) -> str:
+    return Typed("set", "deadline=DURATION").text(run_id)
+
+
+def _choices(wait: Wait, run_id: str) -> Iterator[NextStep]:
+    for choice in wait.choices:
+        yield NextStep(" && ".join(typed.text(run_id) for typed in choice), wait.what)
+
+
+def _retries(run_id: str, counts: Mapping[str, int]) -> Iterator[tuple[str, int, str]]:
+    """To do again what did not come out well, and to do what was never begun: each with its servers, and in words."""
+    bad = [outcome for outcome in _BAD if counts[outcome]]
+    if bad:
+        note = ", ".join(f"{counts[outcome]:,} {_word(outcome)}" for outcome in bad)
+        yield Typed("retry").text(run_id), sum(counts[outcome] for outcome in bad), note
+    for outcome in _APART:
+        if counts[outcome]:
+            command = Typed("retry", f"--only {outcome}").text(run_id)
+            yield command, counts[outcome], f"{counts[outcome]:,} {_word(outcome)}"
+
+
+def _word(outcome: Outcome) -> str:
+    return outcome.value.replace("_", " ")

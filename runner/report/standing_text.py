@@ -21,12 +21,16 @@ _STEPS, _LARGEST = ((60, 1), (600, 10), (7200, 60)), 600
 
 def standing_lines(found: Standing, run_id: str) -> list[str]:
     """Each wait in a line, with what to type; then what comes next, and how long that takes."""
-    waits = [wait for wait in found.waits if wait.kind is not WaitKind.PACE or (wait.until or 0.0) - found.at > _SEEN_S]
-    lines = list(dict.fromkeys(wait_line(wait, run_id) for wait in waits))  # lanes may wait for the same
+    lines = list(dict.fromkeys(wait_line(wait, run_id) for wait in told_waits(found)))  # lanes may wait for the same
     if found.upcoming is not None:
         left = f"; {left_text(found.left)}" if found.left is not None else ""
         lines.append(f"next: {upcoming_text(found.upcoming)}{left}")
     return lines
+
+
+def told_waits(found: Standing) -> list[Wait]:
+    """The waits that a person would see."""
+    return [wait for wait in found.waits if wait.kind is not WaitKind.PACE or (wait.until or 0.0) - found.at > _SEEN_S]
 
 
 def wait_line(wait: Wait, run_id: str) -> str:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from runner.model import RUNNER, RunState
+from runner.model import RunState
 from runner.plain import one_line
 from runner.report.causes import trouble_of, where_text
-from runner.report.next_steps import next_command
+from runner.report.decided import decision_in_force, past_decisions
+from runner.report.next_steps import next_steps
 from runner.report.outages import failing_lines
 from runner.report.reasons import error_words, reason
 from runner.run.by_request import RequestState
-from runner.run.person_waits import person_waits
-from runner.run.waits import WaitKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -41,11 +40,26 @@ _WORDS = {
 }
 
 
-def summary_of(report: RunReport, pending: Sequence[str] = (), waits: Sequence[str] = ()) -> str:
+class Around(NamedTuple):
+    """What is known of a run beside its journal.
+
+    `pending` is what people asked of it that it has not taken in yet, `waits` what it waits for now, and what comes next;
+    `carrier` is the process that carries it out, if one does.
+    """
+
+    pending: Sequence[str] = ()
+    waits: Sequence[str] = ()
+    carrier: str = ""
+
+
+_ALONE = Around()
+
+
+def summary_of(report: RunReport, around: Around = _ALONE) -> str:
     """The summary of a run; of its jobs only those are made that it tells of."""
     facts = report.facts
     left = _left_lanes(facts)
-    return summary_text(report.of(lambda standing: _is_told(facts, left, standing)), facts, pending, waits)
+    return summary_text(report.of(lambda standing: _is_told(facts, left, standing)), facts, around)
 
 
 def _is_told(facts: Facts, left: Collection[int], standing: RequestStanding) -> bool:
@@ -61,17 +75,15 @@ def _left_lanes(facts: Facts) -> set[int]:
     return {index for index, lane in enumerate(facts.lanes) if lane.stopped is not None and not lane.watched}
 
 
-def summary_text(report: Report, facts: Facts, pending: Sequence[str] = (), waits: Sequence[str] = ()) -> str:
-    """How the run ended, or stands; where its waves are; who did not succeed and why; what to type next.
-
-    `pending` is what people asked of it that it has not taken in yet, `waits` what it waits for now, and what comes next.
-    """
+def summary_text(report: Report, facts: Facts, around: Around = _ALONE) -> str:
+    """How the run ended, or stands, and who carries it out; its waves; who did not succeed, why and where; what to type."""
     run = report["run"]
     reason = f": {one_line(run['reason'])}" if run["reason"] else ""
     took = f", {run['duration_s']:.0f} s" if run["duration_s"] is not None else ""
     simulated = ", simulated" if run["simulated"] else ""
     lines = [
         f"run {run['id']} of {run['campaign']}: {run['state']}{reason}{took}{simulated}",
+        *([f"{'by':10} {one_line(around.carrier)}"] if around.carrier else []),
         f"servers    {counts_text(report)}",
         f"requests   {_requests(report['requests'])}",
     ]
@@ -87,11 +99,19 @@ def summary_text(report: Report, facts: Facts, pending: Sequence[str] = (), wait
         *_abnormal_servers(report),
         *_request_errors(report),
     ]
-    lines += _last_decision(report, facts)
-    lines += [f"{'pending':10} {one_line(asked)}" for asked in pending]
-    lines += [f"{'waits':10} {one_line(wait)}" for wait in waits]
-    command = next_command(facts, run["id"], RunState(run["state"]), report["counts"])
-    return "\n".join([*lines, f"next       {command}"] if command else lines)
+    lines += past_decisions(report, facts)
+    lines += decision_in_force(report, facts)
+    lines += [f"{'pending':10} {one_line(asked)}" for asked in around.pending]
+    lines += [f"{'waits':10} {one_line(wait)}" for wait in around.waits]
+    lines += _next(report, facts)
+    return "\n".join(lines)
+
+
+def _next(report: Report, facts: Facts) -> Iterator[str]:
+    """What to type, each on a line of its own."""
+    run = report["run"]
+    for place, step in enumerate(next_steps(facts, run["id"], RunState(run["state"]), report["counts"])):
+        yield f"{'' if place else 'next':10} {one_line(step.line)}"
 
 
 def last_line(report: Report) -> str:
@@ -164,44 +184,6 @@ def _waves(report: Report) -> Iterator[str]:
         yield f"{title:10} {wave['name']:{width}}  {wave['state'].replace('_', ' '):17} {counts}"
     if len(waves) > len(shown):
         yield f"{'':10} and {len(waves) - len(shown)} more: see the report"
-
-
-def _last_decision(report: Report, facts: Facts) -> Iterator[str]:
-    """The one that stands in the way now, with its evidence: who reads this need not know what came before.
-
-    What the first line says already is not said again.
-    """
-    in_force = _in_force(facts)
-    decisive = [decision for decision in report["decisions"] if (decision["what"], _of(decision)) in in_force]
-    if not decisive:
-        return
-    last = decisive[-1]
-    because = ": ".join(filter(None, (last["evidence"], last["why"] if last["who"] != RUNNER else "")))
-    if because and because in report["run"]["reason"]:
-        return
-    detail = f" {one_line(because)}" if because else f" {last['wave']}" if last["wave"] else ""
-    yield f"{'decided':10} {last['at'][_CLOCK]} {last['what'].replace('_', ' ')}{detail} (by {one_line(last['who'])})"
-
-
-def _of(decision: dict[str, str]) -> str:
-    """What a hold is on: there may be several, of groups and of the run."""
-    return decision["evidence"] if decision["what"] == "hold" else ""
-
-
-def _in_force(facts: Facts) -> set[tuple[str, str]]:
-    """The decisions that still stand: their kinds, and what they are of."""
-    waits = {wait.kind for wait in person_waits(facts)}
-    kinds = {
-        "pause": WaitKind.PAUSE in waits,
-        "ask_approval": WaitKind.APPROVAL in waits,
-        "abort": facts.aborted is not None,
-        "reject": facts.aborted is not None,
-        "end_intake": facts.intake_ended is not None,
-    }
-    held = facts.controls.held if WaitKind.HOLD in waits else None
-    holds = {facts.plan.groups[group].name for group in facts.controls.held_groups if WaitKind.GROUP in waits}
-    holds |= set() if held is None else {held.reason}
-    return {(kind, "") for kind, stands in kinds.items() if stands} | {("hold", of) for of in holds}
 
 
 def _requests(requests: dict[str, int]) -> str:

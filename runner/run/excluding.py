@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from runner.spec.label_use import LabelUse
 
 _SHOWN = 3
+_NO_LABELS = "the plan of this run has no labels of its servers, only ids and names"
 
 
 class NoSuchServers(ValueError):
@@ -71,21 +72,21 @@ def matching_servers(plan: Plan, text: str) -> set[str]:
         hint = f"; {error.problem.hint}" if error.problem.hint else ""
         message = f"{text!r} is no server of the run, nor an expression: {error.problem.message}{hint}"
         raise NoSuchServers(message) from error
-    _refuse_unknown_labels(plan, servers, expression.use)
+    _refuse_unknown_labels(servers, expression.use)
     if not found:
         raise NoSuchServers(f"no server of the run is {text}")
     return found
 
 
-def _refuse_unknown_labels(plan: Plan, servers: Collection[Server], use: LabelUse) -> None:
+def _refuse_unknown_labels(servers: Collection[Server], use: LabelUse) -> None:
     named = use.named - use.missed
     known = (
         set[str]().union(*{id(server.labels): server.labels for server in servers}.values()) if named else set[str]()
     )
     if unknown := sorted(named - known):
         hint = did_you_mean(unknown[0], known) if known else ""
-        if plan.rollout is None:
-            hint = "a run without a rollout knows ids and names of its servers, and no labels"
+        if not known:
+            hint = _NO_LABELS
         raise NoSuchServers(f"no server of the run has a label `{unknown[0]}`{'; ' if hint else ''}{hint}")
 
 

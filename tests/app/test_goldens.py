@@ -16,12 +16,13 @@ import pytest
 
 from runner.app.bodies import BodyMaker
 from runner.app.history import read_run, stored_plan
-from runner.app.listing import list_runs, open_store
+from runner.app.listing import open_store
 from runner.app.verifying import verify
 from runner.plan.codec import plan_from_json, plan_to_json
 from runner.plan.plan import Plan
 from runner.run.evolve import replay
 from runner.run.facts import initial_facts
+from tests.goldens.make import rows_of
 
 GOLDENS = Path(__file__).parents[1] / "goldens"
 JOURNALS = sorted(path.parent.name for path in GOLDENS.glob("*/journal.db.gz"))
@@ -94,7 +95,7 @@ def test_there_are_goldens_of_every_version() -> None:
 
 
 def test_runs_are_listed_as_they_were(golden: Golden) -> None:
-    assert not list(differences(golden.rows, list_runs(golden.state_dir)))
+    assert not list(differences(golden.rows, rows_of(golden.state_dir)))
 
 
 def test_reports_are_what_they_were(golden: Golden) -> None:

@@ -93,7 +93,9 @@ def test_a_limit_that_is_reached_holds_until_it_is_raised(program: Program, simu
         held = run.until("held")
         assert held["reason"].startswith("max_abnormal: 1 abnormal, at most 1 of 8 servers")
         shown = run.give("show", "last")
-        assert f"next       {held['next']}" in shown
+        first, last = held["next"].split(", or ")
+        assert f"next       {first.replace(' and ', ' && ')}   # held: max_abnormal: 1" in shown
+        assert f"\n           {last}   # held: max_abnormal: 1" in shown
         assert "hold max_abnormal: 1 abnormal" in shown
         run.give("set", "last", "max_unavailable=3", code=6, says="the plan has no max_unavailable")
         run.give("set", "last", "max_abnormal=few", code=6, says="'few' is no limit; expected")
@@ -260,7 +262,7 @@ def test_a_run_without_a_rollout_can_be_operated_too(program: Program, simulator
         run.give("set", "last", "concurrency=0", code=6, says="expected 1 to 1024")
         run.give("exclude", "last", "id-7", says="exclude done, 1 servers")
         run.give(
-            "exclude", "last", 'labels.ring == "x"', code=6, says="knows ids and names of its servers, and no labels"
+            "exclude", "last", 'labels.ring == "x"', code=6, says="the plan of this run has no labels of its servers"
         )
         run.give("set", "last", "rate=50/s")
         run.give("continue", "last")

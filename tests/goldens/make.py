@@ -10,15 +10,22 @@ import sys
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import apsw
 import orjson
 
 from runner.app.history import read_run
-from runner.app.listing import list_runs
+from runner.app.listing import open_store, run_object
 
 HERE = Path(__file__).parent
 JOURNAL = "journal.db"
+
+
+def rows_of(state_dir: Path) -> list[dict[str, Any]]:
+    """The runs there, as lists show them."""
+    with open_store(state_dir, reading=True) as store:
+        return [run_object(row) for row in store.runs()]
 
 
 def main(name: str, state_dir: Path) -> None:
@@ -35,7 +42,7 @@ def main(name: str, state_dir: Path) -> None:
         ):
             backup.step()
         (golden / f"{JOURNAL}.gz").write_bytes(gzip.compress(copied.read_bytes(), mtime=0))
-        rows = list_runs(Path(folder))
+        rows = rows_of(Path(folder))
         options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
         (golden / "list.json").write_bytes(orjson.dumps(rows, option=options))
         for row in rows:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from runner.errors import InvalidInput
 from runner.inventory.files import InventoryFile
-from runner.inventory.label_sets import LabelSets
+from runner.inventory.label_sets import NARROWED_AT, LabelSets
 
 values = st.sampled_from(["a", "b", "", " a ", "é", None, True, 1, 1.0, 24.5, ["x", "y"], {"deep": "z"}])
 texts = st.sampled_from(["a", "b", "", " a ", "\u00a0b"])
@@ -46,10 +46,7 @@ def test_lines_are_what_entries_of_a_list_are(fleet: list[dict[str, Any]], label
     with TemporaryDirectory() as name:
         found = read(Path(name), "f.ndjson", "\n".join(map(json.dumps, fleet)), labels)
         listed = read(Path(name), "f.json", json.dumps(fleet), None)
-    expected = [
-        (i, n, {k: v for k, v in all_labels.items() if labels is None or k in labels}) for i, n, all_labels in listed
-    ]
-    assert found == expected
+    assert found == listed
 
 
 @given(st.lists(st.tuples(texts, texts, texts), max_size=8), wanted, st.booleans(), st.booleans())
@@ -118,3 +115,55 @@ def test_labels_that_do_not_repeat_are_merged_where_they_do_after_all(
         (one, other) for one in range(len(fleet)) for other in range(len(fleet)) if expected[one] == expected[other]
     }
     assert {pair for pair in repeated if merged[pair[0]] != merged[pair[1]]} == set()
+
+
+MANY = NARROWED_AT + 2_000
+
+
+def many(*, sparse: Any = "x") -> list[dict[str, Any]]:
+    """Servers with a serial number each; late ones have a label that none before had, and one lacks a label."""
+    fleet = [{"id": f"a-{n}", "ring": f"r{n % 7}", "serial": f"{n:09}", "mac": f"m-{n}"} for n in range(MANY)]
+    fleet[-1]["maint"] = sparse
+    del fleet[-2]["ring"]
+    return fleet
+
+
+def written(folder: Path, fleet: list[dict[str, Any]], form: str) -> Path:
+    path = folder / f"f.{form}"
+    if form == "ndjson":
+        path.write_text("\n".join(map(json.dumps, fleet)))
+    else:
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, ["id", "ring", "serial", "mac", "maint"])
+            writer.writeheader()
+            writer.writerows(fleet)
+    return path
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv"])
+@pytest.mark.parametrize("asked", [set[str](), {"serial"}, None])
+def test_of_a_large_fleet_only_labels_that_nobody_asks_for_and_that_group_nothing_are_dropped(
+    tmp_path: Path, form: str, asked: set[str] | None
+) -> None:
+    fleet = many()
+    servers = list(InventoryFile(written(tmp_path, fleet, form), wanted=asked).read().servers)
+    kept = {"ring", "maint", *(asked or ())} if asked is not None else {"ring", "serial", "mac", "maint"}
+    assert [server.id for server in servers] == [row["id"] for row in fleet]
+    assert [dict(server.labels) for server in servers] == [
+        {name: text for name, text in row.items() if name in kept} for row in fleet
+    ]
+    if asked == set():
+        assert len({id(server.labels) for server in servers}) == 9  # seven rings, one without, one with more
+
+
+def test_a_fleet_that_is_not_that_large_keeps_all(tmp_path: Path) -> None:
+    fleet = many()[: NARROWED_AT - 1]
+    servers = InventoryFile(written(tmp_path, fleet, "ndjson"), wanted=set()).read().servers
+    assert all(set(server.labels) == {"ring", "serial", "mac"} for server in servers)
+
+
+def test_what_is_wrong_in_a_label_that_is_dropped_is_seen(tmp_path: Path) -> None:
+    fleet = many()
+    fleet[-5] |= {"serial": {"no": "1"}, "serial.no": "2"}
+    with pytest.raises(InvalidInput, match=f"{MANY - 4}: label `serial.no` stands twice"):
+        InventoryFile(written(tmp_path, fleet, "ndjson"), wanted=set()).read()

@@ -129,6 +129,21 @@ def test_later_runs_are_those_of_the_campaign_and_kind_the_newest_first(make_sto
         ("second", "sha256:2", b"sha256:2"),
     ]
     assert [past.id for past in store.history.later("c", 0, simulated=True)] == ["rehearsal"]
+    every = [past.id for past in store.history.later(None, store.run("before").seq, simulated=False)]
+    assert every == ["third", "second", "elsewhere", "run"]
+    store.close()
+
+
+async def test_how_its_last_process_ended_a_run_is_known_until_it_goes_on(make_store: MakeStore) -> None:
+    store = make_store(alive=lambda owner: False)
+    add(store, "run")
+    assert store.ending("run") is None
+    await end(store, "run", "stopped")
+    assert store.ending("run") == e.RunEnded(2.0, "stopped", "", 0)
+    journal = store.open_run("run", HERE._replace(token="token-2"))
+    await journal.append([e.RunResumed(3.0, "0")])
+    assert store.ending("run") is None
+    journal.close()
     store.close()
 
 

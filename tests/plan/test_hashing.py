@@ -98,6 +98,29 @@ def test_a_retry_planned_twice_has_the_same_hash() -> None:
     assert one.plan_hash == other.plan_hash != retry_plan([parent._replace(run_id="run-2")], 1.0, "0").plan_hash
 
 
+@pytest.mark.parametrize("rollout", [True, False])
+def test_a_plan_keeps_all_labels_of_its_servers_and_they_count(rollout: bool) -> None:
+    text = JOBSPEC if rollout else JOBSPEC.partition("rollout:")[0]
+    plan = plan_of(text)
+    for readable in (True, False):
+        again = plan_from_json(plan_to_json(plan, readable=readable), "p.json")
+        assert [list(group.servers) for group in again.groups] == [FLEET]
+        assert again.plan_hash == plan.plan_hash
+    document = document_of(plan)
+    document["labels"]["different"][0]["rack"] = "r9"
+    with pytest.raises(RefusedToStart, match="was changed after it was made"):
+        plan_from_json(orjson.dumps(document), "p.json")
+
+
+def test_a_plan_from_before_labels_were_kept_is_the_same_plan() -> None:
+    """So is one of servers that have none: it has the hash that versions before gave it."""
+    old = plan_from_json(MADE_BEFORE[1].read_bytes(), "p.json")
+    assert old.rollout is None
+    assert not any(server.labels for group in old.groups for server in group.servers)
+    assert b'"labels"' not in plan_to_json(old)
+    assert hash_plan(old) == plan_from_json(plan_to_json(replace(old, plan_hash=hash_plan(old))), "p.json").plan_hash
+
+
 def leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
     parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     found = [leaf for key, part in parts for leaf in leaves(part, (*path, key))]

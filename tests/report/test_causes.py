@@ -87,7 +87,7 @@ def test_a_report_made_again_from_the_stored_plan_asks_about_the_same_labels(has
     stored = plan_from_json(plan_to_json(plan), "plan")
     again = make_report(fold(stored, run.events), "run-1")
     assert again["causes"] == report_of(run)["causes"]
-    assert ("labels.rack" in again["causes"]["asked_about"]) is has_rollout
+    assert "labels.rack" in again["causes"]["asked_about"]
 
 
 def test_a_wave_that_fails_is_named() -> None:

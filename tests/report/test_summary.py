@@ -157,7 +157,7 @@ def test_after_an_abort_nothing_is_waited_for_and_no_wave_is_at_work(before: str
     assert run.facts.aborted is not None
     run.record(e.RunEnded(run.now, "aborted", run.facts.aborted, 4))
     assert summary_of(run).count(run.facts.aborted) == 1
-    assert "next       runner retry run-1 --only not_started (4 servers)" in summary_of(run)
+    assert "next       runner retry run-1 --only not_started   # 4 not started" in summary_of(run)
 
 
 def test_why_a_run_was_aborted_is_said_once() -> None:

@@ -127,10 +127,11 @@ def labels_to_json(groups: Sequence[ServerColumns]) -> JsonObject:
         ]
     number_at = array("q", [-1]) * len(groups[0].different) if groups else array("q")
     used: list[int] = []
-    for place in chain.from_iterable(group.places for group in groups):
-        if number_at[place] < 0:
-            number_at[place] = len(used)
-            used.append(place)
+    for places in chain.from_iterable(in_pieces(group.places) for group in groups):
+        for place in dict.fromkeys(places):  # most repeat
+            if number_at[place] < 0:
+                number_at[place] = len(used)
+                used.append(place)
     return {
         "different": (list(groups[0].labels_at(places)) for places in in_pieces(used)),
         "of": ([_numbers(number_at, group.places)] for group in groups),
