@@ -14,7 +14,7 @@ from tests.run.by_hand import ByHand
 
 HOUR = 3600.0
 MIDNIGHT = 86_400.0 * 20_000  # of a day in UTC
-IMPATIENT = Patience(for_window=False, for_person=False)
+IMPATIENT = Patience(for_window=False, for_person=False, for_pause=False)
 COMMAND = [{"name": "well", "command": ["true"]}]
 
 

@@ -1,0 +1,75 @@
+"""The first two lines: which run, where it is, what it does, how long it still takes; how many servers are over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.model import Outcome
+from runner.report.standing_text import left_text
+from runner.run.standing import RunPhase
+from runner.screen.cells import Line, Span, Tone, line
+from runner.screen.words import number, timer
+
+if TYPE_CHECKING:
+    from runner.screen.charset import Charset
+    from runner.screen.view import View
+
+_BAR = 26
+_LONGEST_NAME = 40
+_TONES = {RunPhase.AT_WORK: Tone.WORK, RunPhase.WAITING: Tone.CARE, RunPhase.STOPPING: Tone.CARE}
+
+
+def head_lines(view: View) -> list[Line]:
+    """Both lines."""
+    return [_first(view), _servers(view)]
+
+
+def _first(view: View) -> Line:
+    facts, found = view.facts, view.standing
+    phase = facts.ended.value if facts.ended is not None else found.phase.value
+    name = view.charset.text(facts.plan.campaign, _LONGEST_NAME)
+    parts = [Span(name, Tone.STRONG), Span(f"   {_place(view)}")]
+    parts.append(Span(f"{phase.upper():<8}", _TONES.get(found.phase, Tone.STRONG)))
+    parts.append(Span(f"   {timer(found.at - (facts.started_at or found.at))}"))
+    if found.left is not None:
+        parts.append(Span(f"   {left_text(found.left)}"))
+    if facts.simulated:
+        parts.append(Span("   rehearsal", Tone.DIM))
+    return line(*parts)
+
+
+def _place(view: View) -> str:
+    rollout = view.facts.rollout
+    if rollout is None:
+        return ""
+    if rollout.wave is None:
+        return f"all {len(rollout.waves)} waves passed   "
+    name = view.charset.text(rollout.wave.plan.name, _LONGEST_NAME)
+    return f"wave {rollout.current + 1} of {len(rollout.waves)} {name}   "
+
+
+def _servers(view: View) -> Line:
+    servers, counts = view.standing.servers, view.facts.counts
+    total = servers.total
+    bad = sum(counts[outcome] for outcome in Outcome if outcome.is_abnormal)
+    parts = [
+        *bar(view.charset, _BAR, servers.over, servers.at_work + servers.unanswered, total),
+        Span(f"  {number(servers.over, total)} of {total:,} done"),
+        Span(f"   {number(servers.at_work, total)} at work"),
+        Span(f"   {number(bad, total)} bad", Tone.BAD if bad else Tone.PLAIN),
+    ]
+    rest = [outcome for outcome in (Outcome.SKIPPED, Outcome.EXCLUDED) if counts[outcome]]
+    return line(*parts, *(Span(f"   {counts[outcome]:,} {outcome.value}", Tone.CARE) for outcome in rest))
+
+
+def bar(charset: Charset, width: int, over: int, at_work: int, total: int) -> tuple[Span, Span, Span]:
+    """How many are over and at work of all, as a bar. What there is is never shown as nothing, nor what is left."""
+    signs = charset.signs
+    full = over * width // max(1, total)
+    half = min(width - full, -(-at_work * width // max(1, total)))
+    rest = width - full - half
+    return (
+        Span(signs.full * full, Tone.GOOD),
+        Span(signs.half * half, Tone.WORK),
+        Span(signs.empty * rest, Tone.DIM),
+    )
