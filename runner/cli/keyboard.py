@@ -78,6 +78,6 @@ class Keyboard:
         self._suspended()
         loop = asyncio.get_running_loop()
         loop.remove_signal_handler(signal.SIGTSTP)  # which leaves the system's own handling
-        os.kill(os.getpid(), signal.SIGTSTP)
+        signal.raise_signal(signal.SIGTSTP)
         loop.add_signal_handler(signal.SIGTSTP, self._stop)
         self._continued()

@@ -128,7 +128,7 @@ class Terminal:
     def _coded(self, of: Line) -> str:
         codes = self._codes
         return "".join(
-            f"\x1b[{codes[span.tone]}m{span.text}{_NO_TONE}" if span.tone in codes else span.text for span in of
+            f"\x1b[{codes[piece.tone]}m{piece.text}{_NO_TONE}" if piece.tone in codes else piece.text for piece in of
         )
 
     def _write(self, text: str) -> None:

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from runner.report.standing_text import clock_text
-from runner.screen.cells import EMPTY, Line, Span, Tone, fitted, line, padded
+from runner.screen.cells import EMPTY, Line, Tone, Toned, fitted, line, padded
 from runner.screen.kept import value_of
 
 if TYPE_CHECKING:
@@ -34,17 +34,17 @@ def _grid(view: View, cells: Sequence[Cell], rows: int, width: int) -> list[Line
     shown: Iterable[Cell] = cells if len(cells) <= most else islice(view.kept.bad_domains, max(0, most))
     expression = view.charset.text(cells[0].limit.scope.partition("=")[0])
     which = "" if len(cells) <= most else f", of {len(cells):,} those with bad servers"
-    title = line(Span(f"{expression}: bad + at work / limit{which}", Tone.STRONG))
-    spans = [_cell(view, cell) for cell in shown]
-    lines = [tuple(spans[place : place + columns]) for place in range(0, len(spans), columns)]
+    title = line(Toned(f"{expression}: bad + at work / limit{which}", Tone.STRONG))
+    pieces = [_cell(view, cell) for cell in shown]
+    lines = [tuple(pieces[place : place + columns]) for place in range(0, len(pieces), columns)]
     return ([title, *lines] + [EMPTY] * rows)[:rows]
 
 
-def _cell(view: View, cell: Cell) -> Span:
+def _cell(view: View, cell: Cell) -> Toned:
     name = padded(view.charset.text(value_of(cell)), _NAME, view.charset.signs.cut)
     figures = f"{cell.spent}+{cell.in_flight}/{cell.most}"
     tone = Tone.BAD if cell.spent else Tone.WORK if cell.in_flight else Tone.DIM
-    return Span(f"{name}{figures:>{_FIGURES}}{' ' * _GAP}", tone)
+    return Toned(f"{name}{figures:>{_FIGURES}}{' ' * _GAP}", tone)
 
 
 def _news(view: View, rows: int) -> list[Line]:
@@ -52,5 +52,5 @@ def _news(view: View, rows: int) -> list[Line]:
     if rows < 1:
         return []
     last = list(islice(reversed(view.kept.news), rows - 1))[::-1]
-    lines = [line(Span(f"{clock_text(at)[:8]} ", Tone.DIM), view.charset.text(said)) for at, said in last]
-    return [line(Span("last events", Tone.STRONG)), *lines, *[EMPTY] * (rows - 1 - len(lines))]
+    lines = [line(Toned(f"{clock_text(at)[:8]} ", Tone.DIM), view.charset.text(said)) for at, said in last]
+    return [line(Toned("last events", Tone.STRONG)), *lines, *[EMPTY] * (rows - 1 - len(lines))]

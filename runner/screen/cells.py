@@ -23,14 +23,14 @@ class Tone(StrEnum):
     WORK = "work"
 
 
-class Span(NamedTuple):
+class Toned(NamedTuple):
     """A piece of a line."""
 
     text: str
     tone: Tone = Tone.PLAIN
 
 
-Line = tuple[Span, ...]
+Line = tuple[Toned, ...]
 EMPTY: Line = ()
 
 _NO_CELL = {"Mn", "Me", "Cf"}
@@ -69,36 +69,50 @@ def padded(text: str, width: int, end: str = "") -> str:
     return short + " " * (width - width_of(short))
 
 
-def line(*parts: str | Span) -> Line:
+def line(*parts: str | Toned) -> Line:
     """A line of pieces, some of them plain."""
-    return tuple(part if isinstance(part, Span) else Span(part) for part in parts if part)
+    return tuple(part if isinstance(part, Toned) else Toned(part) for part in parts if part)
 
 
 def line_width(of: Line) -> int:
     """How many cells a line takes."""
-    return sum(width_of(span.text) for span in of)
+    return sum(width_of(piece.text) for piece in of)
 
 
 def fitted(of: Line, width: int, end: str = "") -> Line:
     """A line in no more cells than `width`."""
     if line_width(of) <= width:
         return of
-    spans: list[Span] = []
+    pieces: list[Toned] = []
     left = width - width_of(end)
-    for span in of:
-        short = cut(span.text, max(0, left))
-        spans.append(span._replace(text=short))
+    for piece in of:
+        short = cut(piece.text, max(0, left))
+        pieces.append(piece._replace(text=short))
         left -= width_of(short)
-        if short != span.text:
+        if short != piece.text:
             break
-    return tuple(span for span in (*spans, Span(cut(end, width))) if span.text)
+    return tuple(piece for piece in (*pieces, Toned(cut(end, width))) if piece.text)
+
+
+def wrapped(text: str, width: int, rows: int, end: str = "") -> list[str]:
+    """A text over so many rows at most, parted at blanks where there are some; of what is longer the last cell is `end`."""
+    lines: list[str] = []
+    rest = text
+    while width_of(rest) > width and len(lines) < rows - 1:
+        head = cut(rest, width)
+        place = head.rfind(" ") if " " in head[width // 2 :] else len(head)
+        if place < 1:
+            break  # not even one character has room
+        lines.append(rest[:place])
+        rest = rest[place:].lstrip()
+    return [*lines, cut(rest, width, end)]
 
 
 def side_by_side(left: Iterable[Line], right: Iterable[Line], width: int) -> list[Line]:
     """Two columns of as many lines; the left one takes `width` cells."""
-    return [(*one, Span(" " * (width - line_width(one))), *other) for one, other in zip(left, right, strict=True)]
+    return [(*one, Toned(" " * (width - line_width(one))), *other) for one, other in zip(left, right, strict=True)]
 
 
 def text_of(of: Line) -> str:
     """What a line says."""
-    return "".join(span.text for span in of)
+    return "".join(piece.text for piece in of)

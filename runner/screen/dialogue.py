@@ -6,8 +6,8 @@ import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.run.commands import Command
-from runner.screen.cells import Line, Span, Tone, line
-from runner.screen.picture import Foot, Page
+from runner.screen.cells import Line, Tone, Toned, line
+from runner.screen.picture import Foot, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -62,7 +62,7 @@ class Dialogue:
         self._answers: dict[str, str] = {}
         self._answer = ""
         self._said: tuple[str, Tone] = ("", Tone.PLAIN)
-        self.page = Page.RUN
+        self.subject = Subject.RUN
 
     def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         """Have a text stand at the foot."""
@@ -94,11 +94,11 @@ class Dialogue:
                 "this process is the run: leave it by Ctrl-C, which stops it, or Ctrl-Z and `bg`; see [?]", Tone.CARE
             )
         elif key in _PAGES:
-            self.page = Page.RUN if self.page is _PAGES[key] else _PAGES[key]
+            self.subject = Subject.RUN if self.subject is _PAGES[key] else _PAGES[key]
         elif key in _CANCEL or key in {"q", " "}:
-            self.page = Page.RUN
+            self.subject = Subject.RUN
         elif key in _FORMS:
-            self._form, self._answers, self._answer, self.page = _FORMS[key](facts), {}, "", Page.RUN
+            self._form, self._answers, self._answer, self.subject = _FORMS[key](facts), {}, "", Subject.RUN
         return None
 
     def _write(self, typed: str) -> Given | None:
@@ -132,28 +132,28 @@ class Dialogue:
 
     def foot(self, width: int) -> Foot:
         """Two lines: what is asked or was said last, and the keys."""
-        return Foot((self._upper(width), self._keys()), _help(may_detach=self._may_detach), self.page)
+        return Foot((self._upper(width), self._keys()), _help(may_detach=self._may_detach), self.subject)
 
     def _upper(self, width: int) -> Line:
         text = self._charset.text
         if self._form is None:
             said, tone = self._said
-            return line(Span(f" {text(said)}" if said else "", tone))
+            return line(Toned(f" {text(said)}" if said else "", tone))
         asked = f" {self._form.questions[len(self._answers)].text} "
         room = max(8, width - len(asked) - 2)
-        return line(Span(asked, Tone.CARE), text(self._answer)[-room:], Span("_", Tone.STRONG))
+        return line(Toned(asked, Tone.CARE), text(self._answer)[-room:], Toned("_", Tone.STRONG))
 
     def _keys(self) -> Line:
         if not self._may_type:
             return line(
-                Span(" no keys: standard input is no terminal; every key is a command, too: runner --help", Tone.DIM)
+                Toned(" no keys: standard input is no terminal; every key is a command, too: runner --help", Tone.DIM)
             )
         if self._form is not None:
-            return line(Span(" Enter: go on   Esc: do nothing   Ctrl-U: write it anew", Tone.DIM))
-        if self.page is not Page.RUN:
-            return line(Span(" any of [f] [?] Esc: back", Tone.DIM))
+            return line(Toned(" Enter: go on   Esc: do nothing   Ctrl-U: write it anew", Tone.DIM))
+        if self.subject is not Subject.RUN:
+            return line(Toned(" any of [f] [?] Esc: back", Tone.DIM))
         detach = " [d]etach" if self._may_detach else ""
-        return line(Span(f" [p]ause/continue [s]et [e]xclude [a]bort [f]ailed{detach} [?] help", Tone.DIM))
+        return line(Toned(f" [p]ause/continue [s]et [e]xclude [a]bort [f]ailed{detach} [?] help", Tone.DIM))
 
 
 _ASK_WHY = _Question(_WHY, "why? (on record; may be empty)")
@@ -195,7 +195,7 @@ def _aborted(answers: Mapping[str, str]) -> Command | str:
 
 
 _FORMS: dict[str, Callable[[Facts], _Form]] = {"p": _pause, "s": _set, "e": _exclude, "a": _abort}
-_PAGES = {"f": Page.FAILED, "?": Page.HELP}
+_PAGES = {"f": Subject.FAILED, "?": Subject.HELP}
 
 
 def _help(*, may_detach: bool) -> Sequence[Line]:

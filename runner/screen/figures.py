@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from runner.rules.sequential import Conclusion
 from runner.run.waits import WaitKind
-from runner.screen.cells import Line, Span, Tone, line
+from runner.screen.cells import Line, Tone, Toned, line
 from runner.screen.waiting import labelled
 from runner.screen.words import number, rate_text, timer
 
@@ -23,27 +23,29 @@ def limits_line(view: View) -> Line:
     """The limits of the campaign, what is used of each, and what the test says of the change."""
     rollout = view.facts.rollout
     if rollout is None:
-        return labelled("limits", Span("none: the jobspec has no rollout", Tone.DIM))
+        return labelled("limits", Toned("none: the jobspec has no rollout", Tone.DIM))
     parts = [part for cell in rollout.ledger.for_campaign() for part in _limit(cell)]
     if rollout.evidence is not None:
         parts += _evidence(rollout.evidence)
-    return labelled("limits", *parts) if parts else labelled("limits", Span("none", Tone.DIM))
+    return labelled("limits", *parts) if parts else labelled("limits", Toned("none", Tone.DIM))
 
 
-def _limit(cell: Cell) -> Iterator[Span]:
+def _limit(cell: Cell) -> Iterator[Toned]:
     used = cell.spent + cell.in_flight
     tone = Tone.BAD if cell.room_for_good <= 0 else Tone.CARE if cell.room <= 0 else Tone.PLAIN
-    yield Span(f"{cell.limit.name.removeprefix('max_')} {number(used, cell.most)}/{cell.most:,}   ", tone)
+    yield Toned(f"{cell.limit.name.removeprefix('max_')} {number(used, cell.most)}/{cell.most:,}   ", tone)
 
 
-def _evidence(evidence: Evidence) -> Iterator[Span]:
+def _evidence(evidence: Evidence) -> Iterator[Toned]:
     if evidence.conclusion is Conclusion.BAD:
-        yield Span("test: the change is bad", Tone.BAD)
+        yield Toned("test: the change is bad", Tone.BAD)
     elif evidence.conclusion is Conclusion.HEALTHY:
-        yield Span("test: healthy so far", Tone.GOOD)
+        yield Toned("test: healthy so far", Tone.GOOD)
     else:
         share = max(0.0, evidence.log_alarm) / evidence.alarm_boundary
-        yield Span(f"test: {100 * share:3.0f} % of what shows a bad change", Tone.CARE if share > 1 / 2 else Tone.PLAIN)
+        yield Toned(
+            f"test: {100 * share:3.0f} % of what shows a bad change", Tone.CARE if share > 1 / 2 else Tone.PLAIN
+        )
 
 
 def sent_line(view: View) -> Line:
@@ -55,8 +57,8 @@ def sent_line(view: View) -> Line:
         "sent",
         f"{number(facts.accepted, total)} of {total:,} requests taken",
         f"   {number(sum(lane.in_flight for lane in facts.lanes), total)} on their way",
-        Span(f"   {number(doubts, total)} in doubt", Tone.CARE if doubts else Tone.PLAIN),
-        Span(f"   {number(refused, total)} refused", Tone.BAD if refused else Tone.PLAIN),
+        Toned(f"   {number(doubts, total)} in doubt", Tone.CARE if doubts else Tone.PLAIN),
+        Toned(f"   {number(refused, total)} refused", Tone.BAD if refused else Tone.PLAIN),
     )
 
 
@@ -68,12 +70,12 @@ def pace_line(view: View) -> Line:
     throttled = any(wait.kind is WaitKind.THROTTLED for wait in view.standing.waits)
     return line(
         *labelled("pace", f"{rate_text(view.kept.pace(now)):>7}{allowed}, "),
-        Span("throttled", Tone.CARE) if throttled else Span("not throttled"),
+        Toned("throttled", Tone.CARE) if throttled else Toned("not throttled"),
         *_oldest(view),
     )
 
 
-def _oldest(view: View) -> Iterator[Span]:
+def _oldest(view: View) -> Iterator[Toned]:
     """Jobs are in the order in which they were taken."""
     facts = view.facts
     firsts = [next(iter(lane.open.items())) for lane in facts.lanes if lane.open]
@@ -81,6 +83,6 @@ def _oldest(view: View) -> Iterator[Span]:
         return
     request, job = min(firsts, key=lambda item: item[1].accepted_at)
     usual = facts.durations[facts.requests.entries[request].step].quantile(0.5)
-    yield Span(f"; oldest job {timer(view.standing.at - job.accepted_at)}")
+    yield Toned(f"; oldest job {timer(view.standing.at - job.accepted_at)}")
     if usual is not None:
-        yield Span(f" (usual {timer(usual)})")
+        yield Toned(f" (usual {timer(usual)})")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from runner.model import Outcome
 from runner.report.standing_text import left_text
 from runner.run.standing import RunPhase
-from runner.screen.cells import Line, Span, Tone, line
+from runner.screen.cells import Line, Tone, Toned, line
 from runner.screen.words import number, timer
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ def _first(view: View) -> Line:
     facts, found = view.facts, view.standing
     phase = facts.ended.value if facts.ended is not None else found.phase.value
     name = view.charset.text(facts.plan.campaign, _LONGEST_NAME)
-    parts = [Span(name, Tone.STRONG), Span(f"   {_place(view)}")]
-    parts.append(Span(f"{phase.upper():<8}", _TONES.get(found.phase, Tone.STRONG)))
-    parts.append(Span(f"   {timer(found.at - (facts.started_at or found.at))}"))
+    parts = [Toned(name, Tone.STRONG), Toned(f"   {_place(view)}")]
+    parts.append(Toned(f"{phase.upper():<8}", _TONES.get(found.phase, Tone.STRONG)))
+    parts.append(Toned(f"   {timer(found.at - (facts.started_at or found.at))}"))
     if found.left is not None:
-        parts.append(Span(f"   {left_text(found.left)}"))
+        parts.append(Toned(f"   {left_text(found.left)}"))
     if facts.simulated:
-        parts.append(Span("   rehearsal", Tone.DIM))
+        parts.append(Toned("   rehearsal", Tone.DIM))
     return line(*parts)
 
 
@@ -54,22 +54,22 @@ def _servers(view: View) -> Line:
     bad = sum(counts[outcome] for outcome in Outcome if outcome.is_abnormal)
     parts = [
         *bar(view.charset, _BAR, servers.over, servers.at_work + servers.unanswered, total),
-        Span(f"  {number(servers.over, total)} of {total:,} done"),
-        Span(f"   {number(servers.at_work, total)} at work"),
-        Span(f"   {number(bad, total)} bad", Tone.BAD if bad else Tone.PLAIN),
+        Toned(f"  {number(servers.over, total)} of {total:,} done"),
+        Toned(f"   {number(servers.at_work, total)} at work"),
+        Toned(f"   {number(bad, total)} bad", Tone.BAD if bad else Tone.PLAIN),
     ]
     rest = [outcome for outcome in (Outcome.SKIPPED, Outcome.EXCLUDED) if counts[outcome]]
-    return line(*parts, *(Span(f"   {counts[outcome]:,} {outcome.value}", Tone.CARE) for outcome in rest))
+    return line(*parts, *(Toned(f"   {counts[outcome]:,} {outcome.value}", Tone.CARE) for outcome in rest))
 
 
-def bar(charset: Charset, width: int, over: int, at_work: int, total: int) -> tuple[Span, Span, Span]:
+def bar(charset: Charset, width: int, over: int, at_work: int, total: int) -> tuple[Toned, Toned, Toned]:
     """How many are over and at work of all, as a bar. What there is is never shown as nothing, nor what is left."""
     signs = charset.signs
     full = over * width // max(1, total)
     half = min(width - full, -(-at_work * width // max(1, total)))
     rest = width - full - half
     return (
-        Span(signs.full * full, Tone.GOOD),
-        Span(signs.half * half, Tone.WORK),
-        Span(signs.empty * rest, Tone.DIM),
+        Toned(signs.full * full, Tone.GOOD),
+        Toned(signs.half * half, Tone.WORK),
+        Toned(signs.empty * rest, Tone.DIM),
     )

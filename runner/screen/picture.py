@@ -28,7 +28,7 @@ _WAVES, _MOST_WAVES = 5, 14
 _WAITS, _MOST_WAITS = 5, 9
 
 
-class Page(StrEnum):
+class Subject(StrEnum):
     """What is shown between the head and the foot."""
 
     RUN = "run"
@@ -41,7 +41,7 @@ class Foot(NamedTuple):
 
     lines: Sequence[Line]
     help: Sequence[Line] = ()
-    page: Page = Page.RUN
+    subject: Subject = Subject.RUN
 
 
 class _Rows(NamedTuple):
@@ -63,9 +63,9 @@ def picture(view: View, foot: Foot) -> list[Line]:
 
 
 def _body(view: View, foot: Foot, rows: int) -> list[Line]:
-    if foot.page is Page.HELP:
+    if foot.subject is Subject.HELP:
         return ([EMPTY, *foot.help] + [EMPTY] * rows)[:rows]
-    if foot.page is Page.FAILED:
+    if foot.subject is Subject.FAILED:
         return [EMPTY, *failed_lines(view, rows - 1)][:rows]
     if view.width < _WIDE:
         return _main(view, rows, view.width)
@@ -79,7 +79,7 @@ def _main(view: View, rows: int, width: int) -> list[Line]:
     shares = _shares(view, rows)
     lines = [EMPTY, *wave_lines(view, shares.waves)]
     lines += [EMPTY] if shares.waves else []
-    lines += waiting_lines(view, shares.waits)
+    lines += waiting_lines(view, shares.waits, width)
     lines += [limits_line(view), sent_line(view), pace_line(view), EMPTY]
     lines += bad_lines(view, shares.bad, width)
     return (lines + [EMPTY] * rows)[:rows]

@@ -8,7 +8,7 @@ from runner.report.outages import failing_lines
 from runner.report.standing_text import clock_text, upcoming_text, when_text
 from runner.run.person_waits import person_waits
 from runner.run.waits import WaitKind
-from runner.screen.cells import EMPTY, Line, Span, Tone, line
+from runner.screen.cells import EMPTY, Line, Tone, Toned, line, wrapped
 from runner.screen.words import since_text
 
 if TYPE_CHECKING:
@@ -23,31 +23,43 @@ _SEEN_S = 1.0
 _NOT_FOR_ALL = {WaitKind.GROUP}
 
 
-def labelled(name: str, *rest: str | Span) -> Line:
+def labelled(name: str, *rest: str | Toned) -> Line:
     """A line with what it is about in front."""
-    return line(Span(f" {name:<{LABEL - 1}}", Tone.DIM), *rest)
+    return line(Toned(f" {name:<{LABEL - 1}}", Tone.DIM), *rest)
 
 
-def waiting_lines(view: View, rows: int) -> list[Line]:
+def waiting_lines(view: View, rows: int, width: int) -> list[Line]:
     """As many lines as there are rows, at least two."""
     asked = [wait for wait in person_waits(view.facts) if wait.kind not in _NOT_FOR_ALL]
-    lines = list(_gate(view, asked, rows)) if asked else list(_waits(view, rows))
+    lines = list(_gate(view, asked, rows, width)) if asked else list(_waits(view, rows, width))
     return (lines + [EMPTY] * rows)[:rows]
 
 
-def _waits(view: View, rows: int) -> Iterator[Line]:
-    found, text = view.standing, view.charset.text
+def _waits(view: View, rows: int, width: int) -> Iterator[Line]:
+    lines = list(_over_rows(view, _said(view), rows - 1, width))
+    yield from lines or [labelled("waits", Toned("for nothing", Tone.DIM))]
+    yield from [EMPTY] * (rows - 1 - max(1, len(lines)))
+    if view.standing.upcoming is not None:
+        yield labelled("next", view.charset.text(upcoming_text(view.standing.upcoming)))
+
+
+def _said(view: View) -> list[str]:
+    """All that is waited for, in words; lanes may wait for the same."""
+    found = view.standing
     waits = [wait for wait in found.waits if wait.kind is not WaitKind.PACE or (wait.until or 0.0) - found.at > _SEEN_S]
-    lasting = [*_ending(view), *failing_lines(view.facts), *(_wait_text(wait) for wait in waits)]
-    said = list(dict.fromkeys(lasting))  # lanes may wait for the same
-    shown = rows - 1
-    if len(said) > shown:
-        said[shown - 1 :] = [f"and {len(said) - shown + 1} more"]
-    lines = [labelled("" if place else "waits", text(one)) for place, one in enumerate(said)]
-    yield from lines or [labelled("waits", Span("for nothing", Tone.DIM))]
-    yield from [EMPTY] * (shown - max(1, len(lines)))
-    if found.upcoming is not None:
-        yield labelled("next", text(upcoming_text(found.upcoming)))
+    return list(dict.fromkeys([*_ending(view), *failing_lines(view.facts), *(_wait_text(wait) for wait in waits)]))
+
+
+def _over_rows(view: View, said: list[str], rows: int, width: int) -> Iterator[Line]:
+    """Each over as many rows as the others leave to it."""
+    left = rows
+    for place, one in enumerate(said[:rows]):
+        is_last = len(said) > rows and left == 1
+        text = f"and {len(said) - place} more" if is_last else view.charset.text(one)
+        most = max(1, left - (len(said) - place - 1))
+        for row, part in enumerate(wrapped(text, width - LABEL, most, view.charset.signs.cut)):
+            yield labelled("" if place or row else "waits", part)
+            left -= 1
 
 
 def _ending(view: View) -> Iterator[str]:
@@ -72,15 +84,20 @@ def _wait_text(wait: Wait) -> str:
     return wait.what + (f" ({when})" if when else "")
 
 
-def _gate(view: View, asked: list[Wait], rows: int) -> Iterator[Line]:
+def _gate(view: View, asked: list[Wait], rows: int, width: int) -> Iterator[Line]:
     """Whom it waits for, since when, what the check said, what happens on yes, and each command alone on a line."""
     text, wait = view.charset.text, asked[0]
-    about = [labelled("person", Span(text(_asked_text(view, wait)), Tone.CARE)), *_check(view)]
+    after = list(_check(view))
     if view.standing.upcoming is not None and not view.facts.over:
-        about.append(labelled("on yes", text(_on_yes(view))))
-    commands = [line(Span(text(said), Tone.STRONG)) for said in _commands(view, wait)]
-    yield from about[: max(1, rows - len(commands))]
-    yield from commands
+        after.append(labelled("on yes", text(_on_yes(view))))
+    commands = [line(Toned(text(said), Tone.STRONG)) for said in _commands(view, wait)]
+    room = max(1, rows - len(commands))
+    after = after[max(0, len(after) - room + 1) :] if room > 1 else []
+    for row, part in enumerate(
+        wrapped(text(_asked_text(view, wait)), width - LABEL, room - len(after), view.charset.signs.cut)
+    ):
+        yield labelled("" if row else "person", Toned(part, Tone.CARE))
+    yield from (*after, *commands)
 
 
 def _asked_text(view: View, wait: Wait) -> str:
@@ -94,7 +111,7 @@ def _check(view: View) -> Iterator[Line]:
     if said is not None:
         detail = f": {said.detail}" if said.detail else ""
         what = view.charset.text(f"`{said.check}` {'passed' if said.passed else 'failed'}{detail}")
-        yield labelled("check", Span(what, Tone.GOOD if said.passed else Tone.BAD))
+        yield labelled("check", Toned(what, Tone.GOOD if said.passed else Tone.BAD))
 
 
 def _on_yes(view: View) -> str:

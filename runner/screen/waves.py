@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from runner.model import Outcome
 from runner.report.standing_text import clock_text
 from runner.run.waves import Stage
-from runner.screen.cells import EMPTY, Line, Span, Tone, line, padded
+from runner.screen.cells import EMPTY, Line, Tone, Toned, line, padded
 from runner.screen.head import bar
 from runner.screen.words import number
 
@@ -40,9 +40,9 @@ def _wave(view: View, place: int, wave: WaveFacts) -> Line:
     name = padded(view.charset.text(wave.plan.name), _NAME, signs.cut)
     return line(
         " ",
-        Span(sign, tone),
-        Span(f" {name} {number(wave.plan.servers, total)} ", Tone.STRONG if is_current else Tone.PLAIN),
-        Span(f"{number(bad, total)} bad  ", Tone.BAD if bad else Tone.DIM),
+        Toned(sign, tone),
+        Toned(f" {name} {number(wave.plan.servers, total)} ", Tone.STRONG if is_current else Tone.PLAIN),
+        Toned(f"{number(bad, total)} bad  ", Tone.BAD if bad else Tone.DIM),
         *_rest(view, place, wave, stage),
     )
 
@@ -56,7 +56,7 @@ def _sign(view: View, stage: Stage, *, is_current: bool) -> tuple[str, Tone]:
     return (signs.work, Tone.WORK) if is_current else (signs.next, Tone.DIM)
 
 
-def _rest(view: View, place: int, wave: WaveFacts, stage: Stage) -> tuple[Span, ...]:
+def _rest(view: View, place: int, wave: WaveFacts, stage: Stage) -> tuple[Toned, ...]:
     if stage is Stage.RUNNING:
         return _running(view, wave)
     text = _LEFT_AS_IT_IS.get(stage, "")
@@ -65,19 +65,19 @@ def _rest(view: View, place: int, wave: WaveFacts, stage: Stage) -> tuple[Span, 
     elif stage is Stage.SOAKING:
         text = f"soaks until {clock_text(wave.soak_until)}"
     elif stage is Stage.AWAITING_APPROVAL:
-        return (Span("waits for a person", Tone.CARE),)
+        return (Toned("waits for a person", Tone.CARE),)
     elif stage is Stage.WAITING:
-        return (Span(view.charset.text(_gate(wave)), Tone.DIM),)
-    return (Span(view.charset.text(text)),)
+        return (Toned(view.charset.text(_gate(wave)), Tone.DIM),)
+    return (Toned(view.charset.text(text)),)
 
 
-def _running(view: View, wave: WaveFacts) -> tuple[Span, ...]:
+def _running(view: View, wave: WaveFacts) -> tuple[Toned, ...]:
     """One wave is at work at a time, so all that is in flight is of it."""
     total, done = wave.plan.servers, sum(wave.counts.values())
     in_flight = view.facts.rollout.ledger.in_flight if view.facts.rollout else 0
     left = max(0, total - done - in_flight)
     figures = f"{number(done, total)} done, {number(in_flight, total)} at work, {number(left, total)} to go"
-    return (*bar(view.charset, _BAR, done, in_flight, total), Span(f"  {figures}"))
+    return (*bar(view.charset, _BAR, done, in_flight, total), Toned(f"  {figures}"))
 
 
 def _passed(view: View, place: int, wave: WaveFacts) -> str:
