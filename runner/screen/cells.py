@@ -63,6 +63,17 @@ def cut(text: str, width: int, end: str = "") -> str:
     return text  # not reached: it is longer
 
 
+def whole(width: int, *parts: str | Toned) -> Line:
+    """A line of those pieces, from the first on, that have room whole: half a number would be another one."""
+    found: list[Toned] = []
+    for part in line(*parts):
+        width -= width_of(part.text)
+        if width < 0:
+            break
+        found.append(part)
+    return tuple(found)
+
+
 def padded(text: str, width: int, end: str = "") -> str:
     """A text in exactly so many cells."""
     short = cut(text, width, end)

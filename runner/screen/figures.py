@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from runner.rules.sequential import Conclusion
 from runner.run.waits import WaitKind
-from runner.screen.cells import Line, Tone, Toned, line
+from runner.screen.cells import Line, Tone, Toned, whole
 from runner.screen.waiting import labelled
 from runner.screen.words import number, rate_text, timer
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runner.screen.view import View
 
 
-def limits_line(view: View) -> Line:
+def limits_line(view: View, width: int) -> Line:
     """The limits of the campaign, what is used of each, and what the test says of the change."""
     rollout = view.facts.rollout
     if rollout is None:
@@ -27,7 +27,7 @@ def limits_line(view: View) -> Line:
     parts = [part for cell in rollout.ledger.for_campaign() for part in _limit(cell)]
     if rollout.evidence is not None:
         parts += _evidence(rollout.evidence)
-    return labelled("limits", *parts) if parts else labelled("limits", Toned("none", Tone.DIM))
+    return whole(width, *labelled("limits", *(parts or [Toned("none", Tone.DIM)])))
 
 
 def _limit(cell: Cell) -> Iterator[Toned]:
@@ -48,27 +48,28 @@ def _evidence(evidence: Evidence) -> Iterator[Toned]:
         )
 
 
-def sent_line(view: View) -> Line:
+def sent_line(view: View, width: int) -> Line:
     """Requests: how many are taken, on their way, in doubt, refused."""
     facts = view.facts
-    total = len(facts.phases)
+    total, most = len(facts.phases), facts.concurrency * len(facts.lanes)
     doubts, refused = sum(len(lane.doubts) for lane in facts.lanes), facts.refused
-    return labelled(
-        "sent",
-        f"{number(facts.accepted, total)} of {total:,} requests taken",
-        f"   {number(sum(lane.in_flight for lane in facts.lanes), total)} on their way",
-        Toned(f"   {number(doubts, total)} in doubt", Tone.CARE if doubts else Tone.PLAIN),
-        Toned(f"   {number(refused, total)} refused", Tone.BAD if refused else Tone.PLAIN),
+    return whole(
+        width,
+        *labelled("sent", f"{number(facts.accepted, total)} of {total:,} requests taken"),
+        f"  {number(sum(lane.in_flight for lane in facts.lanes), most)} on their way",
+        Toned(f"  {doubts:>3,} in doubt", Tone.CARE if doubts else Tone.PLAIN),
+        Toned(f"  {refused:>3,} refused", Tone.BAD if refused else Tone.PLAIN),
     )
 
 
-def pace_line(view: View) -> Line:
+def pace_line(view: View, width: int) -> Line:
     """Requests a second of those that may be, whether the service throttles, and how old the oldest job is."""
     facts, now = view.facts, view.standing.at
     most = facts.rate * len(facts.lanes)
     allowed = "" if math.isinf(most) else f" of {most:.3g}/s"
     throttled = any(wait.kind is WaitKind.THROTTLED for wait in view.standing.waits)
-    return line(
+    return whole(
+        width,
         *labelled("pace", f"{rate_text(view.kept.pace(now)):>7}{allowed}, "),
         Toned("throttled", Tone.CARE) if throttled else Toned("not throttled"),
         *_oldest(view),

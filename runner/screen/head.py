@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from runner.model import Outcome
 from runner.report.standing_text import left_text
 from runner.run.standing import RunPhase
-from runner.screen.cells import Line, Tone, Toned, line
+from runner.screen.cells import Line, Tone, Toned, line_width, whole
 from runner.screen.words import number, timer
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _first(view: View) -> Line:
         parts.append(Toned(f"   {left_text(found.left)}"))
     if facts.simulated:
         parts.append(Toned("   rehearsal", Tone.DIM))
-    return line(*parts)
+    return whole(view.width, *parts)
 
 
 def _place(view: View) -> str:
@@ -53,13 +53,18 @@ def _servers(view: View) -> Line:
     total = servers.total
     bad = sum(counts[outcome] for outcome in Outcome if outcome.is_abnormal)
     parts = [
-        *bar(view.charset, _BAR, servers.over, servers.at_work + servers.unanswered, total),
         Toned(f"  {number(servers.over, total)} of {total:,} done"),
-        Toned(f"   {number(servers.at_work, total)} at work"),
-        Toned(f"   {number(bad, total)} bad", Tone.BAD if bad else Tone.PLAIN),
+        Toned(f"  {number(servers.at_work, total)} at work"),
+        Toned(f"  {number(bad, total)} bad", Tone.BAD if bad else Tone.PLAIN),
     ]
+    room = view.width - line_width(tuple(parts))
     rest = [outcome for outcome in (Outcome.SKIPPED, Outcome.EXCLUDED) if counts[outcome]]
-    return line(*parts, *(Toned(f"   {counts[outcome]:,} {outcome.value}", Tone.CARE) for outcome in rest))
+    return whole(
+        view.width,
+        *bar(view.charset, max(4, min(_BAR, room)), servers.over, servers.at_work + servers.unanswered, total),
+        *parts,
+        *(Toned(f"  {counts[outcome]:,} {outcome.value}", Tone.CARE) for outcome in rest),
+    )
 
 
 def bar(charset: Charset, width: int, over: int, at_work: int, total: int) -> tuple[Toned, Toned, Toned]:

@@ -77,10 +77,10 @@ def _body(view: View, foot: Foot, rows: int) -> list[Line]:
 
 def _main(view: View, rows: int, width: int) -> list[Line]:
     shares = _shares(view, rows)
-    lines = [EMPTY, *wave_lines(view, shares.waves)]
+    lines = [EMPTY, *wave_lines(view, shares.waves, width)]
     lines += [EMPTY] if shares.waves else []
     lines += waiting_lines(view, shares.waits, width)
-    lines += [limits_line(view), sent_line(view), pace_line(view), EMPTY]
+    lines += [limits_line(view, width), sent_line(view, width), pace_line(view, width), EMPTY]
     lines += bad_lines(view, shares.bad, width)
     return (lines + [EMPTY] * rows)[:rows]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from runner.model import Outcome
 from runner.report.standing_text import clock_text
 from runner.run.waves import Stage
-from runner.screen.cells import EMPTY, Line, Tone, Toned, line, padded
+from runner.screen.cells import EMPTY, Line, Tone, Toned, line, padded, whole
 from runner.screen.head import bar
 from runner.screen.words import number
 
@@ -19,18 +19,18 @@ _NAME, _BAR = 12, 10
 _LEFT_AS_IT_IS = {Stage.REJECTED: "rejected", Stage.ABORTED: "aborted", Stage.CHECKING: "checking"}
 
 
-def wave_lines(view: View, rows: int) -> list[Line]:
+def wave_lines(view: View, rows: int, width: int) -> list[Line]:
     """As many lines as there are rows."""
     rollout = view.facts.rollout
     if rollout is None:
         return [EMPTY] * rows
     waves = rollout.waves
     first = max(0, min(rollout.current - rows // 2, len(waves) - rows))
-    shown = [_wave(view, first + place, wave) for place, wave in enumerate(waves[first : first + rows])]
+    shown = [_wave(view, first + place, wave, width) for place, wave in enumerate(waves[first : first + rows])]
     return shown + [EMPTY] * (rows - len(shown))
 
 
-def _wave(view: View, place: int, wave: WaveFacts) -> Line:
+def _wave(view: View, place: int, wave: WaveFacts, width: int) -> Line:
     facts, signs = view.facts, view.charset.signs
     stage = facts.stage_of(wave)
     bad = sum(count for outcome, count in wave.counts.items() if outcome.is_abnormal)
@@ -38,13 +38,15 @@ def _wave(view: View, place: int, wave: WaveFacts) -> Line:
     sign, tone = _sign(view, stage, is_current=is_current)
     total = view.standing.servers.total
     name = padded(view.charset.text(wave.plan.name), _NAME, signs.cut)
-    return line(
+    start = line(
         " ",
         Toned(sign, tone),
         Toned(f" {name} {number(wave.plan.servers, total)} ", Tone.STRONG if is_current else Tone.PLAIN),
         Toned(f"{number(bad, total)} bad  ", Tone.BAD if bad else Tone.DIM),
-        *_rest(view, place, wave, stage),
     )
+    if stage is Stage.RUNNING:
+        return whole(width, *start, *_running(view, wave))
+    return (*start, *_rest(view, place, wave, stage))
 
 
 def _sign(view: View, stage: Stage, *, is_current: bool) -> tuple[str, Tone]:
@@ -57,8 +59,6 @@ def _sign(view: View, stage: Stage, *, is_current: bool) -> tuple[str, Tone]:
 
 
 def _rest(view: View, place: int, wave: WaveFacts, stage: Stage) -> tuple[Toned, ...]:
-    if stage is Stage.RUNNING:
-        return _running(view, wave)
     text = _LEFT_AS_IT_IS.get(stage, "")
     if stage is Stage.PASSED:
         text = _passed(view, place, wave)
@@ -76,8 +76,12 @@ def _running(view: View, wave: WaveFacts) -> tuple[Toned, ...]:
     total, done = wave.plan.servers, sum(wave.counts.values())
     in_flight = view.facts.rollout.ledger.in_flight if view.facts.rollout else 0
     left = max(0, total - done - in_flight)
-    figures = f"{number(done, total)} done, {number(in_flight, total)} at work, {number(left, total)} to go"
-    return (*bar(view.charset, _BAR, done, in_flight, total), Toned(f"  {figures}"))
+    return (
+        *bar(view.charset, _BAR, done, in_flight, total),
+        Toned(f"  {number(done, total)} done"),
+        Toned(f", {number(in_flight, total)} at work"),
+        Toned(f", {number(left, total)} to go"),
+    )
 
 
 def _passed(view: View, place: int, wave: WaveFacts) -> str:
