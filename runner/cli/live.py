@@ -180,5 +180,5 @@ class LiveProgress:
         self._wakened.set()
 
 
-# Of which there are many, and none is news.
-_MANY = frozenset({e.Intended, e.Accepted, e.JobRead, e.CallsFailing})
+# Of which there are many, or which the picture shows for as long as they are so.
+_MANY = frozenset({e.Intended, e.Accepted, e.JobRead, e.Settled, e.CallsFailing})

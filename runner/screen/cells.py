@@ -34,6 +34,8 @@ Line = tuple[Toned, ...]
 EMPTY: Line = ()
 
 _NO_CELL = {"Mn", "Me", "Cf"}
+# The character before it may be drawn twice as wide.
+_AS_EMOJI = "\ufe0f"
 
 
 def width_of(text: str) -> int:
@@ -44,7 +46,7 @@ def width_of(text: str) -> int:
 @lru_cache(maxsize=4096)
 def _cell(character: str) -> int:
     if unicodedata.category(character) in _NO_CELL:
-        return 0
+        return int(character == _AS_EMOJI)
     return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
 
 
@@ -110,10 +112,11 @@ def wrapped(text: str, width: int, rows: int, end: str = "") -> list[str]:
     lines: list[str] = []
     rest = text
     while width_of(rest) > width and len(lines) < rows - 1:
-        head = cut(rest, width)
-        place = head.rfind(" ") if " " in head[width // 2 :] else len(head)
-        if place < 1:
+        most = len(cut(rest, width))
+        if not most:
             break  # not even one character has room
+        blank = rest.rfind(" ", width // 3, most + 1)
+        place = blank if blank > 0 else most
         lines.append(rest[:place])
         rest = rest[place:].lstrip()
     return [*lines, cut(rest, width, end)]

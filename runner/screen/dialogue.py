@@ -145,9 +145,7 @@ class Dialogue:
 
     def _keys(self) -> Line:
         if not self._may_type:
-            return line(
-                Toned(" no keys: standard input is no terminal; every key is a command, too: runner --help", Tone.DIM)
-            )
+            return line(Toned(" no keys here: standard input is no terminal. See runner --help", Tone.DIM))
         if self._form is not None:
             return line(Toned(" Enter: go on   Esc: do nothing   Ctrl-U: write it anew", Tone.DIM))
         if self.subject is not Subject.RUN:

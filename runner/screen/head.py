@@ -30,12 +30,18 @@ def _first(view: View) -> Line:
     name = view.charset.text(facts.plan.campaign, _LONGEST_NAME)
     parts = [Toned(name, Tone.STRONG), Toned(f"   {_place(view)}")]
     parts.append(Toned(f"{phase.upper():<8}", _TONES.get(found.phase, Tone.STRONG)))
-    parts.append(Toned(f"   {timer(found.at - (facts.started_at or found.at))}"))
+    parts.append(Toned(f"   {timer(_lasted(view))}"))
     if found.left is not None:
         parts.append(Toned(f"   {left_text(found.left)}"))
     if facts.simulated:
         parts.append(Toned("   rehearsal", Tone.DIM))
     return whole(view.width, *parts)
+
+
+def _lasted(view: View) -> float:
+    """For how long it goes on, or went on, seconds."""
+    started = view.facts.started_at
+    return 0.0 if started is None else (view.facts.ending.at if view.facts.ending else view.standing.at) - started
 
 
 def _place(view: View) -> str:

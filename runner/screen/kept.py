@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from runner.model import Outcome
 from runner.report.reasons import error_words
 from runner.report.troubles_seen import without_own_name
-from runner.rules.outcomes import FINAL_TASK, outcomes_of
+from runner.rules.outcomes import FINAL_TASK
 from runner.rules.signatures import signature
 from runner.run import events as e
 from runner.screen.troubles import Troubles
@@ -16,7 +16,6 @@ from runner.screen.troubles import Troubles
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from runner.model import Server
     from runner.rules.answers import ServiceError
     from runner.rules.budget import Cell
     from runner.run.facts import Facts
@@ -52,7 +51,7 @@ class Kept:
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
-        self._read: tuple[int, Mapping[str, str]] = (-1, {})
+        self._read: tuple[int, Mapping[str, str]] = (-1, {})  # a request, and what was said of each of its servers
         self._sent: deque[list[int]] = deque()
         self.troubles = Troubles()
         self.failed: deque[BadServer] = deque(maxlen=_MOST_FAILED)
@@ -119,33 +118,45 @@ class Kept:
         outcomes = self._facts.outcomes.get(request)
         if outcomes is None or not self._facts.is_main(request) or not any(map(outcomes.count, _BAD)):
             return
-        servers = self._servers(request, len(outcomes))
-        for place, outcome in enumerate(outcomes_of(outcomes.letters)):
+        messages = messages if of == request else {}
+        places = self._places(request, len(outcomes), messages)
+        for place, outcome in zip(places, outcomes, strict=True):
             if outcome in _BAD:
-                server, position = servers[place] if servers else (None, None)
-                said = (messages.get(server.id) if server and of == request else None) or reason
-                self._keep(request, server, position, outcome, said, at)
+                self._keep(request, place, outcome, messages, reason, at)
 
-    def _servers(self, request: int, count: int) -> Sequence[tuple[Server, int]]:
-        """Its servers with their places in the group; none where it cannot be told any more which they were."""
+    def _places(self, request: int, count: int, messages: Mapping[str, str]) -> Sequence[int | None]:
+        """The places of its servers in the group; None: it is not known any more who was left behind in a step before."""
         entry = self._facts.requests.entries[request]
-        if entry.stop - entry.start != count:
-            return ()
+        planned = range(entry.start, entry.stop)
+        if len(planned) == count:
+            return planned
         servers = self._facts.plan.groups[entry.group].servers
-        return [(servers[place], place) for place in range(entry.start, entry.stop)]
+        named = [place for place in planned if servers[place].id in messages]
+        return named if len(named) == count else [None] * count
 
     def _keep(
-        self, request: int, server: Server | None, position: int | None, outcome: Outcome, said: str, at: float
+        self, request: int, place: int | None, outcome: Outcome, messages: Mapping[str, str], reason: str, at: float
     ) -> None:
-        rollout, group = self._facts.rollout, self._facts.requests.entries[request].group
-        cell = rollout.ledger.domain_of(group, position) if rollout is not None and position is not None else None
-        domain = "" if cell is None else value_of(cell)
-        if cell is not None and outcome.is_abnormal:
+        group = self._facts.requests.entries[request].group
+        domain = self._domain(group, place, outcome)
+        if place is None:
+            name, said = f"request {request}", reason
+            own: tuple[str, ...] = ()
+        else:
+            server = self._facts.plan.groups[group].servers[place]
+            name, own, said = server.name or server.id, (server.id, server.name), messages.get(server.id) or reason
+        said = said or _NOTHING[outcome]
+        self.troubles.add(outcome, signature(without_own_name(said, *own)), domain)
+        self.failed.append(BadServer(at, name, domain, outcome, said))
+
+    def _domain(self, group: int, place: int | None, outcome: Outcome) -> str:
+        rollout = self._facts.rollout
+        cell = rollout.ledger.domain_of(group, place) if rollout is not None and place is not None else None
+        if cell is None:
+            return ""
+        if outcome.is_abnormal:
             self.bad_domains.setdefault(cell)
-        own = (server.id, server.name) if server is not None else ()
-        self.troubles.add(outcome, signature(without_own_name(said or _NOTHING[outcome], *own)), domain)
-        name = server.name or server.id if server is not None else f"request {request}"
-        self.failed.append(BadServer(at, name, domain, outcome, said or _NOTHING[outcome]))
+        return value_of(cell)
 
 
 _NOTHING = {
@@ -162,11 +173,11 @@ def value_of(cell: Cell) -> str:
 
 
 def _messages(event: e.JobRead) -> Mapping[str, str]:
-    """What the service said of those servers that did not succeed."""
+    """What the service said of each server; nothing where all of them succeeded."""
     tasks = event.job.tasks
     if all(FINAL_TASK.get(task.status) is Outcome.SUCCEEDED for task in tasks):
         return {}
-    return {task.server_id: task.message or "" for task in tasks if task.message}
+    return {task.server_id: task.message or "" for task in tasks}
 
 
 def _words(error: ServiceError) -> str:
