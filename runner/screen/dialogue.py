@@ -30,9 +30,10 @@ class Given(NamedTuple):
         """As it is typed in a shell."""
         command = self.command
         settings = (f"{name}={value}" for name, value in command.settings.items())
-        words = ["runner", command.action, run_id, *([command.target] if command.target else []), *settings]
-        why = f" --why {shlex.quote(self.why)}" if self.why else ""
-        return shlex.join(words) + why
+        why = ["--why", self.why] if self.why else []
+        # What begins with a dash would be taken for an option.
+        target = ["--", command.target] if command.target.startswith("-") else [command.target]
+        return shlex.join(["runner", command.action, run_id, *settings, *why, *(target if command.target else [])])
 
 
 class Detached(NamedTuple):

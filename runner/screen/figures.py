@@ -43,9 +43,7 @@ def _evidence(evidence: Evidence) -> Iterator[Toned]:
         yield Toned("test: healthy so far", Tone.GOOD)
     else:
         share = max(0.0, evidence.log_alarm) / evidence.alarm_boundary
-        yield Toned(
-            f"test: {100 * share:3.0f} % of what shows a bad change", Tone.CARE if share > 1 / 2 else Tone.PLAIN
-        )
+        yield Toned(f"test: {100 * share:2.0f} % of a proof of harm", Tone.CARE if share > 1 / 2 else Tone.PLAIN)
 
 
 def sent_line(view: View, width: int) -> Line:
@@ -66,11 +64,11 @@ def pace_line(view: View, width: int) -> Line:
     """Requests a second of those that may be, whether the service throttles, and how old the oldest job is."""
     facts, now = view.facts, view.standing.at
     most = facts.rate * len(facts.lanes)
-    allowed = "" if math.isinf(most) else f" of {most:.3g}/s"
+    allowed = "" if math.isinf(most) else f" of {rate_text(most)}"
     throttled = any(wait.kind is WaitKind.THROTTLED for wait in view.standing.waits)
     return whole(
         width,
-        *labelled("pace", f"{rate_text(view.kept.pace(now)):>7}{allowed}, "),
+        *labelled("pace", f"{view.kept.pace(now):>5.1f}/s{allowed}, "),
         Toned("throttled", Tone.CARE) if throttled else Toned("not throttled"),
         *_oldest(view),
     )

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 LABEL = 8
 # A slot of the rate that is nearer than this, seconds, is no wait that anybody sees.
 _SEEN_S = 1.0
+# Of more rows what comes next has two.
+_FEW = 3
 _NOT_FOR_ALL = {WaitKind.GROUP}
 
 
@@ -36,11 +38,14 @@ def waiting_lines(view: View, rows: int, width: int) -> list[Line]:
 
 
 def _waits(view: View, rows: int, width: int) -> Iterator[Line]:
-    lines = list(_over_rows(view, _said(view), rows - 1, width))
+    for_next = 2 if rows > _FEW else 1
+    lines = list(_over_rows(view, _said(view), rows - for_next, width))
     yield from lines or [labelled("waits", Toned("for nothing", Tone.DIM))]
-    yield from [EMPTY] * (rows - 1 - max(1, len(lines)))
+    yield from [EMPTY] * (rows - for_next - max(1, len(lines)))
     if view.standing.upcoming is not None:
-        yield labelled("next", view.charset.text(upcoming_text(view.standing.upcoming)))
+        text = view.charset.text(upcoming_text(view.standing.upcoming))
+        for row, part in enumerate(wrapped(text, width - LABEL, for_next, view.charset.signs.cut)):
+            yield labelled("" if row else "next", part)
 
 
 def _said(view: View) -> list[str]:
@@ -90,7 +95,7 @@ def _gate(view: View, asked: list[Wait], rows: int, width: int) -> Iterator[Line
     after = list(_check(view))
     if view.standing.upcoming is not None and not view.facts.over:
         after.append(labelled("on yes", text(_on_yes(view))))
-    commands = [line(Toned(text(said), Tone.STRONG)) for said in _commands(view, wait)]
+    commands = _commands(view, wait)
     room = max(1, rows - len(commands))
     after = after[max(0, len(after) - room + 1) :] if room > 1 else []
     for row, part in enumerate(
@@ -123,6 +128,12 @@ def _on_yes(view: View) -> str:
     return f"{what}, {rollout.waves[place].plan.servers:,} servers"
 
 
-def _commands(view: View, wait: Wait) -> Iterator[str]:
+def _commands(view: View, wait: Wait) -> list[Line]:
+    """Each from the first column on. Where two are typed one after the other it is said what is another choice."""
+    lines: list[Line] = []
+    is_sequence = any(len(choice) > 1 for choice in wait.choices)
     for choice in wait.choices:
-        yield " && ".join(typed.text(view.run_id) for typed in choice)
+        if lines and is_sequence:
+            lines.append(labelled("or"))
+        lines += [line(Toned(view.charset.text(typed.text(view.run_id)), Tone.STRONG)) for typed in choice]
+    return lines

@@ -5,6 +5,8 @@ from __future__ import annotations
 from runner.plan.estimate import duration_text
 from runner.report.standing_text import clock_text
 
+_WHOLE = 100
+
 
 def number(count: int, most: int) -> str:
     """A count that may grow to `most`, as wide as that."""
@@ -28,5 +30,5 @@ def since_text(since: float | None, now: float) -> str:
 
 
 def rate_text(rate: float) -> str:
-    """A rate a second."""
-    return f"{rate:.1f}/s"
+    """A rate a second, not more exact than it is of use."""
+    return f"{rate:,.0f}/s" if rate >= _WHOLE else f"{rate:.3g}/s"
