@@ -25,9 +25,10 @@ _USUAL_SIZE = (80, 24)
 # It waits for the end of its input. Without the word before, this process is gone: then the modes are put back, if they are
 # as this process left them, for a shell may have its own already.
 _GUARD = """\
+exec 3>&1
 read -r word
 [ "$word" = done ] && exit
-[ "$(stty -g <&1)" = "$2" ] && stty "$1" <&1
+[ "$(stty -g <&3)" = "$2" ] && stty "$1" <&3
 printf '\\033[?7h\\033[?25h\\033[?1049l'
 """
 
