@@ -99,8 +99,10 @@ class LiveProgress:
             while True:
                 self._outlet.check()
                 self._draw(state)
+                # Not `wait_for`: it loses a cancellation that comes together with what it waits for.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wakened.wait(), _DRAW_EVERY_S)
+                    async with asyncio.timeout(_DRAW_EVERY_S):
+                        await self._wakened.wait()
                 self._wakened.clear()
         finally:
             self._keyboard.close()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from runner.cli.news import Newsroom
 from runner.model import Outcome
+from runner.run.person_waits import person_waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,8 +46,10 @@ class LoggedProgress:
         self._news: Newsroom | None = None
 
     def begin(self, run_id: str, state: Facts, look: Callable[[], Standing]) -> None:
-        """Make news of this run."""
+        """Make news of this run. What it waits for a person for already is said once, too."""
         self._news = Newsroom(run_id, state, look)
+        for wait in person_waits(state):
+            self._logs.write(logging.WARNING, "waits for a person", wait=wait.what, next=wait.commands(run_id))
 
     def observe(self, event: e.Event) -> None:
         """Log the event if a person should know."""

@@ -99,7 +99,8 @@ class _Watch:
             if showing.done():
                 await showing  # raises what ended it: a watch that cannot show anything is over
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._detached.wait(), _LOOK_EVERY_S)
+                async with asyncio.timeout(_LOOK_EVERY_S):
+                    await self._detached.wait()
             for entry in self._followed.take():
                 for event in entry.events:
                     self.progress.observe(event)
