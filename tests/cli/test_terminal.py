@@ -9,7 +9,7 @@ import signal
 
 import pytest
 
-from tests.cli.conftest import BEHAVIOUR, Program
+from tests.cli.conftest import BEHAVIOUR, ROOT, Program
 from tests.cli.rollouts import given, report, with_rollout
 from tests.cli.screens import Screen, shown
 from tests.cli.serving import StartSimulator
@@ -47,31 +47,7 @@ def differing(text: str) -> str:
     return "\n".join(difflib.unified_diff(AT_THE_GATE.splitlines(), text.splitlines(), lineterm=""))
 
 
-AT_THE_GATE = """\
-test   wave 1 of 2 canary   WAITING    00:00   about 0s left
-██████░░░░░░░░░░░░░░░░░░░░  2 of 8 done  0 at work  0 bad
-
- ▶ canary       2 0 bad  waits for a person
- · main         6 0 bad  then check `training healthy`
-
- person wave canary waits for a person to approve (since 08:00:00 UTC)
- check  `training healthy` passed: 12 of 12 jobs train
- on yes wave main, 6 servers
-runner approve 20270115-080000-c8e511 canary
-runner reject 20270115-080000-c8e511 canary
-
-
- limits abnormal 0/4
- sent   1 of 4 requests taken  0 on their way    0 in doubt    0 refused
- pace     0.0/s, not throttled
-
- bad    nothing
-
-
-
-
-
- [p]ause/continue [s]et [e]xclude [a]bort [f]ailed [?] help"""
+AT_THE_GATE = re.findall(r"```\n(.*?)\n```", (ROOT / "docs" / "screen.md").read_text(), re.DOTALL)[1]
 
 
 def test_the_gate_in_a_usual_terminal(program: Program, simulator: StartSimulator) -> None:
