@@ -178,7 +178,7 @@ class LiveProgress:
         self._outlet.drain(LONGEST_DRAIN_S)
 
     def _continued(self) -> None:
-        self._terminal.forget()
+        self._terminal.enter_anew()
         self._wakened.set()
 
 

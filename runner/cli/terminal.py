@@ -48,6 +48,7 @@ class Terminal:
         self._environ = environ
         self._codes = _COLORS if color else _NO_COLORS
         self._before: list[Any] | None = None
+        self._normal = ""
         self._guard: subprocess.Popen[bytes] | None = None
         self._drawn: list[str] = []
         self.is_entered = False
@@ -78,33 +79,40 @@ class Terminal:
         self.is_entered = True
         if self._keys is not None:
             with suppress(termios.error):
-                self._before = termios.tcgetattr(self._keys)
-                normal = _modes(self._keys)
-                modes = termios.tcgetattr(self._keys)
-                modes[3] &= ~(termios.ICANON | termios.ECHO)
-                termios.tcsetattr(self._keys, termios.TCSANOW, modes)
-                self._guard = _guard(self._stream.fileno(), normal, _modes(self._keys))
+                self._take_keys(self._keys)
         self._write(_ENTER)
         self.forget()
 
+    def _take_keys(self, keys: int) -> None:
+        if self._before is None:
+            self._before, self._normal = termios.tcgetattr(keys), _modes(keys)
+        modes = termios.tcgetattr(keys)
+        modes[3] &= ~(termios.ICANON | termios.ECHO)
+        termios.tcsetattr(keys, termios.TCSANOW, modes)
+        self._guard = _guard(self._stream.fileno(), self._normal, _modes(keys))
+
     def leave(self) -> None:
         """Put all back as it was. What was typed ahead is dropped: it was not meant for the shell."""
-        if not self.is_entered:
-            return
-        self.is_entered = False
-        if self._keys is not None and self._before is not None:
+        was_entered, self.is_entered = self.is_entered, False
+        if self._keys is not None and self._before is not None and self.is_ours:
             with suppress(termios.error):
                 termios.tcsetattr(self._keys, termios.TCSANOW, self._before)
                 termios.tcflush(self._keys, termios.TCIFLUSH)
-        self._write(_LEAVE)
-        if self._guard is not None:
-            self._dismiss(self._guard)
-            self._guard = None
+        self._before = None
+        self._dismiss_guard()
+        if was_entered:
+            self._write(_LEAVE)
 
-    @staticmethod
-    def _dismiss(guard: subprocess.Popen[bytes]) -> None:
-        with suppress(OSError):
-            guard.communicate(b"done\n")
+    def enter_anew(self) -> None:
+        """Somebody else may have had it meanwhile: it is entered again before it is drawn on."""
+        self.is_entered = False
+        self._dismiss_guard()
+
+    def _dismiss_guard(self) -> None:
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            with suppress(OSError):
+                guard.communicate(b"done\n")
 
     def forget(self) -> None:
         """Somebody else may have written on it: the next picture is drawn whole."""

@@ -105,6 +105,10 @@ class Screen:
         """Whether the terminal is in the modes that it was in before."""
         return termios.tcgetattr(self.theirs) == self.normal
 
+    def set_normal(self) -> None:
+        """As a shell does that has its prompt again."""
+        termios.tcsetattr(self.theirs, termios.TCSANOW, self.normal)
+
     def until(self, *words: str) -> str:
         """Wait until all of this stands there; return the screen."""
         self.when(lambda: all(word in self.text for word in words), lambda: f"{words} not in\n{self.text}")

@@ -218,6 +218,23 @@ def test_it_can_be_put_to_sleep_and_wakened(program: Program, simulator: StartSi
         screen.until("person paused")
 
 
+def test_modes_that_a_shell_had_meanwhile_are_set_anew(program: Program, simulator: StartSimulator) -> None:
+    """A shell has modes of its own for as long as a process is stopped, by whatever signal."""
+    rollout(program)
+    with shown(program, "run", program.jobspec, "--endpoint", simulator()) as screen:
+        screen.until("runner approve")
+        screen.send(signal.SIGSTOP)
+        screen.when(lambda: screen.state == "T")
+        screen.set_normal()
+        screen.send(signal.SIGCONT)
+        screen.when(lambda: not screen.is_normal)
+        screen.type("?")
+        screen.until("exclude servers that were not started yet")
+        screen.send(signal.SIGTERM)
+        assert screen.code == 5
+        assert screen.is_normal
+
+
 def test_a_run_in_the_background_neither_draws_nor_stops(program: Program, simulator: StartSimulator) -> None:
     command = program.command("run", program.jobspec, "--endpoint", simulator())
     in_background = ("bash", "-mc", '"$@" & wait $!', "bash", *command)
