@@ -92,6 +92,34 @@ def test_a_person_is_not_asked_to_come_back_before_all_that_is_in_flight_is_over
     assert isinstance(told(run), e.StopRequested)
 
 
+NOBODY_THERE = Patience(for_person=False)
+
+
+def test_whoever_paused_a_run_is_waited_for_where_no_other_person_is() -> None:
+    run = rolling()
+    run.ask("pause")
+    assert run.gate(NOBODY_THERE) == Sleep()
+    assert isinstance(told(run), e.StopRequested)
+    run.record(e.Held(run.now, "budget", "no room"))
+    assert isinstance(told(run, NOBODY_THERE), e.StopRequested), "a hold that comes while it is paused is no pause"
+
+
+def test_a_wave_to_approve_is_no_pause_though_the_run_is_paused() -> None:
+    run = rolling(waves=[{"name": "w", "sizes": [2, "rest"], "approve": True}])
+    run.do(0, "s")
+    run.do(1, "s")
+    run.pass_gates()
+    run.ask("pause")
+    assert isinstance(told(run, NOBODY_THERE), e.StopRequested)
+
+
+def test_a_group_that_is_held_is_waited_for_likewise() -> None:
+    run = rolling()
+    run.ask("hold", "all")
+    assert run.gate(NOBODY_THERE) == Sleep()
+    assert isinstance(told(run), e.StopRequested)
+
+
 def in_the_night(**more: Any) -> ByHand:
     return rolling(window={"allow": ["daily 02:00-06:00"], "timezone": "UTC"}, **more)
 
