@@ -14,7 +14,6 @@ from runner.cli.logs import LONGEST_DRAIN_S
 from runner.cli.news import Newsroom
 from runner.cli.outlet import Outlet
 from runner.cli.terminal import Terminal
-from runner.errors import RunnerError
 from runner.run import events as e
 from runner.screen.cells import EMPTY, Tone
 from runner.screen.charset import Charset
@@ -156,7 +155,7 @@ class LiveProgress:
         self._dialogue.say(f"{ran}: asked")
         try:
             self._asked[await self._give(self._run_id, given.command, given.why)] = ran
-        except RunnerError as error:
+        except Exception as error:  # noqa: BLE001  whatever it is: the person is told, and the run goes on
             self._dialogue.say(f"{ran}: {error}", Tone.BAD)
         self._wakened.set()
 

@@ -27,7 +27,7 @@ def progress_of(
 
     quiet, drawn = options["quiet"], can_be_drawn_on(host.environ)
     color = drawn and not options["no_color"] and not host.environ.get("NO_COLOR")
-    if not drawn or quiet or options["log_format"] is not None:
+    if not drawn or quiet or options["log_format"] == "json":
         return LoggedProgress(Logs(options["log_format"], verbose=options["verbose"], quiet=quiet, color=color))
 
     async def give(run_id: str, command: Command, why: str) -> int:

@@ -13,6 +13,7 @@ from tests.cli.conftest import BEHAVIOUR, ROOT, Program
 from tests.cli.rollouts import given, report, with_rollout
 from tests.cli.screens import Screen, shown
 from tests.cli.serving import StartSimulator
+from tests.cli.test_owners import held
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.process
@@ -122,7 +123,6 @@ def test_lines_where_nothing_can_be_drawn(program: Program, simulator: StartSimu
 
 
 def test_lines_where_they_are_asked_for(program: Program, simulator: StartSimulator) -> None:
-    """A form of the log is a form of lines."""
     arguments = ("run", program.jobspec, "--endpoint", simulator(), "--log-format", "json")
     with shown(program, *arguments, columns=200) as screen:
         screen.ends(0)
@@ -166,6 +166,17 @@ def test_keys_are_commands_of_the_shell(program: Program, simulator: StartSimula
         ("exclude", "in repair"),
         ("abort", "bad firmware"),
     ]
+
+
+def test_a_command_that_cannot_be_left_is_said_and_the_run_goes_on(program: Program, simulator: StartSimulator) -> None:
+    rollout(program)
+    with shown(program, "run", program.jobspec, "--endpoint", simulator(), columns=200) as screen:
+        screen.until("runner approve")
+        with held(program):
+            typed(screen, ("", "p"), ("pause: why?", "机架\r"))
+            screen.when(lambda: any("--why '机架': " in line and "locked" in line for line in screen.lines))
+        given(program, "approve", "last", "canary")
+        screen.ends(0)
 
 
 def test_what_is_pasted_by_mistake_does_nothing(program: Program, simulator: StartSimulator) -> None:
