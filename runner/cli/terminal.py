@@ -20,7 +20,6 @@ _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h\x1b[?1049l"
 _CLEAR, _TO_LINE, _REST_OF_LINE, _NO_TONE = "\x1b[2J", "\x1b[{};1H", "\x1b[K", "\x1b[0m"
 # The sixteen colours that every terminal has, as its owner chose them.
 _COLORS = {Tone.STRONG: "1", Tone.DIM: "2", Tone.GOOD: "32", Tone.BAD: "1;31", Tone.CARE: "1;33", Tone.WORK: "36"}
-_NO_COLORS = {Tone.STRONG: "1", Tone.BAD: "1", Tone.CARE: "1"}
 _USUAL_SIZE = (80, 24)
 # It waits for the end of its input. Without the word before, this process is gone: then the modes are put back, if they are
 # as this process left them, for a shell may have its own already.
@@ -46,7 +45,7 @@ class Terminal:
         self._stream = stream
         self._keys = keys
         self._environ = environ
-        self._codes = _COLORS if color else _NO_COLORS
+        self._codes = _COLORS if color else {}
         self._before: list[Any] | None = None
         self._normal = ""
         self._guard: subprocess.Popen[bytes] | None = None
