@@ -15,7 +15,7 @@ from runner.cli.news import Newsroom
 from runner.cli.outlet import Outlet
 from runner.cli.terminal import Terminal
 from runner.run import events as e
-from runner.screen.cells import EMPTY, Tone
+from runner.screen.cells import Tone, text_of
 from runner.screen.charset import Charset
 from runner.screen.dialogue import Detached, Dialogue
 from runner.screen.kept import Kept
@@ -131,7 +131,7 @@ class LiveProgress:
         if was_entered:
             width, height = self._terminal.size()
             lines = self.picture(state, width, height - 1, foot=Foot(()))
-            while lines and lines[-1] == EMPTY:
+            while lines and not text_of(lines[-1]).strip():
                 lines.pop()
             self._terminal.print(lines)
         self._outlet.drain(LONGEST_DRAIN_S)
