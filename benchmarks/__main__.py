@@ -3,6 +3,7 @@
 from benchmarks import (
     blast_radius,
     deciding,
+    display,
     history,
     limiter,
     pace,
@@ -24,6 +25,7 @@ for benchmark in (
     planning,
     deciding,
     submission,
+    display,
     safety,
     safety_parts,
     history,

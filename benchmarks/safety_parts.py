@@ -19,15 +19,14 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from rich.console import Console
-
 from benchmarks.compare import Bench, run, write_fleet, write_jobspec
 from benchmarks.submission import nginx
 from benchmarks.tools import header, median, row
 from runner.app.history import stored_plan
 from runner.app.listing import open_store
 from runner.app.services import Surroundings, open_lane_services
-from runner.cli.progress import LiveProgress
+from runner.cli.live import LiveProgress
+from runner.cli.terminal import Terminal
 from runner.journal.chain import follow
 from runner.journal.owner import this_process
 from runner.journal.store import RunRecord, RunStore
@@ -35,6 +34,7 @@ from runner.model import Job, Task
 from runner.plan.codec import plan_to_json
 from runner.plan.plan import Plan
 from runner.run import events as e
+from runner.run.commands import Command
 from runner.run.evolve import evolve, replay
 from runner.run.facts import Facts, initial_facts
 from runner.run.live import LiveRun
@@ -43,7 +43,7 @@ from runner.run.standing import standing
 CREATES = 20_000
 ROUNDS = 5
 AT_ONCE = 64  # requests that share a commit
-DRAWN_PER_S = 5  # as `runner.cli.progress` draws
+DRAWN_PER_S = 2  # as `runner.cli.live` draws
 _WHOLE = "whole command, and a read of each job"
 RUN_ID = "20260101-000000-bench0"
 
@@ -169,19 +169,24 @@ def _job(plan: Plan, request: int) -> Job:
     return Job(str(uuid.uuid4()), "hdk-all", "T", "FINISHED", 0, "t", "user", at, at + 600, tasks)
 
 
+async def no_command(run_id: str, command: Command, why: str) -> int:
+    """Nobody sits there."""
+    raise NotImplementedError((run_id, command, why))
+
+
 def display(plan: Plan, events: list[e.Event], seconds: float) -> float:
     """Each event shown to the live view, and the view drawn as often as in so many seconds."""
     facts = initial_facts(plan)
-    live = LiveProgress(time.monotonic, color=True)
+    live = LiveProgress({}, no_command, color=True)
+    terminal = Terminal(io.StringIO(), None, {}, color=True)
     view = LiveRun(facts)
     live.begin(RUN_ID, facts, lambda: standing(facts, time.time(), view.sight(time.time())))
-    console = Console(file=io.StringIO(), width=200, height=50, force_terminal=True)
     replay(facts, events)
     with clocked() as took:
         for event in events:
             live.observe(event)
         for _ in range(max(1, round(seconds * DRAWN_PER_S))):
-            console.print(live.picture(facts, 0.0))
+            terminal.draw(live.picture(facts, 200, 50))
     return took[0]
 
 

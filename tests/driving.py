@@ -57,7 +57,7 @@ class Drive:
     def run(self) -> e.Held | e.Aborted | None:
         """Until nothing can happen any more, or a person must decide; that event then."""
         while True:
-            actions = list(self._actions())
+            actions = list(self.actions())
             if not actions:
                 return None
             self.now += 1.0
@@ -86,7 +86,7 @@ class Drive:
     def in_flight(self) -> bool:
         return bool(self._sent or self._open)
 
-    def _actions(self) -> Iterator[Callable[[], None]]:
+    def actions(self) -> Iterator[Callable[[], None]]:
         step = self.live.next_step(self.now, Patience())
         if isinstance(step, Record):
             yield lambda: self.record(step.event)

@@ -139,15 +139,17 @@ def test_the_rollouts_of_the_documents_are_some() -> None:
         assert load_campaign(text, "rollouts.md").rollout is not None
 
 
-def test_commands_in_the_readme_are_understood() -> None:
+def test_commands_in_the_readme_and_of_the_screen_are_understood() -> None:
     import click  # noqa: PLC0415  only here
 
     from runner.app.process import this_host  # noqa: PLC0415  likewise
     from runner.cli.main import cli  # noqa: PLC0415  likewise
 
-    lines = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
-    commands = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("runner ")]
-    assert len(commands) >= 5
+    text = README + (ROOT / "docs" / "screen.md").read_text()
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    ours = [line.partition(" || ")[0] for line in lines if line.startswith("runner ")]
+    commands = [shlex.split(line, comments=True)[1:] for line in ours]
+    assert len(commands) >= 7
     for arguments in commands:
         with click.Context(cli, obj=this_host) as context:
             command = cli.get_command(context, arguments[0])

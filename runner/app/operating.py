@@ -48,13 +48,23 @@ def give(host: Host, state_dir: Path, text: str, command: Command, why: str) -> 
         RefusedToStart: it makes no sense as the run stands.
     """
     with host.open_store(state_dir) as store:
-        at = host.clock.wall()
-        left = leave(store, text, dated(command, at, host.zone), who=host.person(), why=why, at=at)
+        left = _left(host, store, text, command, why)
         if not left.is_awaited:
             later = f"it takes effect with `runner resume {left.run_id}`"
             return f"run {left.run_id}: {command.action} noted{left.extent}; {later}"
         host.run_loop(_wait_for(host.clock, store, left))
     return f"run {left.run_id}: {command.action} done{left.extent}"
+
+
+def note(host: Host, state_dir: Path, text: str, command: Command, why: str) -> Left:
+    """Leave a command for a run, and do not wait for what comes of it. Raises as `give` does."""
+    with host.open_store(state_dir) as store:
+        return _left(host, store, text, command, why)
+
+
+def _left(host: Host, store: RunStore, text: str, command: Command, why: str) -> Left:
+    at = host.clock.wall()
+    return leave(store, text, dated(command, at, host.zone), who=host.person(), why=why, at=at)
 
 
 def leave(store: RunStore, text: str, command: Command, *, who: str, why: str, at: float) -> Left:

@@ -44,6 +44,7 @@ COMMANDS = {
     "resume": _Entry("running", "Go on with a run that was stopped or crashed."),
     "retry": _Entry("running", "Do again those servers that did not succeed."),
     "report": _Entry("history", "Write the report of a run again."),
+    "watch": _Entry("watching", "Show a run of another process until it is over."),
     "list": _Entry("listing", "The runs there are, newest first."),
     "show": _Entry("showing", "One run in detail."),
     "diff": _Entry("history", "What differs between two plans, or a plan and a run."),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from runner.app.host import Host
     from runner.app.planning import PlanInputs
     from runner.model import JsonObject
+    from runner.run.gate import Patience
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -244,13 +245,37 @@ credential_option = click.option(
 
 patience_options = all_of(
     click.option("--no-wait-for-window", is_flag=True, help="Outside its windows the run ends, to be resumed."),
-    click.option("--no-wait-for-person", is_flag=True, help="Where a person must decide the run ends, likewise."),
+    click.option(
+        "--wait-for-person/--no-wait-for-person",
+        default=None,
+        help="Where a person must decide the run waits, or ends likewise. Default: it waits where there is a terminal.",
+    ),
 )
+
+
+def patience_of(options: JsonObject) -> Patience:
+    """What a run waits for, from the values of `patience_options`.
+
+    Whoever pauses a run, or holds a group, knows of it: that is waited out also where no terminal is.
+    """
+    from runner.run.gate import Patience
+
+    asked = options["wait_for_person"]
+    return Patience(
+        for_window=not options["no_wait_for_window"],
+        for_person=has_terminal() if asked is None else asked,
+        for_pause=asked is not False,
+    )
 
 
 def stderr_is_terminal() -> bool:
     """Whether a person watches."""
     return sys.stderr.isatty()
+
+
+def has_terminal() -> bool:
+    """Whether somebody may sit there: one of what is read and what is logged to is a terminal."""
+    return stderr_is_terminal() or (sys.stdin is not None and sys.stdin.isatty())
 
 
 def can_be_drawn_on(environ: Mapping[str, str]) -> bool:

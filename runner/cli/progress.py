@@ -1,31 +1,27 @@
-"""How a run shows itself while it goes on: a live table on a terminal, log lines elsewhere."""
+"""How a run shows itself where there is no terminal: log lines."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import sys
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING
 
-from runner.cli import streams
-from runner.cli.logs import LONGEST_DRAIN_S
 from runner.cli.news import Newsroom
-from runner.cli.outlet import Outlet
 from runner.model import Outcome
-from runner.plain import one_line
-from runner.run import events as e
+from runner.run.person_waits import person_waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rich.console import RenderableType
-
     from runner.cli.logs import Logs
+    from runner.run import events as e
     from runner.run.facts import Facts
     from runner.run.standing import Standing
 
 _LOOK_EVERY_S = 0.2
 _LOG_EVERY_S = 10.0
+# While nothing changes, it is said every so many times of these that the run goes on.
+_SAID_ANYWAY = 6
 
 
 def _figures(state: Facts) -> dict[str, int]:
@@ -43,15 +39,17 @@ def _figures(state: Facts) -> dict[str, int]:
 
 
 class LoggedProgress:
-    """Log lines: what a person must know at once, and how the run stands every ten seconds."""
+    """Log lines: what a person must know at once, and how the run stands: every ten seconds, or a minute."""
 
     def __init__(self, logs: Logs) -> None:
         self._logs = logs
         self._news: Newsroom | None = None
 
     def begin(self, run_id: str, state: Facts, look: Callable[[], Standing]) -> None:
-        """Make news of this run."""
+        """Make news of this run. What it waits for a person for already is said once, too."""
         self._news = Newsroom(run_id, state, look)
+        for wait in person_waits(state):
+            self._logs.write(logging.WARNING, "waits for a person", wait=wait.what, next=wait.commands(run_id))
 
     def observe(self, event: e.Event) -> None:
         """Log the event if a person should know."""
@@ -59,92 +57,27 @@ class LoggedProgress:
         if item is not None:
             self._logs.write(item.level, item.what, **item.fields)
 
+    def recall(self, event: e.Event) -> None:
+        """An event of before it was shown: nobody is told of it any more."""
+
     def notice(self, text: str) -> None:
         """Log it."""
         self._logs.write(logging.WARNING, text)
 
     async def show(self, state: Facts) -> None:
-        """Say how the run stands every ten seconds, until cancelled."""
+        """Say how the run stands, until cancelled."""
+        said: dict[str, object] = {}
+        kept_quiet = 0
         try:
             while True:
                 for _ in range(round(_LOG_EVERY_S / _LOOK_EVERY_S)):
                     await asyncio.sleep(_LOOK_EVERY_S)
                     self._logs.check()
                 standing = "; ".join(self._news.standing()) if self._news else ""
-                self._logs.write(logging.INFO, "progress", **_figures(state), **({"now": standing} if standing else {}))
+                found = {**_figures(state), **({"now": standing} if standing else {})}
+                kept_quiet = kept_quiet + 1 if found == said and kept_quiet < _SAID_ANYWAY - 1 else 0
+                if not kept_quiet:
+                    self._logs.write(logging.INFO, "progress", **found)
+                said = found
         finally:
             self._logs.drain()
-
-
-class LiveProgress:
-    """A table on the terminal that is drawn anew a few times a second. `monotonic` is a clock, in seconds."""
-
-    def __init__(self, monotonic: Callable[[], float], *, color: bool) -> None:
-        self._monotonic = monotonic
-        self._color = color
-        self._news: Newsroom | None = None
-        self._latest = "starting"
-
-    def begin(self, run_id: str, state: Facts, look: Callable[[], Standing]) -> None:
-        """Make news of this run."""
-        self._news = Newsroom(run_id, state, look)
-
-    def observe(self, event: e.Event) -> None:
-        """Keep the last thing a person should know; that calls fail is shown for as long as they do."""
-        item = self._news.item(event) if self._news else None
-        if item is not None and item.level >= logging.INFO and not isinstance(event, e.CallsFailing):
-            # What waits for a person is shown for as long as it does.
-            self._latest = "" if "next" in item.fields else item.line
-
-    def notice(self, text: str) -> None:
-        """Keep it as the last thing a person should know; before there is a table, print it."""
-        if self._news is None:
-            streams.say(text)
-        self._latest = text
-
-    async def show(self, state: Facts) -> None:
-        """Draw how the run stands, until cancelled; the last picture stays."""
-        from rich.console import Console
-        from rich.live import Live
-
-        # It is one, and rich would take one that was closed for a file, and say nothing.
-        outlet = Outlet(sys.stderr)
-        console = Console(file=cast("TextIO", outlet), no_color=not self._color, force_terminal=True)
-        began = self._monotonic()
-        try:
-            with Live(self.picture(state, began), console=console, auto_refresh=False) as live:
-                try:
-                    while True:
-                        await asyncio.sleep(_LOOK_EVERY_S)
-                        outlet.check()
-                        if not outlet.is_behind:
-                            live.update(self.picture(state, began), refresh=True)
-                finally:
-                    live.update(self.picture(state, began), refresh=True)
-        finally:
-            outlet.drain(LONGEST_DRAIN_S)
-
-    def picture(self, state: Facts, began: float) -> RenderableType:
-        """How the run stands, which `began` then by the clock given."""
-        from rich.console import Group
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-        from rich.text import Text
-
-        total = sum(len(group.servers) for group in state.plan.groups)
-        done = sum(state.counts.values())
-        head = Table.grid(padding=(0, 2))
-        at_work = f", {state.at_work:,} at work" if state.at_work else ""
-        bar = ProgressBar(total or 1, done, width=40)
-        head.add_row(Text(_shown(state.plan.campaign)), bar, f"{done:,}/{total:,} servers{at_work}")
-        minutes, seconds = divmod(int(self._monotonic() - began), 60)
-        figures = "  ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in _figures(state).items())
-        standing = [*self._news.standing(), *self._news.failing()] if self._news else []
-        lines = (f"{minutes:02}:{seconds:02}  {figures}", *standing, self._latest)
-        # As plain text: what a check or a person said may look like markup.
-        return Group(head, *(Text(_shown(line)) for line in lines))
-
-
-def _shown(text: str) -> str:
-    """A line of it. An escape that was put in once lines are laid out would make one longer than the terminal is wide."""
-    return streams.fitting(one_line(text), sys.stderr)

@@ -12,11 +12,11 @@ from runner.cli.options import (
     OutputPath,
     ReportTarget,
     campaign_options,
-    can_be_drawn_on,
     credential_option,
     lock_option,
     log_options,
     pass_host,
+    patience_of,
     patience_options,
     plan_inputs,
 )
@@ -182,15 +182,8 @@ def retry_command(host: Host, runs: tuple[str, ...], only: tuple[str, ...], **op
 def _how(host: Host, options: JsonObject, *, watch: bool, behaviour: Behaviour | None) -> RunOptions:
     from runner.app.reporting import report_places
     from runner.app.running import RunOptions
-    from runner.cli.logs import Logs
-    from runner.cli.progress import LiveProgress, LoggedProgress
-    from runner.run.gate import Patience
+    from runner.cli.displaying import progress_of
 
-    quiet, drawn = options["quiet"], can_be_drawn_on(host.environ)
-    live = drawn and not quiet and options["log_format"] != "json"
-    colour = drawn and not options["no_color"] and not host.environ.get("NO_COLOR")
-    logs = Logs(options["log_format"], verbose=options["verbose"], quiet=quiet, color=colour)
-    progress = LiveProgress(host.clock.monotonic, color=colour) if live else LoggedProgress(logs)
     return RunOptions(
         state_dir=options["state_dir"],
         report=report_places(options["reports"]),
@@ -199,9 +192,9 @@ def _how(host: Host, options: JsonObject, *, watch: bool, behaviour: Behaviour |
         ca_bundle=options["ca_bundle"],
         wait_for_lock_s=_patience(options["wait_for_lock_s"], options["deadline"], host.clock.wall()),
         deadline=options["deadline"],
-        patience=Patience(not options["no_wait_for_window"], not options["no_wait_for_person"]),
+        patience=patience_of(options),
         try_credential=options["try_credential"],
-        progress=progress,
+        progress=progress_of(host, options),
     )
 
 

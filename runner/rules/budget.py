@@ -116,6 +116,18 @@ class Ledger:
         """Those that are about every server of a wave."""
         return self._for_all[wave]
 
+    def domains(self) -> Sequence[Cell]:
+        """The cells of the first limit for each value of an expression, such as for each rack; none without one."""
+        return self._domains[0].cells if self._domains else ()
+
+    def domain_of(self, group: int, position: int) -> Cell | None:
+        """The cell among `domains` that a server counts in."""
+        return self._domains[0].cell_of(group, position) if self._domains else None
+
+    def for_campaign(self) -> Sequence[Cell]:
+        """Those that are about all servers."""
+        return self._campaign
+
     def cell(self, name: str) -> Cell | None:
         """The campaign-wide cell of a limit."""
         return next((cell for cell in self._campaign if cell.limit.name == name), None)
@@ -177,6 +189,10 @@ class _Domains:
     def __init__(self, table: DomainTable) -> None:
         self._places = table.places
         self.cells = [Cell(limit) for limit in table.limits]
+
+    def cell_of(self, group: int, position: int) -> Cell | None:
+        place = self._places[group][position]
+        return None if place is None else self.cells[place]
 
     def needs(self, group: int, positions: Iterable[int]) -> Iterator[Need]:
         places = self._places[group]

@@ -34,10 +34,11 @@ CHECK_PAUSE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """What a run waits for: an open window, a person. Without, it ends there, and can be resumed."""
+    """What a run waits for: an open window, a person, whoever paused it. Without, it ends there, and can be resumed."""
 
     for_window: bool = True
     for_person: bool = True
+    for_pause: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,10 @@ class _Gate(NamedTuple):
             return self._sleep()
         if all(lane.stopped is not None for lane in self.facts.lanes):
             return GateOver()  # an answer would change nothing
-        if self.patience.for_person or is_unsurveyed(self.facts):
+        controls = self.facts.controls
+        is_paused = controls.paused and controls.held is None and wave.stage is not Stage.AWAITING_APPROVAL
+        is_waited_for = self.patience.for_pause if is_paused else self.patience.for_person
+        if is_waited_for or is_unsurveyed(self.facts):
             return self._sleep()
         return self._stop(f"a person must decide: {_undecided(self.facts, wave)}, then `runner resume`")
 
@@ -224,7 +228,7 @@ class _Gate(NamedTuple):
             more = f"; and {len(limits) - 1} more limits" if len(limits) > 1 else ""
             return Record(_breach(self.rollout, self.now, StopRule.BUDGET, f"{limits[0].use}{more}", limits[0]))
         held_groups = self.facts.controls.held_groups
-        if self.patience.for_person or not held_groups:
+        if self.patience.for_pause or not held_groups:
             return self._sleep()
         group = self.facts.plan.groups[min(held_groups)].name
         return self._stop(f"a person must decide: group {group} is held; `runner release`, then `runner resume`")

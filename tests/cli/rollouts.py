@@ -95,8 +95,9 @@ def decisions(found: Mapping[str, Any]) -> list[str]:
 
 @contextmanager
 def operated(program: Program, *arguments: str) -> Iterator[Operated]:
-    """A run that is ended with the test, whatever comes."""
-    process = program.start(*arguments, "--log-format", "json")
+    """A run that is ended with the test, whatever comes. It waits for persons unless it is told not to."""
+    waits = [] if "--no-wait-for-person" in arguments else ["--wait-for-person"]
+    process = program.start(*arguments, *waits, "--log-format", "json")
     # What never says what a test waits for must not keep it waiting.
     watchdog = threading.Timer(LONGEST_S, process.kill)
     watchdog.start()

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import pty
 import shutil
 import signal
 import subprocess
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -23,9 +21,9 @@ import pytest
 from runner.journal.ownership import HEARTBEAT_S, TAKEOVER_S
 from tests.cli.conftest import JOBSPEC, Program
 from tests.cli.processes import ended, freeze_between_commits, works
+from tests.cli.screens import shown
 from tests.cli.serving import StartSimulator
 from tests.cli.test_crashes import MANNERS, check_everything_once, made_by
-from tests.cli.test_terminal import read_until
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.process
@@ -193,22 +191,13 @@ def test_a_database_that_somebody_holds_for_long_pauses_a_run_and_does_not_end_i
 
 def test_a_terminal_shows_that_somebody_holds_the_database(program: Program, simulator: StartSimulator) -> None:
     program.servers(16)
-    program.jobspec.write_text(PACED)
-    ours, theirs = pty.openpty()
-    command = program.command("run", program.jobspec, "--endpoint", simulator())
-    wide = {**program.env, "COLUMNS": "200", "TERM": "xterm"}
-    process = subprocess.Popen(command, cwd=program.folder, env=wide, stdout=subprocess.DEVNULL, stderr=theirs)
-    os.close(theirs)
-    watchdog = threading.Timer(60, process.kill)
-    watchdog.start()
-    read_until(ours, "accepted 1")
-    with held(program):
-        read_until(ours, "the state folder is locked by another process: nothing new is sent until it is free")
-    read_until(ours, "the state folder is free again")
-    read_until(ours, "16/16 servers")
-    assert process.wait() == 0
-    watchdog.cancel()
-    os.close(ours)
+    program.jobspec.write_text(PACED.replace("4/s", "1/s"))
+    with shown(program, "run", program.jobspec, "--endpoint", simulator(), columns=120) as screen:
+        screen.until("of 8 requests taken")
+        with held(program):
+            screen.until("the state folder is locked by another process: nothing new is sent until it is free")
+        screen.until("the state folder is free again")
+        screen.ends(0)
 
 
 def test_two_signals_end_a_run_at_once_though_somebody_holds_the_database(

@@ -281,7 +281,8 @@ class RolloutStory(Story):
             world.network.read_fault_chance = world.jumps = world.freezes = 0.0
             world.settings = world.suspends = world.lockings = 0.0
         elif self._rng.random() < 0.2:
-            world.patience = Patience(self._rng.random() < 0.5, self._rng.random() < 0.5)
+            for_window, for_person, for_pause = (self._rng.random() < 0.5 for _ in range(3))
+            world.patience = Patience(for_window, for_person, for_pause or for_person)
 
     async def _tell(self, world: World) -> None:
         self._person = Person(world, self._rng, calm=self.calm)

@@ -44,6 +44,7 @@ from tests.engine.campaigns import Campaign, check_left_to_kin
 from tests.engine.disk import Crash, Disk, ProcessStore
 from tests.engine.explanations import Explanations
 from tests.engine.network import Network, ServiceTime
+from tests.engine.pictures import Pictured
 from tests.engine.promises import INTRUDER, Promises
 from tests.engine.virtual import VirtualClock, VirtualLoop
 
@@ -77,7 +78,7 @@ class World:
         self.descriptors = 1024
         self.most_reads = 0
         self.own_simulator: Behaviour | None = None
-        self.progress: Progress = Blind()
+        self.progress: Progress = Pictured()
         self.passes: Callable[[PlannedCheck], bool] = lambda check: True
         self.told: list[tuple[PlannedHook, Mapping[str, Any]]] = []
         self.tells: Callable[[PlannedHook, Mapping[str, Any]], tuple[float, str | None]] = lambda hook, signal: (
@@ -191,6 +192,8 @@ class World:
         finally:
             self._process_over(store)
         assert self._unexplained is None, self._unexplained
+        if isinstance(self.progress, Pictured) and self.progress.wrong is not None:
+            raise self.progress.wrong
         assert result.report.path in self.files.written
         assert self._campaign.report in {None, result.report.path}
         return result.verdict

@@ -14,7 +14,7 @@ from tests.run.by_hand import ByHand
 
 HOUR = 3600.0
 MIDNIGHT = 86_400.0 * 20_000  # of a day in UTC
-IMPATIENT = Patience(for_window=False, for_person=False)
+IMPATIENT = Patience(for_window=False, for_person=False, for_pause=False)
 COMMAND = [{"name": "well", "command": ["true"]}]
 
 
@@ -89,6 +89,34 @@ def test_a_person_is_not_asked_to_come_back_before_all_that_is_in_flight_is_over
     run.record(e.RunEnded(run.now, "stopped", "x", 5), e.RunResumed(run.now, "0"))
     assert run.gate(IMPATIENT) == Sleep()
     run.record(e.Surveyed(run.now, 0))
+    assert isinstance(told(run), e.StopRequested)
+
+
+NOBODY_THERE = Patience(for_person=False)
+
+
+def test_whoever_paused_a_run_is_waited_for_where_no_other_person_is() -> None:
+    run = rolling()
+    run.ask("pause")
+    assert run.gate(NOBODY_THERE) == Sleep()
+    assert isinstance(told(run), e.StopRequested)
+    run.record(e.Held(run.now, "budget", "no room"))
+    assert isinstance(told(run, NOBODY_THERE), e.StopRequested), "a hold that comes while it is paused is no pause"
+
+
+def test_a_wave_to_approve_is_no_pause_though_the_run_is_paused() -> None:
+    run = rolling(waves=[{"name": "w", "sizes": [2, "rest"], "approve": True}])
+    run.do(0, "s")
+    run.do(1, "s")
+    run.pass_gates()
+    run.ask("pause")
+    assert isinstance(told(run, NOBODY_THERE), e.StopRequested)
+
+
+def test_a_group_that_is_held_is_waited_for_likewise() -> None:
+    run = rolling()
+    run.ask("hold", "all")
+    assert run.gate(NOBODY_THERE) == Sleep()
     assert isinstance(told(run), e.StopRequested)
 
 
