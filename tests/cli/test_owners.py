@@ -175,8 +175,7 @@ def test_a_database_that_somebody_holds_for_long_pauses_a_run_and_does_not_end_i
     with held(program):
         until(process.stderr, "is locked by another process: nothing new is sent until it is free")
         made = jobs_at(url)
-        until(process.stderr, '"progress"')
-        news = until(process.stderr, '"progress"')  # these come every ten seconds
+        news = until(process.stderr, '"progress"')
         assert not any("job accepted" in line for line in news)
         assert jobs_at(url) == made
         assert [row["state"] for row in json.loads(program("list", "--format", "json").stdout)] == ["running"]
