@@ -32,7 +32,7 @@ ROLLOUT: Mapping[str, Any] = {
     "budget": {"max_abnormal": "20%", "max_unavailable": "40%", "per": {"labels.rack": "100%"}},
     "abort": {"sequential": {"healthy": "5%", "bad": "20%", "false_alarm": "1%", "miss": "5%"}},
 }
-_PER_JOB = 10
+_PER_JOB, _PATIENCE = 10, 3
 Bad = Callable[[Server, Random], str | None]
 """Why a server fails, if it does."""
 
@@ -72,7 +72,7 @@ def made_run(
     rollout: Mapping[str, Any] | None = ROLLOUT,
     why: str = "looked at the dashboard",
 ) -> MadeRun:
-    """Carry it out. A person approves five minutes after being asked, and lets a run go on that is held."""
+    """Carry it out. A person approves five minutes after being asked, and lets a run go on that is held, three times."""
     canary = 'labels.rack == "r0005"'
     groups = [{"name": "canary", "select": canary}, {"name": "all", "select": f"not ({canary})"}]
     plan = Case(jobspec(groups, (_PER_JOB,), rollout), racks(servers) if fleet is None else fleet).plan()
@@ -85,6 +85,7 @@ class _Maker:
     def __init__(self, plan: Plan, bad: Bad, why: str) -> None:
         self.live, self.events, self.now = LiveRun(initial_facts(plan)), list[e.Event](), START
         self._chance, self._bad, self._why = Random(3), bad, why
+        self._asked = 0
         self._due: list[tuple[float, int]] = []
         self._record(e.RunStarted(START, plan.campaign, plan.plan_hash, "0", simulated=False, watched=True))
 
@@ -110,7 +111,8 @@ class _Maker:
             return False
         if facts.is_waiting_for_person or wave.asked_at is not None:
             self.now += 300.0
-            action = "approve" if wave.asked_at is not None else "continue"
+            self._asked += wave.asked_at is None
+            action = "approve" if wave.asked_at is not None else "continue" if self._asked <= _PATIENCE else "abort"
             self._record(e.Commanded(self.now, len(self.events), action, "", {}, "mira", self._why, None))
             return True
         if not wave.left and self.now < wave.soak_until:

@@ -125,28 +125,29 @@ class WrittenReport:
 
 
 def write_report(files: Files, stored: StoredRun, streams: Sequence[NamedReport]) -> WrittenReport:
-    """Write the reports of a run to its files; the JSON, where it has no file or that cannot be, to the state folder."""
+    """Write the reports of a run to its files; the JSON first, and to the state folder where it has no file that can be."""
     places = list(dict.fromkeys([*stored.kept, *streams]))
     late = [place for place in places if files.is_stream(place.path)]
-    written, problems = [], []
-    for place in places:
-        if place not in late:
-            try:
-                files.write(place.path, stored.report_pieces(place.form))
-                written.append(place)
-            except FileNotWritten as error:
-                problems.append(_problem(error, place.form, stored.row["id"]))
-    path = next((place.path for place in written if place.form is ReportFormat.JSON), None)
-    if path is None:
-        path = _in_state_folder(files, stored, problems)
+    early = [place for place in places if place not in late]
+    problems: list[str] = []
+    written = _written(files, stored, [place for place in early if place.form is ReportFormat.JSON], problems)
+    path = written[0].path if written else _in_state_folder(files, stored, problems)
+    others = _written(files, stored, [place for place in early if place.form is not ReportFormat.JSON], problems)
     told = [LateReport(place, stored.report_pieces(place.form)) for place in late]
-    others = [place for place in written if place.path != path]
-    return WrittenReport(path, "; ".join(problems), told, others)
+    return WrittenReport(path, "; ".join(problems), told, [*written[1:], *others])
 
 
-def _problem(error: FileNotWritten, form: ReportFormat, run_id: str) -> str:
-    again = "" if form is ReportFormat.JSON else f", and `{_again(form, run_id)}` writes it again"
-    return f"{error.message}{again}"
+def _written(files: Files, stored: StoredRun, places: Sequence[NamedReport], problems: list[str]) -> list[NamedReport]:
+    """Those that could be written; what a person should know of the others is added to `problems`."""
+    written = []
+    for place in places:
+        try:
+            files.write(place.path, stored.report_pieces(place.form))
+            written.append(place)
+        except FileNotWritten as error:
+            again = f", and `{_again(place.form, stored.row['id'])}` writes it again"
+            problems.append(error.message + ("" if place.form is ReportFormat.JSON else again))
+    return written
 
 
 def _again(form: ReportFormat, run_id: str) -> str:

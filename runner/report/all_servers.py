@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.report.causes import labels_by_server
-from runner.report.reasons import error_words, reason
+from runner.report.server_rows import why
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -75,9 +75,8 @@ def _why(job: JsonObject, task: JsonObject, *, at_work: bool) -> str:
         return ""
     if outcome == "excluded" and job["excluded"] is not None:
         return f"excluded by {job['excluded']['who']}: {job['excluded']['why']}"
-    if job["error"] is not None:
-        return error_words(job["error"])
-    return "" if outcome in _NOT_TRIED else reason(job, task)
+    is_said = job["error"] is not None or outcome not in _NOT_TRIED
+    return why(job, task) if is_said else ""
 
 
 def label_names(rows: Iterable[ServerResult]) -> list[str]:

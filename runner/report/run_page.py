@@ -9,7 +9,7 @@ from runner.model import RUNNER, RunState
 from runner.plain import one_line
 from runner.report.causes import where_text
 from runner.report.markdown import markdown
-from runner.report.next_steps import next_command
+from runner.report.next_steps import next_steps
 from runner.report.page import Page, Rows, Terms, Verbatim
 from runner.report.text import counts_text
 
@@ -69,16 +69,10 @@ def clock(at: str) -> str:
 
 
 def next_commands(report: RunReport) -> list[str]:
-    """What to type next, a command a line."""
+    """What to type next, a command a line, with what it is for as the shell's remark."""
     run = report.head["run"]
-    command = next_command(report.facts, run["id"], RunState(run["state"]), report.head["counts"])
-    return [_as_remark(part.removeprefix("then ")) for part in command.split("; ") if part]
-
-
-def _as_remark(command: str) -> str:
-    """A command whose remark at the end is none of the shell's, as one that can be copied."""
-    typed, bracket, remark = command.partition(" (")
-    return f"{typed}   # {remark.removesuffix(')')}" if bracket else typed
+    steps = next_steps(report.facts, run["id"], RunState(run["state"]), report.head["counts"])
+    return [step.line for step in steps]
 
 
 def _verdict(report: RunReport) -> Iterator[Part]:

@@ -54,7 +54,7 @@ def test_the_page_tells_how_it_ended_and_what_to_type(page: Page, small: Path) -
     opened(page, small)
     assert page.title() == page.inner_text("h1") == "c: finished (20260101-000000-abcdef)"
     assert page.inner_text(".verdict .state") == "FINISHED, 21 abnormal"
-    assert page.inner_text("pre") == "runner retry 20260101-000000-abcdef   # 21 servers"
+    assert page.inner_text("pre") == "runner retry 20260101-000000-abcdef   # 16 failed, 5 timed out"
     assert page.locator("h2").all_inner_texts() == [
         "Next", "Servers over time", "Waves", "Why", "By rack", "Evidence against the change", "Limits", "Decisions", "Servers",
     ]  # fmt: skip

@@ -261,7 +261,7 @@ def test_hostile_names_stay_in_their_labels(hostile: RunReport) -> None:
 def test_the_page_says_how_it_ended_what_to_type_and_where_it_went_wrong(run: MadeRun) -> None:
     text = written(report_of(run), ReportFormat.MARKDOWN)
     assert text.startswith("## c: finished\n")
-    assert "runner retry 20260101-000000-abcdef   # 21 servers" in text
+    assert "runner retry 20260101-000000-abcdef   # 16 failed, 5 timed out" in text
     assert "labels.rack=r0003: 16 of 20, of the others 0 %" in text
     assert "| mira | looked at the dashboard |" in text
     assert text.count("| npu-") == 21

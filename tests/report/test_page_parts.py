@@ -20,6 +20,7 @@ from runner.report.format_names import ReportFormat
 from runner.report.formats import Pieces
 from runner.report.web.axes import Scale, time_axis, time_scale
 from runner.report.web.markup import Markup, element, text
+from runner.report.web.over_time import shortened
 from runner.report.web.racks import grid_label, racks_by
 from runner.report.web.server_data import packed
 from tests.made_run import MadeRun, made_run, racks
@@ -126,6 +127,13 @@ def test_racks_are_in_the_order_of_their_numbers_and_count_what_was_tried() -> N
     assert {rack.name: (rack.servers, rack.tried, rack.bad) for rack in found}["r9"] == (20, 20, 20)
     begun = racks_by("rack", report_of(run, 1).servers())
     assert {(rack.tried, rack.bad) for rack in begun} == {(0, 0)}
+
+
+def test_names_of_waves_that_differ_at_the_end_differ_when_they_are_shortened() -> None:
+    names = [f"a-rather-long-name-of-a-ramp-{place}" for place in range(100)]
+    assert len({shortened(name) for name in names}) == 100
+    assert {len(shortened(name)) for name in names} == {13}
+    assert shortened("canary") == "canary"
 
 
 def unpacked(page_data: Markup) -> dict[str, list[str]]:

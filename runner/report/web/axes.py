@@ -11,7 +11,7 @@ from runner.report.web.markup import Markup, element, text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WIDTH, LEFT, RIGHT = 1080.0, 96.0, 14.0
+WIDTH, LEFT, RIGHT = 1080.0, 104.0, 14.0
 """Of every picture, and its margins, in units of its own."""
 
 _MOST_TICKS = 9

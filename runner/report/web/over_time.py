@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from runner.model import JsonObject
     from runner.report.course import Course, CoursePoint
 
-_TOP, _BOTTOM, _HEIGHT = 34.0, 264.0, 286.0
+_TOP, _BOTTOM, _HEIGHT = 60.0, 290.0, 312.0
 _STACKED = (*Outcome,)
 AT_WORK = "at_work"
 _MARKED = frozenset({"hold", "abort", "end_intake"})
 _MOST_MARKS, _MOST_WAVES = 60, 60
 _ROW = 22.0
 _LIMIT_HEIGHT, _LIMIT_TOP = 160.0, 26.0
-_NAME_GAP, _MARK_GAP, _LONGEST_NAME = 64.0, 18.0, 14
+_LETTER, _MARK_GAP, _MARK_ROW, _LONGEST_NAME = 8.0, 18.0, 17.0, 13
 
 
 def epoch(at: str) -> float:
@@ -71,14 +71,16 @@ def _areas(moments: Sequence[CoursePoint], time: Scale, servers: Scale) -> Itera
 
 
 def _wave_starts(head: JsonObject, time: Scale) -> Iterator[Markup]:
-    last = -_NAME_GAP
+    free = 0.0
     for wave in head["waves"]:
         if wave["started_at"]:
             x = time.at(epoch(wave["started_at"]))
             yield element("line", x1=x, x2=x, y1=_TOP, y2=_BOTTOM, class_="start")
-            if x - last >= _NAME_GAP:
-                yield label(wave["name"], x + 3, _BOTTOM - 5, "start", "name")
-                last = x
+            name = shortened(wave["name"])
+            width = _LETTER * len(name)
+            if free <= x <= time.end - width:
+                yield label(name, x + 3, _BOTTOM - 5, "start", "name")
+                free = x + width
 
 
 def _marks(head: JsonObject, time: Scale) -> Iterator[Markup]:
@@ -90,7 +92,7 @@ def _marks(head: JsonObject, time: Scale) -> Iterator[Markup]:
     for place, decision in marked[:_MOST_MARKS]:
         x = time.at(epoch(decision["at"]))
         row = (row + 1) % 3 if x - last < _MARK_GAP else 0
-        last, y = x, 9.0 + 11 * row
+        last, y = x, 9.0 + _MARK_ROW * row
         yield element("line", x1=x, x2=x, y1=y, y2=_BOTTOM, class_="mark")
         person = is_of_person(decision)
         shape = (
@@ -118,7 +120,7 @@ def _wave_bar(wave: JsonObject, time: Scale, y: float) -> Iterator[Markup]:
     started = time.at(epoch(wave["started_at"]))
     over = time.at(epoch(wave["finished_at"])) if wave["finished_at"] else time.end
     passed = time.at(epoch(wave["passed_at"])) if wave["passed_at"] else time.end
-    yield label(one_line(wave["name"], _LONGEST_NAME), LEFT - 6, y + 14, "end")
+    yield label(shortened(wave["name"]), LEFT - 6, y + 14, "end")
     yield element("rect", x=started, y=y + 3, width=max(2.0, over - started), height=_ROW - 6, class_="bar")
     if wave["finished_at"]:
         yield element("rect", x=over, y=y + 3, width=max(1.0, passed - over), height=_ROW - 6, class_="gate")
@@ -146,6 +148,12 @@ def limits_over_time(course: Course, time: Scale) -> Markup:
             )
         )
     return joined(*drawn)
+
+
+def shortened(name: str) -> str:
+    """A name that fits beside a picture: waves of one entry differ at the end."""
+    line = one_line(name)
+    return line if len(line) <= _LONGEST_NAME else f"{line[:5]}\u2026{line[-7:]}"
 
 
 def _words(name: str) -> str:

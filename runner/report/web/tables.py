@@ -12,16 +12,20 @@ if TYPE_CHECKING:
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
     """A table; columns of numbers are set to the right."""
-    marks = [
-        "number" if rows and all(row[column].replace(",", "").isdigit() for row in rows) else None
-        for column in range(len(header))
-    ]
+    marks = [_mark([row[column] for row in rows]) for column in range(len(header))]
     heads = [element("th", text(name), scope="col", class_=mark) for mark, name in zip(marks, header, strict=True)]
     body = [
         element("tr", *(element("td", text(cell), class_=mark) for mark, cell in zip(marks, row, strict=True)))
         for row in rows
     ]
     return element("table", element("thead", element("tr", *heads)), element("tbody", *body))
+
+
+def _mark(cells: Sequence[str]) -> str | None:
+    """How a column is set: numbers to the right, times in one line."""
+    if cells and all(cell.replace(",", "").isdigit() for cell in cells):
+        return "number"
+    return "time" if cells and all(cell.endswith(" UTC") for cell in cells) else None
 
 
 def scrolled(name: str, inner: Markup) -> Markup:
