@@ -141,7 +141,7 @@ def _show_by(host: Host, run: str, state_dir: Path, options: dict[str, Any]) -> 
 
 def _by_text(name: str, rows: Sequence[ValueCounts], counted: Sequence[str]) -> str:
     """Only what was counted at all; with the share that is abnormal."""
-    header = [name, "servers", *map(_words, counted), "abnormal"]
+    header = [one_line(name), "servers", *map(_words, counted), "abnormal"]
     return table(
         header,
         (
