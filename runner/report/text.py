@@ -229,4 +229,4 @@ def _request_errors(report: Report) -> Iterator[str]:
         example = next((f" (request id {request_id})" for request_id in ids if request_id), "")
         yield f"  {len(ids):,} requests {state.replace('_', ' ')}: {one_line(code)} {one_line(message)}{one_line(example)}"
     if len(most_first) > _SHOWN:
-        yield f"  and {len(most_first) - _SHOWN} more errors: see the report"
+        yield f"  and {len(most_first) - _SHOWN} more errors: runner show {report['run']['id']} --only not_started,unknown"
