@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 _MOST_NEAR = 1000
 _PLACES = {RequestState.ACCEPTED: "at_work", RequestState.PLANNED: "not_reached"}
-# What needs no reason.
-_SAYS_ALL = frozenset({"succeeded", *_PLACES.values()})
 
 
 class ServerInRun(NamedTuple):
@@ -104,7 +102,7 @@ def _in_run(store: RunStore, past: PastRun, wanted: set[LaneServer]) -> Iterator
         (job,) = job_parts(facts, run_token(past.id), [standing], details)
         (task,) = (task for task in job["tasks"] if task["server_id"] == server.server_id)
         outcome = _PLACES.get(standing.state, task["outcome"])
-        said = "" if outcome in _SAYS_ALL else why(job, task)
+        said = "" if outcome in _PLACES.values() else why(job, task)
         place = (job["wave"], job["group"], job["step"], job["job_id"])
         at = rfc3339(row.started_at) or ""
         yield ServerInRun(past.id, row.campaign, at, row.state.value, *server[::-1], outcome, *place, said)

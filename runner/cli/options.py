@@ -17,7 +17,7 @@ from runner.files.writing import check
 from runner.report.format_names import ReportFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from runner.app.host import Host
     from runner.app.planning import PlanInputs
@@ -159,6 +159,15 @@ format_option = click.option(
     show_default=True,
     help="Form of the result.",
 )
+
+
+def some_of(known: Sequence[str], ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
+    """Words with commas between them, each of which must be a known one."""
+    names = tuple(value.split(","))
+    for name in names:
+        if name not in known:
+            raise click.BadParameter(f"{name!r}: expected some of {', '.join(known)}", ctx, param)
+    return names
 
 
 class Duration(click.ParamType[float]):

@@ -19,6 +19,7 @@ from runner.cli.options import (
     patience_of,
     patience_options,
     plan_inputs,
+    some_of,
 )
 from runner.cli.paths import UserPath, state_options
 from runner.cli.run_names import run_argument, runs_argument
@@ -60,11 +61,7 @@ def _outcomes(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 
     if value is None:
         return tuple(outcome.value for outcome in retrying.DEFAULT_OUTCOMES)
-    names = tuple(value.split(","))
-    for name in names:
-        if name not in _RETRIED:
-            raise click.BadParameter(f"{name!r}: expected some of {', '.join(_RETRIED)}", ctx, param)
-    return names
+    return some_of(_RETRIED, ctx, param, value)
 
 
 @click.command("run")

@@ -10,10 +10,11 @@ import click
 
 from runner.cli import streams
 from runner.cli.json_text import print_json
-from runner.cli.options import pass_host
+from runner.cli.options import pass_host, some_of
 from runner.cli.paths import state_options
 from runner.cli.run_names import run_argument
 from runner.cli.table import table
+from runner.model import Outcome
 from runner.plain import one_line
 
 if TYPE_CHECKING:
@@ -31,15 +32,22 @@ _COLUMNS = ("id", "name", "outcome", "wave", "group", "lane", "step", "job_id", 
 _OF = {
     "the run": ("text", "json"),
     "--failed": _FORMS,
+    "--only": _FORMS,
     "--by": ("text", "json", "csv"),
     "--server": ("text", "json", "csv"),
     "--log": ("text", "json", "csv"),
 }
 
 
+def _only(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[Outcome, ...] | None:
+    names = None if value is None else some_of([outcome.value for outcome in Outcome], ctx, param, value)
+    return None if names is None else tuple(map(Outcome, names))
+
+
 @click.command("show")
 @run_argument
 @click.option("--failed", is_flag=True, help="The servers that failed, timed out or are unknown, and why.")
+@click.option("--only", callback=_only, metavar="OUTCOME,...", help="The servers with these outcomes, and why.")
 @click.option(
     "--by", metavar="NAME", help="Servers by outcome for each value of a label (labels.rack), wave, group, lane."
 )
@@ -52,7 +60,7 @@ _OF = {
     type=click.Choice(_FORMS),
     default="text",
     show_default=True,
-    help="Form of the result; ids: of --failed, one a line.",
+    help="Form of the result; ids: of --failed and --only, one a line.",
 )
 @state_options
 @pass_host
@@ -84,12 +92,13 @@ def _show_run(host: Host, run: str, state_dir: Path, options: dict[str, Any]) ->
         streams.echo(history.read_run(state_dir, run).summary(host.clock.wall()))
 
 
-def _show_failed(host: Host, run: str, state_dir: Path, options: dict[str, Any]) -> None:
+def _show_servers(host: Host, run: str, state_dir: Path, options: dict[str, Any]) -> None:
     from runner.app import history
-    from runner.report.server_rows import server_rows
+    from runner.report.server_rows import ABNORMAL, server_rows
 
     del host
-    rows = list(server_rows(history.read_run(state_dir, run).report))
+    report = history.read_run(state_dir, run).report
+    rows = list(server_rows(report, options["only"] or ABNORMAL))
     if options["output"] == "ids":
         _echo_all(dict.fromkeys(row.id for row in rows))
     elif options["output"] == "csv":
@@ -99,13 +108,13 @@ def _show_failed(host: Host, run: str, state_dir: Path, options: dict[str, Any])
     elif options["output"] == "json":
         print_json([row.as_json() for row in rows])
     else:
-        streams.echo(_failed_text(rows))
+        streams.echo(_servers_text(rows))
 
 
-def _failed_text(rows: Sequence[AffectedServer]) -> str:
+def _servers_text(rows: Sequence[AffectedServer]) -> str:
     """A table without the columns that say the same of all."""
     if not rows:
-        return "no server failed, timed out or is unknown"
+        return "there is no such server"
     columns: list[tuple[str, Callable[[AffectedServer], object]]] = [
         ("name", lambda row: row.name),
         ("wave", lambda row: row.wave),
@@ -141,7 +150,7 @@ def _show_by(host: Host, run: str, state_dir: Path, options: dict[str, Any]) -> 
 
 def _by_text(name: str, rows: Sequence[ValueCounts], counted: Sequence[str]) -> str:
     """Only what was counted at all; with the share that is abnormal."""
-    header = [name, "servers", *map(_words, counted), "abnormal"]
+    header = [one_line(name), "servers", *map(_words, counted), "abnormal"]
     return table(
         header,
         (
@@ -192,7 +201,8 @@ def _show_log(host: Host, run: str, state_dir: Path, options: dict[str, Any]) ->
 
 _VIEWS = {
     "the run": _show_run,
-    "--failed": _show_failed,
+    "--failed": _show_servers,
+    "--only": _show_servers,
     "--by": _show_by,
     "--server": _show_server,
     "--log": _show_log,

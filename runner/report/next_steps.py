@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.model import Outcome
+from runner.plain import one_line
 from runner.run.gate import DEADLINE_PASSED
 from runner.run.person_waits import person_waits
 from runner.run.waits import Typed
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from runner.run.waits import Wait
 
 _BAD = tuple(outcome for outcome in Outcome if outcome.is_abnormal)
+# A shell that is typed into may take no remarks, and obey what others say in one: only what means nothing to it stays.
+_ACTING = re.compile(r"[^\w ,.:%/+-]+")
+_LONGEST_NOTE = 100
 _APART = (Outcome.SKIPPED, Outcome.NOT_STARTED)
 
 
@@ -78,8 +83,9 @@ def _new_deadline(run_id: str) -> str:
 
 
 def _choices(wait: Wait, run_id: str) -> Iterator[NextStep]:
+    note = one_line(_ACTING.sub(" ", one_line(wait.what)), _LONGEST_NOTE)
     for choice in wait.choices:
-        yield NextStep(" && ".join(typed.text(run_id) for typed in choice), wait.what)
+        yield NextStep(" && ".join(typed.text(run_id) for typed in choice), note)
 
 
 def _retries(run_id: str, counts: Mapping[str, int]) -> Iterator[tuple[str, int, str]]:

@@ -73,5 +73,11 @@ def _row(job: JsonObject, task: JsonObject, labels: Mapping[str, str]) -> Affect
 
 
 def why(job: JsonObject, task: JsonObject) -> str:
-    """Why a server did not succeed: the error of its request, or what was said of it."""
-    return reason(job, task) if job["error"] is None else error_words(job["error"])
+    """Why a server came out so: the error of its request, who left it out, or what was said of it."""
+    if job["error"] is not None:
+        return error_words(job["error"])
+    if job["excluded"] is not None:
+        return ": ".join(filter(None, (f"excluded by {job['excluded']['who']}", job["excluded"]["why"])))
+    if task["outcome"] == Outcome.NOT_STARTED:
+        return "nothing was sent to it"
+    return "" if task["outcome"] == Outcome.SUCCEEDED else reason(job, task)

@@ -183,7 +183,7 @@ def _waves(report: Report) -> Iterator[str]:
         counts = counts_text(wave)
         yield f"{title:10} {wave['name']:{width}}  {wave['state'].replace('_', ' '):17} {counts}"
     if len(waves) > len(shown):
-        yield f"{'':10} and {len(waves) - len(shown)} more: see the report"
+        yield f"{'':10} and {len(waves) - len(shown)} more: runner show {report['run']['id']} --by wave"
 
 
 def _requests(requests: dict[str, int]) -> str:
@@ -212,7 +212,7 @@ def _abnormal_servers(report: Report) -> Iterator[str]:
         for part in where.get((outcome, said), {"explained_by": ()})["explained_by"]:
             yield f"    where {one_line(where_text(part))}"
     if len(most_first) > _SHOWN:
-        yield f"  and {len(most_first) - _SHOWN} more reasons: see the report"
+        yield f"  and {len(most_first) - _SHOWN} more reasons: runner show {report['run']['id']} --failed"
 
 
 def _request_errors(report: Report) -> Iterator[str]:
@@ -229,4 +229,4 @@ def _request_errors(report: Report) -> Iterator[str]:
         example = next((f" (request id {request_id})" for request_id in ids if request_id), "")
         yield f"  {len(ids):,} requests {state.replace('_', ' ')}: {one_line(code)} {one_line(message)}{one_line(example)}"
     if len(most_first) > _SHOWN:
-        yield f"  and {len(most_first) - _SHOWN} more errors: see the report"
+        yield f"  and {len(most_first) - _SHOWN} more errors: runner show {report['run']['id']} --only not_started,unknown"

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from runner.errors import InvalidInput
+from runner.model import Outcome
 from runner.plan.plan import Plan
 from runner.report.counts_by import COUNTED, ValueCounts, counts_by, label_names
 from runner.report.csv_text import csv_lines
@@ -109,4 +110,19 @@ def test_cells_keep_numbers_and_commas_apart() -> None:
         '1,"x,y"',
         ',"say ""hi"""',
         "-1,one two",
+    ]
+
+
+def test_why_a_server_was_not_touched_is_told_where_it_is_known() -> None:
+    run = ByHand(rollout_plan({"waves": [{"name": "w"}]}, fleet(4), steps=[step("upgrade", 1)]))
+    run.pass_gates()
+    run.do(0, "s")
+    run.refuse(1)
+    run.ask("exclude", "s002")
+    rows = server_rows(report_of(run), frozenset(Outcome))
+    assert [(row.id, row.outcome, row.why) for row in rows] == [
+        ("s000", "succeeded", ""),
+        ("s001", "not_started", "made up"),
+        ("s002", "excluded", "excluded by someone"),
+        ("s003", "not_started", "nothing was sent to it"),
     ]

@@ -160,6 +160,25 @@ def test_after_an_abort_nothing_is_waited_for_and_no_wave_is_at_work(before: str
     assert "next       runner retry run-1 --only not_started   # 4 not started" in summary_of(run)
 
 
+@pytest.mark.parametrize(
+    "reason", ["x; rm -rf ~", "a && b", "$(b) `c`", "'\"", "a\nrunner abort run-1", "> f", "=ls !! *?{}[]#|\\"]
+)
+def test_a_line_to_type_does_nothing_but_that_in_any_shell(reason: str) -> None:
+    """Some shells take no remarks when they are typed, and go on at a semicolon in one."""
+    run = two_waves()
+    run.record(e.Held(run.now, "check", reason))
+    typed = summary_of(run).partition("next       ")[2].splitlines()
+    assert [line.strip().partition("   # ")[0] for line in typed] == [
+        "runner continue run-1",
+        "runner continue run-1 --skip-check",
+        "runner abort run-1",
+    ]
+    for line in typed:
+        note = line.partition("   # ")[2]
+        assert note.startswith("held: ")
+        assert not set(note) & set(";&|<>()$`\"'\\!*?{}[]~#=^")
+
+
 def test_why_a_run_was_aborted_is_said_once() -> None:
     run = two_waves()
     run.record(
