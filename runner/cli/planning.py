@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.options import OutputPath, campaign_options, pass_host, plan_inputs
-from runner.cli.paths import UserPath
+from runner.cli.options import OutputPath, ca_option, campaign_options, offline_option, pass_host, plan_inputs
+from runner.cli.paths import UserPath, state_options
 from runner.files.writing import is_stdout
 from runner.plain import one_line
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.command("validate")
 @click.argument("jobspec", metavar="JOBSPEC|PLAN.json", type=UserPath())
 @campaign_options
+@state_options
 @pass_host
 def validate_command(host: Host, jobspec: Path, **options: Any) -> None:
     """Check a jobspec with its inventory and variables, or a plan, and show the mistakes of all of them at once.
@@ -38,17 +39,21 @@ def validate_command(host: Host, jobspec: Path, **options: Any) -> None:
     from runner.cli import output, streams
 
     host.zone()
-    found = validating.validate(host, plan_inputs(jobspec, options))
+    found = validating.validate(host, plan_inputs(jobspec, options | {"offline": True, "may_lack": True}))
     if found.plan is not None and not found.problems:
         output.warnings(found.plan)
         streams.echo(f"{one_line(str(jobspec))}: valid, {output.plan_line(found.plan)}")
     streams.echo("\n".join(["not checked:", *(f"  {what}" for what in found.unchecked)]))
-    found.valid()
+    if found.plan is not None or found.problems:
+        found.valid()
 
 
 @click.command("plan")
 @click.argument("jobspec", metavar="JOBSPEC|PLAN.json", type=UserPath())
 @campaign_options
+@offline_option
+@ca_option
+@state_options
 @click.option(
     "--format",
     "output",
@@ -60,9 +65,10 @@ def validate_command(host: Host, jobspec: Path, **options: Any) -> None:
 @click.option("-o", "--output", "plan_file", type=OutputPath(), help="Write the plan, with its hash; - is stdout.")
 @pass_host
 def plan_command(host: Host, jobspec: Path, **options: Any) -> None:
-    """Show what is sent to whom, in which waves, within which limits, and what that means should servers fail. No network.
+    """Show what is sent to whom, in which waves, within which limits, and what that means should servers fail.
 
-    Of a plan, what it is; `runner diff` compares two.
+    No network, but for an inventory that the service lists, and that is not kept, or too old. Of a plan, what it is;
+    `runner diff` compares two.
     """
     from runner.app import planning
 

@@ -10,11 +10,13 @@ import click
 from runner.cli.options import (
     Duration,
     OutputPath,
+    ca_option,
     campaign_options,
     can_be_drawn_on,
     credential_option,
     lock_option,
     log_options,
+    offline_option,
     pass_host,
     patience_options,
     plan_inputs,
@@ -43,7 +45,6 @@ _report_option = click.option(
     help="Where to write the report (default: state folder); - is stdout. `resume` writes the same file.",
 )
 _behaviour_option = click.option("--behaviour", type=UserPath(), help="How the simulator behaves: a YAML file.")
-_ca_option = click.option("--ca-bundle", type=UserPath(), help="A PEM file of certificates to trust.")
 
 
 _RETRIED = tuple(outcome.value for outcome in Outcome if outcome is not Outcome.SUCCEEDED)
@@ -64,6 +65,7 @@ def _outcomes(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @click.command("run")
 @click.argument("file", metavar="JOBSPEC|PLAN.json", type=UserPath())
 @campaign_options
+@offline_option
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @click.option("--simulate", is_flag=True, help="Run against a simulator that is started for it.")
 @_behaviour_option
@@ -76,7 +78,7 @@ def _outcomes(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @lock_option
 @credential_option
 @_report_option
-@_ca_option
+@ca_option
 @state_options
 @log_options
 @pass_host
@@ -116,7 +118,7 @@ def run_command(host: Host, file: Path, **options: Any) -> int:
 @lock_option
 @credential_option
 @_report_option
-@_ca_option
+@ca_option
 @state_options
 @log_options
 @pass_host
@@ -141,7 +143,7 @@ def resume_command(host: Host, run: str, **options: Any) -> int:
 @lock_option
 @credential_option
 @_report_option
-@_ca_option
+@ca_option
 @state_options
 @log_options
 @pass_host

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _TOKEN = re.compile(r"[-_.a-zA-Z0-9]{1,64}")
 _LONGEST_DESCRIPTION = 256
-_MOST_SERVERS_LISTED = 1024
+ServerListKind = Literal["mine", "all", "hyper", "topology"]
 
 
 class SimulatedService:
@@ -34,7 +34,7 @@ class SimulatedService:
         self.jobs: dict[str, SimulatedJob] = {}
         self.calls: Counter[str] = Counter()
         self._clock = clock
-        self.fleet = Fleet(behaviour.servers, clock())
+        self.fleet = Fleet(behaviour.servers, behaviour.fleet, clock())
         self._rng = random.Random(behaviour.seed)  # noqa: S311  chance that can be repeated is the point
         self._factory = JobFactory(behaviour, self._rng)
         self._view = JobView(behaviour)
@@ -120,17 +120,16 @@ class SimulatedService:
             job.deleted = True
         return page([self._view.row(job, now) for job in found], len(found), len(found), 0)
 
-    def list_servers(self, query: Mapping[str, str]) -> SimulatedReply:
-        """The fleet (api-facts 2); empty where every id is known."""
-        limit, offset = int(query.get("limit") or 10), int(query.get("offset") or 0)
-        if query.get("limit") == "0" or not 0 < limit <= _MOST_SERVERS_LISTED:
-            return refusal(400, "ModelArts.0104", "limit must be from 1 to 1024.")
-        fleet = list((self.behaviour.servers.fleet or {}).items())
-        rows = [
-            {"id": server, "name": f"server-{server[:8]}", "status": status, "category": "SERVER"}
-            for server, status in fleet[offset : offset + limit]
-        ]
-        return page(rows, len(fleet), limit, offset)
+    def list_servers(self, query: Mapping[str, str], kind: ServerListKind = "mine") -> SimulatedReply:
+        """A page of servers or hyper-instances, or the topology (api-facts 2)."""
+        self.calls[kind] += 1
+        throttled = self._throttled("reads")
+        if throttled is not None:
+            return throttled
+        lists = self.fleet.lists
+        if kind == "topology":
+            return lists.topology()
+        return lists.hyper_instances(query) if kind == "hyper" else lists.servers(query, of_all=kind == "all")
 
     # --- what tests and demos ask -----------------------------------------------------------------------------------
 
