@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 import tempfile
 from collections import Counter
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from runner.api.credentials import find_credentials
-from runner.app.fleet_cache import FleetCache
+from runner.app.fleet_access import cache_of
 from runner.app.remembering import credentials_of, memory_of
 from runner.engine.clock import RunClock
 from runner.engine.list_reader import BRIEF, Reader, read_page, read_whole
@@ -19,13 +17,12 @@ from runner.errors import ServiceUnusable
 from runner.inventory.listed import Surrounding, line_of, parted
 from runner.model import ServiceList
 from runner.rules.answers import ReadFailed
-from runner.settings import NO_STATE_DIR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from io import BufferedRandom
-    from pathlib import Path
 
+    from runner.app.fleet_access import FleetAccess, FleetAsked
     from runner.app.fleet_cache import FleetList
     from runner.app.host import Host
     from runner.journal.store import RunStore
@@ -34,42 +31,6 @@ if TYPE_CHECKING:
 _BURST = 10
 _HOLDER_BYTES = 8
 _SHOWN = 3
-
-
-@dataclass(frozen=True, slots=True)
-class FleetAccess:
-    """How lists of the service are come by.
-
-    With `is_offline` only those that were kept are used, however old; where nothing is kept that is an error, unless it
-    `may_lack` them. `progress` is told how many servers of how many were
-    read, of which lane.
-    """
-
-    state_dir: Path = NO_STATE_DIR
-    ca_bundle: Path | None = None
-    is_offline: bool = False
-    may_lack: bool = False
-    tell: Callable[[str], None] = lambda _: None
-    progress: Callable[[str, int, int], None] = lambda _, __, ___: None
-
-
-class FleetAsked(NamedTuple):
-    """Which servers are asked for: `scope` is `mine` or `all`, `rate` the most reads a second on each lane."""
-
-    lanes: Sequence[Lane]
-    scope: str = "mine"
-    rate: float = 10.0
-    timeout_s: float = 30.0
-    longest_pause_s: float = 300.0
-
-
-def cache_of(host: Host, asked: FleetAsked, access: FleetAccess) -> FleetCache:
-    """Where the list of these servers is kept."""
-    project = None
-    if not all(lane.project_id for lane in asked.lanes):
-        with suppress(ServiceUnusable):
-            project = find_credentials(host.environ, None).project_id
-    return FleetCache(access.state_dir, asked.lanes, asked.scope, project)
 
 
 def read_fleet(host: Host, asked: FleetAsked, access: FleetAccess) -> FleetList:
@@ -95,6 +56,30 @@ def read_fleet(host: Host, asked: FleetAsked, access: FleetAccess) -> FleetList:
         )
 
 
+@asynccontextmanager
+async def opened_readers(
+    host: Host, asked: FleetAsked, access: FleetAccess, store: RunStore
+) -> AsyncIterator[list[tuple[Lane, Reader]]]:
+    """What reads of each lane are made with, until the end; the lanes with their endpoints and projects known.
+
+    Raises:
+        InvalidInput: a lane cannot be one.
+        ServiceUnusable: no credentials, no project, or no TLS.
+    """
+    holder, clock = host.chance.randbytes(_HOLDER_BYTES).hex(), RunClock(host.clock)
+    memory = memory_of(store, holder, host.clock.wall, timeout_s=asked.timeout_s)
+    rate = None if math.isinf(asked.rate) else asked.rate
+    async with AsyncExitStack() as stack:
+        opened = await host.open_lists(
+            stack, asked.lanes, str, ca_bundle=access.ca_bundle, timeout_s=asked.timeout_s, memory=memory
+        )
+        credentials = credentials_of([service for _, service in opened], memory, clock)
+        yield [
+            (lane, Reader(service, credential, Pace(rate, _BURST, clock), clock, asked.longest_pause_s))
+            for (lane, service), credential in zip(opened, credentials, strict=True)
+        ]
+
+
 class _Look:
     def __init__(self, host: Host, asked: FleetAsked, access: FleetAccess, spool: BufferedRandom) -> None:
         self._host = host
@@ -107,18 +92,9 @@ class _Look:
 
     async def at_all(self, store: RunStore) -> None:
         """Look at every lane, one after the other."""
-        asked, host = self._asked, self._host
-        holder, wall = host.chance.randbytes(_HOLDER_BYTES).hex(), host.clock.wall
-        memory = memory_of(store, holder, wall, timeout_s=asked.timeout_s)
-        async with AsyncExitStack() as stack:
-            opened = await host.open_lists(
-                stack, asked.lanes, str, ca_bundle=self._access.ca_bundle, timeout_s=asked.timeout_s, memory=memory
-            )
-            clock = RunClock(host.clock)
-            credentials = credentials_of([service for _, service in opened], memory, clock)
-            for (lane, service), credential in zip(opened, credentials, strict=True):
-                pace = Pace(None if math.isinf(asked.rate) else asked.rate, _BURST, clock)
-                await self._at(lane, Reader(service, credential, pace, clock, asked.longest_pause_s))
+        async with opened_readers(self._host, self._asked, self._access, store) as readers:
+            for lane, reader in readers:
+                await self._at(lane, reader)
 
     async def _at(self, lane: Lane, reader: Reader) -> None:
         of_all = self._asked.scope == "all"
@@ -127,7 +103,7 @@ class _Look:
         around.add_topology(untold.topology)
         lines = _Lines(self._spool, around, self._lane_labels(lane), self._told(lane))
         which = ServiceList.ALL_SERVERS if of_all else ServiceList.OWN_SERVERS
-        flaw = await read_whole(reader, which, "servers", lines, plainly=of_all)
+        flaw = await read_whole(reader, which, "servers", lines, plainly=of_all, is_sorted=not of_all)
         if flaw is not None:
             raise _not_whole(lane, flaw, lines)
         self.labels.append(lane.label)
@@ -139,8 +115,10 @@ class _Look:
     async def _around(self, reader: Reader, *, of_all: bool) -> _Around:
         """What other lists say. Without them servers lack some labels, and that is said."""
         which = ServiceList.ALL_HYPER_INSTANCES if of_all else ServiceList.OWN_HYPER_INSTANCES
-        rows, warnings = _Rows(), []
-        flaw = await read_whole(reader, which, "hyper-instances", rows, plainly=of_all, limits=BRIEF)
+        rows, warnings = Rows(), []
+        flaw = await read_whole(
+            reader, which, "hyper-instances", rows, plainly=of_all, is_sorted=not of_all, limits=BRIEF
+        )
         if flaw is not None:
             rows.begin()
             warnings.append(f"hyper-instances cannot be listed, so their status and tags are not known: {flaw}")
@@ -162,7 +140,7 @@ class _Around(NamedTuple):
     warnings: Sequence[str]
 
 
-class _Rows:
+class Rows:
     """Rows of a list that fits in memory."""
 
     def __init__(self) -> None:

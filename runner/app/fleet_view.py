@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner import __version__
-from runner.app.fleet import FleetAsked, cache_of
+from runner.app.fleet_access import FleetAsked, cache_of
 from runner.app.fleet_changes import fleet_change
 from runner.app.inventories import ListSource, Sources, kept_or_read, list_source
 from runner.app.kinds import file_name, read_file
@@ -24,13 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from runner.app.fleet import FleetAccess
+    from runner.app.fleet_access import FleetAccess
     from runner.app.fleet_cache import FleetList
     from runner.app.fleet_changes import FleetChange
     from runner.app.host import Host
     from runner.errors import Problem
     from runner.model import Lane
     from runner.servers import ServerColumns
+    from runner.spec.campaign import Campaign
 
 _COMMAND_LINE = "command line"
 
@@ -85,12 +86,21 @@ def _source(host: Host, question: FleetQuestion, access: FleetAccess) -> ListSou
         asked = FleetAsked([lane_of(question.lane)], question.scope or "mine")
         listed = kept_or_read(host, asked, access, 0.0)
         return ListSource(listed, cache_of(host, asked, access).path_of(listed.file), None, None)
-    file = file_name(question.jobspec)
-    campaign = load_campaign(decode(read_file(question.jobspec, {}), file), file)
+    campaign = campaign_of(question.jobspec)
     given = campaign.inventory if isinstance(campaign.inventory, ServiceInventory) else ServiceInventory()
     wanted = replace(given, scope=question.scope or given.scope, max_age_s=0.0)
     options = plan_options(host, question.lane)
     return list_source(host, campaign, wanted, options, Sources(question.jobspec.parent, access))
+
+
+def campaign_of(jobspec: Path) -> Campaign:
+    """The jobspec of a file.
+
+    Raises:
+        InvalidInput: it cannot be read, or is wrong.
+    """
+    file = file_name(jobspec)
+    return load_campaign(decode(read_file(jobspec, {}), file), file)
 
 
 def lane_of(given: Lane) -> Lane:

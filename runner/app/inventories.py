@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from runner.app.fleet import FleetAsked, cache_of, read_fleet
+from runner.app.fleet_access import FleetAsked, cache_of
 from runner.app.fleet_cache import NoList
 from runner.errors import InvalidInput, Problem
 from runner.inventory.files import InventoryFile
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-    from runner.app.fleet import FleetAccess
+    from runner.app.fleet_access import FleetAccess
     from runner.app.fleet_cache import FleetList
     from runner.app.host import Host
     from runner.spec.campaign import Campaign, Template
@@ -170,6 +170,8 @@ def kept_or_read(host: Host, asked: FleetAsked, access: FleetAccess, max_age_s: 
         return kept
     if access.is_offline:
         raise NoList(", ".join(lane.label for lane in asked.lanes))
+    from runner.app.fleet import read_fleet  # noqa: PLC0415  brings what calls are made with, which takes long to import
+
     listed = read_fleet(host, asked, access)
     access.tell(f"{listed.servers:,} servers, listed now")
     return listed

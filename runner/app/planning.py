@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from runner import __version__
 from runner.api.endpoints import is_on_this_machine
 from runner.app.approving import refuse_unfitting, refuse_vanished
-from runner.app.fleet import FleetAccess
+from runner.app.fleet_access import FleetAccess
 from runner.app.fleet_cache import NoList
 from runner.app.given_variables import refuse_unfitting_variables
 from runner.app.inventories import FileSource, Sources, inventory_source, service_inventory
@@ -54,6 +54,7 @@ class PlanInputs:
     A path `-` is standard input. `read` has all there was of those paths that can be read only once. `limit` is an
     expression, or `@FILE`. `variables` are those of `-e`, None where one was given empty; `once_key` is a template that
     may use them. `inventory` may be `api:`; `access` says how lists of the service are come by then.
+    `also_wanted` are labels that are looked at besides those that the plan looks at.
     """
 
     jobspec: Path
@@ -71,6 +72,7 @@ class PlanInputs:
     read: Mapping[Path, bytes] = field(default_factory=dict)
     once_key: str | None = None
     access: FleetAccess = field(default_factory=FleetAccess, compare=False)
+    also_wanted: frozenset[str] = field(default=frozenset(), compare=False)
 
     def content(self, path: Path) -> bytes:
         """All of a file that a person named.
@@ -184,8 +186,7 @@ def _read_servers(host: Host, loaded: LoadedJobspec, inputs: PlanInputs, options
     if source is None:
         return _Found(None, "")
     wanted = None if loaded.campaign is None else wanted_labels(loaded.campaign, _limit_expression(inputs))
-    if not source.can_be_read_again:
-        wanted = None
+    wanted = None if wanted is None or not source.can_be_read_again else wanted | inputs.also_wanted
     inventory, remarks = source.read(wanted)
     return _Found(inventory.servers, inventory.fingerprint, remarks, None if wanted is None else source)
 

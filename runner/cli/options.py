@@ -17,7 +17,7 @@ from runner.files.writing import check
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from runner.app.fleet import FleetAccess
+    from runner.app.fleet_access import FleetAccess
     from runner.app.host import Host
     from runner.app.planning import PlanInputs
     from runner.model import JsonObject
@@ -111,7 +111,7 @@ def plan_inputs(file: Path, options: JsonObject, *, once_key: str | None = None)
     """
     from runner.app.planning import PlanInputs
 
-    beside = {"jobspec", "read", "once_key", "access"}
+    beside = {"jobspec", "read", "once_key", "access", "also_wanted"}
     given = {field.name: options.pop(field.name) for field in fields(PlanInputs) if field.name not in beside}
     listed = given["limit"] is not None and given["limit"].startswith("@")
     limit = Path(given["limit"][1:]) if listed else None
@@ -127,7 +127,7 @@ def plan_inputs(file: Path, options: JsonObject, *, once_key: str | None = None)
 
 def fleet_access(options: JsonObject) -> FleetAccess:
     """How lists of the service are come by, from the options of a command; `offline` is taken out of them."""
-    from runner.app.fleet import FleetAccess
+    from runner.app.fleet_access import FleetAccess
     from runner.cli.fleet_progress import FleetProgress
     from runner.settings import NO_STATE_DIR
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from runner.app.fleet import FleetAccess
+    from runner.app.fleet_access import FleetAccess
     from runner.app.fleet_view import FleetQuestion, FleetView
     from runner.app.host import Host
 
@@ -81,7 +81,7 @@ def _watch(
     view: Callable[[Host, FleetQuestion, FleetAccess], FleetView],
 ) -> None:
     """Say what changed, until interrupted. A look that fails is said, and the next one comes all the same."""
-    from runner.app.fleet import FleetAccess
+    from runner.app.fleet_access import FleetAccess
     from runner.cli import fleet_text, output
 
     silent = FleetAccess(access.state_dir, access.ca_bundle)

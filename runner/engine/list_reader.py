@@ -62,15 +62,19 @@ async def read_whole(
     *,
     plainly: bool = False,
     is_sorted: bool = True,
+    believed: bool = False,
     limits: ReadLimits = PATIENT,
 ) -> str | None:
-    """Read a list of `what` into `sink`. Return why it could not be read whole; None: it was."""
+    """Read a list of `what` into `sink`. Return why it could not be read whole; None: it was.
+
+    `plainly`, `is_sorted` and `believed` are as for `ListReading`.
+    """
     flaw: str | None = None
     for tried in range(PASSES):
         if tried:
             await reader.clock.sleep(_PAUSE_S * tried)
         sink.begin()
-        reading = ListReading(what, PAGE_LIMIT, plainly=plainly, is_sorted=is_sorted)
+        reading = ListReading(what, PAGE_LIMIT, plainly=plainly, is_sorted=is_sorted, believed=believed)
         while not reading.is_over:
             page = await read_page(reader, which, reading.query, limits)
             if isinstance(page, ReadFailed):

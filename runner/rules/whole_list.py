@@ -23,14 +23,17 @@ class ListReading:
     """One pass over a list of `what`, by pages of at most `limit` rows (2 or more).
 
     With `plainly` the first page is asked for without paging, as lists are that have none in the documents; if that is not
-    all, paging is tried. `is_over`: there is nothing more to ask for, and `flaw` is why what was shown is no whole list, or
-    None.
+    all, paging is tried. A list with `is_sorted` can be asked for in the order in which rows were made. One that is
+    `believed` is whole where its `total` says so: nothing depends on its being so.
+
+    `is_over`: there is nothing more to ask for, and `flaw` is why what was shown is no whole list, or None.
     """
 
-    def __init__(self, what: str, limit: int, *, plainly: bool, is_sorted: bool) -> None:
+    def __init__(self, what: str, limit: int, *, plainly: bool, is_sorted: bool, believed: bool = False) -> None:
         self._what = what
         self._limit = limit
         self._plainly = plainly
+        self._believed = believed
         self._sorting = _SORTED if is_sorted else []
         self._begin()
 
@@ -88,7 +91,7 @@ class ListReading:
 
     def _is_full(self, page: ListedPage) -> bool:
         """Whether the page may have been cut where it ends, whatever `total` says: it may count one page only."""
-        return bool(page.rows) and len(page.rows) in {page.size, self._limit}
+        return not self._believed and bool(page.rows) and len(page.rows) in {page.size, self._limit}
 
     def _flaw_of_page(self, page: ListedPage, ids: Sequence[str]) -> str | None:
         if page.total is None:

@@ -170,6 +170,26 @@ class FleetSwitches(_Switches):
     failing_at: list[int] = Field([], description="Which calls of the list, from 1, answer 503.")
 
 
+class GivenTemplate(_Switches):
+    """A job template: its parameters by name, each with some of description, value, visible and regex, as texts."""
+
+    type: str = Field(description="Its type.")
+    flavor: str = Field("ASCEND_GENERIC", description="What it is for.")
+    params: dict[str, dict[Literal["description", "value", "visible", "regex"], str]] = Field(
+        {}, description="Its parameters."
+    )
+
+
+class TemplateSwitches(_Switches):
+    """Job templates (api-facts 1.6)."""
+
+    given: list[GivenTemplate] = Field([], description="Templates beside the usual ones, or in place of their types'.")
+    enforced: bool = Field(default=False, description="Whether a create is held to them.")
+    paging: Literal["none", "honoured", "ignored"] = Field(
+        "none", description="Whether their list has pages of 10, and whether limit and offset do anything."
+    )
+
+
 class Deviations(_Switches):
     """What the service does otherwise than the simulator assumes (docs/simulator.md)."""
 
@@ -236,6 +256,7 @@ class Behaviour(_Switches):
     jobs: Jobs = Field(default_factory=Jobs)
     servers: Servers = Field(default_factory=Servers)
     fleet: FleetSwitches = Field(default_factory=FleetSwitches)
+    templates: TemplateSwitches = Field(default_factory=TemplateSwitches)
     delete: Delete = Field(default_factory=Delete)
     deviations: Deviations = Field(default_factory=Deviations)
     faults: Faults = Field(default_factory=Faults)

@@ -16,7 +16,6 @@ from runner.errors import ServiceUnusable
 from runner.simulator.behaviour import Fault
 from runner.simulator.replies import SimulatedReply, refusal
 from runner.simulator.service import SimulatedService
-from runner.simulator.templates import TEMPLATES
 from runner.simulator.verifying import Verifier
 
 if TYPE_CHECKING:
@@ -148,9 +147,7 @@ class Simulator:
         return await self._refused(request, b"") or _response(self.service.list_servers(request.query, kind))
 
     async def _templates(self, request: web.Request) -> web.StreamResponse:
-        refused = await self._refused(request, b"")
-        body = {"current": 1, "pages": 1, "size": len(TEMPLATES), "total": len(TEMPLATES), "data": TEMPLATES}
-        return refused or _response(SimulatedReply(200, body))
+        return await self._refused(request, b"") or _response(self.service.list_templates(request.query))
 
     async def _refused(self, request: web.Request, body: bytes) -> web.StreamResponse | None:
         if self.behaviour.faults.latency_s:

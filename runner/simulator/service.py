@@ -12,6 +12,7 @@ from runner.simulator.deviating import answer_to_create, job_detail, list_page, 
 from runner.simulator.jobs import JobFactory, JobView, SimulatedJob
 from runner.simulator.replies import SimulatedReply, page, refusal
 from runner.simulator.servers import Fleet
+from runner.simulator.templates import Templates
 from runner.simulator.windows import window
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class SimulatedService:
         self.calls: Counter[str] = Counter()
         self._clock = clock
         self.fleet = Fleet(behaviour.servers, behaviour.fleet, clock())
+        self.templates = Templates(behaviour)
         self._rng = random.Random(behaviour.seed)  # noqa: S311  chance that can be repeated is the point
         self._factory = JobFactory(behaviour, self._rng)
         self._view = JobView(behaviour)
@@ -53,7 +55,7 @@ class SimulatedService:
         throttled = self._throttled("creates")
         if throttled is not None:
             return throttled
-        problem = self._invalid(body)
+        problem = self._invalid(body) or (self.templates.refuses(body) if isinstance(body, dict) else None)
         if problem is not None or not isinstance(body, dict):
             return refusal(400, "ModelArts.0104", problem or "Invalid parameter.")
         failed, skipped = set[str](), set[str]()
@@ -130,6 +132,11 @@ class SimulatedService:
         if kind == "topology":
             return lists.topology()
         return lists.hyper_instances(query) if kind == "hyper" else lists.servers(query, of_all=kind == "all")
+
+    def list_templates(self, query: Mapping[str, str]) -> SimulatedReply:
+        """A page of the job templates (api-facts 1.6)."""
+        self.calls["templates"] += 1
+        return self._throttled("reads") or self.templates.listed(query)
 
     # --- what tests and demos ask -----------------------------------------------------------------------------------
 
