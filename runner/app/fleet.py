@@ -115,7 +115,7 @@ class _Look:
     async def _around(self, reader: Reader, *, of_all: bool) -> _Around:
         """What other lists say. Without them servers lack some labels, and that is said."""
         which = ServiceList.ALL_HYPER_INSTANCES if of_all else ServiceList.OWN_HYPER_INSTANCES
-        rows, warnings = Rows(), []
+        rows, warnings = ListedRows(), []
         flaw = await read_whole(
             reader, which, "hyper-instances", rows, plainly=of_all, is_sorted=not of_all, limits=BRIEF
         )
@@ -140,8 +140,8 @@ class _Around(NamedTuple):
     warnings: Sequence[str]
 
 
-class Rows:
-    """Rows of a list that fits in memory."""
+class ListedRows:
+    """ListedRows of a list that fits in memory."""
 
     def __init__(self) -> None:
         self.rows: list[JsonObject] = []

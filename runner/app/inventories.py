@@ -111,7 +111,9 @@ def service_inventory(text: str) -> ServiceInventory | None:
     scope = text.removeprefix(FROM_SERVICE) or _SCOPES[0]
     if scope not in _SCOPES:
         what = f"{text}: expected api:, api:mine or api:all"
-        raise InvalidInput(Problem(what, "command line", path="-i", hint="./ before it makes it a file"))
+        raise InvalidInput(
+            Problem(what, "command line", path="-i", hint="a file of that name is given by its whole path")
+        )
     return ServiceInventory(scope)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.app.fleet import Rows, opened_readers
+from runner.app.fleet import ListedRows, opened_readers
 from runner.app.fleet_access import FleetAsked
 from runner.app.fleet_view import campaign_of, lane_of, plan_options
 from runner.app.job_templates import SavedTemplates
@@ -53,7 +53,7 @@ async def _read(
 ) -> None:
     async with opened_readers(host, asked, access, store) as readers:
         for lane, reader in readers:
-            rows = Rows()
+            rows = ListedRows()
             flaw = await read_whole(
                 reader, ServiceList.TEMPLATES, "templates", rows, plainly=True, is_sorted=False, believed=True
             )
