@@ -67,7 +67,7 @@ async def opened_readers(
         ServiceUnusable: no credentials, no project, or no TLS.
     """
     holder, clock = host.chance.randbytes(_HOLDER_BYTES).hex(), RunClock(host.clock)
-    memory = memory_of(store, holder, host.clock.wall, timeout_s=asked.timeout_s)
+    memory = memory_of(store, holder, host.clock.wall, timeout_s=asked.timeout_s, insists=access.try_credential)
     rate = None if math.isinf(asked.rate) else asked.rate
     async with AsyncExitStack() as stack:
         opened = await host.open_lists(

@@ -23,14 +23,15 @@ class FleetAccess:
     """How lists of the service are come by.
 
     With `is_offline` only those that were kept are used, however old; where nothing is kept that is an error, unless it
-    `may_lack` them. `progress` is told how many servers of how many were
-    read, of which lane.
+    `may_lack` them. With `try_credential` one call is made by a credential that the service refused, though it is too soon for
+    that. `tell` is told how old a list is, `progress` of which lane how many servers of how many were read.
     """
 
     state_dir: Path = NO_STATE_DIR
     ca_bundle: Path | None = None
     is_offline: bool = False
     may_lack: bool = False
+    try_credential: bool = False
     tell: Callable[[str], None] = lambda _: None
     progress: Callable[[str, int, int], None] = lambda _, __, ___: None
 

@@ -134,7 +134,8 @@ def fleet_access(options: JsonObject) -> FleetAccess:
     shown = FleetProgress(is_quiet=bool(options.get("quiet")))
     offline, may_lack = options.pop("offline", False), options.pop("may_lack", False)
     folder, ca_bundle = options.get("state_dir", NO_STATE_DIR), options.get("ca_bundle")
-    return FleetAccess(folder, ca_bundle, offline, may_lack, shown.tell, shown.progress)
+    insists = options.get("try_credential", False)
+    return FleetAccess(folder, ca_bundle, offline, may_lack, insists, shown.tell, shown.progress)
 
 
 def _is_read_once(path: Path) -> bool:

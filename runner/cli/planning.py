@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.options import OutputPath, ca_option, campaign_options, offline_option, pass_host, plan_inputs
+from runner.cli.options import (
+    OutputPath,
+    ca_option,
+    campaign_options,
+    credential_option,
+    offline_option,
+    pass_host,
+    plan_inputs,
+)
 from runner.cli.paths import UserPath, state_options
 from runner.files.writing import is_stdout
 from runner.plain import one_line
@@ -28,6 +36,7 @@ if TYPE_CHECKING:
 @campaign_options
 @click.option("--online", is_flag=True, help="Ask the service for its templates, and for servers that it lists.")
 @click.option("--templates", "templates_file", type=UserPath(), help="Templates that `runner templates -o` wrote.")
+@credential_option
 @ca_option
 @state_options
 @pass_host
@@ -64,6 +73,7 @@ def validate_command(host: Host, jobspec: Path, **options: Any) -> None:
 @click.argument("jobspec", metavar="JOBSPEC|PLAN.json", type=UserPath())
 @campaign_options
 @offline_option
+@credential_option
 @ca_option
 @state_options
 @click.option(

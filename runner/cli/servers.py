@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.options import Duration, all_of, ca_option, fleet_access, offline_option, pass_host
+from runner.cli.options import Duration, all_of, ca_option, credential_option, fleet_access, offline_option, pass_host
 from runner.cli.paths import UserPath, state_options
 from runner.errors import RunnerError
 from runner.model import Lane
@@ -45,6 +45,7 @@ lane_options = all_of(
 @click.option("--every", "every_s", type=Duration(), default=_EVERY_S, help="How long --watch waits.  [default: 1m]")
 @lane_options
 @offline_option
+@credential_option
 @ca_option
 @state_options
 @click.option("-q", "--quiet", is_flag=True, help="Only the servers.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli import streams
-from runner.cli.options import OutputPath, ca_option, fleet_access, format_option, pass_host
+from runner.cli.options import OutputPath, ca_option, credential_option, fleet_access, format_option, pass_host
 from runner.cli.paths import UserPath, state_options
 from runner.cli.servers import lane_options
 from runner.model import Lane
@@ -31,6 +31,7 @@ _LONGEST = 200
 @click.option("--save", is_flag=True, help="Keep them, so that `runner validate` checks by them without the network.")
 @click.option("-o", "--output", "file", type=OutputPath(), help="Write them for `validate --templates`; - is stdout.")
 @format_option
+@credential_option
 @ca_option
 @state_options
 @pass_host

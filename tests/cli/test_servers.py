@@ -5,16 +5,38 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 
+from runner.engine.clock import SystemClock
 from tests.cli.conftest import JOBSPEC, Program
+from tests.cli.inside import ClockSetTo
 from tests.cli.serving import StartSimulator
 
 FREE = "throttle: {creates: null, reads: null}\n"
 Ask = Callable[..., CompletedProcess[str]]
+
+
+class ThreeTimes(SystemClock):
+    """A clock that takes no time to wait by, but for the third minute or more: then the command is interrupted."""
+
+    def __init__(self) -> None:
+        self.waited: list[float] = []
+        self._ahead_s = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._ahead_s
+
+    async def sleep(self, seconds: float) -> None:
+        self._ahead_s += seconds
+        await super().sleep(0)
+        if seconds > 60.0:
+            self.waited.append(seconds)
+            if len(self.waited) > 2:
+                raise KeyboardInterrupt
 
 
 @pytest.fixture
@@ -22,6 +44,7 @@ def ask(program: Program, simulator: StartSimulator) -> Ask:
     """`ask(fleet, ...)` gives `runner servers` of a service with such a fleet."""
 
     def asked(fleet: str, *arguments: str, throttle: str = FREE) -> CompletedProcess[str]:
+        program.clock = SystemClock() if throttle != FREE else ThreeTimes()
         url = simulator(f"{throttle}fleet: {{{fleet}}}\n")
         return program("servers", "--endpoint", url, "--project-id", "p", *arguments)
 
@@ -302,3 +325,89 @@ def test_a_wrong_inventory_is_told_with_its_place(
     assert refused.returncode == 2
     assert said in refused.stderr
     assert "job.yaml:3:" in refused.stderr
+
+
+def test_twenty_thousand_servers_are_whole_at_a_read_rate_or_the_inventory_is_refused(ask: Ask) -> None:
+    strict = "throttle: {creates: 10, reads: 20}\n"
+    found = ask("count: 20000, hyper_instances: 100", "--by", "labels.category", "--format", "csv", throttle=strict)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.splitlines() == ["value,servers", "SERVER,19200", "HPS,800"]
+    for lie in ("pages: skip", "change: replaced, change_times: 99", "total: more"):
+        refused = ask(f"count: 20000, {lie}", "--format", "ids", throttle=strict)
+        assert (refused.returncode, refused.stdout) == (7, "")
+
+
+def test_watching_says_what_changes_and_nothing_else(program: Program, simulator: StartSimulator) -> None:
+    url = simulator(FREE + "fleet: {count: 30, change: replaced, topology: absent, failing_at: [3, 4, 5, 6, 7, 8]}\n")
+    program.clock = clock = ThreeTimes()
+    found = program("servers", "--endpoint", url, "--project-id", "p", "--watch", "--every", "2m")
+    assert found.returncode == 5
+    assert clock.waited == [120.0, 120.0, 120.0]
+    assert "since" in found.stdout
+    assert found.stdout.count("1 new, 1 gone, 0 changed") == 1
+    assert found.stderr.count("cannot be listed whole: Backend unavailable.") == 1
+    wrong = program("servers", "--endpoint", url, "--project-id", "p", "--watch", "--format", "json")
+    assert wrong.returncode == 2
+
+
+def test_what_a_server_is_called_does_nothing_on_a_screen(ask: Ask) -> None:
+    extra = 'extra: {name: "a\\e]0;owned\\a\\nb", note: "\\e[2J"}'
+    for output in ("table", "csv", "ndjson", "json", "ids"):
+        found = ask(f"count: 3, {extra}", "--format", output)
+        assert found.returncode == 0, found.stderr
+        assert "\x1b" not in found.stdout
+        assert "\x07" not in found.stdout
+
+
+def test_a_list_that_is_too_old_is_read_anew_and_a_moved_clock_makes_none_new(
+    program: Program, simulator: StartSimulator, jobspec: Callable[[str], Path]
+) -> None:
+    jobspec("inventory: {api: {max_age: 10m}}\n")
+    url = simulator(FREE + "fleet: {count: 5}\nauth: {skew_s: 100000}\n")
+    now = datetime.now(UTC)
+    for minutes, told in ((0, "now"), (9, "ago"), (11, "now"), (-60, "now"), (-61, "now")):
+        program.clock = ClockSetTo(now + timedelta(minutes=minutes))
+        done = program("plan", "job.yaml", "--endpoint", url)
+        assert done.returncode == 0, done.stderr
+        assert f"5 servers, listed {told}" in done.stderr or f"{told}\n" in done.stderr, (minutes, done.stderr)
+
+
+def test_a_label_with_dots_is_read_as_documented(ask: Ask) -> None:
+    fleet = "count: 20, hyper_instances: 1"
+    by_dots = ask(fleet, "--select", 'labels.hyper_instance.name == "supernode-0000"', "--format", "ids")
+    by_name = ask(fleet, "--select", 'labels["hyper_instance.name"] == "supernode-0000"', "--format", "ids")
+    assert len(by_dots.stdout.split()) == len(by_name.stdout.split()) == 8, by_dots.stderr
+    assert len(ask(fleet, "--select", 'labels.image.arch == "ARM"', "--format", "ids").stdout.split()) == 20
+    assert len(ask(fleet, "--select", 'labels.image == "euler-2.10"', "--format", "ids").stdout.split()) == 20
+
+
+def test_credentials_that_are_refused_stop_it_after_few_calls(program: Program, simulator: StartSimulator) -> None:
+    url = simulator(FREE + "fleet: {count: 5}\nauth: {access_keys: {SIMULATORAK: other}}\n")
+    refused = program("servers", "--endpoint", url, "--project-id", "p")
+    assert refused.returncode == 7
+    assert "verify aksk signature fail" in refused.stderr
+    assert sum(simulator.calls.values()) == 0
+    assert "SIMULATORSK" not in refused.stderr
+    for path in program.state.rglob("*"):
+        assert not path.is_file() or b"SIMULATORSK" not in path.read_bytes()
+
+
+def test_a_rehearsal_takes_the_servers_that_there_are(
+    program: Program, simulator: StartSimulator, jobspec: Callable[[str], Path]
+) -> None:
+    jobspec("inventory: {api: {}}\n")
+    url = simulator(FREE + "fleet: {count: 6}\n")
+    path = program.folder / "job.yaml"
+    path.write_text(path.read_text().replace("project_id: p", f"project_id: p\n  endpoint: {url}"))
+    done = program("run", "job.yaml", "--behaviour", "quick.yaml", "--report", "report.json", "-q")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((program.folder / "report.json").read_text())["counts"]["succeeded"] == 6
+    assert not simulator.jobs
+
+
+def test_members_that_are_not_listed_are_told(program: Program, simulator: StartSimulator) -> None:
+    url = simulator(FREE + "fleet: {count: 12, hyper_instances: 2}\n")
+    found = program("servers", "--endpoint", url, "--project-id", "p")
+    assert found.returncode == 0
+    assert "1 hyper-instances have members that are not listed" in found.stderr
+    assert "(4 of 8)" in found.stderr
