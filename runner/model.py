@@ -152,3 +152,42 @@ class JobPage(NamedTuple):
     pages: int | None = None
     size: int | None = None
     said: str | None = None
+
+
+class ServiceList(StrEnum):
+    """A list that the service has beside that of jobs, by its path below the project (api-facts 1.6, 2)."""
+
+    OWN_SERVERS = "dev-servers"
+    ALL_SERVERS = "dev-servers/all"
+    OWN_HYPER_INSTANCES = "dev-servers/hyperinstance"
+    ALL_HYPER_INSTANCES = "dev-servers/hyperinstance/all"
+    TOPOLOGY = "dev-servers/instance-physical-topologies"
+    TEMPLATES = "dev-servers/jobs/templates"
+
+
+class ListedPage(NamedTuple):
+    """One answer of such a list, as it was told: rows as they are. None and `said` are as in `JobPage`."""
+
+    rows: tuple[JsonObject, ...]
+    total: int | None
+    current: int | None = None
+    pages: int | None = None
+    size: int | None = None
+    said: str | None = None
+
+
+class ListedServer(NamedTuple):
+    """One server as the service lists it (api-facts 2): what may be asked of it before anything is sent there.
+
+    `labels` are all that is known of it, these fields among them. `cloud_server_id` is of the machine below it, which a job
+    does not take; `hyper_instance` is the id of the one that it is a member of. None: the service does not say.
+    """
+
+    id: str
+    name: str
+    status: str | None
+    flavor: str | None
+    category: str | None
+    cloud_server_id: str | None
+    hyper_instance: str | None
+    labels: Mapping[str, str]

@@ -10,21 +10,33 @@ from runner.api.authentication import Outgoing, outgoing
 from runner.api.renewing import IamFailed
 from runner.api.replies import Broken, Reply
 from runner.api.signing import canonical_query
-from runner.api.wire import UnreadableAnswer, read_job, read_page
+from runner.api.wire import UnreadableAnswer, read_job, read_listed, read_page
+from runner.model import ServiceList
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from runner.api.authentication import Authenticator, Headers
     from runner.api.transport import Transport
     from runner.engine.ports import Departure
-    from runner.model import Job, JobPage
+    from runner.model import Job, JobPage, ListedPage
     from runner.rules.answers import Answer, ReadFailed
     from runner.rules.refused_calls import Identity
 
 # As the official SDK sends them (api-facts 1).
 _WITH_BODY = "application/json;charset=utf-8"
 _WITHOUT_BODY = "application/json"
+
+
+# What each list is of, and the field by which a row of it is known.
+_ROWS = {
+    ServiceList.OWN_SERVERS: ("servers", "id"),
+    ServiceList.ALL_SERVERS: ("servers", "id"),
+    ServiceList.OWN_HYPER_INSTANCES: ("hyper-instances", "id"),
+    ServiceList.ALL_HYPER_INSTANCES: ("hyper-instances", "id"),
+    ServiceList.TOPOLOGY: ("switches", "resource_id"),
+    ServiceList.TEMPLATES: ("templates", "id"),
+}
 
 
 class _NotSent(Exception):
@@ -66,7 +78,8 @@ class LiteServerClient:
         self._transport = transport
         self._endpoint = endpoint
         self._project_id = project_id
-        self._path = f"/v1/{quote(project_id, safe='')}/dev-servers/jobs"
+        self._project_path = f"/v1/{quote(project_id, safe='')}"
+        self._path = f"{self._project_path}/dev-servers/jobs"
         self._authenticator = authenticator
         self._wall = wall
         self._redact = redact
@@ -106,6 +119,18 @@ class LiteServerClient:
         query = canonical_query([*paging, ("name", name)] if name else paging)
         reply = await self._read(self._path, query, departure)
         return None if reply is None else read_answer(reply, read_page, self._clean, self._wall())
+
+    async def rows(
+        self, which: ServiceList, query: Sequence[tuple[str, str]], departure: Departure = _AT_ONCE
+    ) -> ListedPage | ReadFailed | None:
+        """Read one page of another list than that of jobs."""
+        what, key = _ROWS[which]
+        reply = await self._read(f"{self._project_path}/{which.value}", canonical_query([*query]), departure)
+        return (
+            None
+            if reply is None
+            else read_answer(reply, lambda body: read_listed(body, what, key), self._clean, self._wall())
+        )
 
     async def _read(self, path: str, query: str, departure: Departure) -> Reply | Broken | None:
         request = outgoing(

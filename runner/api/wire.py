@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 import orjson
 
 from runner.api.carried import carried_error, said_instead
-from runner.model import Job, JobPage, JobRow, Task
+from runner.model import Job, JobPage, JobRow, ListedPage, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from runner.model import JsonObject
 
 _LAST_SECOND = 253_402_300_799  # the end of the year 9999: later times cannot be written as dates
 _LONGEST_ID = 256  # the documents say 64
@@ -82,15 +84,35 @@ def read_page(body: bytes) -> JobPage:
     An object that carries an error is no page: its rows may be none for that reason.
     """
     value = _without_error(body, _TOLD_OF_A_LIST)
-    total = _count(value.get("total"))
+    data = _rows(value, "jobs")
+    return JobPage(tuple(_row(row) for row in data), *_envelope(value))
+
+
+def read_listed(body: bytes, what: str, key: str) -> ListedPage:
+    """One page of a list of `what`, each with a text under `key` by which it is known. Raises as `read_page` does."""
+    value = _without_error(body, _TOLD_OF_A_LIST)
+    return ListedPage(tuple(_known_row(row, what, key) for row in _rows(value, what)), *_envelope(value))
+
+
+def _known_row(row: object, what: str, key: str) -> JsonObject:
+    if not isinstance(row, dict) or not isinstance(row.get(key), str) or not 0 < len(row[key]) <= _LONGEST_ID:
+        raise UnreadableAnswer(f"a row of the list of {what} has no usable `{key}`")
+    return row
+
+
+def _rows(value: dict[str, object], what: str) -> list[object]:
     data = value.get("data")
-    if data is None and total == 0:
+    if data is None and _count(value.get("total")) == 0:
         data = []
     if not isinstance(data, list):
-        raise UnreadableAnswer("there is no list of jobs in it")
-    current, pages, size = (_count(value.get(field)) for field in ("current", "pages", "size"))
-    said = None if data else said_instead(value)
-    return JobPage(tuple(_row(row) for row in data), total, current, pages, size, said)
+        raise UnreadableAnswer(f"there is no list of {what} in it")
+    return data
+
+
+def _envelope(value: dict[str, object]) -> tuple[int | None, int | None, int | None, int | None, str | None]:
+    """What a list tells of itself: total, current, pages, size, and what an empty one says beside."""
+    total, current, pages, size = (_count(value.get(field)) for field in ("total", "current", "pages", "size"))
+    return total, current, pages, size, None if value.get("data") else said_instead(value)
 
 
 def _without_error(body: bytes, told: frozenset[str]) -> dict[str, object]:

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.app.hooks import Sender
-    from runner.engine.ports import Checker, JobService, MachineClock
+    from runner.engine.ports import Checker, JobService, ListService, MachineClock
     from runner.engine.refusals import CredentialMemory
     from runner.files.writing import Data
     from runner.journal.owner import Owner
     from runner.journal.store import RunStore
+    from runner.model import Lane
     from runner.plan.plan import Plan
     from runner.simulator.behaviour import Behaviour
 
@@ -53,6 +54,23 @@ class OpenServices(Protocol):
             InvalidInput: a lane cannot be one.
             ServiceUnusable: no credentials, no project, or no TLS.
         """
+        ...
+
+
+class OpenLists(Protocol):
+    """Opens what lists servers and templates, on lanes that no plan was made for yet."""
+
+    async def __call__(
+        self,
+        stack: AsyncExitStack,
+        lanes: Sequence[Lane],
+        redact: Redact,
+        *,
+        ca_bundle: Path | None,
+        timeout_s: float,
+        memory: CredentialMemory,
+    ) -> Sequence[tuple[Lane, ListService]]:
+        """Each lane, with its endpoint and project known, and what lists there; else as `OpenServices`."""
         ...
 
 
@@ -113,6 +131,7 @@ class Host:
     person: Callable[[], str]
     open_store: Callable[[Path], AbstractContextManager[RunStore]]
     open_services: OpenServices
+    open_lists: OpenLists
     open_checker: Callable[[Redact, Path | None], Checker]
     open_sender: Callable[[Redact, Path | None], Sender]
     interrupts: Callable[[], AbstractContextManager[Interrupts]]

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from runner import __version__
 from runner.api.endpoints import is_on_this_machine
 from runner.app.approving import refuse_unfitting, refuse_vanished
+from runner.app.fleet_access import FleetAccess
+from runner.app.fleet_cache import NoList
 from runner.app.given_variables import refuse_unfitting_variables
+from runner.app.inventories import FileSource, Sources, inventory_source, service_inventory
 from runner.app.kinds import file_name, is_plan, read_file
 from runner.app.programs import with_programs
 from runner.app.server_lists import server_names
@@ -24,8 +27,9 @@ from runner.plan.codec import hash_plan, plan_from_json, plan_to_json
 from runner.plan.expansion import PlanOptions, campaign_context, expand
 from runner.plan.limiting import limit_template
 from runner.plan.wanted_labels import wanted_labels
+from runner.spec.campaign import ServiceInventory
 from runner.spec.loading import NOTHING_LOADED, load_campaign, read_jobspec
-from runner.spec.templates import TemplateProblem, has_template, render_text
+from runner.spec.templates import has_template
 from runner.spec.variables import jobspec_variables, load_variables, refuse_names, variables_of_plan
 from runner.spec.yaml_source import decode
 
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from runner.app.host import Host
+    from runner.app.inventories import ListSource
     from runner.plan.plan import Plan
     from runner.servers import ServerColumns
     from runner.spec.campaign import Campaign, Template
@@ -48,7 +53,8 @@ class PlanInputs:
 
     A path `-` is standard input. `read` has all there was of those paths that can be read only once. `limit` is an
     expression, or `@FILE`. `variables` are those of `-e`, None where one was given empty; `once_key` is a template that
-    may use them.
+    may use them. `inventory` may be `api:`; `access` says how lists of the service are come by then.
+    `also_wanted` are labels that are looked at besides those that the plan looks at.
     """
 
     jobspec: Path
@@ -65,6 +71,8 @@ class PlanInputs:
     allow_new_vars: bool = False
     read: Mapping[Path, bytes] = field(default_factory=dict)
     once_key: str | None = None
+    access: FleetAccess = field(default_factory=FleetAccess, compare=False)
+    also_wanted: frozenset[str] = field(default=frozenset(), compare=False)
 
     def content(self, path: Path) -> bytes:
         """All of a file that a person named.
@@ -93,7 +101,7 @@ def try_plan(host: Host, inputs: PlanInputs, *, simulated: bool = False) -> Vali
     fitting = variables is not None and _are_fitting(loaded, inputs, variables, findings)
     options = _plan_options(inputs, host.environ, host.clock.wall(), variables or {}, simulated=simulated)
     limited = findings.of(lambda: _limited(inputs, options))
-    found = findings.of(lambda: _read_servers(loaded, inputs, options))
+    found = findings.of(lambda: _servers_if_kept(host, loaded, inputs, options, findings))
     plan = None
     if loaded.campaign is None or not loaded.is_sound or not fitting or limited is None or found is None:
         findings.unchecked.append(_FOLLOWS)
@@ -127,45 +135,60 @@ def _expanded(
 
 
 class _Found(NamedTuple):
-    """What an inventory has (`Inventory`); None: there is no inventory.
+    """What an inventory has (`FoundServers`); None: there is no inventory.
 
     `whole` is where to read it with all labels, if it has only those that a plan looks at.
     """
 
     servers: ServerColumns | None
     fingerprint: str
-    whole: InventoryFile | None = None
+    remarks: tuple[str, ...] = ()
+    whole: FileSource | ListSource | None = None
 
 
 def _plan_of(campaign: Campaign, found: _Found, options: PlanOptions) -> Plan:
     """The plan. What is wrong with one is said by all the labels that there are."""
+    options = replace(options, inventory_fingerprint=found.fingerprint, warnings=(*options.warnings, *found.remarks))
     try:
-        return expand(campaign, found.servers, replace(options, inventory_fingerprint=found.fingerprint))
+        return expand(campaign, found.servers, options)
     except InvalidInput:
         if found.whole is None:
             raise
-    inventory = found.whole.read()
-    return expand(campaign, inventory.servers, replace(options, inventory_fingerprint=inventory.fingerprint))
+    return expand(campaign, found.whole.read().inventory.servers, options)
 
 
-def _read_servers(loaded: LoadedJobspec, inputs: PlanInputs, options: PlanOptions) -> _Found | None:
+def _servers_if_kept(
+    host: Host, loaded: LoadedJobspec, inputs: PlanInputs, options: PlanOptions, findings: Findings
+) -> _Found | None:
+    try:
+        return _read_servers(host, loaded, inputs, options)
+    except NoList as error:
+        if not inputs.access.may_lack:
+            raise
+        findings.unchecked.append(f"the servers: {error.message} ({error.hint})")
+        return None
+
+
+def _read_servers(host: Host, loaded: LoadedJobspec, inputs: PlanInputs, options: PlanOptions) -> _Found | None:
     """The servers, also for a jobspec that is wrong, as far as it tells where they are; None where it does not."""
+    given = _given_inventory(inputs)
+    source: FileSource | ListSource | None
     if loaded.campaign is not None:
-        source = _inventory_source(loaded.campaign, inputs, options)
-    elif inputs.inventory is not None:
-        source = _inventory_file(inputs)
+        # A rehearsal is of the servers that there are: the simulator's lanes are for what is sent.
+        asked = replace(options, lane=Lane(inputs.region, inputs.endpoint, inputs.project_id))
+        source = inventory_source(host, loaded.campaign, given, asked, Sources(inputs.jobspec.parent, inputs.access))
+    elif given is not None:
+        source = FileSource(given) if isinstance(given, InventoryFile) else None
     elif loaded.inventory is None or has_template(loaded.inventory):
         return None
     else:
-        source = InventoryFile(inputs.jobspec.parent / loaded.inventory)
+        source = FileSource(InventoryFile(inputs.jobspec.parent / loaded.inventory))
     if source is None:
         return _Found(None, "")
     wanted = None if loaded.campaign is None else wanted_labels(loaded.campaign, _limit_expression(inputs))
-    if wanted is not None and source.can_be_read_again:
-        inventory = replace(source, wanted=wanted).read()
-        return _Found(inventory.servers, inventory.fingerprint, source)
-    inventory = source.read()
-    return _Found(inventory.servers, inventory.fingerprint)
+    wanted = None if wanted is None or not source.can_be_read_again else wanted | inputs.also_wanted
+    inventory, remarks = source.read(wanted)
+    return _Found(inventory.servers, inventory.fingerprint, remarks, None if wanted is None else source)
 
 
 def _limit_expression(inputs: PlanInputs) -> Template | None:
@@ -249,8 +272,12 @@ def read_plan(inputs: PlanInputs) -> Plan:
             Problem("a plan is carried out exactly as it is", file, hint="give these options to `runner plan`")
         )
     plan = plan_from_json(inputs.content(path), file)
-    if inputs.inventory is not None:
-        source = _inventory_file(inputs)
+    source = _given_inventory(inputs)
+    if isinstance(source, ServiceInventory):
+        raise InvalidInput(
+            Problem("a plan is checked against a file of servers", file, hint="runner servers --format ids | ... -i -")
+        )
+    if source is not None:
         refuse_vanished(plan, (server.id for server in source.read().servers), source.name)
     return plan
 
@@ -282,22 +309,12 @@ def write_plan(plan: Plan, path: Path) -> None:
     write(path, plain_json(plan_to_json(plan, readable=True)))
 
 
-def _inventory_source(campaign: Campaign, inputs: PlanInputs, options: PlanOptions) -> InventoryFile | None:
-    """Where the servers come from; None where the groups list them."""
-    if inputs.inventory is not None:
-        return _inventory_file(inputs)
-    if campaign.inventory is None:
+def _given_inventory(inputs: PlanInputs) -> InventoryFile | ServiceInventory | None:
+    """The inventory that the command line names."""
+    path = inputs.inventory
+    if path is None:
         return None
-    try:
-        path = render_text(campaign.inventory, campaign_context(campaign.vars, options))
-        return InventoryFile(inputs.jobspec.parent / path)
-    except TemplateProblem as error:
-        raise InvalidInput(error.problem) from error
-
-
-def _inventory_file(inputs: PlanInputs) -> InventoryFile:
-    path = inputs.inventory or Path()
-    return InventoryFile(path, inputs.read.get(path))
+    return service_inventory(str(path)) or InventoryFile(path, inputs.read.get(path))
 
 
 def _read_variables(inputs: PlanInputs) -> dict[str, object]:

@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 
     from runner.app.hooks import Sender
     from runner.app.host import Interrupts, Redact
-    from runner.engine.ports import Checker, JobService, MachineClock
+    from runner.engine.ports import Checker, JobService, ListService, MachineClock
     from runner.engine.refusals import CredentialMemory
     from runner.journal.store import RunStore
+    from runner.model import Lane
     from runner.plan.plan import Plan
     from runner.simulator.behaviour import Behaviour
 
@@ -56,6 +57,7 @@ def host_of(environ: Mapping[str, str], clock: MachineClock) -> Host:
         person=_person,
         open_store=_open_store,
         open_services=partial(_open_services, environ, clock),
+        open_lists=partial(_open_lists, environ, clock),
         open_checker=partial(_open_checker, environ),
         open_sender=partial(_open_sender, environ),
         interrupts=_interrupts,
@@ -153,6 +155,24 @@ async def _open_services(
         notice=notice,
         memory=memory,
     )
+
+
+async def _open_lists(
+    environ: Mapping[str, str],
+    clock: MachineClock,
+    stack: AsyncExitStack,
+    lanes: Sequence[Lane],
+    redact: Redact,
+    *,
+    ca_bundle: Path | None,
+    timeout_s: float,
+    memory: CredentialMemory,
+) -> Sequence[tuple[Lane, ListService]]:
+    """As `open_lists`."""
+    from runner.app.services import Surroundings, open_lists
+
+    around = Surroundings(environ, _home(environ), clock.wall)
+    return await open_lists(stack, lanes, redact, around, ca_bundle=ca_bundle, timeout_s=timeout_s, memory=memory)
 
 
 def run_loop(main: Coroutine[Any, Any, T]) -> T:

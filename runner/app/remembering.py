@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from runner.engine.calls import LaneCredential
-    from runner.engine.ports import Clock, JobService
+    from runner.engine.ports import Clock, JobService, ListService
     from runner.journal.store import RunStore
 
 # A call may take the timeout, and a login before it about as long as this, seconds.
@@ -32,14 +32,16 @@ def memory_of(
     return CredentialMemory(kept, wall, holder, turn_s=timeout_s + _LOGIN_S, insists=insists)
 
 
-def credentials_of(services: Sequence[JobService], memory: CredentialMemory, clock: Clock) -> list[LaneCredential]:
+def credentials_of(
+    services: Sequence[JobService | ListService], memory: CredentialMemory, clock: Clock
+) -> list[LaneCredential]:
     """The credential of each lane: one for all lanes that have the same one."""
     by_name: dict[str, Credential] = {}
     return [_credential(service, by_name, memory, clock).of_lane() for service in services]
 
 
 def _credential(
-    service: JobService, by_name: dict[str, Credential], memory: CredentialMemory, clock: Clock
+    service: JobService | ListService, by_name: dict[str, Credential], memory: CredentialMemory, clock: Clock
 ) -> Credential:
     name = service.identity.name
     if name not in by_name:

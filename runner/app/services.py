@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.app.host import Redact
-    from runner.engine.ports import JobService
+    from runner.engine.ports import JobService, ListService
     from runner.engine.refusals import CredentialMemory
     from runner.plan.plan import Plan
     from runner.simulator.behaviour import Behaviour
@@ -78,6 +78,24 @@ async def open_lane_services(
     )
     opened = await stack.enter_async_context(open_services(lanes, settings))
     return [opened[lane].service for lane in lanes]
+
+
+async def open_lists(
+    stack: AsyncExitStack,
+    lanes: Sequence[Lane],
+    redact: Redact,
+    around: Surroundings,
+    *,
+    ca_bundle: Path | None,
+    timeout_s: float,
+    memory: CredentialMemory,
+) -> Sequence[tuple[Lane, ListService]]:
+    """What lists the servers and templates of lanes, each with its endpoint and project known; see `open_lane_services`."""
+    settings = ServiceSettings(
+        around.environ, around.home, around.wall, redact, ca_bundle=ca_bundle, timeout_s=timeout_s, memory=memory
+    )
+    opened = await stack.enter_async_context(open_services(lanes, settings))
+    return [opened[lane] for lane in lanes]
 
 
 def _simulated_env(behaviour: Behaviour) -> dict[str, str]:

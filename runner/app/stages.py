@@ -18,11 +18,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What came of looking at files: a plan, or what is wrong; and what was not looked at, each in one line."""
+    """What came of looking at files: a plan, or what is wrong; and what was not looked at, each in one line.
+
+    `beside` is what it was held against besides, likewise.
+    """
 
     plan: Plan | None
     problems: Sequence[Problem]
     unchecked: Sequence[str]
+    beside: Sequence[str] = ()
 
     def valid(self) -> Plan:
         """The plan.

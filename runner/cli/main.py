@@ -63,6 +63,8 @@ COMMANDS = {
     "include": _Entry("operating", "Take servers in again that were excluded."),
     "hold": _Entry("operating", "Let in nothing new of a group."),
     "release": _Entry("operating", "Go on with a group that is held."),
+    "servers": _Entry("servers", "The servers that the service lists; what changed."),
+    "templates": _Entry("templates", "The service's job templates, and their parameters."),
     "simulate": _Entry("simulating", "A simulated Lite Server API on loopback."),
     "schema": _Entry("schemas", "Print a JSON Schema of a file format."),
     "completion": _Entry("completing", "Print the shell completion script."),

@@ -19,6 +19,7 @@ from runner.report.format_names import ReportFormat
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from runner.app.fleet_access import FleetAccess
     from runner.app.host import Host
     from runner.app.planning import PlanInputs
     from runner.model import JsonObject
@@ -76,7 +77,12 @@ def _variable(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
 
 
 campaign_options = all_of(
-    click.option("-i", "--inventory", type=UserPath(), help="The servers; replaces the jobspec's. - is stdin."),
+    click.option(
+        "-i",
+        "--inventory",
+        type=UserPath(),
+        help="The servers; replaces the jobspec's. - is stdin; api: is the service.",
+    ),
     click.option(
         "-e",
         "--var",
@@ -110,7 +116,7 @@ def plan_inputs(file: Path, options: JsonObject, *, once_key: str | None = None)
     """
     from runner.app.planning import PlanInputs
 
-    beside = {"jobspec", "read", "once_key"}
+    beside = {"jobspec", "read", "once_key", "access", "also_wanted"}
     given = {field.name: options.pop(field.name) for field in fields(PlanInputs) if field.name not in beside}
     listed = given["limit"] is not None and given["limit"].startswith("@")
     limit = Path(given["limit"][1:]) if listed else None
@@ -121,7 +127,20 @@ def plan_inputs(file: Path, options: JsonObject, *, once_key: str | None = None)
     if from_stdin and sys.stdin is None:
         raise click.UsageError(f"{from_stdin[0]} is to be read from standard input, which is closed")
     read = {path: _content(path) for path in paths.values() if path is not None and _is_read_once(path)}
-    return PlanInputs(jobspec=file, read=read, once_key=once_key, **given)
+    return PlanInputs(jobspec=file, read=read, once_key=once_key, access=fleet_access(options), **given)
+
+
+def fleet_access(options: JsonObject) -> FleetAccess:
+    """How lists of the service are come by, from the options of a command; `offline` is taken out of them."""
+    from runner.app.fleet_access import FleetAccess
+    from runner.cli.fleet_progress import FleetProgress
+    from runner.settings import NO_STATE_DIR
+
+    shown = FleetProgress(is_quiet=bool(options.get("quiet")))
+    offline, may_lack = options.pop("offline", False), options.pop("may_lack", False)
+    folder, ca_bundle = options.get("state_dir", NO_STATE_DIR), options.get("ca_bundle")
+    insists = options.get("try_credential", False)
+    return FleetAccess(folder, ca_bundle, offline, may_lack, insists, shown.tell, shown.progress)
 
 
 def _is_read_once(path: Path) -> bool:
@@ -150,6 +169,12 @@ log_options = all_of(
     click.option("-q", "--quiet", is_flag=True, help="Only errors and the result."),
     click.option("--no-color", is_flag=True, help="No colours; so has NO_COLOR, set to anything."),
 )
+
+offline_option = click.option(
+    "--offline", is_flag=True, help="Ask the service for no list: use those that are kept, however old."
+)
+
+ca_option = click.option("--ca-bundle", type=UserPath(), help="A PEM file of certificates to trust.")
 
 format_option = click.option(
     "--format",

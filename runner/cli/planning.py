@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.options import OutputPath, campaign_options, pass_host, plan_inputs
-from runner.cli.paths import UserPath
+from runner.cli.options import (
+    OutputPath,
+    ca_option,
+    campaign_options,
+    credential_option,
+    offline_option,
+    pass_host,
+    plan_inputs,
+)
+from runner.cli.paths import UserPath, state_options
 from runner.files.writing import is_stdout
 from runner.plain import one_line
 
@@ -26,29 +34,48 @@ if TYPE_CHECKING:
 @click.command("validate")
 @click.argument("jobspec", metavar="JOBSPEC|PLAN.json", type=UserPath())
 @campaign_options
+@click.option("--online", is_flag=True, help="Ask the service for its templates, and for servers that it lists.")
+@click.option("--templates", "templates_file", type=UserPath(), help="Templates that `runner templates -o` wrote.")
+@credential_option
+@ca_option
+@state_options
 @pass_host
 def validate_command(host: Host, jobspec: Path, **options: Any) -> None:
     """Check a jobspec with its inventory and variables, or a plan, and show the mistakes of all of them at once.
 
-    What follows from a mistake is looked at once that is mended. Nothing is asked of the network, so credentials,
-    endpoint, project and the service's own rules are not checked; nor are other variables than are given here, nor
-    secrets. It says what it did not check. Exit codes: 0 valid, 2 mistakes, 6 a plan that was changed or is outdated.
+    What follows from a mistake is looked at once that is mended. Nothing is asked of the network but with --online, so
+    credentials, endpoint, project and the service's own rules are not checked; nor are other variables than are given here,
+    nor secrets. Types and parameters are checked by the service's templates: those of a file, those that were saved, or
+    with --online those of now. It says what it did not check. Exit codes: 0 valid, 2 mistakes, 6 a plan that was changed or
+    is outdated, 7 the service cannot be used.
     """
     from runner.app import validating
+    from runner.app.job_templates import Against
     from runner.cli import output, streams
 
     host.zone()
-    found = validating.validate(host, plan_inputs(jobspec, options))
+    online, file = options.pop("online"), options.pop("templates_file")
+    if online and file is not None:
+        raise click.UsageError("--online asks the service for its templates, and --templates names a file of them")
+    inputs = plan_inputs(jobspec, options | {"offline": not online, "may_lack": not online})
+    found = validating.validate(host, inputs, Against(online, file))
     if found.plan is not None and not found.problems:
         output.warnings(found.plan)
         streams.echo(f"{one_line(str(jobspec))}: valid, {output.plan_line(found.plan)}")
+    if found.beside:
+        streams.echo("\n".join(["checked by:", *(f"  {one_line(what)}" for what in found.beside)]))
     streams.echo("\n".join(["not checked:", *(f"  {what}" for what in found.unchecked)]))
-    found.valid()
+    if found.plan is not None or found.problems:
+        found.valid()
 
 
 @click.command("plan")
 @click.argument("jobspec", metavar="JOBSPEC|PLAN.json", type=UserPath())
 @campaign_options
+@offline_option
+@credential_option
+@ca_option
+@state_options
 @click.option(
     "--format",
     "output",
@@ -60,9 +87,10 @@ def validate_command(host: Host, jobspec: Path, **options: Any) -> None:
 @click.option("-o", "--output", "plan_file", type=OutputPath(), help="Write the plan, with its hash; - is stdout.")
 @pass_host
 def plan_command(host: Host, jobspec: Path, **options: Any) -> None:
-    """Show what is sent to whom, in which waves, within which limits, and what that means should servers fail. No network.
+    """Show what is sent to whom, in which waves, within which limits, and what that means should servers fail.
 
-    Of a plan, what it is; `runner diff` compares two.
+    No network, but for an inventory that the service lists, and that is not kept, or too old. Of a plan, what it is;
+    `runner diff` compares two.
     """
     from runner.app import planning
 

@@ -11,10 +11,12 @@ from runner.cli.options import (
     Duration,
     OutputPath,
     ReportTarget,
+    ca_option,
     campaign_options,
     credential_option,
     lock_option,
     log_options,
+    offline_option,
     pass_host,
     patience_of,
     patience_options,
@@ -50,7 +52,6 @@ _report_option = click.option(
     " (repeatable). `resume` writes the same files.",
 )
 _behaviour_option = click.option("--behaviour", type=UserPath(), help="How the simulator behaves: a YAML file.")
-_ca_option = click.option("--ca-bundle", type=UserPath(), help="A PEM file of certificates to trust.")
 
 
 _RETRIED = tuple(outcome.value for outcome in Outcome if outcome is not Outcome.SUCCEEDED)
@@ -67,6 +68,7 @@ def _outcomes(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @click.command("run")
 @click.argument("file", metavar="JOBSPEC|PLAN.json", type=UserPath())
 @campaign_options
+@offline_option
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @click.option("--simulate", is_flag=True, help="Run against a simulator that is started for it.")
 @_behaviour_option
@@ -79,7 +81,7 @@ def _outcomes(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @lock_option
 @credential_option
 @_report_option
-@_ca_option
+@ca_option
 @state_options
 @log_options
 @pass_host
@@ -119,7 +121,7 @@ def run_command(host: Host, file: Path, **options: Any) -> int:
 @lock_option
 @credential_option
 @_report_option
-@_ca_option
+@ca_option
 @state_options
 @log_options
 @pass_host
@@ -144,7 +146,7 @@ def resume_command(host: Host, run: str, **options: Any) -> int:
 @lock_option
 @credential_option
 @_report_option
-@_ca_option
+@ca_option
 @state_options
 @log_options
 @pass_host

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from runner.engine.credential import Credential
-    from runner.model import Job, JobPage
+    from runner.model import Job, JobPage, ListedPage
     from runner.rules.answers import Answer, Refusal, ServiceError
 
     Slot = Callable[[], Awaitable[bool]]
@@ -124,6 +124,6 @@ class LaneCredential:
         """Begin a call at once: for who has seen that there is no doubt."""
         return self.shared.begin(self)
 
-    def end(self, call: Call, answer: Answer | Job | JobPage | ReadFailed | None) -> None:
+    def end(self, call: Call, answer: Answer | Job | JobPage | ListedPage | ReadFailed | None) -> None:
         """A call is over; None: it was not made after all, or not waited for."""
         self.shared.end(call, self, answer)

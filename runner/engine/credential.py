@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from runner.engine.calls import Call, LaneCredential
 from runner.engine.recorder import News
-from runner.model import Job, JobPage
+from runner.model import Job, JobPage, ListedPage
 from runner.rules.answers import Cause, Created, ReadFailed, Refusal, ServiceError
 from runner.rules.refusals import UNAUTHENTICATED_LIMIT
 
@@ -110,7 +110,9 @@ class Credential:
         call.round, call.is_alone = begun.round, begun.is_alone
         return True
 
-    def end(self, call: Call, lane: LaneCredential, answer: Answer | Job | JobPage | ReadFailed | None) -> None:
+    def end(
+        self, call: Call, lane: LaneCredential, answer: Answer | Job | JobPage | ListedPage | ReadFailed | None
+    ) -> None:
         """A call is over."""
         self._over(lane)
         if type(answer) is Created and not lane.is_doubted:
@@ -221,4 +223,4 @@ def _has_worked(answer: object) -> bool:
     """Whether the service took the credential. Who knows that a job is missing has looked for it."""
     if isinstance(answer, ReadFailed):
         return answer.missing
-    return isinstance(answer, Created | Job | JobPage)
+    return isinstance(answer, Created | Job | JobPage | ListedPage)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from runner.model import Job, JobPage
+    from runner.model import Job, JobPage, ListedPage, ServiceList
     from runner.plan.rollout.model import PlannedCheck
     from runner.rules.answers import Answer, ReadFailed
     from runner.rules.refused_calls import Identity
@@ -51,6 +51,21 @@ class JobService(Protocol):
         self, *, name: str | None, offset: int, limit: int, departure: Departure
     ) -> JobPage | ReadFailed | None:
         """Read one page of the job list. The service may ignore `offset` and `limit` (api-facts 1.3)."""
+        ...
+
+
+class ListService(Protocol):
+    """The lists of one lane but that of jobs: of servers, hyper-instances, templates. Calls are as in `JobService`."""
+
+    @property
+    def identity(self) -> Identity:
+        """Who calls are made as now."""
+        ...
+
+    async def rows(
+        self, which: ServiceList, query: Sequence[tuple[str, str]], departure: Departure
+    ) -> ListedPage | ReadFailed | None:
+        """Read one page of a list. The service may ignore the query (api-facts 1.6, 2)."""
         ...
 
 

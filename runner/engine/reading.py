@@ -13,12 +13,14 @@ from runner.run.outages import AfterThat
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from runner.engine.calls import LaneCredential
     from runner.engine.lane import LaneContext
-    from runner.engine.ports import Departure
-    from runner.model import Job, JobPage
+    from runner.engine.pace import Pace
+    from runner.engine.ports import Clock, Departure
+    from runner.model import Job, JobPage, ListedPage
     from runner.rules.reads import AfterFailure, ReadLimits
 
-    Read = TypeVar("Read", Job, JobPage)
+    Read = TypeVar("Read", Job, JobPage, ListedPage)
 T = TypeVar("T")
 
 
@@ -30,17 +32,10 @@ async def read(
     A limit that is named to one that `may_be_left` out may be that of its own kind of call (api-facts 5): others are not
     held to it before they are told, too.
     """
-    answer: Read | ReadFailed | None = None
     async with lane.reads_at_once:
-        # One that could not leave, because another call was refused meanwhile, waits for its turn again.
-        while answer is None and (begun := await lane.credential.enter(lane.reads.wait)) is not None:
-            sent_at = lane.clock.monotonic()
-            try:
-                answer = await call(begun)
-            finally:
-                lane.credential.end(begun, answer)
-    if answer is None:
-        return lane.credential.refusal
+        answer, sent_at = await made_in_turn(lane.credential, lane.reads, lane.clock, call)
+    if sent_at is None:
+        return answer
     if not isinstance(answer, ReadFailed) or answer.missing:
         lane.reads.passed(sent_at)
     elif answer.cause is Cause.THROTTLED:
@@ -50,6 +45,25 @@ async def read(
         else:
             lane.stop(too_long, watched=False)
     return answer
+
+
+async def made_in_turn(
+    credential: LaneCredential,
+    pace: Pace,
+    clock: Clock,
+    call: Callable[[Departure], Awaitable[Read | ReadFailed | None]],
+) -> tuple[Read | ReadFailed, float | None]:
+    """What a read brought, and when it was sent (monotonic); None: it was not, for the credential is refused."""
+    answer: Read | ReadFailed | None = None
+    sent_at = None
+    # One that could not leave, because another call was refused meanwhile, waits for its turn again.
+    while answer is None and (begun := await credential.enter(pace.wait)) is not None:
+        sent_at = clock.monotonic()
+        try:
+            answer = await call(begun)
+        finally:
+            credential.end(begun, answer)
+    return (credential.refusal, None) if answer is None else (answer, sent_at)
 
 
 def _unnamed(throttle: Throttle | None) -> Throttle:

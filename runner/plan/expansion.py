@@ -73,6 +73,29 @@ def campaign_context(variables: Mapping[str, object], options: PlanOptions) -> J
         raise InvalidInput(error.problem) from error
 
 
+def lanes_asked(campaign: Campaign, options: PlanOptions) -> tuple[Lane, ...]:
+    """The lanes of all groups, before anything is known of servers: each group by its own name, also where it is split.
+
+    Raises:
+        InvalidInput: a lane cannot be told.
+    """
+    problems: list[Problem] = []
+    base, lanes = base_context(options.env, options.run_date), LaneTable(campaign.lane, options.lane)
+    for group in campaign.groups:
+        try:
+            lanes.index_of(group.lane, _group_context(campaign, group, options, base), problems)
+        except TemplateProblem as error:
+            problems.append(error.problem)
+    if problems:
+        raise InvalidInput(*dict.fromkeys(problems))
+    return lanes.lanes
+
+
+def _group_context(campaign: Campaign, group: GroupSpec, options: PlanOptions, base: JsonMapping) -> JsonObject:
+    variables = resolve_variables(_variables(campaign.vars, group.vars, options), base)
+    return context_with(base, variables) | {"group": Names("group", {"name": group.name})}
+
+
 def expand(campaign: Campaign, servers: Sequence[Server] | None, options: PlanOptions) -> Plan:
     """Make the plan. Without an inventory (`servers` is None) the servers are those that groups list by id.
 
@@ -167,11 +190,10 @@ class _Expansion:
 
     def _context_of(self, group: GroupSpec) -> JsonObject:
         try:
-            variables = resolve_variables(_variables(self._campaign.vars, group.vars, self._options), self._base)
+            return _group_context(self._campaign, group, self._options, self._base)
         except TemplateProblem as error:
             self._problems.append(error.problem)
             return {}
-        return context_with(self._base, variables) | {"group": Names("group", {"name": group.name})}
 
     def _is_asked_for(self, group: GroupSpec, name: str) -> bool:
         """Whether --group names a group, or the part of it with this name."""

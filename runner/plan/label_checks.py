@@ -134,6 +134,13 @@ def _unknown(name: LabelName, known: Collection[str]) -> Problem:
     return Problem(f"no server has a label `{name.label}`", place.file, place.line, place.column, place.path, hint)
 
 
+def unknown_labels(template: Template, servers: ServerColumns, *, is_condition: bool) -> Iterator[Problem]:
+    """The labels that an expression names and no server has."""
+    known = servers.label_names()
+    named = _named(template, _SELECT if is_condition else _SPLIT, {})
+    yield from (_unknown(name, known) for name in named if name.label not in known)
+
+
 def _fate(
     name: LabelName, without: set[int], limited: ServerColumns, members: Mapping[str, Sequence[ServerColumns]]
 ) -> Iterator[str]:

@@ -139,6 +139,57 @@ class Servers(_Switches):
     duplicates: Literal["refuse", "accept"] = Field("refuse", description="The same id twice in a create.")
 
 
+class FleetSwitches(_Switches):
+    """Made-up servers that are listed beside `servers.fleet`, and how their list misleads (api-facts 2)."""
+
+    count: int = Field(0, ge=0, description="How many made-up servers there are.")
+    statuses: dict[str, str] = Field({}, description="Ids, with * as wildcard, and statuses; the others are RUNNING.")
+    flavors: list[str] = Field(["snt9b.xlarge"], min_length=1, description="Their flavors, one after the other.")
+    hyper_instances: int = Field(0, ge=0, description="How many hyper-instances the first of them are members of.")
+    members: int = Field(8, ge=1, description="How many members each hyper-instance has.")
+    extra: dict[str, Any] = Field({}, description="Fields that every row has besides.")
+    hyper_list: Literal["given", "refused"] = Field("given", description="Whether hyper-instances can be listed.")
+    topology: Literal["given", "absent"] = Field("given", description="Whether the topology can be read.")
+    paging: Literal["honoured", "ignored"] = Field("honoured", description="Whether limit and offset do anything.")
+    all_paging: Literal["honoured", "ignored", "whole", "refused"] = Field(
+        "honoured", description="The same for the list of the tenant: ignored, with all on one page, or refused."
+    )
+    ignored_size: int = Field(10, ge=1, description="Rows of each page where paging is ignored.")
+    most: int = Field(1024, ge=1, description="Rows of a page at most.")
+    pages: Literal["in_order", "repeat", "skip", "overlap"] = Field(
+        "in_order", description="Where a page after the first begins."
+    )
+    rows: Literal["all", "fewer", "twice"] = Field("all", description="Which rows of a page are shown.")
+    total: Literal["true", "of_page", "more", "missing", "grows"] = Field("true", description="What `total` counts.")
+    error_in_200: bool = Field(default=False, description="Whether the list is empty, and an error in truth.")
+    change: Literal["none", "deleted", "made", "replaced"] = Field(
+        "none", description="What happens to the fleet between two pages."
+    )
+    change_times: int = Field(1, ge=0, description="How often that happens.")
+    throttled_at: list[int] = Field([], description="Which calls of the list, from 1, are throttled.")
+    failing_at: list[int] = Field([], description="Which calls of the list, from 1, answer 503.")
+
+
+class GivenTemplate(_Switches):
+    """A job template: its parameters by name, each with some of description, value, visible and regex, as texts."""
+
+    type: str = Field(description="Its type.")
+    flavor: str = Field("ASCEND_GENERIC", description="What it is for.")
+    params: dict[str, dict[Literal["description", "value", "visible", "regex"], str]] = Field(
+        {}, description="Its parameters."
+    )
+
+
+class TemplateSwitches(_Switches):
+    """Job templates (api-facts 1.6)."""
+
+    given: list[GivenTemplate] = Field([], description="Templates beside the usual ones, or in place of their types'.")
+    enforced: bool = Field(default=False, description="Whether a create is held to them.")
+    paging: Literal["none", "honoured", "ignored"] = Field(
+        "none", description="Whether their list has pages of 10, and whether limit and offset do anything."
+    )
+
+
 class Deviations(_Switches):
     """What the service does otherwise than the simulator assumes (docs/simulator.md)."""
 
@@ -204,6 +255,8 @@ class Behaviour(_Switches):
     tasks: Tasks = Field(default_factory=Tasks)
     jobs: Jobs = Field(default_factory=Jobs)
     servers: Servers = Field(default_factory=Servers)
+    fleet: FleetSwitches = Field(default_factory=FleetSwitches)
+    templates: TemplateSwitches = Field(default_factory=TemplateSwitches)
     delete: Delete = Field(default_factory=Delete)
     deviations: Deviations = Field(default_factory=Deviations)
     faults: Faults = Field(default_factory=Faults)

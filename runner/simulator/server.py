@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import orjson
@@ -15,7 +16,6 @@ from runner.errors import ServiceUnusable
 from runner.simulator.behaviour import Fault
 from runner.simulator.replies import SimulatedReply, refusal
 from runner.simulator.service import SimulatedService
-from runner.simulator.templates import TEMPLATES
 from runner.simulator.verifying import Verifier
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from runner.model import Json
     from runner.simulator.behaviour import Behaviour, FaultKind
+    from runner.simulator.service import ServerListKind
 
 _BODY_LIMIT = 12_000_000
 
@@ -47,7 +48,8 @@ class Simulator:
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=_BODY_LIMIT)
-        jobs = "/v1/{project_id}/dev-servers/jobs"
+        servers = "/v1/{project_id}/dev-servers"
+        jobs = servers + "/jobs"
         app.add_routes(
             [
                 web.post(jobs, self._create),
@@ -55,7 +57,11 @@ class Simulator:
                 web.delete(jobs, self._delete),
                 web.get(jobs + "/templates", self._templates),
                 web.get(jobs + "/{job_id}", self._read),
-                web.get("/v1/{project_id}/dev-servers", self._servers),
+                web.get(servers, partial(self._servers, kind="mine")),
+                web.get(servers + "/all", partial(self._servers, kind="all")),
+                web.get(servers + "/hyperinstance", partial(self._servers, kind="hyper")),
+                web.get(servers + "/hyperinstance/all", partial(self._servers, kind="hyper")),
+                web.get(servers + "/instance-physical-topologies", partial(self._servers, kind="topology")),
                 web.post("/v3/auth/tokens", self._token),
                 web.get("/v3/projects", self._projects),
             ]
@@ -137,13 +143,11 @@ class Simulator:
         body = await request.read()
         return await self._refused(request, body) or _response(self.service.delete(_parse(body)))
 
-    async def _servers(self, request: web.Request) -> web.StreamResponse:
-        return await self._refused(request, b"") or _response(self.service.list_servers(request.query))
+    async def _servers(self, request: web.Request, kind: ServerListKind) -> web.StreamResponse:
+        return await self._refused(request, b"") or _response(self.service.list_servers(request.query, kind))
 
     async def _templates(self, request: web.Request) -> web.StreamResponse:
-        refused = await self._refused(request, b"")
-        body = {"current": 1, "pages": 1, "size": len(TEMPLATES), "total": len(TEMPLATES), "data": TEMPLATES}
-        return refused or _response(SimulatedReply(200, body))
+        return await self._refused(request, b"") or _response(self.service.list_templates(request.query))
 
     async def _refused(self, request: web.Request, body: bytes) -> web.StreamResponse | None:
         if self.behaviour.faults.latency_s:

@@ -5,24 +5,29 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from runner.simulator.listing_servers import ServerLists
 from runner.simulator.replies import SimulatedReply, refusal
 
 if TYPE_CHECKING:
-    from runner.simulator.behaviour import Servers
+    from runner.simulator.behaviour import FleetSwitches, Servers
 
 
 class Fleet:
     """The servers of the service, which began at `began_at`, epoch seconds."""
 
-    def __init__(self, switches: Servers, began_at: float) -> None:
+    def __init__(self, switches: Servers, made_up: FleetSwitches, began_at: float) -> None:
         self._switches = switches
+        self.lists = ServerLists(made_up, switches.fleet or {})
+        self._is_any_known = switches.fleet is None and not made_up.count
         self._began_at = began_at
 
     def status(self, server: str) -> str | None:
         """Its status; None: there is no such server."""
         if any(fnmatchcase(server, pattern) for pattern in self._switches.not_known):
             return None
-        return "RUNNING" if self._switches.fleet is None else self._switches.fleet.get(server)
+        if self._is_any_known:
+            return "RUNNING"
+        return (self._switches.fleet or {}).get(server) or self.lists.status(server)
 
     def is_occupied(self, server: str, now: float) -> bool:
         """Whether somebody else is at work on it."""

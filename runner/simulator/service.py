@@ -12,6 +12,7 @@ from runner.simulator.deviating import answer_to_create, job_detail, list_page, 
 from runner.simulator.jobs import JobFactory, JobView, SimulatedJob
 from runner.simulator.replies import SimulatedReply, page, refusal
 from runner.simulator.servers import Fleet
+from runner.simulator.templates import Templates
 from runner.simulator.windows import window
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _TOKEN = re.compile(r"[-_.a-zA-Z0-9]{1,64}")
 _LONGEST_DESCRIPTION = 256
-_MOST_SERVERS_LISTED = 1024
+ServerListKind = Literal["mine", "all", "hyper", "topology"]
 
 
 class SimulatedService:
@@ -34,7 +35,8 @@ class SimulatedService:
         self.jobs: dict[str, SimulatedJob] = {}
         self.calls: Counter[str] = Counter()
         self._clock = clock
-        self.fleet = Fleet(behaviour.servers, clock())
+        self.fleet = Fleet(behaviour.servers, behaviour.fleet, clock())
+        self.templates = Templates(behaviour)
         self._rng = random.Random(behaviour.seed)  # noqa: S311  chance that can be repeated is the point
         self._factory = JobFactory(behaviour, self._rng)
         self._view = JobView(behaviour)
@@ -53,7 +55,7 @@ class SimulatedService:
         throttled = self._throttled("creates")
         if throttled is not None:
             return throttled
-        problem = self._invalid(body)
+        problem = self._invalid(body) or (self.templates.refuses(body) if isinstance(body, dict) else None)
         if problem is not None or not isinstance(body, dict):
             return refusal(400, "ModelArts.0104", problem or "Invalid parameter.")
         failed, skipped = set[str](), set[str]()
@@ -120,17 +122,21 @@ class SimulatedService:
             job.deleted = True
         return page([self._view.row(job, now) for job in found], len(found), len(found), 0)
 
-    def list_servers(self, query: Mapping[str, str]) -> SimulatedReply:
-        """The fleet (api-facts 2); empty where every id is known."""
-        limit, offset = int(query.get("limit") or 10), int(query.get("offset") or 0)
-        if query.get("limit") == "0" or not 0 < limit <= _MOST_SERVERS_LISTED:
-            return refusal(400, "ModelArts.0104", "limit must be from 1 to 1024.")
-        fleet = list((self.behaviour.servers.fleet or {}).items())
-        rows = [
-            {"id": server, "name": f"server-{server[:8]}", "status": status, "category": "SERVER"}
-            for server, status in fleet[offset : offset + limit]
-        ]
-        return page(rows, len(fleet), limit, offset)
+    def list_servers(self, query: Mapping[str, str], kind: ServerListKind = "mine") -> SimulatedReply:
+        """A page of servers or hyper-instances, or the topology (api-facts 2)."""
+        self.calls[kind] += 1
+        throttled = self._throttled("reads")
+        if throttled is not None:
+            return throttled
+        lists = self.fleet.lists
+        if kind == "topology":
+            return lists.topology()
+        return lists.hyper_instances(query) if kind == "hyper" else lists.servers(query, of_all=kind == "all")
+
+    def list_templates(self, query: Mapping[str, str]) -> SimulatedReply:
+        """A page of the job templates (api-facts 1.6)."""
+        self.calls["templates"] += 1
+        return self._throttled("reads") or self.templates.listed(query)
 
     # --- what tests and demos ask -----------------------------------------------------------------------------------
 

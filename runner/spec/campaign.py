@@ -34,6 +34,20 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceInventory:
+    """Servers as the service lists them: the user's own (scope `mine`), or `all` of the tenant.
+
+    Only those for which `select` holds, if it is there. A list that is kept may be `max_age_s` seconds old. `join` is a
+    file whose labels are added by id.
+    """
+
+    scope: str = "mine"
+    select: Template | None = None
+    max_age_s: float = 600.0
+    join: Template | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LaneSpec:
     """Where requests go. None: not said here. A group's lane overrides the jobspec's, field by field."""
 
@@ -121,7 +135,7 @@ class Campaign:
     source: str
     description: Template | None
     vars: Mapping[str, object]
-    inventory: Template | None
+    inventory: Template | ServiceInventory | None
     lane: LaneSpec
     groups: tuple[GroupSpec, ...]
     steps: tuple[StepSpec, ...]

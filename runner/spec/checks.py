@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.errors import Problem
-from runner.spec.campaign import Template
+from runner.spec.campaign import ServiceInventory, Template
 from runner.spec.expression_mistakes import ALL_SERVERS
 from runner.spec.expressions import check_expression
 from runner.spec.hooks import private_templates
@@ -27,6 +27,7 @@ def check_structure(campaign: Campaign) -> list[Problem]:
         *_duplicates("group", ((group.name, group.place) for group in campaign.groups)),
         *_duplicates("step", ((step.name, step.place) for step in campaign.steps)),
         *(problem for group in campaign.groups for problem in _check_group(group)),
+        *_check_inventory(campaign.inventory),
         *check_rollout(campaign),
     ]
 
@@ -65,6 +66,11 @@ def _check_group(group: GroupSpec) -> Iterator[Problem]:
                 expand_ranges(str(entry.source))
             except RangeError as error:
                 yield _at(entry.place, str(error))
+
+
+def _check_inventory(inventory: Template | ServiceInventory | None) -> Iterator[Problem]:
+    if isinstance(inventory, ServiceInventory) and inventory.select is not None:
+        yield from _expression(inventory.select, is_condition=True)
 
 
 def _expression(template: Template, *, is_condition: bool = False) -> Iterator[Problem]:
@@ -118,7 +124,11 @@ def _public_templates(campaign: Campaign) -> Iterator[Template]:
             yield step.job_description
     for lane in (campaign.lane, *(group.lane for group in campaign.groups)):
         yield from (value for value in (lane.region, lane.endpoint, lane.project_id) if value is not None)
-    yield from (value for value in (campaign.description, campaign.inventory) if value is not None)
+    if campaign.description is not None:
+        yield campaign.description
+    file = campaign.inventory.join if isinstance(campaign.inventory, ServiceInventory) else campaign.inventory
+    if file is not None:
+        yield file
     if campaign.rollout is not None:
         yield from public_templates(campaign.rollout)
     for hook in campaign.hooks:

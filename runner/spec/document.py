@@ -10,11 +10,13 @@ from typing import Annotated, Literal
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    Discriminator,
     Field,
     PlainValidator,
     StrictBool,
     StrictInt,
     StrictStr,
+    Tag,
     WithJsonSchema,
 )
 
@@ -159,6 +161,41 @@ class WatchDocument(Part):
     job_timeout: Duration = Field("2h", description="After this the open servers of a job are timed_out.")
 
 
+class ServiceListDocument(Part):
+    """The servers as the service lists them. The list is kept in the state folder, and asked for anew when it is too old."""
+
+    scope: Literal["mine", "all"] = Field("mine", description="The user's own servers, or all of the tenant.")
+    select: Selection | None = Field(
+        None, description="Only servers for which this expression holds.", examples=['labels.status == "RUNNING"']
+    )
+    max_age: Duration = Field("10m", description="How old a list that is kept may be.")
+    join: StrictStr | None = Field(
+        None, description="A file of servers, relative to this one, whose labels are added by id."
+    )
+
+
+class ServiceInventoryDocument(Part):
+    """An inventory that is no file."""
+
+    api: ServiceListDocument = Field(description="The servers as the service lists them.")
+
+
+def _form_of_inventory(value: object) -> str | None:
+    if isinstance(value, dict | ServiceInventoryDocument):
+        return "one-of-service"
+    return "one-of-file" if isinstance(value, str) else None
+
+
+Inventory = Annotated[
+    Annotated[StrictStr, Tag("one-of-file")] | Annotated[ServiceInventoryDocument, Tag("one-of-service")],
+    Discriminator(
+        _form_of_inventory,
+        custom_error_type="inventory",
+        custom_error_message="expected a file, or a mapping with `api`",
+    ),
+]
+
+
 class JobspecDocument(Part):
     """What to run, on which groups, how carefully."""
 
@@ -166,8 +203,9 @@ class JobspecDocument(Part):
     name: Name = Field(description="Name of the campaign.")
     description: StrictStr | None = Field(None, description="What the campaign is for.")
     vars: Variables = Field(default_factory=dict, description="Variables for templates.")
-    inventory: StrictStr | None = Field(
-        None, description="The servers: a CSV, JSON, NDJSON or YAML file, relative to this one."
+    inventory: Inventory | None = Field(
+        None,
+        description="The servers: a CSV, JSON, NDJSON or YAML file, relative to this one; or `api`: as the service lists.",
     )
     lane: LaneDocument = Field(
         default_factory=lambda: LaneDocument.model_validate({}), description="Where requests go."

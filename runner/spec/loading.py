@@ -7,9 +7,20 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import ValidationError
 
 from runner.errors import InvalidInput, Problem, in_order
-from runner.spec.campaign import Campaign, GroupSpec, ItemSpec, LaneSpec, Place, StepSpec, Submit, Template, Watch
+from runner.spec.campaign import (
+    Campaign,
+    GroupSpec,
+    ItemSpec,
+    LaneSpec,
+    Place,
+    ServiceInventory,
+    StepSpec,
+    Submit,
+    Template,
+    Watch,
+)
 from runner.spec.checks import check_structure, check_values
-from runner.spec.document import GroupDocument, JobspecDocument, LaneDocument, StepDocument
+from runner.spec.document import GroupDocument, JobspecDocument, LaneDocument, ServiceInventoryDocument, StepDocument
 from runner.spec.hooks import load_hook
 from runner.spec.json_source import read_document
 from runner.spec.mistakes import shape_problem
@@ -90,7 +101,7 @@ class _Builder:
             source=self._source.text,
             description=self._maybe(document.description, ("description",)),
             vars=self._variables(document.vars, ("vars",)),
-            inventory=self._maybe(document.inventory, ("inventory",)),
+            inventory=self._inventory(document.inventory, ("inventory",)),
             lane=self._lane(document.lane, ("lane",)),
             groups=tuple(self._group(group, ("groups", index)) for index, group in enumerate(document.groups)),
             steps=tuple(self._step(step, ("steps", index)) for index, step in enumerate(document.steps)),
@@ -109,6 +120,19 @@ class _Builder:
             hooks=tuple(
                 load_hook(hook, self._source, ("on_event", index)) for index, hook in enumerate(document.on_event)
             ),
+        )
+
+    def _inventory(
+        self, inventory: str | ServiceInventoryDocument | None, path: Path
+    ) -> Template | ServiceInventory | None:
+        if not isinstance(inventory, ServiceInventoryDocument):
+            return self._maybe(inventory, path)
+        listed, path = inventory.api, (*path, "api")
+        return ServiceInventory(
+            listed.scope,
+            self._maybe(listed.select, (*path, "select")),
+            parse_duration(listed.max_age) or 0.0,
+            self._maybe(listed.join, (*path, "join")),
         )
 
     def _group(self, group: GroupDocument, path: Path) -> GroupSpec:

@@ -90,6 +90,11 @@ class StartSimulator:
         """What the newest service has made, by id."""
         return self._simulators[-1].service.jobs
 
+    @property
+    def calls(self) -> Mapping[str, int]:
+        """How many calls of each kind the newest service had."""
+        return self._simulators[-1].service.calls
+
     def deviates(self, **switches: str) -> None:
         """Have the service break what is assumed of it, from now on in this way only."""
         for simulator in self._simulators:

@@ -12,6 +12,7 @@ from tests.cli.conftest import JOBSPEC, ROOT, Program
 
 REGION = ("--region", "cn-north-9")
 SERVICE = "the service: credentials, endpoint, project, and whether it knows the servers (no network)"
+TEMPLATES = "types and parameters: no templates of the service are saved (runner templates --save, or --online)"
 VARIABLES = "other values of variables: none are given with -e or --vars-file"
 FOLLOWS = "which servers the groups have, the requests, and the programs of checks: they follow from what is wrong"
 
@@ -36,10 +37,14 @@ def test_a_jobspec_that_is_valid(program: Program) -> None:
     assert result.stdout.splitlines() == [
         f"{program.jobspec}: valid, 8 servers in 1 groups, 4 requests",
         "not checked:",
+        f"  {TEMPLATES}",
         f"  {SERVICE}",
         f"  {VARIABLES}",
     ]
-    assert validated(program, program.jobspec, *REGION, "-e", "v=1", "--allow-new-vars", code=0)[0] == [SERVICE]
+    assert validated(program, program.jobspec, *REGION, "-e", "v=1", "--allow-new-vars", code=0)[0] == [
+        TEMPLATES,
+        SERVICE,
+    ]
 
 
 def test_mistakes_of_shape_variables_and_inventory_are_said_at_once(program: Program) -> None:
@@ -98,7 +103,7 @@ def test_secrets_that_are_not_here(program: Program) -> None:
     program.jobspec.write_text(JOBSPEC.replace('"1.0"', '"{{ secret.TOKEN }}"'))
     assert "secrets: TOKEN not in this environment" in validated(program, program.jobspec, *REGION, code=0)[0]
     program.env["TOKEN"] = "x"
-    assert validated(program, program.jobspec, *REGION, code=0)[0] == [SERVICE, VARIABLES]
+    assert validated(program, program.jobspec, *REGION, code=0)[0] == [TEMPLATES, SERVICE, VARIABLES]
 
 
 @pytest.mark.parametrize("name", ["plan.json", "plan", "approved.plan"])

@@ -247,6 +247,7 @@ class World:
             person=lambda: "someone",
             open_store=_not_here,
             open_services=self._open_services,
+            open_lists=_not_here,
             open_checker=lambda redact, ca_bundle: self,
             open_sender=lambda redact, ca_bundle: self,
             interrupts=self._interrupts,
