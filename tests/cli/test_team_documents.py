@@ -1,4 +1,4 @@
-"""docs/runbook.md, docs/retries.md, docs/approvals.md: nothing is left out, every command is one, every output is real."""
+"""Documents for people who run campaigns: nothing is left out, every command is one, every output is real."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shlex
 
 import click
 import pytest
+from ruamel.yaml import YAML
 
 from runner.app.process import this_host
 from runner.cli.main import cli
@@ -17,7 +18,8 @@ from runner.spec.loading import load_campaign
 from tests.cli.conftest import BEHAVIOUR, JOBSPEC, ROOT, Program
 from tests.cli.serving import StartSimulator
 
-DOCS = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in ("runbook", "retries", "approvals")}
+_NAMES = ("first-minutes", "runbook", "retries", "approvals", "hours", "pipelines")
+DOCS = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in _NAMES}
 RACKS = 4
 FLEET = "id,name,ring,rack\n" + "".join(
     f"id-{n},server-id-{n},{'canary' if n < 2 else 'main'},r{n % RACKS}\n" for n in range(32)
@@ -85,11 +87,14 @@ def test_the_runbook_has_every_wait_in_the_words_that_a_run_says() -> None:
     assert {kind for kind, words in WORDS.items() if not any(words.strip() in row for row in rows)} == set()
 
 
+_LINE = r"(?m)^(?:    (?:tmux .* |systemd-run .* )?|\$ | +- (?:run: )?)(runner .*)$"
+
+
 def commands() -> list[tuple[str, str]]:
     """Every command that a document names, with the document."""
     found = []
     for name, text in DOCS.items():
-        lines = re.findall(r"`(runner [^`]*)`", text) + re.findall(r"(?m)^(?:    |\$ )(runner .*)$", text)
+        lines = re.findall(r"`(runner [^`]*)`", text) + re.findall(_LINE, text)
         found += [(name, line) for line in lines]
     return found
 
@@ -160,3 +165,19 @@ def test_the_sessions_of_approvals_are_real(upgraded: Program) -> None:
     assert load_campaign(text, "upgrade.yaml").rollout is not None
     path.write_text(text.replace("soak: 30m", "soak: 10ms"))
     repeat(upgraded, of_wave)
+
+
+def test_the_first_minutes_are_real(program: Program) -> None:
+    text = DOCS["first-minutes"]
+    names = {"csv": ["fleet.csv"], "yaml": ["upgrade.yaml", "failing.yaml"]}
+    for kind, files in names.items():
+        for name, body in zip(files, re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL), strict=True):
+            (program.folder / name).write_text(body)
+    for session in sessions("first-minutes"):
+        repeat(program, session)
+    assert "the image is not there" not in (program.folder / "report.html").read_text()
+
+
+@pytest.mark.parametrize("block", re.findall(r"```yaml\n(.*?)```", DOCS["pipelines"], re.DOTALL))
+def test_pipelines_are_documents_that_can_be_read(block: str) -> None:
+    assert isinstance(YAML(typ="safe").load(block), dict)
