@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -40,7 +40,7 @@ _COMMAND_LINE = "command line"
 class FleetQuestion:
     """What a person asks: of the lanes of a `jobspec`, or of the one given. `scope` None: as the jobspec says, or `mine`.
 
-    `lane` replaces parts of every lane. `select` and `by` are expressions over servers.
+    `lane` replaces parts of every lane. `select` and `by` are expressions over servers; `variables` are those of `-e`.
     """
 
     lane: Lane
@@ -48,6 +48,7 @@ class FleetQuestion:
     scope: str | None = None
     select: str | None = None
     by: str | None = None
+    variables: Mapping[str, object] = field(default_factory=dict)
 
 
 class FleetView(NamedTuple):
@@ -89,7 +90,7 @@ def _source(host: Host, question: FleetQuestion, access: FleetAccess) -> ListSou
     campaign = campaign_of(question.jobspec)
     given = campaign.inventory if isinstance(campaign.inventory, ServiceInventory) else ServiceInventory()
     wanted = replace(given, scope=question.scope or given.scope, max_age_s=0.0)
-    options = plan_options(host, question.lane)
+    options = plan_options(host, question.lane, question.variables)
     return list_source(host, campaign, wanted, options, Sources(question.jobspec.parent, access))
 
 
@@ -119,13 +120,11 @@ def lane_of(given: Lane) -> Lane:
     return lanes.lanes[0]
 
 
-def plan_options(host: Host, lane: Lane) -> PlanOptions:
+def plan_options(host: Host, lane: Lane, variables: Mapping[str, object]) -> PlanOptions:
     """What templates of lanes see, where no plan is made."""
     now = host.clock.wall()
     day = datetime.fromtimestamp(now, UTC).date().isoformat()
-    return PlanOptions(
-        env=host.environ, run_date=day, created_at=now, runner_version=__version__, inventory_fingerprint="", lane=lane
-    )
+    return PlanOptions(host.environ, day, now, __version__, inventory_fingerprint="", variables=variables, lane=lane)
 
 
 def _change(source: ListSource) -> FleetChange | None:

@@ -15,6 +15,7 @@ from runner.plan.expansion import lanes_asked
 from runner.spec.job_templates import read_template
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from runner.app.fleet_access import FleetAccess
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from runner.model import Lane
 
 
-def asked_of(host: Host, lane: Lane, jobspec: Path | None) -> FleetAsked:
-    """The lanes of a jobspec, with the parts that `lane` gives, or that lane alone.
+def asked_of(host: Host, lane: Lane, jobspec: Path | None, variables: Mapping[str, object]) -> FleetAsked:
+    """The lanes of a jobspec, with the parts that `lane` gives, or that lane alone; `variables` are those of `-e`.
 
     Raises:
         InvalidInput: the jobspec is wrong, or no lane is given.
@@ -32,7 +33,7 @@ def asked_of(host: Host, lane: Lane, jobspec: Path | None) -> FleetAsked:
     if jobspec is None:
         return FleetAsked([lane_of(lane)])
     campaign = campaign_of(jobspec)
-    return FleetAsked(lanes_asked(campaign, plan_options(host, lane)), rate=campaign.watch.rate)
+    return FleetAsked(lanes_asked(campaign, plan_options(host, lane, variables)), rate=campaign.watch.rate)
 
 
 def read_templates(host: Host, asked: FleetAsked, access: FleetAccess) -> list[SavedTemplates]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import orjson
@@ -14,10 +11,11 @@ from runner.cli.json_text import print_json
 from runner.cli.table import table
 from runner.plain import one_line, plain_json
 from runner.plan.estimate import duration_text
+from runner.report.csv_text import csv_lines
 from runner.report.times import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from runner.app.fleet_changes import ChangedServer, FleetChange
     from runner.app.fleet_view import FleetView
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 
 VIEW_VERSION = "runner/servers/v1"
 _COLUMNS = ("status", "flavor", "category", "hyper_instance.name")
-_AT_ONCE = 500
 _MOST = 10
 _NONE = "(none)"
 
@@ -43,7 +40,7 @@ def show(found: FleetView, output: str, by: str | None) -> None:
         streams.echo(table(["id", "name", *_COLUMNS[:-1], "hyper-instance"], rows))
         streams.echo(f"{len(found.servers):,} of {found.listed.servers:,} servers ({found.listed.scope})")
     else:
-        _show_lines(_FORMS[output](found))
+        streams.echo_all(_FORMS[output](found))
 
 
 def show_change(change: FleetChange | None, now: float, *, beside: bool) -> None:
@@ -107,17 +104,11 @@ def _show_counts(counts: Mapping[str | None, int], output: str, by: str) -> None
     if output == "table":
         streams.echo(table([one_line(by), "servers"], [[value or _NONE, f"{count:,}"] for value, count in rows]))
     elif output == "ids":
-        _show_lines(value for value, _ in rows if value)
+        streams.echo_all(value for value, _ in rows if value)
     elif output == "csv":
-        _show_lines(_csv([["value", "servers"], *([value or "", str(count)] for value, count in rows)]))
+        streams.echo_all(csv_lines(["value", "servers"], rows))
     else:
-        _show_lines(_json({"value": value, "servers": count}) for value, count in rows)
-
-
-def _show_lines(lines: Iterable[str]) -> None:
-    lines = iter(lines)
-    while some := list(islice(lines, _AT_ONCE)):
-        streams.echo("\n".join(some))
+        streams.echo_all(_json({"value": value, "servers": count}) for value, count in rows)
 
 
 def _ndjson(found: FleetView) -> Iterator[str]:
@@ -134,15 +125,8 @@ def _json(value: object) -> str:
 
 def _table_of_all(found: FleetView) -> Iterator[str]:
     names = list(found.servers.label_names())
-    rows = ([server.id, server.name, *(server.labels.get(name, "") for name in names)] for server in found.servers)
-    return _csv(chain([["id", "name", *names]], rows))
-
-
-def _csv(rows: Iterable[list[str]]) -> Iterator[str]:
-    for row in rows:
-        line = io.StringIO()
-        csv.writer(line, lineterminator="").writerow(row)
-        yield line.getvalue()
+    rows = ([server.id, server.name, *map(server.labels.get, names)] for server in found.servers)
+    return csv_lines(["id", "name", *names], rows)
 
 
 def _ids(found: FleetView) -> Iterator[str]:

@@ -76,6 +76,22 @@ def _variable(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
     return variables
 
 
+variable_option = click.option(
+    "-e",
+    "--var",
+    "variables",
+    metavar="KEY=VALUE",
+    multiple=True,
+    callback=_variable,
+    help="Set a variable to a text; KEY:=VALUE to a value as YAML has it.",
+)
+
+lane_options = all_of(
+    click.option("--endpoint", metavar="URL", help="The service; replaces the lane's."),
+    click.option("--region", metavar="ID", help="The region; replaces the lane's."),
+    click.option("--project-id", metavar="ID", help="The project; replaces the lane's."),
+)
+
 campaign_options = all_of(
     click.option(
         "-i",
@@ -83,15 +99,7 @@ campaign_options = all_of(
         type=UserPath(),
         help="The servers; replaces the jobspec's. - is stdin; api: is the service.",
     ),
-    click.option(
-        "-e",
-        "--var",
-        "variables",
-        metavar="KEY=VALUE",
-        multiple=True,
-        callback=_variable,
-        help="Set a variable to a text; KEY:=VALUE to a value as YAML has it.",
-    ),
+    variable_option,
     click.option("--allow-new-vars", is_flag=True, help="-e may set what the jobspec does not know."),
     click.option("--vars-file", type=UserPath(), help="A YAML or JSON file of variables."),
     click.option("--group", "groups", metavar="NAME", multiple=True, help="Only this group (repeatable)."),
@@ -100,9 +108,7 @@ campaign_options = all_of(
         metavar="EXPR|@FILE",
         help="Only servers for which this expression holds; or those of a file of ids or names, or of a report.",
     ),
-    click.option("--endpoint", metavar="URL", help="The service; replaces the lane's."),
-    click.option("--region", metavar="ID", help="The region; replaces the lane's."),
-    click.option("--project-id", metavar="ID", help="The project; replaces the lane's."),
+    lane_options,
     click.option("--strict", is_flag=True, help="A group that selects nothing is an error."),
     click.option("--allow-empty-wave", is_flag=True, help="Leave waves of a rollout out that have no server."),
 )

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.options import Duration, all_of, ca_option, credential_option, fleet_access, offline_option, pass_host
+from runner.cli.options import (
+    Duration,
+    ca_option,
+    credential_option,
+    fleet_access,
+    lane_options,
+    offline_option,
+    pass_host,
+    variable_option,
+)
 from runner.cli.paths import UserPath, state_options
 from runner.errors import RunnerError
 from runner.model import Lane
@@ -20,12 +29,6 @@ if TYPE_CHECKING:
     from runner.app.host import Host
 
 _EVERY_S = 60.0
-
-lane_options = all_of(
-    click.option("--endpoint", metavar="URL", help="The service; replaces the lane's."),
-    click.option("--region", metavar="ID", help="The region; replaces the lane's."),
-    click.option("--project-id", metavar="ID", help="The project; replaces the lane's."),
-)
 
 
 @click.command("servers")
@@ -44,6 +47,7 @@ lane_options = all_of(
 @click.option("--watch", is_flag=True, help="Look again and again, and say what changed.")
 @click.option("--every", "every_s", type=Duration(), default=_EVERY_S, help="How long --watch waits.  [default: 1m]")
 @lane_options
+@variable_option
 @offline_option
 @credential_option
 @ca_option
@@ -63,7 +67,7 @@ def servers_command(host: Host, jobspec: Path | None, **options: Any) -> None:
     if watch and (output_format != "table" or options["by"] or access.is_offline):
         raise click.UsageError("--watch says what changes: it goes without --format, --by and --offline")
     lane = Lane(options["region"], options["endpoint"], options["project_id"])
-    question = FleetQuestion(lane, jobspec, options["scope"], options["select"], options["by"])
+    question = FleetQuestion(lane, jobspec, options["scope"], options["select"], options["by"], options["variables"])
     found = view(host, question, access)
     for remark in found.remarks:
         output.warning(remark)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from runner.report.counts_by import ValueCounts
     from runner.report.server_rows import AffectedServer
 
-_AT_ONCE = 1000
 _FORMS = ("text", "json", "csv", "ids")
 _COLUMNS = ("id", "name", "outcome", "wave", "group", "lane", "step", "job_id", "why")
 # What may be had of each view.
@@ -100,7 +98,7 @@ def _show_servers(host: Host, run: str, state_dir: Path, options: dict[str, Any]
     report = history.read_run(state_dir, run).report
     rows = list(server_rows(report, options["only"] or ABNORMAL))
     if options["output"] == "ids":
-        _echo_all(dict.fromkeys(row.id for row in rows))
+        streams.echo_all(dict.fromkeys(row.id for row in rows))
     elif options["output"] == "csv":
         labels = sorted({name for row in rows for name in row.labels})
         header = [*_COLUMNS, *(f"labels.{name}" for name in labels)]
@@ -196,7 +194,7 @@ def _show_log(host: Host, run: str, state_dir: Path, options: dict[str, Any]) ->
             header = ("at", "level", "event", "particulars")
             _echo_csv(header, ((line.as_json()["at"], line.level, line.what, line.particulars) for line in lines))
         else:
-            _echo_all(line.line for line in lines)
+            streams.echo_all(line.line for line in lines)
 
 
 _VIEWS = {
@@ -216,11 +214,4 @@ def _words(name: str) -> str:
 def _echo_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     from runner.report.csv_text import csv_lines
 
-    _echo_all(csv_lines(header, rows))
-
-
-def _echo_all(lines: Iterable[str]) -> None:
-    """Print lines, many at once."""
-    rest = iter(lines)
-    while some := list(islice(rest, _AT_ONCE)):
-        streams.echo("\n".join(some))
+    streams.echo_all(csv_lines(header, rows))

@@ -9,12 +9,17 @@ import json
 import os
 import re
 import sys
-from typing import TextIO
+from itertools import islice
+from typing import TYPE_CHECKING, TextIO
 
 from runner.cli.descriptors import Forgiving
 from runner.plain import plain
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _STANDARD = 3
+_AT_ONCE = 500
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
@@ -45,6 +50,13 @@ def echo(text: str) -> None:
     # Not by click, which takes a stream in ASCII for one in UTF-8.
     sys.stdout.write(f"{plain(text)}\n")
     sys.stdout.flush()
+
+
+def echo_all(lines: Iterable[str]) -> None:
+    """Print lines as a result, many at once."""
+    rest = iter(lines)
+    while some := list(islice(rest, _AT_ONCE)):
+        echo("\n".join(some))
 
 
 def say(text: str) -> None:

@@ -7,9 +7,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli import streams
-from runner.cli.options import OutputPath, ca_option, credential_option, fleet_access, format_option, pass_host
+from runner.cli.options import (
+    OutputPath,
+    ca_option,
+    credential_option,
+    fleet_access,
+    format_option,
+    lane_options,
+    pass_host,
+    variable_option,
+)
 from runner.cli.paths import UserPath, state_options
-from runner.cli.servers import lane_options
 from runner.model import Lane
 from runner.plain import one_line
 
@@ -28,6 +36,7 @@ _LONGEST = 200
 @click.argument("kind", metavar="[TYPE]", required=False)
 @click.option("-j", "--jobspec", type=UserPath(), help="Ask on its lanes.")
 @lane_options
+@variable_option
 @click.option("--save", is_flag=True, help="Keep them, so that `runner validate` checks by them without the network.")
 @click.option("-o", "--output", "file", type=OutputPath(), help="Write them for `validate --templates`; - is stdout.")
 @format_option
@@ -44,7 +53,7 @@ def templates_command(host: Host, kind: str | None, jobspec: Path | None, **opti
     file: Path | None = options["file"]
     access = fleet_access(options)
     lane = Lane(options["region"], options["endpoint"], options["project_id"])
-    asked = reading_templates.asked_of(host, lane, jobspec)
+    asked = reading_templates.asked_of(host, lane, jobspec, options["variables"])
     found = reading_templates.read_templates(host, asked, access)
     chosen = [saved.templates if kind is None else job_templates.of_kind(saved, kind) for saved in found]
     if options["save"]:

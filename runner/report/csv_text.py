@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from runner.plain import one_line
@@ -20,7 +21,7 @@ def csv_lines(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterat
     """A table line by line (RFC 4180, but for the line ends, which are the terminal's); None is an empty cell."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="")
-    for row in (header, *rows):
+    for row in chain([header], rows):
         writer.writerow([harmless(cell) for cell in row])
         yield text.getvalue()
         text.seek(0)

@@ -411,3 +411,23 @@ def test_members_that_are_not_listed_are_told(program: Program, simulator: Start
     assert found.returncode == 0
     assert "1 hyper-instances have members that are not listed" in found.stderr
     assert "(4 of 8)" in found.stderr
+
+
+def test_no_cell_is_a_formula(ask: Ask) -> None:
+    found = ask("count: 2, extra: {note: '=cmd()', owner: '-1'}", "--format", "csv")
+    (header, *rows) = csv.reader(found.stdout.splitlines())
+    assert len(rows) == 2
+    assert [row[header.index("note")] for row in rows] == ["'=cmd()"] * 2
+    assert [row[header.index("owner")] for row in rows] == ["'-1"] * 2
+
+
+def test_lanes_may_need_variables_of_the_command_line(
+    program: Program, simulator: StartSimulator, jobspec: Callable[[str], Path]
+) -> None:
+    url = simulator(FREE + "fleet: {count: 3}\n")
+    path = jobspec("inventory: {api: {}}\n")
+    path.write_text(path.read_text().replace("project_id: p", 'project_id: p\n  endpoint: "{{ where }}"'))
+    assert program("servers", "job.yaml").returncode == 2
+    assert len(program("servers", "job.yaml", "-e", f"where={url}", "--format", "ids").stdout.split()) == 3
+    assert program("plan", "job.yaml", "-e", f"where={url}", "--offline").returncode == 0
+    assert program("templates", "-j", "job.yaml", "-e", f"where={url}", "--save").returncode == 0
