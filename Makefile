@@ -44,7 +44,7 @@ unit: .venv/.test
 
 coverage: .venv/.test ## which code the tests that start no process reach; fails below the floor in pyproject.toml
 	@$(BIN)/python -m coverage erase
-	@$(BIN)/python -m coverage run -m pytest -n 2 --maxschedchunk 1 $(WITHOUT_PROCESSES)
+	@$(BIN)/python -m coverage run -m pytest -n $(WORKERS) --maxschedchunk 1 $(WITHOUT_PROCESSES)
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage report
 
