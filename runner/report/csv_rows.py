@@ -7,8 +7,8 @@ import io
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from runner.plain import one_line
 from runner.report.all_servers import label_names
+from runner.report.csv_text import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,8 +21,6 @@ COLUMNS = (
 )  # fmt: skip
 """Before one for each label."""
 
-# What spreadsheets begin a formula with, those of Asian keyboards among them: OWASP, "CSV Injection".
-_FORMULA = tuple("=+-@\t\r\uff1d\uff0b\uff0d\uff20")
 _AT_ONCE = 500
 
 
@@ -55,11 +53,5 @@ def _row(server: ServerResult, names: list[str]) -> tuple[str | None, ...]:
 
 def _lines(rows: Iterable[tuple[str | None, ...]]) -> bytes:
     text = io.StringIO()
-    csv.writer(text).writerows([harmless(cell) if cell else "" for cell in row] for row in rows)
+    csv.writer(text).writerows(map(harmless, row) for row in rows)
     return text.getvalue().encode()
-
-
-def harmless(cell: str) -> str:
-    """One line of text that no spreadsheet carries out: an apostrophe goes before what looks like a formula."""
-    line = one_line(cell)
-    return f"'{line}" if line.startswith(_FORMULA) else line

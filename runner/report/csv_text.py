@@ -12,9 +12,8 @@ from runner.plain import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-# What a formula begins with (OWASP, CSV injection), after blanks, too: some programs leave them out.
-_FORMULA = ("=", "+", "-", "@")
-_LONGEST_CELL = 2_000
+# What a formula begins with (OWASP, "CSV Injection"), on Asian keyboards, too; some programs leave blanks before it out.
+_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 
 
 def csv_lines(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
@@ -32,5 +31,5 @@ def harmless(cell: object) -> object:
     """A cell that nothing takes for a formula: text that begins like one gets an apostrophe before it."""
     if not isinstance(cell, str):
         return "" if cell is None else cell
-    line = one_line(cell, _LONGEST_CELL)
+    line = one_line(cell)
     return f"'{line}" if line.lstrip().startswith(_FORMULA) else line

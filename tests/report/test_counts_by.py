@@ -113,6 +113,14 @@ def test_cells_keep_numbers_and_commas_apart() -> None:
     ]
 
 
+@pytest.mark.parametrize("sign", "=+-@\uff1d\uff0b\uff0d\uff20")
+@pytest.mark.parametrize("before", ["", " ", "\t", "\r\n", "\u00a0", "\u3000"])
+def test_no_sign_begins_a_formula_in_a_cell_whatever_blanks_come_before_it(sign: str, before: str) -> None:
+    (_, cell) = csv_lines(["a"], [[f"{before}{sign}1+1"]])
+    assert cell.startswith("'")
+    assert cell.endswith(f"{sign}1+1")
+
+
 def test_why_a_server_was_not_touched_is_told_where_it_is_known() -> None:
     run = ByHand(rollout_plan({"waves": [{"name": "w"}]}, fleet(4), steps=[step("upgrade", 1)]))
     run.pass_gates()

@@ -15,7 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from runner.model import Server
 from runner.report.all_servers import ServerResult
-from runner.report.csv_rows import COLUMNS, harmless
+from runner.report.csv_rows import COLUMNS
+from runner.report.csv_text import harmless
 from runner.report.fold import RunReport, fold
 from runner.report.format_names import ReportFormat
 from runner.report.formats import Pieces
