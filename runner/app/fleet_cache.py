@@ -105,7 +105,8 @@ class FleetCache:
             before.file if before else None,
             before.read_at if before else None,
         )
-        files.write(self.path_of(listed.file), _Pieces(spool), private=True)
+        if before is None or before.file != listed.file:
+            files.write(self.path_of(listed.file), _Pieces(spool), private=True)
         files.write(self._head, orjson.dumps(asdict(listed)), private=True)
         self._forget({listed.file, listed.previous}, now)
         return listed

@@ -43,6 +43,8 @@ def fleet_change(before: Path, after: Path, since: float) -> FleetChange:
     Raises:
         OSError: one cannot be read.
     """
+    if before == after:
+        return FleetChange(since, (), (), 0, ())
     known = {server: hash(line) for server, line in _lines(before)}
     new: list[str] = []
     changed = 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,11 @@ from runner.cli.arguments import why_no_text
 from runner.errors import InvalidInput, Problem
 from runner.plain import is_text
 from runner.settings import NO_STATE_DIR, default_state_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 _STATE_VARIABLE = "RUNNER_STATE_DIR"
 
@@ -66,13 +71,26 @@ def _whole(path: Path, ctx: click.Context, param: click.Parameter) -> Path:
         raise click.BadParameter(what, ctx, param) from error
 
 
-state_options = click.option(
-    "--state-dir",
-    type=UserPath(file_okay=False, readable=False),
-    envvar=_STATE_VARIABLE,
-    default=default_state_dir,
-    callback=_state_dir,
-    show_default="the user's state folder",
-    show_envvar=True,
-    help="Where journals and reports are kept.",
-)
+def _state_dir_if_any(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path:
+    """The same, for commands that mostly need none: a variable that is wrong is no matter until they do."""
+    try:
+        return _state_dir(ctx, param, value)
+    except InvalidInput:
+        return NO_STATE_DIR
+
+
+def _state_option(callback: Callable[[click.Context, click.Parameter, Path | None], Path], what: str) -> Decorator:
+    return click.option(
+        "--state-dir",
+        type=UserPath(file_okay=False, readable=False),
+        envvar=_STATE_VARIABLE,
+        default=default_state_dir,
+        callback=callback,
+        show_default="the user's state folder",
+        show_envvar=True,
+        help=f"Where {what} are kept.",
+    )
+
+
+state_options = _state_option(_state_dir, "journals and reports")
+list_folder_option = _state_option(_state_dir_if_any, "lists of servers and templates")

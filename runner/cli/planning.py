@@ -16,7 +16,7 @@ from runner.cli.options import (
     pass_host,
     plan_inputs,
 )
-from runner.cli.paths import UserPath, state_options
+from runner.cli.paths import UserPath, list_folder_option
 from runner.files.writing import is_stdout
 from runner.plain import one_line
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @click.option("--templates", "templates_file", type=UserPath(), help="Templates that `runner templates -o` wrote.")
 @credential_option
 @ca_option
-@state_options
+@list_folder_option
 @pass_host
 def validate_command(host: Host, jobspec: Path, **options: Any) -> None:
     """Check a jobspec with its inventory and variables, or a plan, and show the mistakes of all of them at once.
@@ -75,7 +75,7 @@ def validate_command(host: Host, jobspec: Path, **options: Any) -> None:
 @offline_option
 @credential_option
 @ca_option
-@state_options
+@list_folder_option
 @click.option(
     "--format",
     "output",

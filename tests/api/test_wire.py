@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.api.wire import UnreadableAnswer, read_job, read_page, read_time
-from runner.model import JobPage, JobRow
+from runner.api.wire import UnreadableAnswer, read_job, read_listed, read_page, read_time
+from runner.model import JobPage, JobRow, ListedPage
 
 MOMENT = 1755005748.0
 scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
@@ -201,3 +201,23 @@ def test_a_page_tells_where_it_stands() -> None:
 def test_one_unreadable_row_spoils_the_page() -> None:
     with pytest.raises(UnreadableAnswer):
         read_page(b'{"total": 2, "data": [{"id": "a"}, {"name": "without an id"}]}')
+
+
+def test_a_list_gives_its_rows_as_they_are() -> None:
+    body = b'{"current": 1, "pages": 2, "size": 1, "total": 2, "data": [{"id": "a", "odd": [null], "error": "no"}]}'
+    rows = ({"id": "a", "odd": [None], "error": "no"},)
+    assert read_listed(body, "servers", "id") == ListedPage(rows, 2, current=1, pages=2, size=1)
+
+
+@pytest.mark.parametrize("row", [None, 7, [], {}, {"id": None}, {"id": 7}, {"id": ""}, {"id": "x" * 300}])
+def test_a_row_by_which_nothing_is_known_spoils_the_list(row: object) -> None:
+    with pytest.raises(UnreadableAnswer, match="no usable `id`"):
+        read_listed(orjson.dumps({"total": 2, "data": [{"id": "a"}, row]}), "servers", "id")
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", b'{"data": null}', b'{"total": 3}', b'{"total": 0, "data": [], "error_code": "E"}']
+)
+def test_what_is_no_list_is_not_an_empty_one(body: bytes) -> None:
+    with pytest.raises(UnreadableAnswer):
+        read_listed(body, "servers", "id")

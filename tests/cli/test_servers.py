@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 
+from runner.cli.fleet_progress import FleetProgress
 from runner.engine.clock import SystemClock
 from tests.cli.conftest import JOBSPEC, Program
 from tests.cli.inside import ClockSetTo
@@ -431,3 +434,62 @@ def test_lanes_may_need_variables_of_the_command_line(
     assert len(program("servers", "job.yaml", "-e", f"where={url}", "--format", "ids").stdout.split()) == 3
     assert program("plan", "job.yaml", "-e", f"where={url}", "--offline").returncode == 0
     assert program("templates", "-j", "job.yaml", "-e", f"where={url}", "--save").returncode == 0
+
+
+class Terminal(io.StringIO):
+    """A stream that a person looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_each_tenth_is_shown_on_a_terminal_and_nothing_elsewhere() -> None:
+    for stream, is_quiet, lines in ((Terminal(), False, 10), (Terminal(), True, 0), (io.StringIO(), False, 0)):
+        with redirect_stderr(stream):
+            progress = FleetProgress(is_quiet=is_quiet)
+            for shown in range(1000, 100_001, 1000):
+                progress.progress("lane", shown, 100_000)
+        assert len(stream.getvalue().splitlines()) == lines
+    few = Terminal()
+    with redirect_stderr(few):
+        FleetProgress(is_quiet=False).progress("lane", 100, 200)
+    assert not few.getvalue()
+
+
+def test_a_plan_that_asks_for_no_list_needs_no_state_folder(
+    program: Program, simulator: StartSimulator, jobspec: Callable[[str], Path]
+) -> None:
+    url = simulator(FREE + "fleet: {count: 3}\n")
+    program.env["RUNNER_STATE_DIR"] = ""
+    for command in ("plan", "validate"):
+        assert program(command, "job.yaml", "--endpoint", url).returncode == 0
+    jobspec("inventory: {api: {}}\n")
+    refused = program("plan", "job.yaml", "--endpoint", url)
+    assert refused.returncode == 6
+    assert "name a folder with --state-dir or RUNNER_STATE_DIR" in refused.stderr
+    assert simulator.calls["mine"] == 0
+    assert program("plan", "job.yaml", "--endpoint", url, "--state-dir", program.state).returncode == 0
+
+
+def test_an_unchanged_list_is_not_written_again(program: Program, simulator: StartSimulator) -> None:
+    where = ("--endpoint", simulator(FREE + "fleet: {count: 30}\n"), "--project-id", "p")
+    assert program("servers", *where).returncode == 0
+    (kept,) = (program.state / "servers").glob("*.ndjson")
+    before = kept.stat()
+    assert "nothing changed" in program("servers", *where).stdout
+    assert (kept.stat().st_ino, kept.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_one_id_on_two_lanes_is_refused(
+    program: Program, simulator: StartSimulator, jobspec: Callable[[str], Path]
+) -> None:
+    behaviour = FREE + "servers: {fleet: {a: RUNNING}}\n"
+    first, second = simulator(behaviour), simulator(behaviour)
+    text = jobspec("inventory: {api: {}}\n").read_text()
+    more = f"  - name: other\n    select: 'false'\n    lane: {{endpoint: '{second}'}}\nsteps:"
+    (program.folder / "job.yaml").write_text(
+        text.replace("steps:", more).replace("project_id: p", f"project_id: p\n  endpoint: {first}")
+    )
+    refused = program("plan", "job.yaml")
+    assert refused.returncode == 2
+    assert "the id a stands on line 1 already" in refused.stderr
