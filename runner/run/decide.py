@@ -23,11 +23,17 @@ def decide(facts: Facts, dispatcher: Dispatcher, lane_index: int, now: float, wa
     if sends_no_more(facts, lane) or (not lane.unsubmitted and nothing_left(facts, lane)):
         return _DONE
     must_wait = lane.unsurveyed_since is not None or facts.is_waiting_for_person
-    if must_wait or slots_taken(lane) >= slots(facts, lane):
+    if must_wait or is_past_deadline(facts, now, wall) or slots_taken(lane) >= slots(facts, lane):
         return _WAIT
     if lane.unreachable_since is not None and now < lane.try_again_at:
         return WaitUntil(lane.try_again_at)
     return dispatcher.next(lane_index, now, wall)
+
+
+def is_past_deadline(facts: Facts, now: float, wall: float) -> bool:
+    """Whether the rollout's deadline is over. Intake ends by it once all lanes are surveyed: until then it may be moved."""
+    deadline = facts.rollout.deadline if facts.rollout is not None else None
+    return deadline is not None and deadline.left_s(now, wall) <= 0
 
 
 def slots(facts: Facts, lane: LaneFacts) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.rules.budget import NoRoom
 from runner.run.admission import ClosedUntil, TooFewKnown
-from runner.run.decide import slots, slots_taken
+from runner.run.decide import is_past_deadline, slots, slots_taken
 from runner.run.phases import Phase
 from runner.run.waits import Typed, Wait, WaitKind
 from runner.spec.rollout.limits import SETTABLE
@@ -62,7 +62,10 @@ def lane_waits(facts: Facts, index: int, now: float, sight: Sight) -> Iterator[W
         return
     if sight.is_blocked:
         yield Wait(WaitKind.LOCK, "the state folder is locked by another process", ends="it is free again", lane=index)
-    if lane.unsurveyed_since is None and not facts.is_waiting_for_person:
+    if is_past_deadline(facts, now, now if sight.wall is None else sight.wall):
+        what = "the deadline of the rollout has passed, and other lanes are looked up"
+        yield Wait(WaitKind.SURVEY, what, ends="the job list was read", lane=index)
+    elif lane.unsurveyed_since is None and not facts.is_waiting_for_person:
         asking = _Asking(facts, lane, index, now, sight)
         yield from asking.of_service()
         yield from asking.of_queue()

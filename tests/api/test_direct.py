@@ -109,10 +109,10 @@ async def test_a_connection_is_used_again_unless_it_is_closed(header: str, conne
 
 async def test_a_create_that_is_cancelled_leaves_no_connection_to_read_its_answer_from() -> None:
     late = asyncio.Event()
-    peers: set[object] = set()
+    peers: list[object] = []
 
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peers.add(writer.get_extra_info("peername"))
+        peers.append(writer.get_extra_info("peername"))
         head = await reader.readuntil(b"\r\n\r\n")
         late.set()
         if b"wait" in head:

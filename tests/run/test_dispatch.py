@@ -21,7 +21,7 @@ from runner.run import events as e
 from runner.run.admission import OpeningsSeen
 from runner.run.blaming import parted
 from runner.run.by_request import by_request, tally
-from runner.run.decisions import AllSubmitted, Decision, LeaveOut, Move, Send, SplitUp, WaitUntil
+from runner.run.decisions import AllSubmitted, Decision, LeaveOut, Move, Send, SplitUp, WaitForEvent, WaitUntil
 from runner.run.dispatch import Dispatcher
 from runner.run.evolve import replay
 from runner.run.facts import initial_facts
@@ -517,3 +517,20 @@ def test_what_waits_for_room_does_not_keep_what_follows_a_failure_from_being_sen
     assert run.decide() == WaitUntil(run.now + 60.0)
     run.now += 60.0
     assert run.decide() == follow_up
+
+
+def test_after_the_deadline_a_lane_sends_nothing_though_another_is_still_looked_up() -> None:
+    """Intake ends by it only then, for a command may move it. What is intended meanwhile would lapse, again and again."""
+    rollout = {"waves": [{"name": "w"}], "order": "listed", "deadline": "90s"}
+    groups = [group("one", 'id < "s002"'), group("two", "true", "region-1")]
+    run = ByHand(rollout_plan(rollout, fleet(4), groups=groups, steps=[step("one", 1)]))
+    run.pass_gates()
+    run.send(0)
+    run.record(e.RunEnded(run.now, "stopped", "x", 5), e.RunResumed(run.now, "0"), e.Surveyed(run.now, 0))
+    assert isinstance(run.decide(0), Send)
+    run.now += 90.0
+    assert run.decide(0) == WaitForEvent()
+    assert any(wait.lane == 0 for wait in run.look().waits)
+    run.record(e.Surveyed(run.now, 1))
+    run.pass_gates()
+    assert run.decide(0) == AllSubmitted()
