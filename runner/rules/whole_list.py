@@ -29,7 +29,7 @@ class ListReading:
     `is_over`: there is nothing more to ask for, and `flaw` is why what was shown is no whole list, or None.
     """
 
-    def __init__(self, what: str, limit: int, *, plainly: bool, is_sorted: bool, believed: bool = False) -> None:
+    def __init__(self, what: str, limit: int, *, plainly: bool, is_sorted: bool, believed: bool) -> None:
         self._what = what
         self._limit = limit
         self._plainly = plainly
@@ -68,7 +68,7 @@ class ListReading:
         if self.flaw is not None:
             self.is_over = True
             return ()
-        was_all = len(self._ids) == page.total and bool(self._ids)
+        was_all = len(self._ids) == page.total
         if not self._ids:
             self._first_page = ids
         fresh = page.rows if self._last is None else page.rows[1:]

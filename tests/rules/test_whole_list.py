@@ -97,6 +97,10 @@ def page(*ids: str, total: int | None, size: int | None = None, said: str | None
         ([page("a", "b", total=1)], "tells of 1 servers and shows 2"),
         ([page("a", "b", total=2, size=2), page("b", "c", total=2, size=2)], "tells of 2 servers and shows 3"),
         ([page("a", "b", total=2, size=2), page("a", "b", total=2, size=2)], "paging is ignored"),
+        (
+            [page("a", "b", total=3, size=2), page("b", "c", total=3, size=2), page("c", "d", total=3, size=2)],
+            "tells of 3 servers and shows 4",
+        ),
         ([page("a", total=2), page("a", total=2)], "tells of 2 servers and shows 1"),
     ],
 )
