@@ -111,6 +111,11 @@ def _concluded(host: Host, store: RunStore, work: Work, options: RunOptions, ver
     return RunResult(work.run_id, verdict, resumable, stored.summary(), stored.last_line(), report)
 
 
+def _tell_what_was_refused(memory: CredentialMemory) -> None:
+    with suppress(RunnerError):  # how the run ended is what is to be told
+        memory.flush()
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
     host: Host
@@ -127,6 +132,7 @@ class _Run:
         work = self.work
         memory = self._memory()
         async with AsyncExitStack() as stack:
+            stack.callback(_tell_what_was_refused, memory)
             if work.journal is not None:
                 stack.callback(work.journal.close)
                 self._look_at_report_place()
@@ -148,18 +154,20 @@ class _Run:
             try:
                 verdict = await self._drive(services, memory, bodies, journal, interrupts, limits, hooks)
             except BaseException as error:
-                if journal.failure is None and not journal.is_blocked:
-                    with suppress(StateFolderBusy, OwnershipLost):  # what ended the run is what is to be told
-                        let_go(self.store, work)
+                self._let_go_at_once(journal)
                 await self._tell_of_failure(hooks, error, bodies.redact)
                 raise
             limits.keep()
             if journal.failure is None:
                 await let_go_patiently(self.host, self.store, work)
-                memory.flush()
             interrupts.stop_first(hooks)
             await self._part(hooks, journal)
             return verdict
+
+    def _let_go_at_once(self, journal: OwnedJournal) -> None:
+        if journal.failure is None and not journal.is_blocked:
+            with suppress(StateFolderBusy, OwnershipLost):  # what ended the run is what is to be told
+                let_go(self.store, self.work)
 
     def _open_hooks(self, stack: AsyncExitStack, redact: Redact) -> Hooks:
         sender = self.host.open_sender(redact, self.options.ca_bundle)

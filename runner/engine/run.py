@@ -14,6 +14,7 @@ from runner.engine.surveyor import Surveyor
 from runner.engine.watcher import Watcher
 from runner.run import events as e
 from runner.run.gate import Patience
+from runner.run.intake import is_past_deadline
 from runner.run.sight import Sight
 from runner.run.standing import Standing, standing
 from runner.run.verdict import Verdict, verdict
@@ -159,10 +160,7 @@ class RunEngine:
         if self._deadline is not None and self._deadline.at <= self._clock.wall():
             self.end_intake(f"deadline {self._deadline.text} reached")
             return True
-        rollout = self._recorder.state.rollout
-        if rollout is None or rollout.deadline is None:
-            return False
-        return rollout.deadline.left_s(self._clock.now(), self._clock.wall()) <= 0
+        return is_past_deadline(self._recorder.state, self._clock.now(), self._clock.wall())
 
     async def _run_lane(self, lane: LaneContext) -> None:
         async with asyncio.TaskGroup() as beside:

@@ -17,8 +17,7 @@ from runner.rules.names import ShownNames, folded
 from runner.rules.outcomes import DELETED
 from runner.rules.reads import ReadLimits
 from runner.run import events as e
-from runner.run.intake import nothing_left
-from runner.run.lane_waits import listed_by
+from runner.run.intake import listed_by, nothing_left
 from runner.run.phases import UNSENT, Phase
 from runner.run.survey import doubles, may_have_been_split, recoveries
 

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from runner.run.decisions import AllSubmitted, WaitForEvent, WaitUntil
-from runner.run.intake import nothing_left, sends_no_more
+from runner.run.intake import is_past_deadline, nothing_left, sends_no_more
 
 if TYPE_CHECKING:
     from runner.run.decisions import Decision
@@ -28,12 +28,6 @@ def decide(facts: Facts, dispatcher: Dispatcher, lane_index: int, now: float, wa
     if lane.unreachable_since is not None and now < lane.try_again_at:
         return WaitUntil(lane.try_again_at)
     return dispatcher.next(lane_index, now, wall)
-
-
-def is_past_deadline(facts: Facts, now: float, wall: float) -> bool:
-    """Whether the rollout's deadline is over. Intake ends by it once all lanes are surveyed: until then it may be moved."""
-    deadline = facts.rollout.deadline if facts.rollout is not None else None
-    return deadline is not None and deadline.left_s(now, wall) <= 0
 
 
 def slots(facts: Facts, lane: LaneFacts) -> int:

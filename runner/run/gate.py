@@ -15,7 +15,7 @@ from runner.run.crawling import crawl_event
 from runner.run.decide import decide
 from runner.run.decisions import Decision, Move, WaitUntil
 from runner.run.facts import StopRule
-from runner.run.intake import is_anything_in_flight, is_unsurveyed, nothing_left
+from runner.run.intake import is_anything_in_flight, is_past_deadline, is_unsurveyed, nothing_left
 from runner.run.phases import Phase
 from runner.run.waves import Stage, has_no_success
 
@@ -116,8 +116,7 @@ class _Gate(NamedTuple):
         proof = self._proof()
         if proof is not None:
             return Record(proof)
-        if rollout.deadline is not None and rollout.deadline.left_s(self.now, self.wall) <= 0:
-            # Commands wait for the survey, and one may move the deadline; nothing is sent before it either way.
+        if is_past_deadline(self.facts, self.now, self.wall):
             return self._sleep() if is_unsurveyed(self.facts) else Record(e.IntakeEnded(self.now, DEADLINE_PASSED))
         wave = rollout.wave
         if wave is None:

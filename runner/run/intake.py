@@ -66,6 +66,17 @@ def is_unsurveyed(facts: Facts) -> bool:
     return any(waits_for_survey(facts, lane) and lane.stopped is None for lane in facts.lanes)
 
 
+def listed_by(facts: Facts, lane: LaneFacts) -> float:
+    """When every job that a create of the lane may have made unseen is listed, epoch seconds."""
+    return lane.doubted_at + facts.plan.submit.settle_s
+
+
+def is_past_deadline(facts: Facts, now: float, wall: float) -> bool:
+    """Whether the rollout's deadline is over. Intake ends by it once all lanes are surveyed: until then it may be moved."""
+    deadline = facts.rollout.deadline if facts.rollout is not None else None
+    return deadline is not None and deadline.left_s(now, wall) <= 0
+
+
 def is_anything_in_flight(facts: Facts) -> bool:
     """Whether anything will still come back from the service."""
     return any(map(_is_in_flight, facts.lanes))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.rules.budget import NoRoom
 from runner.run.admission import ClosedUntil, TooFewKnown
-from runner.run.decide import is_past_deadline, slots, slots_taken
+from runner.run.decide import slots, slots_taken
+from runner.run.intake import is_past_deadline, listed_by
 from runner.run.phases import Phase
 from runner.run.waits import Typed, Wait, WaitKind
 from runner.spec.rollout.limits import SETTABLE
@@ -44,11 +45,6 @@ def doubt_waits(facts: Facts, now: float) -> Iterator[Wait]:
         elif not (lane.open or lane.unsubmitted or lane.in_flight) and now < listed_by(facts, lane):
             what = "a request that had no answer, or was refused, may have made another job"
             yield Wait(WaitKind.SURVEY, what, lane.doubted_at, listed_by(facts, lane), lane=index)
-
-
-def listed_by(facts: Facts, lane: LaneFacts) -> float:
-    """When every job that a create of the lane may have made unseen is listed, epoch seconds."""
-    return lane.doubted_at + facts.plan.submit.settle_s
 
 
 def lane_waits(facts: Facts, index: int, now: float, sight: Sight) -> Iterator[Wait]:
